@@ -1,0 +1,5 @@
+"""Escadre: keeps a fleet of Mistral models running on an organisation's own NVIDIA nodes."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,99 @@
+"""Names that other programs see: group, labels, annotations, and the names of children.
+
+Everything that derives a Kubernetes name stands here, so that a reader can check legality and
+length in one place. Pure; imported by every layer.
+"""
+
+import base64
+import hashlib
+from typing import Final
+
+__all__ = [
+    "ANNOTATION_DRAIN",
+    "ANNOTATION_INPUTS",
+    "ANNOTATION_NODE",
+    "ANNOTATION_TEMPLATE",
+    "API_VERSION",
+    "CATEGORY",
+    "FIELD_MANAGER",
+    "GROUP",
+    "LABEL_COMPONENT",
+    "LABEL_DEPLOYMENT",
+    "LABEL_DIGEST",
+    "LABEL_INPUTS",
+    "LABEL_MANAGED_BY",
+    "LABEL_OWNER_NAME",
+    "LABEL_OWNER_NAMESPACE",
+    "LABEL_OWNER_UID",
+    "LABEL_SERVING",
+    "LABEL_SLOT",
+    "MODEL_MOUNT_PATH",
+    "NODE_LABEL_PREFIX",
+    "SERVING_PORT",
+    "STORE_PATH",
+    "VERSION",
+    "claim_name",
+    "digest_hex",
+    "node_weights_label",
+    "replica_name",
+    "volume_name",
+]
+
+GROUP: Final = "escadre.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+CATEGORY: Final = "escadre"
+FIELD_MANAGER: Final = "escadre"
+
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_COMPONENT: Final = f"{GROUP}/component"  # engine | operator | agent
+LABEL_DEPLOYMENT: Final = f"{GROUP}/deployment"
+LABEL_SLOT: Final = f"{GROUP}/slot"
+LABEL_DIGEST: Final = f"{GROUP}/manifest"  # first 16 hex of the manifest digest
+LABEL_INPUTS: Final = f"{GROUP}/inputs"  # first 16 hex of the inputs hash
+LABEL_SERVING: Final = f"{GROUP}/serving"  # on pods only; removed to drain
+LABEL_OWNER_NAMESPACE: Final = f"{GROUP}/owner-namespace"
+LABEL_OWNER_NAME: Final = f"{GROUP}/owner-name"
+LABEL_OWNER_UID: Final = f"{GROUP}/owner-uid"
+
+ANNOTATION_INPUTS: Final = f"{GROUP}/inputs"  # JSON of the replica's inputs
+ANNOTATION_TEMPLATE: Final = f"{GROUP}/template"  # JSON of the pod template as rendered then
+ANNOTATION_NODE: Final = f"{GROUP}/planned-node"
+ANNOTATION_DRAIN: Final = f"{GROUP}/drain"  # JSON {cause, since}
+
+# The kubelet may not set labels under this suffix on its own node (NodeRestriction).
+NODE_LABEL_PREFIX: Final = "escadre.node-restriction.kubernetes.io/"
+
+STORE_PATH: Final = "/var/lib/escadre"
+MODEL_MOUNT_PATH: Final = "/models/weights"
+SERVING_PORT: Final = 8000
+
+
+def digest_hex(digest: str) -> str:
+    """The 64 hex characters of a ``sha256:…`` digest (or of bare hex)."""
+    return digest.removeprefix("sha256:")
+
+
+def node_weights_label(digest: str) -> str:
+    """Label key that says a node holds the verified weights of ``digest``.
+
+    Base32, because a label's name part may have 63 characters and 64 hex would not fit.
+    """
+    raw = bytes.fromhex(digest_hex(digest))
+    return NODE_LABEL_PREFIX + base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+def replica_name(deployment: str, slot: int) -> str:
+    """Name of the workload object of one replica."""
+    return f"{deployment}-{slot}"
+
+
+def claim_name(deployment: str, digest: str) -> str:
+    """Name of the claim that a deployment's pods mount for ``digest``."""
+    return f"{deployment}-{digest_hex(digest)[:16]}"
+
+
+def volume_name(namespace: str, name: str, uid: str, digest: str) -> str:
+    """Name of the (cluster-scoped) volume: no tenant can collide with or squat another's."""
+    owner = hashlib.sha256(f"{namespace}/{name}/{uid}".encode()).hexdigest()[:16]
+    return f"escadre-{owner}-{digest_hex(digest)[:16]}"
