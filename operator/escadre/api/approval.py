@@ -1,0 +1,188 @@
+"""ModelApproval: which bytes may run, under which licence, for whom, until when.
+
+The spec carries no schema defaults, ever: contentDigest covers the spec as stored, and a default
+added by a later version would change what people signed.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from escadre.api.base import (
+    GIT_COMMIT,
+    Bytes,
+    Condition,
+    Digest,
+    Model,
+    ObjectName,
+    Person,
+    Repository,
+    Sha256,
+)
+
+__all__ = [
+    "ApprovedFile",
+    "Architecture",
+    "Experts",
+    "LatentAttention",
+    "Licence",
+    "ModelApprovalSpec",
+    "ModelApprovalStatus",
+    "SignatureRecord",
+]
+
+_Count = Annotated[int, Field(ge=1, le=1 << 24)]
+
+
+class ApprovedFile(Model):
+    """One file of the approved weights."""
+
+    path: Annotated[str, Field(min_length=1, max_length=512)] = Field(
+        description="Path relative to the model's folder, NFC, with / between segments."
+    )
+    size: Bytes = Field(description="Size in bytes.")
+    sha256: Sha256 = Field(description="SHA-256 of the whole file, lower-case hex.")
+
+
+class LatentAttention(Model):
+    """Multi-head latent attention (MLA): the key-value cache holds one latent per token."""
+
+    kv_lora_rank: _Count = Field(description="Rank of the compressed key-value latent.")
+    rope_head_dimension: _Count = Field(description="Dimension of the rotary part of the key.")
+
+
+class Experts(Model):
+    """Mixture of experts."""
+
+    routed: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="Number of routed experts per layer."
+    )
+    per_token: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="Routed experts active for one token."
+    )
+    shared: Annotated[int, Field(ge=0, le=4096)] = Field(description="Experts every token uses.")
+    intermediate_size: _Count = Field(description="Feed-forward width of one expert.")
+
+
+class Architecture(Model):
+    """Facts the planner needs, read at drafting from params.json or config.json and headers."""
+
+    format: Literal["mistral", "huggingface"] = Field(
+        description="Layout of the files: consolidated*.safetensors with params.json, or "
+        "model*.safetensors with config.json."
+    )
+    tokenizer: Literal["mistral", "huggingface"] = Field(
+        description="Tokenizer files: tekken.json or tokenizer.model.v*, or tokenizer.json."
+    )
+    dtype: Literal["bfloat16", "float16", "float32", "float8", "float4"] = Field(
+        description="Type of most weight bytes."
+    )
+    weight_bytes: Annotated[int, Field(ge=1, le=1 << 50)] = Field(
+        description="Bytes of all tensors, summed over the safetensors headers."
+    )
+    hidden_size: _Count = Field(description="Width of the residual stream.")
+    intermediate_size: _Count = Field(description="Feed-forward width of a dense layer.")
+    layers: Annotated[int, Field(ge=1, le=4096)] = Field(description="Number of layers.")
+    attention_heads: Annotated[int, Field(ge=1, le=4096)] = Field(description="Query heads.")
+    key_value_heads: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="Key-value heads (grouped-query attention)."
+    )
+    head_dimension: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="Dimension of one attention head."
+    )
+    vocabulary_size: _Count = Field(description="Entries of the token embedding.")
+    max_context_length: _Count = Field(description="Longest context in tokens the model allows.")
+    vision_heads: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=None, description="Attention heads of the vision encoder, when there is one."
+    )
+    latent_attention: LatentAttention | None = Field(
+        default=None, description="Set when the model uses multi-head latent attention."
+    )
+    experts: Experts | None = Field(
+        default=None, description="Set when the model is a mixture of experts."
+    )
+
+
+class Licence(Model):
+    """Under which terms the weights may be used, and who accepted them."""
+
+    spdx: Annotated[
+        str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")
+    ] = Field(
+        description="SPDX identifier, or LicenseRef-… for terms that have none.",
+    )
+    accepted_by: Person = Field(description="Who accepted the terms for the organisation.")
+    contract: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+        default=None, description="Reference of the contract, for proprietary weights."
+    )
+
+
+class ModelApprovalSpec(Model):
+    """What is approved. Immutable from creation: other content is another object."""
+
+    requested_by: Person = Field(
+        description="Who asks; the API server lets only the caller's own name through."
+    )
+    repository: Repository = Field(description="organisation/model, as on a hub.")
+    revision: Annotated[str, Field(pattern=GIT_COMMIT, max_length=40, min_length=40)] = Field(
+        description="Commit of the repository, 40 hex characters; never a branch."
+    )
+    mirrors: Annotated[list[ObjectName], Field(min_length=1, max_length=8)] = Field(
+        description="Names of the ModelMirrors that hold the bytes, in order of preference."
+    )
+    files: Annotated[list[ApprovedFile], Field(min_length=1, max_length=2000)] = Field(
+        description="Every file of the model."
+    )
+    manifest_digest: Digest = Field(
+        description="Identity of the weights: sha256 of the manifest (docs/concepts.md)."
+    )
+    architecture: Architecture = Field(description="Facts the planner needs.")
+    licence: Licence = Field(description="Terms and their acceptance.")
+    namespaces: Annotated[
+        list[
+            Annotated[
+                str,
+                Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63),
+            ]
+        ],
+        Field(min_length=1, max_length=256),
+    ] = Field(description="Namespaces whose deployments may use these weights.")
+    not_after: datetime = Field(description="From this time on the approval no longer holds.")
+    required_approvals: Annotated[int, Field(ge=1, le=16)] = Field(
+        description="Different people, none of them the requester, who must sign; the operator "
+        "asks for at least the chart value approvals.minimum."
+    )
+
+
+class SignatureRecord(Model):
+    """A signature that was looked at."""
+
+    name: ObjectName = Field(description="Name of the ModelSignature.")
+    by: Person = Field(description="Who signed.")
+    decision: Literal["Approve", "Revoke"] = Field(description="What was said.")
+    at: datetime = Field(description="When the API server stored it.")
+    counted: bool = Field(description="Whether it counts towards the required approvals.")
+    why: Annotated[str, Field(max_length=512)] = Field(
+        default="", description="Why it does not count."
+    )
+
+
+class ModelApprovalStatus(Model):
+    """What the operator makes of the approval and its signatures."""
+
+    observed_generation: Annotated[int, Field(ge=-1, le=1 << 53)] = Field(
+        default=-1, description="metadata.generation that was judged."
+    )
+    content_digest: Digest | None = Field(
+        default=None, description="sha256 over the canonical JSON of the spec; what people sign."
+    )
+    summary: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Signatures that count of those required, e.g. 1/2."
+    )
+    signatures: Annotated[list[SignatureRecord], Field(max_length=64)] = Field(
+        default_factory=list, description="Signatures seen, newest last, 64 at most."
+    )
+    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+        default_factory=list, description="Approved."
+    )

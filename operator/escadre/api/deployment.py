@@ -1,0 +1,226 @@
+"""ModelDeployment: the team's small wish, and the long answer in its status."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from escadre.api.base import GIT_COMMIT, Bytes, Condition, Digest, Model, ObjectName, Repository
+
+__all__ = [
+    "Capacity",
+    "LastScale",
+    "MemoryArithmetic",
+    "ModelDeploymentSpec",
+    "ModelDeploymentStatus",
+    "Plan",
+    "RejectedLayout",
+    "ReplicaStatus",
+    "Replicas",
+    "Scaling",
+    "ServedApproval",
+    "WeightsOnNode",
+]
+
+_Tokens = Annotated[int, Field(ge=1, le=1 << 31)]
+_Replicas = Annotated[int, Field(ge=1, le=1000)]
+_Count = Annotated[int, Field(ge=0, le=1 << 40)]
+
+
+class Scaling(Model):
+    """How many replicas, and what makes them more or fewer."""
+
+    min_replicas: _Replicas = Field(default=1, description="Replicas that always run.")
+    max_replicas: _Replicas = Field(default=1, description="Replicas at most.")
+    target_queue_depth: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None,
+        description="Requests running and waiting per replica that the number of replicas aims "
+        "at; default 3/4 of the concurrency, rounded up.",
+    )
+
+
+class ModelDeploymentSpec(Model):
+    """Which approved model, how long a context, how many at once, how many replicas."""
+
+    approval: ObjectName = Field(description="Name of the ModelApproval.")
+    context_length: _Tokens = Field(
+        description="Tokens one request may use, prompt and answer together."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=None,
+        description="Requests one replica holds at once (--max-num-seqs); default: as many typical "
+        "requests as fit the cache of the smallest layout that holds contextLength, 256 at most.",
+    )
+    typical_tokens: _Tokens | None = Field(
+        default=None,
+        description="Tokens a request really uses; default 4096, or contextLength if less.",
+    )
+    scaling: Scaling = Field(default_factory=Scaling, description="Number of replicas.")
+
+
+class MemoryArithmetic(Model):
+    """How the layout fills one GPU, in bytes; usable = weights + overhead + keyValueCache."""
+
+    visible_bytes: Bytes = Field(description="Memory of one GPU that CUDA sees.")
+    usable_bytes: Bytes = Field(description="Visible times gpuMemoryUtilization.")
+    weights_bytes: Bytes = Field(description="Weights on one GPU.")
+    overhead_bytes: Bytes = Field(
+        description="Activations, collectives and CUDA graphs, estimated for the planner's vLLM."
+    )
+    key_value_cache_bytes: Bytes = Field(description="Left for the key-value cache.")
+    key_value_bytes_per_token: Bytes = Field(description="Cache for one token on one GPU.")
+
+
+class Capacity(Model):
+    """What one replica holds."""
+
+    key_value_tokens: _Count = Field(description="Tokens the key-value cache of a replica holds.")
+    required_tokens: _Count = Field(
+        description="max(contextLength, concurrency × typicalTokens): what it must hold."
+    )
+    full_length_requests: _Count = Field(description="Requests of contextLength that fit at once.")
+    typical_requests: _Count = Field(description="Requests of typicalTokens that fit at once.")
+
+
+class RejectedLayout(Model):
+    """A layout that was considered and why it was not taken."""
+
+    product: Annotated[str, Field(max_length=128)] = Field(description="GPU product.")
+    tensor_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
+        description="Tensor parallel size considered."
+    )
+    reason: Annotated[str, Field(max_length=128)] = Field(description="Stable reason.")
+    message: Annotated[str, Field(max_length=512)] = Field(description="Why, with numbers.")
+
+
+class Plan(Model):
+    """Layout of one replica and the arithmetic behind it."""
+
+    summary: Annotated[str, Field(max_length=64)] = Field(description="E.g. 2×H100 tp2.")
+    product: Annotated[str, Field(max_length=128)] = Field(
+        description="GPU product (label nvidia.com/gpu.product)."
+    )
+    gpus: Annotated[int, Field(ge=1, le=64)] = Field(description="GPUs of one replica.")
+    tensor_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
+        description="--tensor-parallel-size."
+    )
+    pipeline_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
+        description="--pipeline-parallel-size."
+    )
+    max_model_len: _Tokens = Field(description="--max-model-len.")
+    max_num_seqs: Annotated[int, Field(ge=1, le=4096)] = Field(description="--max-num-seqs.")
+    max_num_batched_tokens: _Tokens = Field(description="--max-num-batched-tokens.")
+    gpu_memory_utilization_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        description="--gpu-memory-utilization, in percent."
+    )
+    typical_tokens: _Tokens = Field(description="Tokens of a typical request, as planned with.")
+    target_queue_depth: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="Requests per replica that scaling aims at."
+    )
+    memory: MemoryArithmetic = Field(description="How one GPU is filled.")
+    capacity: Capacity = Field(description="What one replica holds.")
+    rejected: Annotated[list[RejectedLayout], Field(max_length=32)] = Field(
+        default_factory=list, description="Smaller layouts that do not work, and why."
+    )
+
+
+class WeightsOnNode(Model):
+    """State of the weights on a node that a replica is planned on."""
+
+    node: ObjectName = Field(description="Node.")
+    manifest_digest: Digest = Field(description="Identity of the weights.")
+    state: Literal["Queued", "Wanted", "Pulling", "Verified", "Failed"] = Field(
+        description="Queued: waits for a free pull of the mirror; Wanted: the agent was told."
+    )
+    bytes_done: Bytes = Field(default=0, description="Verified bytes.")
+    bytes_total: Bytes = Field(default=0, description="Bytes of all files.")
+    bytes_per_second: Bytes = Field(default=0, description="Current rate.")
+    eta_seconds: Annotated[int, Field(ge=0, le=1 << 31)] | None = Field(
+        default=None, description="Seconds until done at the current rate."
+    )
+    mirror: ObjectName | None = Field(default=None, description="Mirror pulled from.")
+    reason: Annotated[str, Field(max_length=128)] = Field(default="", description="Stable reason.")
+    message: Annotated[str, Field(max_length=2048)] = Field(default="", description="Why.")
+
+
+class ReplicaStatus(Model):
+    """One replica."""
+
+    name: ObjectName = Field(description="Name of its workload object.")
+    node: Annotated[str, Field(max_length=253)] = Field(
+        default="", description="Node it runs on, or is planned on."
+    )
+    state: Literal["Pending", "Loading", "Ready", "Failing", "Draining"] = Field(
+        description="Pending: not on a node; Loading: starting; Failing: exits at start."
+    )
+    current: bool = Field(description="Whether it runs the current inputs.")
+    digest: Digest | None = Field(default=None, description="Weights it serves.")
+    message: Annotated[str, Field(max_length=1024)] = Field(
+        default="", description="What it waits for, or how it failed."
+    )
+
+
+class Replicas(Model):
+    """The replicas of the deployment."""
+
+    desired: Annotated[int, Field(ge=0, le=1000)] = Field(description="Wanted by scaling.")
+    ready: Annotated[int, Field(ge=0, le=1000)] = Field(description="Ready on any inputs.")
+    current: Annotated[int, Field(ge=0, le=1000)] = Field(
+        description="Ready on the current inputs."
+    )
+    summary: Annotated[str, Field(max_length=32)] = Field(description="ready/desired.")
+    items: Annotated[list[ReplicaStatus], Field(max_length=1000)] = Field(
+        default_factory=list, description="Each replica."
+    )
+
+
+class LastScale(Model):
+    """The last change of the number of replicas."""
+
+    from_: Annotated[int, Field(ge=0, le=1000)] = Field(alias="from", description="Before.")
+    to: Annotated[int, Field(ge=0, le=1000)] = Field(description="After.")
+    demand: Annotated[int, Field(ge=0, le=1 << 31)] = Field(
+        description="Requests running and waiting over all replicas."
+    )
+    target: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="Requests per replica aimed at."
+    )
+    reason: Annotated[str, Field(max_length=128)] = Field(description="Stable reason.")
+    at: datetime = Field(description="When.")
+
+
+class ServedApproval(Model):
+    """The approval that the current inputs rest on."""
+
+    name: ObjectName = Field(description="Name of the ModelApproval.")
+    uid: Annotated[str, Field(max_length=64)] = Field(description="Its UID.")
+    repository: Repository = Field(description="organisation/model.")
+    revision: Annotated[str, Field(pattern=GIT_COMMIT, max_length=40, min_length=40)] = Field(
+        description="Commit."
+    )
+    manifest_digest: Digest = Field(description="Identity of the weights.")
+
+
+class ModelDeploymentStatus(Model):
+    """What the operator made of the wish."""
+
+    observed_generation: Annotated[int, Field(ge=-1, le=1 << 53)] = Field(
+        default=-1, description="metadata.generation that was judged."
+    )
+    url: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="Base URL of the OpenAI-compatible API."
+    )
+    approval: ServedApproval | None = Field(
+        default=None, description="Approval and weights of the current inputs."
+    )
+    plan: Plan | None = Field(default=None, description="Layout of a replica.")
+    weights: Annotated[list[WeightsOnNode], Field(max_length=1000)] = Field(
+        default_factory=list, description="Weights on the nodes planned on."
+    )
+    replicas: Replicas | None = Field(default=None, description="The replicas.")
+    last_scale: LastScale | None = Field(default=None, description="Last scaling decision.")
+    conditions: Annotated[list[Condition], Field(max_length=16)] = Field(
+        default_factory=list,
+        description="Ready; Reconciling and Stalled only while true; Approved, WeightsReady, "
+        "Planned, Scheduled, Serving, Scaling.",
+    )

@@ -1,0 +1,146 @@
+"""GPUNode: what one node should hold (spec, the operator's) and what it has (status, its agent's)."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from escadre.api.base import (
+    GIT_COMMIT,
+    Bytes,
+    Condition,
+    Digest,
+    Model,
+    ObjectName,
+    Repository,
+)
+from escadre.api.mirror import ModelMirrorSpec
+
+__all__ = [
+    "GPU",
+    "GPUNodeSpec",
+    "GPUNodeStatus",
+    "MirrorSource",
+    "NodeWeights",
+    "Store",
+    "WantedWeights",
+]
+
+_Uuid = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9-]*$")]
+
+
+class MirrorSource(ModelMirrorSpec):
+    """The mirror to pull from, as it was when the pull was admitted."""
+
+    name: ObjectName = Field(description="Name of the ModelMirror.")
+
+
+class WantedWeights(Model):
+    """Weights the operator wants on this node; present once the pull is admitted."""
+
+    manifest_digest: Digest = Field(description="Identity of the weights.")
+    approval: ObjectName = Field(description="ModelApproval that allows them.")
+    repository: Repository = Field(description="organisation/model on the mirror.")
+    revision: Annotated[str, Field(pattern=GIT_COMMIT, max_length=40, min_length=40)] = Field(
+        description="Commit of the repository."
+    )
+    bytes: Bytes = Field(description="Sum of the file sizes.")
+    source: MirrorSource = Field(description="Mirror to pull from.")
+
+
+class GPUNodeSpec(Model):
+    """Written by the operator only."""
+
+    weights: Annotated[list[WantedWeights], Field(max_length=256)] = Field(
+        default_factory=list, description="Weights wanted on this node."
+    )
+
+
+class GPU(Model):
+    """One GPU as NVML reports it."""
+
+    index: Annotated[int, Field(ge=0, le=1024)] = Field(description="NVML index.")
+    uuid: Annotated[str, Field(max_length=96)] = Field(description="NVML UUID.")
+    product: Annotated[str, Field(max_length=128)] = Field(
+        description="Product name with - for spaces, as the nvidia.com/gpu.product label has it."
+    )
+    memory_bytes: Bytes = Field(description="Total memory that NVML reports, in bytes.")
+    reserved_bytes: Bytes | None = Field(
+        default=None,
+        description="Memory the driver keeps for itself (NVML v2), invisible to CUDA.",
+    )
+    compute_capability: Annotated[str, Field(max_length=8)] = Field(
+        description="major.minor, e.g. 9.0."
+    )
+    nvlink: bool = Field(description="Whether at least one NVLink is active.")
+    mig: bool = Field(default=False, description="Whether MIG mode is on.")
+    healthy: bool = Field(description="False when NVML says the GPU needs attention.")
+    message: Annotated[str, Field(max_length=512)] = Field(
+        default="", description="Why it is not healthy."
+    )
+
+
+class Store(Model):
+    """The node's weight store."""
+
+    capacity_bytes: Bytes = Field(description="Size of the store's file system.")
+    free_bytes: Bytes = Field(
+        description="Free for new weights, rounded down to GiB so that it changes seldom."
+    )
+
+
+class NodeWeights(Model):
+    """State of one wanted or present model on this node."""
+
+    manifest_digest: Digest = Field(description="Identity of the weights.")
+    store_id: _Uuid = Field(
+        alias="storeID", description="Store id under which this entry was verified or pulled."
+    )
+    state: Literal["Pulling", "Verified", "Failed"] = Field(description="State of the weights.")
+    bytes_done: Bytes = Field(default=0, description="Verified bytes.")
+    bytes_total: Bytes = Field(default=0, description="Bytes of all files; 0 while unknown.")
+    bytes_per_second: Bytes = Field(default=0, description="Current rate.")
+    eta_seconds: Annotated[int, Field(ge=0, le=1 << 31)] | None = Field(
+        default=None, description="Seconds until done at the current rate."
+    )
+    mirror: ObjectName | None = Field(default=None, description="Mirror pulled from.")
+    reason: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z]*$")] = Field(
+        default="", description="Why it failed, e.g. DigestMismatch."
+    )
+    message: Annotated[str, Field(max_length=2048)] = Field(
+        default="", description="What failed, with numbers and the next step."
+    )
+    since: datetime = Field(description="When the state was entered.")
+
+
+class GPUNodeStatus(Model):
+    """Written by the node's agent only."""
+
+    node_uid: _Uuid = Field(
+        default="", alias="nodeUID", description="UID of the Node, from the agent's own token."
+    )
+    boot_id: _Uuid = Field(
+        default="", alias="bootID", description="Boot id of the machine the agent runs on."
+    )
+    store_id: _Uuid = Field(
+        default="", alias="storeID", description="Id written once into an empty store."
+    )
+    agent_version: Annotated[str, Field(max_length=64)] = Field(
+        default="", description="Version of the agent."
+    )
+    driver_version: Annotated[str, Field(max_length=64)] = Field(
+        default="", description="Version of the NVIDIA driver."
+    )
+    gpus: Annotated[list[GPU], Field(max_length=64)] = Field(
+        default_factory=list, description="GPUs of the node."
+    )
+    store: Store | None = Field(default=None, description="The weight store.")
+    weights: Annotated[list[NodeWeights], Field(max_length=512)] = Field(
+        default_factory=list, description="Weights present or being pulled."
+    )
+    summary: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Verified models of those wanted or present, e.g. 2/3."
+    )
+    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+        default_factory=list, description="InventoryReady and StoreReady."
+    )

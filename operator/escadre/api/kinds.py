@@ -1,0 +1,196 @@
+"""The custom kinds: names, scope, columns and cross-field rules. Source of the CRDs and of RBAC."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
+from escadre.api.base import Model, PrinterColumn
+from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
+from escadre.api.gpunode import GPUNodeSpec, GPUNodeStatus
+from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.signature import ModelSignatureSpec
+
+__all__ = ["KINDS", "Kind", "Rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A CEL rule at the root of the object, with the message its author reads."""
+
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One custom resource definition."""
+
+    kind: str
+    plural: str
+    short: str
+    scope: Literal["Namespaced", "Cluster"]
+    spec: type[Model]
+    status: type[Model] | None
+    columns: tuple[PrinterColumn, ...]
+    rules: tuple[Rule, ...] = ()
+    spec_rules: tuple[Rule, ...] = ()
+    default_conditions: tuple[str, ...] = ()
+    description: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def _column(name: str, path: str, **more: Any) -> PrinterColumn:
+    return PrinterColumn(name=name, json_path=path, **more)
+
+
+def _condition(type_: str, what: str) -> str:
+    return f'.status.conditions[?(@.type=="{type_}")].{what}'
+
+
+_AGE = _column("Age", ".metadata.creationTimestamp", type="date")
+_IMMUTABLE = "self == oldSelf"
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        kind="ModelDeployment",
+        plural="modeldeployments",
+        short="mdep",
+        scope="Namespaced",
+        spec=ModelDeploymentSpec,
+        status=ModelDeploymentStatus,
+        description="The wish of a team: an approved model, served, with as many replicas as its "
+        "queue needs.",
+        columns=(
+            _column("Ready", _condition("Ready", "status")),
+            _column("Model", ".status.approval.repository"),
+            _column("Layout", ".status.plan.summary"),
+            _column("Replicas", ".status.replicas.summary"),
+            _column("Reason", _condition("Ready", "reason")),
+            _AGE,
+            _column("URL", ".status.url", priority=1),
+            _column("Message", _condition("Ready", "message"), priority=1),
+        ),
+        rules=(
+            Rule(
+                "size(self.metadata.name) <= 40",
+                "metadata.name may have 40 characters at most: the names of the replicas, the "
+                "service and the volume claim are made from it",
+            ),
+            Rule(
+                "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+                "metadata.name must begin with a lower-case letter and hold lower-case letters, "
+                "digits and - only: it becomes the name of a Service",
+            ),
+        ),
+        spec_rules=(
+            Rule(
+                "!has(self.scaling) || !has(self.scaling.minReplicas) || "
+                "!has(self.scaling.maxReplicas) || "
+                "self.scaling.minReplicas <= self.scaling.maxReplicas",
+                "scaling.minReplicas must not be more than scaling.maxReplicas",
+            ),
+            Rule(
+                "!has(self.typicalTokens) || self.typicalTokens <= self.contextLength",
+                "typicalTokens must not be more than contextLength",
+            ),
+        ),
+        default_conditions=(
+            "Ready",
+            "Approved",
+            "WeightsReady",
+            "Planned",
+            "Scheduled",
+            "Serving",
+            "Scaling",
+        ),
+    ),
+    Kind(
+        kind="ModelApproval",
+        plural="modelapprovals",
+        short="mapp",
+        scope="Cluster",
+        spec=ModelApprovalSpec,
+        status=ModelApprovalStatus,
+        description="Which bytes of which model may run, under which licence, for whom, until "
+        "when. Its spec never changes.",
+        columns=(
+            _column("Approved", _condition("Approved", "status")),
+            _column("Signatures", ".status.summary"),
+            _column("Model", ".spec.repository"),
+            _column("Revision", ".spec.revision", priority=1),
+            _column("Licence", ".spec.licence.spdx"),
+            _column("NotAfter", ".spec.notAfter"),
+            _column("Reason", _condition("Approved", "reason")),
+            _AGE,
+        ),
+        spec_rules=(
+            Rule(
+                _IMMUTABLE,
+                "spec is immutable: people signed this content; make a new ModelApproval for "
+                "other content",
+            ),
+        ),
+        default_conditions=("Approved",),
+    ),
+    Kind(
+        kind="ModelSignature",
+        plural="modelsignatures",
+        short="msig",
+        scope="Cluster",
+        spec=ModelSignatureSpec,
+        status=None,
+        description="One person's word on one approval. Never changes.",
+        columns=(
+            _column("Approval", ".spec.approval"),
+            _column("Decision", ".spec.decision"),
+            _column("By", ".spec.by"),
+            _AGE,
+        ),
+        spec_rules=(
+            Rule(
+                _IMMUTABLE,
+                "spec is immutable: sign again, or revoke, with a new ModelSignature",
+            ),
+        ),
+    ),
+    Kind(
+        kind="ModelMirror",
+        plural="modelmirrors",
+        short="mmir",
+        scope="Cluster",
+        spec=ModelMirrorSpec,
+        status=None,
+        description="An internal server that holds weights; never trusted for their integrity.",
+        columns=(
+            _column("Type", ".spec.type"),
+            _column("URL", ".spec.url"),
+            _column("Pulls", ".spec.maxConcurrentPulls", type="integer"),
+            _AGE,
+        ),
+        spec_rules=(
+            Rule(
+                "self.type != 'huggingface' || has(self.manifestsURL)",
+                "manifestsURL is required for type huggingface: a pinned commit cannot take one "
+                "more file",
+            ),
+        ),
+    ),
+    Kind(
+        kind="GPUNode",
+        plural="gpunodes",
+        short="gpun",
+        scope="Cluster",
+        spec=GPUNodeSpec,
+        status=GPUNodeStatus,
+        description="The weights wanted on a node, and the GPUs and weights it has. Made by the "
+        "operator for each node with GPUs.",
+        columns=(
+            _column("GPU", ".status.gpus[0].product"),
+            _column("Weights", ".status.summary"),
+            _column("Inventory", _condition("InventoryReady", "status")),
+            _column("Store", _condition("StoreReady", "status")),
+            _AGE,
+        ),
+        default_conditions=("InventoryReady", "StoreReady"),
+    ),
+)

@@ -1,0 +1,171 @@
+"""The protocol `Api`: the few calls of the API server that everything above uses.
+
+Objects are plain dicts in and out. `KubeApi` implements it over HTTP, the fake of the tests in
+memory; one conformance file holds both to the same behaviour. No method retries, except that a
+Retry-After is honoured once within the caller's ``timeout``: retrying is the queue's business.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from escadre.clients.kube.errors import Gone
+from escadre.clients.kube.resources import Resource
+from escadre.names import FIELD_MANAGER
+
+__all__ = ["Api", "Json", "Page", "Propagation", "WatchEvent", "list_all"]
+
+Json = dict[str, Any]
+Propagation = Literal["Background", "Foreground", "Orphan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; ``continue_token`` is empty on the last."""
+
+    items: list[Json]
+    resource_version: str
+    continue_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One line of a watch; a bookmark carries only a resourceVersion."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: Json
+
+
+class Api(Protocol):
+    """What Escadre asks of an API server.
+
+    ``timeout`` is the caller's deadline in seconds for the whole call, waiting for the rate
+    limiter included; None means the client's default. Errors are `ApiError` and its children.
+    """
+
+    async def get(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        timeout: float | None = None,
+    ) -> Json:
+        """One object; raises NotFound."""
+        ...
+
+    async def list_page(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        limit: int = 500,
+        continue_token: str = "",
+        timeout: float | None = None,
+    ) -> Page:
+        """One page of objects; raises Gone when ``continue_token`` has expired."""
+        ...
+
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        resource_version: str,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        timeout_seconds: int = 300,
+    ) -> AsyncIterator[WatchEvent]:
+        """Changes after ``resource_version``, with bookmarks, until the server ends the stream.
+
+        Raises Gone, also in mid-stream, when the version is too old.
+        """
+        ...
+
+    async def apply(
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        force: bool = True,
+        subresource: str | None = None,
+        create_only: bool = False,
+        timeout: float | None = None,
+    ) -> Json:
+        """Server-side apply of the whole intent of ``field_manager``.
+
+        ``create_only`` raises Conflict (``already_exists``) if the object is there. A
+        ``metadata.uid`` in the body is a precondition: Conflict when that object is gone, Invalid
+        when another one has the name.
+        """
+        ...
+
+    async def create(self, resource: Resource, body: Json, *, timeout: float | None = None) -> Json:
+        """POST; for events, leases and reviews, never for children (those are applied)."""
+        ...
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Json | Sequence[Json],
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+        timeout: float | None = None,
+    ) -> Json:
+        """JSON patch (a list) or merge patch (a dict).
+
+        A ``metadata.resourceVersion`` in a merge patch is a precondition (Conflict); a failed
+        ``test`` of a JSON patch is Invalid.
+        """
+        ...
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: Propagation = "Background",
+        grace_seconds: int | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete, guarded by ``uid`` and ``resource_version`` (Conflict); raises NotFound."""
+        ...
+
+
+async def list_all(
+    api: Api,
+    resource: Resource,
+    *,
+    namespace: str | None = None,
+    label_selector: str | None = None,
+    field_selector: str | None = None,
+) -> list[Json]:
+    """Every page of a list; begins anew, once, when the continue token expires on the way."""
+    for last_try in (False, True):
+        items: list[Json] = []
+        token = ""
+        try:
+            while True:
+                page = await api.list_page(
+                    resource,
+                    namespace=namespace,
+                    label_selector=label_selector,
+                    field_selector=field_selector,
+                    continue_token=token,
+                )
+                items += page.items
+                token = page.continue_token
+                if not token:
+                    return items
+        except Gone:
+            if last_try:
+                raise
+    raise AssertionError("unreachable: the second try returns or raises")

@@ -1,0 +1,95 @@
+"""Where the API server is and how we prove who we are.
+
+Reads kubeconfig or the pod's own service account through ``kubernetes.aio.config`` and hands the
+two things a request needs to `KubeApi`: a TLS context and, per request, the Authorization header
+(the hook of the configuration re-reads rotated tokens, at most once a minute). Called by the
+processes' start; sends nothing.
+"""
+
+import os
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kubernetes.aio import config as kube_config
+from kubernetes.aio.client import Configuration
+
+__all__ = ["Connection", "load_connection"]
+
+_POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A loaded configuration; ``namespace`` is the pod's own or the context's, if it names one."""
+
+    configuration: Any
+    namespace: str | None = None
+
+    @property
+    def host(self) -> str:
+        """Base URL of the API server."""
+        return str(self.configuration.host).rstrip("/")
+
+    @property
+    def proxy(self) -> str | None:
+        """Proxy from the kubeconfig, if any."""
+        proxy = self.configuration.proxy
+        return str(proxy) if proxy else None
+
+    @property
+    def server_name(self) -> str | None:
+        """Name that the server's certificate must bear, when it is not the host's."""
+        name = self.configuration.tls_server_name
+        return str(name) if name else None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """TLS as the configuration asks for it; None for plain HTTP (tests)."""
+        settings = self.configuration
+        if not self.host.startswith("https://"):
+            return None
+        context = ssl.create_default_context(
+            cafile=settings.ssl_ca_cert, cadata=settings.ca_cert_data
+        )
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file, keyfile=settings.key_file)
+        if not settings.verify_ssl:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    async def authorization(self) -> str | None:
+        """Value of the Authorization header, refreshed if the token has been rotated."""
+        settings = self.configuration
+        if "BearerToken" not in settings.api_key and "authorization" not in settings.api_key:
+            return None
+        value = await settings.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return str(value) if value else None
+
+
+async def load_connection(
+    *, kubeconfig: str | None = None, context: str | None = None
+) -> Connection:
+    """Load a kubeconfig (given, ``$KUBECONFIG`` or the default), or the pod's own account.
+
+    The pod's account is taken when nothing was asked for and the process runs in a pod.
+    """
+    settings = Configuration()
+    wanted = kubeconfig or os.environ.get("KUBECONFIG") or None
+    if wanted is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        kube_config.load_incluster_config(client_configuration=settings)
+        return Connection(settings, _pod_namespace())
+    path = wanted or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+    loader = await kube_config.load_kube_config(
+        config_file=path, context=context, client_configuration=settings, persist_config=False
+    )
+    chosen = loader.current_context.get("context") or {}
+    return Connection(settings, chosen.get("namespace"))
+
+
+def _pod_namespace() -> str | None:
+    try:
+        return _POD_NAMESPACE.read_text().strip() or None
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,77 @@
+"""What can go wrong between a node and a mirror: one class per reason.
+
+    Refusal
+    └── MirrorError              transient: whether another try may help by itself
+        ├── MirrorUnavailable    no connection, errors, broken or unusable answers
+        ├── Unauthorized         401, 403
+        ├── NotFound             404, 410, naming the URL
+        ├── MirrorSlow           no byte for longer than the idle limit
+        ├── DigestMismatch       other bytes than the approved ones
+        └── RangesUnsupported    internal: the file has to be read as one stream
+
+Raised by clients/mirror, turned into status and metrics by the agent. Messages carry URLs without
+credentials: a mirror's URL has none by its schema, and queries are cut off.
+"""
+
+__all__ = [
+    "DigestMismatch",
+    "MirrorError",
+    "MirrorSlow",
+    "MirrorUnavailable",
+    "NotFound",
+    "RangesUnsupported",
+    "Unauthorized",
+]
+
+from escadre.errors import Refusal
+
+
+class MirrorError(Refusal):
+    """A fault of a mirror.
+
+    Args:
+        message: what was asked of which URL and what came back.
+        transient: whether the same request may succeed a little later.
+        delay: seconds the mirror asked to wait, None when it said nothing.
+    """
+
+    REASON = "MirrorUnavailable"
+
+    def __init__(
+        self, message: str, *, transient: bool = False, delay: float | None = None
+    ) -> None:
+        super().__init__(self.REASON, message)
+        self.transient = transient
+        self.delay = delay
+
+
+class MirrorUnavailable(MirrorError):
+    """The mirror does not answer, or not in a way that can be used."""
+
+
+class Unauthorized(MirrorError):
+    """The mirror refuses the credentials."""
+
+    REASON = "Unauthorized"
+
+
+class NotFound(MirrorError):
+    """The mirror has no such file."""
+
+    REASON = "NotFound"
+
+
+class MirrorSlow(MirrorError):
+    """The mirror stopped delivering."""
+
+    REASON = "MirrorSlow"
+
+
+class DigestMismatch(MirrorError):
+    """The mirror's bytes are not the approved bytes."""
+
+    REASON = "DigestMismatch"
+
+
+class RangesUnsupported(MirrorError):
+    """The mirror does not serve byte ranges of this file as asked."""

@@ -1,0 +1,145 @@
+"""Settings of the processes: one YAML file (the chart's ConfigMap), validated before anything runs.
+
+Read once in cli/; passed down from there.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from escadre.errors import Refusal
+
+__all__ = [
+    "AgentSettings",
+    "ApprovalSettings",
+    "EngineSettings",
+    "NetworkSettings",
+    "PolicyExpectation",
+    "ScalingSettings",
+    "Settings",
+    "load",
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+class EngineSettings(_Section):
+    """The platform's side of the engine pods."""
+
+    image: Annotated[str, Field(pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$")] = Field(
+        description="vLLM OpenAI server image, pinned by digest."
+    )
+    image_pull_secrets: list[str] = Field(default_factory=list)
+    runtime_class_name: str | None = None
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+    extra_args: list[Annotated[str, Field(pattern=r"^--[a-z0-9-]+(=[^\s]*)?$")]] = Field(
+        default_factory=list, description="Further vLLM flags, chosen by the platform."
+    )
+    env: dict[str, str] = Field(default_factory=dict)
+    cpu: str = "4"
+    memory: str = "16Gi"
+    shared_memory: str = "8Gi"
+    cache_size: str = "10Gi"
+    run_as_user: Annotated[int, Field(ge=1)] = 65534
+    gpu_memory_utilization_percent: Annotated[int, Field(ge=50, le=98)] = 92
+    load_bytes_per_second: Annotated[int, Field(ge=1)] = Field(
+        default=200_000_000, description="Slowest weight loading that is still a healthy start."
+    )
+    startup_base_seconds: Annotated[int, Field(ge=10)] = 300
+    drain_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
+        default=300, description="How long a replica may finish its requests."
+    )
+    probe_period_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+
+
+class ApprovalSettings(_Section):
+    """What every approval needs at least."""
+
+    minimum: Annotated[int, Field(ge=1, le=16)] = 2
+
+
+class ScalingSettings(_Section):
+    """How scaling looks and waits."""
+
+    scrape_seconds: Annotated[float, Field(ge=0.5, le=60)] = 3
+    stale_seconds: Annotated[float, Field(ge=1, le=600)] = 15
+    down_stabilization_seconds: Annotated[float, Field(ge=0, le=86400)] = 300
+
+
+class NetworkSettings(_Section):
+    """Who may reach the engines beside their own namespace and the operator."""
+
+    ingress_namespaces: list[str] = Field(default_factory=list)
+
+
+class PolicyExpectation(_Section):
+    """A ValidatingAdmissionPolicy or binding that must be live exactly as the chart made it."""
+
+    kind: Literal["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+    name: str
+    spec: dict[str, Any] = Field(description="The whole spec, API defaults written out.")
+
+
+class OperatorSettings(_Section):
+    """The operator process."""
+
+    workers: Annotated[int, Field(ge=1, le=64)] = 16
+    queries_per_second: Annotated[float, Field(gt=0)] = 200
+    burst: Annotated[int, Field(ge=1)] = 400
+    health_port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] = 9090
+    status_interval_seconds: Annotated[float, Field(ge=0)] = 30
+    resync_seconds: Annotated[float, Field(ge=10)] = 600
+
+
+class AgentSettings(_Section):
+    """The agent process."""
+
+    store_path: Path = Path("/var/lib/escadre")
+    mirror_secrets: list[str] = Field(default_factory=list)
+    inventory: Literal["nvml", "simulated"] = "nvml"
+    simulated_gpus: Path | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 9091
+    progress_seconds: Annotated[float, Field(ge=0.5)] = 3
+    concurrent_files: Annotated[int, Field(ge=1, le=64)] = 4
+    concurrent_chunks: Annotated[int, Field(ge=1, le=64)] = 8
+    slow_bytes_per_second: Annotated[int, Field(ge=0)] = 1_000_000
+
+
+class Settings(_Section):
+    """All of it: the content of the file."""
+
+    namespace: Annotated[str, Field(min_length=1, max_length=63)] = "escadre-system"
+    engine: EngineSettings
+    approvals: ApprovalSettings = ApprovalSettings()
+    scaling: ScalingSettings = ScalingSettings()
+    network: NetworkSettings = NetworkSettings()
+    operator: OperatorSettings = OperatorSettings()
+    agent: AgentSettings = AgentSettings()
+    policies: list[PolicyExpectation] = Field(default_factory=list)
+
+
+def load(path: Path) -> Settings:
+    """Reads the settings file.
+
+    Raises:
+        Refusal: reason InvalidSpec, naming the file, the field and what is wrong with it.
+    """
+    try:
+        return Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except OSError as error:
+        raise Refusal("InvalidSpec", f"reading settings {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise Refusal("InvalidSpec", f"reading settings {path}: not YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Refusal("InvalidSpec", f"settings {path}: {where}: {first['msg']}") from error
