@@ -6,7 +6,7 @@ made is private to this package.
 
 from escadre.clients.kube.api import Api, Json, Page, Propagation, WatchEvent, list_all
 from escadre.clients.kube.client import KubeApi
-from escadre.clients.kube.connection import Connection, load_connection
+from escadre.clients.kube.connection import Connection, ConnectionUnknown, load_connection
 from escadre.clients.kube.errors import (
     ApiError,
     Conflict,
@@ -74,6 +74,7 @@ __all__ = [
     "ApiError",
     "Conflict",
     "Connection",
+    "ConnectionUnknown",
     "Forbidden",
     "Gone",
     "Invalid",

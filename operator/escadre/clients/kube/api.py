@@ -2,10 +2,10 @@
 
 Objects are plain dicts in and out. `KubeApi` implements it over HTTP, the fake of the tests in
 memory; one conformance file holds both to the same behaviour. No method retries, except that a
-Retry-After is honoured once within the caller's ``timeout``: retrying is the queue's business.
+Retry-After is honoured once within the caller's ``within``: retrying is the queue's business.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -39,7 +39,7 @@ class WatchEvent:
 class Api(Protocol):
     """What Escadre asks of an API server.
 
-    ``timeout`` is the caller's deadline in seconds for the whole call, waiting for the rate
+    ``within`` is the caller's deadline in seconds for the whole call, waiting for the rate
     limiter included; None means the client's default. Errors are `ApiError` and its children.
     """
 
@@ -49,7 +49,7 @@ class Api(Protocol):
         name: str,
         *,
         namespace: str | None = None,
-        timeout: float | None = None,
+        within: float | None = None,
     ) -> Json:
         """One object; raises NotFound."""
         ...
@@ -63,7 +63,7 @@ class Api(Protocol):
         field_selector: str | None = None,
         limit: int = 500,
         continue_token: str = "",
-        timeout: float | None = None,
+        within: float | None = None,
     ) -> Page:
         """One page of objects; raises Gone when ``continue_token`` has expired."""
         ...
@@ -77,7 +77,7 @@ class Api(Protocol):
         label_selector: str | None = None,
         field_selector: str | None = None,
         timeout_seconds: int = 300,
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """Changes after ``resource_version``, with bookmarks, until the server ends the stream.
 
         Raises Gone, also in mid-stream, when the version is too old.
@@ -93,7 +93,7 @@ class Api(Protocol):
         force: bool = True,
         subresource: str | None = None,
         create_only: bool = False,
-        timeout: float | None = None,
+        within: float | None = None,
     ) -> Json:
         """Server-side apply of the whole intent of ``field_manager``.
 
@@ -103,7 +103,7 @@ class Api(Protocol):
         """
         ...
 
-    async def create(self, resource: Resource, body: Json, *, timeout: float | None = None) -> Json:
+    async def create(self, resource: Resource, body: Json, *, within: float | None = None) -> Json:
         """POST; for events, leases and reviews, never for children (those are applied)."""
         ...
 
@@ -115,7 +115,7 @@ class Api(Protocol):
         *,
         namespace: str | None = None,
         subresource: str | None = None,
-        timeout: float | None = None,
+        within: float | None = None,
     ) -> Json:
         """JSON patch (a list) or merge patch (a dict).
 
@@ -134,7 +134,7 @@ class Api(Protocol):
         resource_version: str | None = None,
         propagation: Propagation = "Background",
         grace_seconds: int | None = None,
-        timeout: float | None = None,
+        within: float | None = None,
     ) -> None:
         """Delete, guarded by ``uid`` and ``resource_version`` (Conflict); raises NotFound."""
         ...

@@ -15,9 +15,13 @@ from typing import Any, Final
 from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import Configuration
 
-__all__ = ["Connection", "load_connection"]
+__all__ = ["Connection", "ConnectionUnknown", "load_connection"]
 
 _POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+class ConnectionUnknown(Exception):
+    """No usable kubeconfig and no service account: the message says what was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,20 @@ async def load_connection(
     """
     settings = Configuration()
     wanted = kubeconfig or os.environ.get("KUBECONFIG") or None
-    if wanted is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
-        kube_config.load_incluster_config(client_configuration=settings)
-        return Connection(settings, _pod_namespace())
-    path = wanted or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
-    loader = await kube_config.load_kube_config(
-        config_file=path, context=context, client_configuration=settings, persist_config=False
-    )
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
+    try:
+        if wanted is None and context is None and in_pod:
+            kube_config.load_incluster_config(client_configuration=settings)
+            return Connection(settings, _pod_namespace())
+        path = wanted or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+        loader = await kube_config.load_kube_config(
+            config_file=path, context=context, client_configuration=settings, persist_config=False
+        )
+    except (kube_config.ConfigException, OSError) as error:
+        what = "the pod's service account" if wanted is None and in_pod else "the kubeconfig"
+        raise ConnectionUnknown(
+            f"loading {what}: {error}; name a kubeconfig with --kubeconfig or $KUBECONFIG"
+        ) from error
     chosen = loader.current_context.get("context") or {}
     return Connection(settings, chosen.get("namespace"))
 

@@ -31,6 +31,17 @@ __all__ = [
 ]
 
 
+_GERUNDS: Final[Mapping[str, str]] = {
+    "get": "getting",
+    "list": "listing",
+    "watch": "watching",
+    "apply": "applying",
+    "create": "creating",
+    "patch": "patching",
+    "delete": "deleting",
+}
+
+
 class ApiError(Exception):
     """The API server did not do what was asked.
 
@@ -49,8 +60,9 @@ class ApiError(Exception):
         message: str = "",
         causes: tuple[str, ...] = (),
     ) -> None:
-        code = f"{status} {reason}".strip() if status else reason
-        super().__init__(f"{method} of {object}: {message or 'no message'} ({code})")
+        code = f"{status} {reason}".strip() if status else reason or "no answer"
+        doing = _GERUNDS.get(method, method)
+        super().__init__(f"{doing} {object}: {message or 'no message from the server'} ({code})")
         self.method = method
         self.object = object
         self.status = status
@@ -132,10 +144,10 @@ _NOT_STARTED: Final = 503
 def error_from_status(
     *,
     method: str,
-    object: str,
+    object: str,  # noqa: A002 - as ApiError calls it
     code: int,
     status: Mapping[str, Any],
-    retry_after: float = 0.0,  # noqa: A002 - as ApiError calls it
+    retry_after: float = 0.0,
 ) -> ApiError:
     """The typed error for an HTTP code and the server's ``Status`` object (may be empty)."""
     details = status.get("details") or {}
