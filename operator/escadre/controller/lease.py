@@ -1,0 +1,240 @@
+"""Leader election by a Lease, as client-go does it: one operator writes, the others stay warm.
+
+Nobody's clock is trusted but our own monotonic one: a holder counts as gone when *we* have seen no
+renewal for its lease duration. Every write is guarded by the resourceVersion last read. A Lease is
+no fence: a leader that was asleep may believe in itself for a moment, so all writes of the
+controller are idempotent besides.
+
+A leader that cannot renew within ``renew_seconds`` stops before ``lease_seconds``, when others take
+over. Used by the operator's process, which gates its workers on `leading` and exits when `run`
+returns.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from escadre.clients.kube import LEASES, Api, ApiError, Conflict, Json, NotFound
+
+__all__ = ["LeaderElector"]
+
+_JITTER: Final = 0.2  # of the retry period, upwards, as client-go has it
+_RELEASE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """A Lease as last seen, and when (our clock) this renewal was first seen."""
+
+    version: str
+    spec: dict[str, Any]
+    at: float
+
+    @property
+    def holder(self) -> str:
+        return self.spec.get("holderIdentity") or ""
+
+    @property
+    def duration(self) -> float:
+        return float(self.spec.get("leaseDurationSeconds") or 0)
+
+    @property
+    def renewal(self) -> tuple[object, ...]:
+        return self.holder, self.spec.get("renewTime"), self.spec.get("leaseTransitions")
+
+
+def _nothing(_: str) -> None:
+    """No loss callback."""
+
+
+class LeaderElector:
+    """See the module. ``on_lost`` is told why, before `leading` is cleared.
+
+    ``identity`` is of one process (a pod's name and uid): who restarts under the same identity
+    takes over its own Lease at once.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        lease_seconds: float = 15.0,
+        renew_seconds: float = 10.0,
+        retry_seconds: float = 2.0,
+        on_lost: Callable[[str], None] = _nothing,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        rng: random.Random | None = None,
+    ) -> None:
+        if not lease_seconds > renew_seconds > retry_seconds * (1 + _JITTER):
+            raise ValueError(
+                f"electing by Lease {namespace}/{name}: lease {lease_seconds} s must exceed renewal"
+                f" {renew_seconds} s, and that 1.2 times the retry period {retry_seconds} s"
+            )
+        self.leading = asyncio.Event()
+        self._api = api
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._lease_seconds = lease_seconds
+        self._renew_seconds = renew_seconds
+        self._retry_seconds = retry_seconds
+        self._on_lost = on_lost
+        self._clock = clock
+        self._wall = wall
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._seen: _Observed | None = None
+        self._renewed = clock()
+
+    @property
+    def holder(self) -> str:
+        """Who held the Lease when it was last seen; empty for nobody."""
+        return self._seen.holder if self._seen else ""
+
+    async def run(self) -> None:
+        """Become the leader and stay it; returns when leadership was lost.
+
+        Cancelled, it releases the Lease first, so that another takes over at once: cancel it only
+        after the last write of the workers. A lost Lease is left to expire, for the same reason.
+        """
+        try:
+            await self._acquire()
+            self.leading.set()
+            self._on_lost(await self._renew_until_lost())
+        except asyncio.CancelledError:
+            if self.leading.is_set() and self.holder == self._identity:
+                await self._release()
+            raise
+        finally:
+            self.leading.clear()
+
+    async def _acquire(self) -> None:
+        while True:
+            if await self._try_once(self._renew_seconds):
+                return
+            await asyncio.sleep(self._pause())
+
+    async def _renew_until_lost(self) -> str:
+        while True:
+            await asyncio.sleep(self._pause())
+            left = self._renewed + self._renew_seconds - self._clock()
+            if left > 0 and await self._try_once(left):
+                continue
+            if self.holder != self._identity:
+                return f"{self.holder or 'nobody'} holds it now"
+            silent = self._clock() - self._renewed
+            if silent >= self._renew_seconds:
+                return f"not renewed for {silent:.1f} s, limit {self._renew_seconds:.0f} s"
+
+    def _pause(self) -> float:
+        """Until the next try; sooner if the holder seen last would have expired by then."""
+        pause = self._retry_seconds * (1 + self._rng.uniform(0, _JITTER))
+        if self._seen is not None and self._seen.holder not in {"", self._identity}:
+            expires = self._seen.at + self._seen.duration - self._clock()
+            if expires > 0:
+                pause = min(pause, expires + 0.01)
+        return pause
+
+    async def _try_once(self, within: float) -> bool:
+        """Take or renew the Lease once; False if it is another's, or the server did not do it."""
+        started = self._clock()
+        try:
+            async with asyncio.timeout(within):
+                done = await self._take_or_renew()
+        except (ApiError, TimeoutError):
+            return False
+        if done:
+            self._renewed = started  # others count from when they saw it: no sooner than this
+        return done
+
+    async def _take_or_renew(self) -> bool:
+        mine = self.holder == self._identity
+        if not mine:  # a leader renews what it wrote last, without reading
+            await self._look()
+        try:
+            return await self._write_if_free()
+        except (Conflict, NotFound):
+            # Somebody was faster, or our own last write was done though its answer was lost, or
+            # the Lease was deleted.
+            await self._look()
+            if not mine or self.holder not in {"", self._identity}:
+                return False
+            return await self._write_if_free()
+
+    async def _write_if_free(self) -> bool:
+        if self._seen is None:
+            await self._create()
+        elif self._free(self._seen):
+            await self._write(self._seen)
+        else:
+            return False
+        return True
+
+    def _free(self, seen: _Observed) -> bool:
+        if seen.holder in {"", self._identity}:
+            return True
+        return self._clock() >= seen.at + seen.duration
+
+    async def _look(self) -> None:
+        try:
+            lease = await self._api.get(LEASES, self._name, namespace=self._namespace)
+        except NotFound:
+            self._seen = None
+            return
+        self._observe(lease)
+
+    def _observe(self, lease: Json) -> None:
+        version, spec = lease["metadata"]["resourceVersion"], lease.get("spec") or {}
+        fresh = _Observed(version, spec, self._clock())
+        if self._seen is not None and self._seen.renewal == fresh.renewal:
+            # Touched, not renewed: its time runs from when this renewal was first seen.
+            fresh = _Observed(version, spec, self._seen.at)
+        self._seen = fresh
+
+    async def _create(self) -> None:
+        body = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": {"name": self._name, "namespace": self._namespace},
+            "spec": {"acquireTime": self._now(), "leaseTransitions": 0} | self._holding(),
+        }
+        self._observe(await self._api.create(LEASES, body))
+
+    async def _write(self, seen: _Observed) -> None:
+        spec = self._holding()
+        if seen.holder != self._identity:
+            transitions = int(seen.spec.get("leaseTransitions") or 0)
+            spec |= {"acquireTime": self._now(), "leaseTransitions": transitions + 1}
+        await self._patch(seen, spec)
+
+    async def _release(self) -> None:
+        """Leave the Lease free; without an answer it expires by itself."""
+        if self._seen is None:
+            return
+        spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._now()}
+        try:
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await self._patch(self._seen, spec)
+        except (ApiError, TimeoutError):
+            return
+
+    async def _patch(self, seen: _Observed, spec: dict[str, Any]) -> None:
+        patch = {"metadata": {"resourceVersion": seen.version}, "spec": spec}
+        self._observe(await self._api.patch(LEASES, self._name, patch, namespace=self._namespace))
+
+    def _holding(self) -> dict[str, Any]:
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": round(self._lease_seconds),
+            "renewTime": self._now(),
+        }
+
+    def _now(self) -> str:
+        return self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
