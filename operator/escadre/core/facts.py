@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escadre.api.approval import Architecture
-from escadre.api.gpunode import MirrorSource
+from escadre.api.gpunode import MirrorSource, WantedWeights
 
 __all__ = [
     "ApprovedModel",
@@ -91,8 +91,7 @@ class NodeFacts:
     agent_ready: bool = True
     verified: frozenset[str] = frozenset()
     weights: Mapping[str, WeightState] = field(default_factory=dict)
-    wanted: frozenset[str] = frozenset()  # digests in GPUNode.spec now: pulls already admitted
-    wanted_mirrors: Mapping[str, str] = field(default_factory=dict)  # digest -> mirror now
+    wanted: tuple[WantedWeights, ...] = ()  # GPUNode.spec.weights now: pulls already admitted
 
 
 @dataclass(frozen=True, slots=True)

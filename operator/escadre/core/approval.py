@@ -1,0 +1,200 @@
+"""Whether an approval holds: who signed which content, what is missing, until when.
+
+Called by controller/ for the status of ModelApprovals and before every plan, and by the CLI. It
+only judges; it knows no clock: ``now`` comes in.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import rfc8785
+
+from escadre.api.approval import ModelApprovalSpec, SignatureRecord
+
+__all__ = [
+    "ApprovalVerdict",
+    "PolicyState",
+    "Signature",
+    "allows_namespace",
+    "content_digest",
+    "evaluate",
+    "iso",
+]
+
+
+def content_digest(spec: Mapping[str, Any]) -> str:
+    """``sha256:…`` over the RFC 8785 JSON of an approval's spec as the API server stores it."""
+    return "sha256:" + hashlib.sha256(rfc8785.dumps(dict(spec))).hexdigest()
+
+
+def iso(when: float) -> str:
+    """``when`` (seconds since the epoch) as Kubernetes writes times."""
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A ModelSignature as stored; ``created`` in seconds since the epoch."""
+
+    name: str
+    approval: str
+    by: str
+    decision: Literal["Approve", "Revoke"]
+    content_digest: str
+    created: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyState:
+    """Whether the admission policies that enforce four eyes are live and our own.
+
+    ``since`` is when the youngest of them was created: what was signed before was signed without
+    them. ``problem`` names the missing or changed one ("" if all is well).
+    """
+
+    since: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalVerdict:
+    """The judgement. ``expires`` is when to look again, in seconds since the epoch."""
+
+    approved: bool
+    reason: str
+    message: str
+    content_digest: str
+    required: int
+    records: tuple[SignatureRecord, ...]
+    expires: float
+
+    @property
+    def counted(self) -> int:
+        """Different people whose signatures count."""
+        return len({record.by for record in self.records if record.counted})
+
+    @property
+    def summary(self) -> str:
+        """Signatures that count of those required, e.g. ``1/2``."""
+        return f"{self.counted}/{self.required}"
+
+
+def evaluate(
+    name: str,
+    spec: ModelApprovalSpec,
+    digest: str,
+    signatures: Sequence[Signature],
+    *,
+    minimum: int,
+    policies: PolicyState,
+    now: float,
+) -> ApprovalVerdict:
+    """Judges one approval against every signature that names it.
+
+    ``digest`` is the content digest of the spec as stored.
+
+    A revocation holds whatever digest it names and whenever it was made: taking a word back must
+    never fail on a detail.
+    """
+    ordered = sorted(
+        (signature for signature in signatures if signature.approval == name),
+        key=lambda signature: (signature.created, signature.name),
+    )
+    required = max(spec.required_approvals, minimum)
+    records = _records(ordered, spec, digest, policies)
+    expires = spec.not_after.timestamp()
+
+    def verdict(approved: bool, reason: str, message: str) -> ApprovalVerdict:
+        return ApprovalVerdict(
+            approved, reason, message, digest, required, tuple(records[-64:]), expires
+        )
+
+    revocation = next((one for one in reversed(ordered) if one.decision == "Revoke"), None)
+    if revocation is not None:
+        why = f": {revocation.reason}" if revocation.reason else ""
+        return verdict(
+            False,
+            "Revoked",
+            f"{revocation.by} revoked ModelApproval {name} at {iso(revocation.created)}{why}",
+        )
+    if now >= expires:
+        return verdict(
+            False, "Expired", f"ModelApproval {name} expired at {iso(expires)}; draft a new one"
+        )
+    if policies.problem:
+        return verdict(False, "PolicyMissing", policies.problem)
+    people = sorted({record.by for record in records if record.counted})
+    if len(people) < required:
+        return verdict(False, "SignaturesMissing", _missing(name, people, required, records))
+    return verdict(True, "Approved", f"signed by {', '.join(people)}; valid until {iso(expires)}")
+
+
+def _records(
+    ordered: Sequence[Signature], spec: ModelApprovalSpec, digest: str, policies: PolicyState
+) -> list[SignatureRecord]:
+    records = []
+    seen: set[str] = set()
+    for signature in ordered:
+        why = _objection(signature, spec, digest, policies, seen)
+        if not why:
+            seen.add(signature.by)
+        records.append(
+            SignatureRecord(
+                name=signature.name,
+                by=signature.by,
+                decision=signature.decision,
+                at=datetime.fromtimestamp(signature.created, UTC),
+                counted=not why,
+                why=why,
+            )
+        )
+    return records
+
+
+def _objection(
+    signature: Signature,
+    spec: ModelApprovalSpec,
+    digest: str,
+    policies: PolicyState,
+    seen: set[str],
+) -> str:
+    if signature.decision == "Revoke":
+        return "it revokes"
+    if signature.by == spec.requested_by:
+        return "the requester cannot approve"
+    if signature.content_digest != digest:
+        return f"signs other content ({signature.content_digest[:19]}…, not {digest[:19]}…)"
+    if signature.created < policies.since:
+        return (
+            f"signed at {iso(signature.created)}, before the admission policy of "
+            f"{iso(policies.since)}"
+        )
+    if signature.by in seen:
+        return "the same person signed before"
+    return ""
+
+
+def _missing(
+    name: str, people: Sequence[str], required: int, records: Sequence[SignatureRecord]
+) -> str:
+    have = f"signed by {', '.join(people)}" if people else "nobody signed"
+    ignored = [f"{record.by}: {record.why}" for record in records if not record.counted]
+    not_counted = f"; not counted: {'; '.join(ignored[:4])}" if ignored else ""
+    return (
+        f"ModelApproval {name} has {len(people)} of {required} signatures ({have}){not_counted}; "
+        f"another authorised person runs: escadre approve sign {name}"
+    )
+
+
+def allows_namespace(name: str, spec: ModelApprovalSpec, namespace: str) -> str:
+    """Why deployments of ``namespace`` may not use the approval, "" if they may."""
+    if namespace in spec.namespaces:
+        return ""
+    return (
+        f"ModelApproval {name} is for namespaces {', '.join(sorted(spec.namespaces)[:8])}, "
+        f"not for {namespace}"
+    )

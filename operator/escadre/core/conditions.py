@@ -1,0 +1,62 @@
+"""Conditions: built from leaves, with transition times that move only when the status flips."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from escadre.reasons import REASONS
+
+__all__ = ["Leaf", "false", "merge", "true", "unknown"]
+
+Status = Literal["True", "False", "Unknown"]
+_IDLE_STEPS: Final = ("Nothing.", "Wait.")
+_LONGEST: Final = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One condition before it has times."""
+
+    type: str
+    status: Status
+    reason: str
+    message: str
+
+
+def true(type_: str, reason: str, message: str = "") -> Leaf:
+    """A condition that holds."""
+    return Leaf(type_, "True", reason, message)
+
+
+def unknown(type_: str, reason: str, message: str = "") -> Leaf:
+    """A condition that cannot be told yet."""
+    return Leaf(type_, "Unknown", reason, message)
+
+
+def false(type_: str, reason: str, message: str) -> Leaf:
+    """A condition that does not hold: what blocks, and the next step from the list of reasons."""
+    step = REASONS[reason].next_step
+    hint = "" if step in _IDLE_STEPS or not step else f". Next: {step}"
+    return Leaf(type_, "False", reason, f"{message.rstrip('.')}{hint}")
+
+
+def merge(
+    leaves: Sequence[Leaf], previous: Iterable[Mapping[str, Any]], generation: int, now: str
+) -> list[dict[str, Any]]:
+    """The conditions to write; a type that is not among ``leaves`` goes away."""
+    before = {one.get("type"): one for one in previous}
+    merged = []
+    for leaf in leaves:
+        old = before.get(leaf.type)
+        flipped = old is None or old.get("status") != leaf.status
+        merged.append(
+            {
+                "type": leaf.type,
+                "status": leaf.status,
+                "reason": leaf.reason,
+                "message": leaf.message[:_LONGEST],
+                "observedGeneration": generation,
+                "lastTransitionTime": now if flipped or old is None else old["lastTransitionTime"],
+            }
+        )
+    return merged

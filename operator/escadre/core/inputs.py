@@ -1,0 +1,105 @@
+"""The inputs of a replica: what it was made from, recorded on its workload object.
+
+Only a change of these replaces a replica. How the inputs are rendered into a pod is not among
+them, so a new operator version restarts no engine.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from escadre.api.deployment import Plan
+from escadre.core.facts import Wish
+from escadre.settings import EngineSettings
+
+__all__ = ["ReplicaInputs", "parse_inputs", "platform_inputs", "wish_inputs"]
+
+
+def wish_inputs(wish: Wish) -> dict[str, int | None]:
+    """The part of the wish that shapes an engine; the target of scaling does not."""
+    return {
+        "contextLength": wish.context_length,
+        "concurrency": wish.concurrency,
+        "typicalTokens": wish.typical_tokens,
+    }
+
+
+def platform_inputs(engine: EngineSettings) -> dict[str, Any]:
+    """The platform's choices. Defaults are left out: a field added later changes no hash."""
+    return engine.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaInputs:
+    """Everything a replica is made from, as canonical JSON texts so that it is hashable."""
+
+    wish: str
+    platform: str
+    manifest_digest: str
+    repository: str
+    plan: str
+
+    @staticmethod
+    def of(
+        wish: Wish, engine: EngineSettings, manifest_digest: str, repository: str, plan: Plan
+    ) -> "ReplicaInputs":
+        """The inputs for today's wish, approval, platform and plan."""
+        return ReplicaInputs(
+            wish=_canonical(wish_inputs(wish)),
+            platform=_canonical(platform_inputs(engine)),
+            manifest_digest=manifest_digest,
+            repository=repository,
+            plan=_canonical(
+                plan.model_dump(
+                    mode="json", by_alias=True, exclude={"rejected", "target_queue_depth"}
+                )
+            ),
+        )
+
+    def matches(
+        self, wish: Wish, engine: EngineSettings, manifest_digest: str, repository: str
+    ) -> bool:
+        """Whether a replica with these inputs is what today's wish asks for, whatever its plan."""
+        return (
+            self.wish == _canonical(wish_inputs(wish))
+            and self.platform == _canonical(platform_inputs(engine))
+            and self.manifest_digest == manifest_digest
+            and self.repository == repository
+        )
+
+    @property
+    def hash(self) -> str:
+        """First 16 hex of the sha256 over the inputs: a label value."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """For the annotation on the workload object."""
+        return _canonical(
+            {
+                "wish": json.loads(self.wish),
+                "platform": json.loads(self.platform),
+                "manifestDigest": self.manifest_digest,
+                "repository": self.repository,
+                "plan": json.loads(self.plan),
+            }
+        )
+
+
+def parse_inputs(text: str) -> ReplicaInputs | None:
+    """The inputs from the annotation; None when it is missing or was damaged."""
+    try:
+        raw = json.loads(text)
+        return ReplicaInputs(
+            wish=_canonical(raw["wish"]),
+            platform=_canonical(raw["platform"]),
+            manifest_digest=raw["manifestDigest"],
+            repository=raw["repository"],
+            plan=_canonical(raw["plan"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

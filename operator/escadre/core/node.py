@@ -1,0 +1,101 @@
+"""What the operator believes of a node's agent, and which weight labels follow from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from escadre.api.gpunode import GPUNodeStatus
+from escadre.core.facts import WeightState
+from escadre.names import NODE_LABEL_PREFIX, node_weights_label
+
+__all__ = ["AgentView", "NodeBelief", "believe", "label_changes"]
+
+AGENT_GRACE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """The agent's pod on the node, from the API server.
+
+    ``unready_since`` is when it stopped being Ready (seconds since the epoch), None while Ready.
+    """
+
+    ready: bool
+    unready_since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBelief:
+    """What is believed. ``recheck`` is in how many seconds an answer may change by itself."""
+
+    verified: frozenset[str]
+    weights: Mapping[str, WeightState]
+    trusted: bool
+    reason: str
+    message: str
+    recheck: float | None = None
+
+
+def believe(
+    node: str,
+    *,
+    node_uid: str,
+    boot_id: str,
+    status: GPUNodeStatus,
+    agent: AgentView,
+    now: float,
+) -> NodeBelief:
+    """Believes a report only if it is of this node, this boot and the store it was verified in.
+
+    An empty boot id never matches. An agent that is not Ready is believed for 60 s more: its pod
+    restarts in an upgrade, and the weights do not go away with it.
+    """
+    if not status.boot_id or status.boot_id != boot_id or status.node_uid != node_uid:
+        what = (
+            "has not reported yet"
+            if not status.boot_id
+            else f"reports node {status.node_uid or '-'} boot {status.boot_id}, the node is "
+            f"{node_uid} boot {boot_id or '-'}"
+        )
+        return NodeBelief(
+            frozenset(), {}, False, "NodeIdentityMismatch", f"agent of node {node} {what}"
+        )
+    recheck = None
+    if not agent.ready:
+        since = agent.unready_since if agent.unready_since is not None else 0.0
+        left = since + AGENT_GRACE_SECONDS - now
+        if left <= 0:
+            return NodeBelief(
+                frozenset(),
+                {},
+                False,
+                "AgentNotReady",
+                f"agent of node {node} is not ready for more than {AGENT_GRACE_SECONDS:.0f} s",
+            )
+        recheck = left
+    weights = {
+        entry.manifest_digest: WeightState(
+            state=entry.state,
+            bytes_done=entry.bytes_done,
+            bytes_total=entry.bytes_total,
+            bytes_per_second=entry.bytes_per_second,
+            eta_seconds=entry.eta_seconds,
+            mirror=entry.mirror,
+            reason=entry.reason,
+            message=entry.message,
+        )
+        for entry in status.weights
+        if entry.store_id and entry.store_id == status.store_id
+    }
+    verified = frozenset(digest for digest, one in weights.items() if one.state == "Verified")
+    return NodeBelief(verified, weights, True, "WeightsVerified", "", recheck)
+
+
+def label_changes(labels: Mapping[str, str], verified: Iterable[str]) -> dict[str, str | None]:
+    """Merge patch for the node's labels: only keys of our prefix, None removes."""
+    wanted = {node_weights_label(digest): "verified" for digest in verified}
+    ours = {key: value for key, value in labels.items() if key.startswith(NODE_LABEL_PREFIX)}
+    changes: dict[str, str | None] = {
+        key: value for key, value in wanted.items() if ours.get(key) != value
+    }
+    changes.update({key: None for key in ours if key not in wanted})
+    return changes

@@ -1,0 +1,232 @@
+"""Which replica is made, drained, replaced or deleted next, and why.
+
+Pure: observed replicas and the fleet's slots in, actions with reasons out. The same mechanism
+drains for scale-down and for rollout. One slot at a time is replaced, and only onto a node where
+the new weights are verified, so a rollout needs no spare GPU and never waits with an idle one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = [
+    "Action",
+    "Drain",
+    "ReplicaView",
+    "RolloutPlan",
+    "Target",
+    "choose_leaving",
+    "plan_rollout",
+]
+
+Verb = Literal["Create", "Drain", "Undrain", "Replace", "Delete", "Keep"]
+Cause = Literal["ScaleDown", "Rollout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """A replica was taken out of the Service; ``since`` in seconds since the epoch."""
+
+    cause: Cause
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaView:
+    """A replica as it is.
+
+    ``current``: made from today's inputs. ``idle``: no request running or waiting, seen twice
+    after it left the Service. ``in_flight``: requests running and waiting, None when unknown.
+    """
+
+    slot: int
+    state: Literal["Pending", "Loading", "Ready", "Failing"]
+    current: bool
+    drain: Drain | None = None
+    idle: bool = False
+    in_flight: int | None = None
+    terminating: bool = False
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the fleet plan gives a slot. ``node`` None: no GPUs now."""
+
+    slot: int
+    node: str | None
+    weights_verified: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step for one slot."""
+
+    verb: Verb
+    slot: int
+    reason: str
+    message: str
+    drain: Drain | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPlan:
+    """The steps of one pass, and what the rollout waits for ("" when nothing)."""
+
+    actions: tuple[Action, ...]
+    outdated: int
+    waiting: str
+
+    def action(self, slot: int) -> Action | None:
+        """The step for a slot."""
+        return next((action for action in self.actions if action.slot == slot), None)
+
+
+def choose_leaving(replicas: Sequence[ReplicaView], desired: int) -> frozenset[int]:
+    """Slots that go when there are more than ``desired``: not ready first, then fewest in flight.
+
+    A replica that is draining to go already is chosen first, so that a choice once made stands.
+    """
+    alive = [replica for replica in replicas if not replica.terminating]
+    ranked = sorted(
+        alive,
+        key=lambda replica: (
+            replica.drain is not None and replica.drain.cause == "ScaleDown",
+            replica.state != "Ready",
+            not replica.current,
+            -(replica.in_flight or 0),
+            replica.slot,
+        ),
+    )
+    return frozenset(replica.slot for replica in ranked[desired:])
+
+
+def plan_rollout(
+    replicas: Sequence[ReplicaView],
+    targets: Sequence[Target],
+    *,
+    approved: bool,
+    now: float,
+    drain_seconds: float,
+) -> RolloutPlan:
+    """The next step for every slot.
+
+    ``targets`` holds the slots that stay or come; a replica without one leaves. Without an
+    approval that holds nothing is made or replaced; what leaves still leaves.
+    """
+    wanted = {target.slot: target for target in targets}
+    kept = [replica for replica in replicas if replica.slot in wanted]
+    actions = [
+        _leave(replica, now, drain_seconds) for replica in replicas if replica.slot not in wanted
+    ]
+    outdated = sum(not replica.current for replica in kept) if approved else 0
+    waiting = ""
+    if outdated:
+        steps, waiting = _replace(kept, wanted, now, drain_seconds)
+    else:
+        steps = [_keep(replica) for replica in kept]
+    actions += steps
+    existing = {replica.slot for replica in replicas}
+    if approved:
+        actions += [
+            Action("Create", target.slot, "ReplicaCreated", f"planned on node {target.node}")
+            for target in targets
+            if target.slot not in existing and target.node is not None
+        ]
+    return RolloutPlan(tuple(sorted(actions, key=lambda a: a.slot)), outdated, waiting)
+
+
+def _keep(replica: ReplicaView) -> Action:
+    if replica.drain is not None:
+        return Action("Undrain", replica.slot, "ReplicaCreated", "wanted again")
+    return Action("Keep", replica.slot, "Ready", "")
+
+
+def _leave(replica: ReplicaView, now: float, drain_seconds: float) -> Action:
+    if replica.terminating:
+        return Action("Keep", replica.slot, "ReplicaDeleted", "is being deleted", replica.drain)
+    if replica.drain is None or replica.drain.cause != "ScaleDown":
+        drain = Drain("ScaleDown", now)
+        if replica.state != "Ready":
+            return Action("Delete", replica.slot, "ReplicaDeleted", "was not ready", drain)
+        return Action("Drain", replica.slot, "ReplicaDraining", "scaled down", drain)
+    done = _drained(replica, replica.drain, now, drain_seconds)
+    if done:
+        return Action("Delete", replica.slot, "ReplicaDeleted", done, replica.drain)
+    return Action("Keep", replica.slot, "Draining", _drain_message(replica), replica.drain)
+
+
+def _replace(
+    kept: Sequence[ReplicaView],
+    wanted: Mapping[int, Target],
+    now: float,
+    drain_seconds: float,
+) -> tuple[list[Action], str]:
+    """Outdated replicas that serve nothing go at once; of those that serve, one at a time."""
+    steps: list[Action] = []
+    waiting = ""
+    # A replica on the new inputs that is not ready yet holds the others back: were the new
+    # inputs bad, only one replica would be lost to them.
+    busy = next(
+        (one for one in kept if one.current and one.state != "Ready" and not one.terminating), None
+    )
+    draining = next(
+        (one for one in kept if not one.current and one.drain and one.state == "Ready"), None
+    )
+    for replica in sorted(kept, key=lambda one: one.slot):
+        target = wanted[replica.slot]
+        if replica.current:
+            steps.append(_keep(replica))
+        elif replica.terminating:
+            steps.append(Action("Keep", replica.slot, "Draining", "is being deleted"))
+        elif target.node is None:
+            waiting = waiting or target.message
+            steps.append(Action("Keep", replica.slot, "InsufficientGPUs", target.message))
+        elif not target.weights_verified:
+            waiting = waiting or f"weights are not verified on node {target.node} yet"
+            steps.append(Action("Keep", replica.slot, "Pulling", waiting, replica.drain))
+        elif replica.state != "Ready":
+            steps.append(_renew(replica, "was not ready"))
+        elif replica.drain is not None:
+            done = _drained(replica, replica.drain, now, drain_seconds)
+            steps.append(
+                _renew(replica, done)
+                if done
+                else Action(
+                    "Keep", replica.slot, "Draining", _drain_message(replica), replica.drain
+                )
+            )
+        elif busy is not None or draining is not None:
+            other = busy or draining
+            waiting = waiting or f"replica {other.slot if other else ''} goes first"
+            steps.append(Action("Keep", replica.slot, "RollingOut", waiting))
+        else:
+            draining = replica
+            steps.append(
+                Action(
+                    "Drain", replica.slot, "ReplicaDraining", "new inputs", Drain("Rollout", now)
+                )
+            )
+    return steps, waiting
+
+
+def _renew(replica: ReplicaView, why: str) -> Action:
+    return Action("Replace", replica.slot, "ReplicaReplaced", why)
+
+
+def _drained(replica: ReplicaView, drain: Drain, now: float, drain_seconds: float) -> str:
+    """Why the replica counts as drained, "" while it does not."""
+    if replica.state != "Ready":
+        return "is not ready"
+    if replica.idle:
+        return f"drained in {now - drain.since:.0f} s"
+    if now - drain.since >= drain_seconds:
+        left = "unknown" if replica.in_flight is None else str(replica.in_flight)
+        return f"drain limit of {drain_seconds:.0f} s reached with {left} requests in flight"
+    return ""
+
+
+def _drain_message(replica: ReplicaView) -> str:
+    left = "an unknown number of" if replica.in_flight is None else str(replica.in_flight)
+    return f"finishing {left} requests"
