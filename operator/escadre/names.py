@@ -13,6 +13,7 @@ __all__ = [
     "ANNOTATION_INPUTS",
     "ANNOTATION_NODE",
     "ANNOTATION_TEMPLATE",
+    "ANNOTATION_TEMPLATE_SHA256",
     "API_VERSION",
     "CATEGORY",
     "FIELD_MANAGER",
@@ -58,6 +59,7 @@ LABEL_OWNER_UID: Final = f"{GROUP}/owner-uid"
 
 ANNOTATION_INPUTS: Final = f"{GROUP}/inputs"  # JSON of the replica's inputs
 ANNOTATION_TEMPLATE: Final = f"{GROUP}/template"  # JSON of the pod template as rendered then
+ANNOTATION_TEMPLATE_SHA256: Final = f"{GROUP}/template-sha256"  # tells a hand edit of it
 ANNOTATION_NODE: Final = f"{GROUP}/planned-node"
 ANNOTATION_DRAIN: Final = f"{GROUP}/drain"  # JSON {cause, since}
 

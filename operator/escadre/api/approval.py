@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from escadre.api.base import (
-    GIT_COMMIT,
     Bytes,
+    Commit,
     Condition,
     Digest,
     Model,
@@ -19,6 +19,7 @@ from escadre.api.base import (
     Person,
     Repository,
     Sha256,
+    explained,
 )
 
 __all__ = [
@@ -108,7 +109,15 @@ class Licence(Model):
     """Under which terms the weights may be used, and who accepted them."""
 
     spdx: Annotated[
-        str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")
+        str,
+        Field(
+            min_length=1,
+            max_length=100,
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$",
+            json_schema_extra=explained(
+                "must be one SPDX identifier like Apache-2.0, or LicenseRef-NAME for own terms"
+            ),
+        ),
     ] = Field(
         description="SPDX identifier, or LicenseRef-… for terms that have none.",
     )
@@ -125,11 +134,12 @@ class ModelApprovalSpec(Model):
         description="Who asks; the API server lets only the caller's own name through."
     )
     repository: Repository = Field(description="organisation/model, as on a hub.")
-    revision: Annotated[str, Field(pattern=GIT_COMMIT, max_length=40, min_length=40)] = Field(
+    revision: Commit = Field(
         description="Commit of the repository, 40 hex characters; never a branch."
     )
     mirrors: Annotated[list[ObjectName], Field(min_length=1, max_length=8)] = Field(
-        description="Names of the ModelMirrors that hold the bytes, in order of preference."
+        description="Names of the ModelMirrors that hold the bytes, in order of preference.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     files: Annotated[list[ApprovedFile], Field(min_length=1, max_length=2000)] = Field(
         description="Every file of the model."
@@ -143,11 +153,21 @@ class ModelApprovalSpec(Model):
         list[
             Annotated[
                 str,
-                Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63),
+                Field(
+                    pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+                    min_length=1,
+                    max_length=63,
+                    json_schema_extra=explained(
+                        "must be the name of a namespace: lower-case letters, digits and - only"
+                    ),
+                ),
             ]
         ],
         Field(min_length=1, max_length=256),
-    ] = Field(description="Namespaces whose deployments may use these weights.")
+    ] = Field(
+        description="Namespaces whose deployments may use these weights.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
     not_after: datetime = Field(description="From this time on the approval no longer holds.")
     required_approvals: Annotated[int, Field(ge=1, le=16)] = Field(
         description="Different people, none of them the requester, who must sign; the operator "

@@ -10,10 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 
 __all__ = [
     "GIT_COMMIT",
+    "MESSAGE_KEY",
     "Bytes",
+    "Commit",
     "Condition",
     "Digest",
     "Model",
@@ -23,9 +26,17 @@ __all__ = [
     "PrinterColumn",
     "Repository",
     "Sha256",
+    "explained",
 ]
 
 GIT_COMMIT = r"^[0-9a-f]{40}$"
+MESSAGE_KEY = "x-escadre-message"
+
+
+def explained(message: str) -> JsonDict:
+    """Extra of a field with a pattern: what the API server says when the pattern does not match."""
+    return {MESSAGE_KEY: message}
+
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)]
@@ -35,9 +46,24 @@ ObjectName = Annotated[
         pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
         min_length=1,
         max_length=253,
+        json_schema_extra=explained(
+            "must be a name of Kubernetes: lower-case letters, digits, - and . only, with a letter "
+            "or digit at both ends"
+        ),
     ),
 ]
 NodeName = ObjectName
+# Longer than a commit, so that a long branch name is answered with the message too.
+Commit = Annotated[
+    str,
+    Field(
+        pattern=GIT_COMMIT,
+        max_length=253,
+        json_schema_extra=explained(
+            "must be a commit, 40 lower-case hex characters, never a branch or a tag: those move"
+        ),
+    ),
+]
 # organisation/model as on a hub: no dot-only segment can climb out of a URL or a folder.
 Repository = Annotated[
     str,
@@ -45,6 +71,7 @@ Repository = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*/[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$",
         min_length=3,
         max_length=200,
+        json_schema_extra=explained("must be organisation/model, as on a hub"),
     ),
 ]
 Person = Annotated[str, Field(min_length=1, max_length=253)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from escadre.api.base import GIT_COMMIT, Bytes, Condition, Digest, Model, ObjectName, Repository
+from escadre.api.base import Bytes, Commit, Condition, Digest, Model, ObjectName, Repository
 
 __all__ = [
     "Capacity",
@@ -55,7 +55,11 @@ class ModelDeploymentSpec(Model):
         default=None,
         description="Tokens a request really uses; default 4096, or contextLength if less.",
     )
-    scaling: Scaling = Field(default_factory=Scaling, description="Number of replicas.")
+    scaling: Scaling = Field(
+        default_factory=Scaling,
+        description="Number of replicas.",
+        json_schema_extra={"default": {}},
+    )
 
 
 class MemoryArithmetic(Model):
@@ -195,9 +199,7 @@ class ServedApproval(Model):
     name: ObjectName = Field(description="Name of the ModelApproval.")
     uid: Annotated[str, Field(max_length=64)] = Field(description="Its UID.")
     repository: Repository = Field(description="organisation/model.")
-    revision: Annotated[str, Field(pattern=GIT_COMMIT, max_length=40, min_length=40)] = Field(
-        description="Commit."
-    )
+    revision: Commit = Field(description="Commit.")
     manifest_digest: Digest = Field(description="Identity of the weights.")
 
 

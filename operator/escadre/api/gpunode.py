@@ -1,4 +1,4 @@
-"""GPUNode: what one node should hold (spec, the operator's) and what it has (status, its agent's)."""
+"""GPUNode: what a node should hold (spec, the operator's) and what it has (status, its agent's)."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from escadre.api.base import (
-    GIT_COMMIT,
     Bytes,
+    Commit,
     Condition,
     Digest,
     Model,
@@ -41,9 +41,7 @@ class WantedWeights(Model):
     manifest_digest: Digest = Field(description="Identity of the weights.")
     approval: ObjectName = Field(description="ModelApproval that allows them.")
     repository: Repository = Field(description="organisation/model on the mirror.")
-    revision: Annotated[str, Field(pattern=GIT_COMMIT, max_length=40, min_length=40)] = Field(
-        description="Commit of the repository."
-    )
+    revision: Commit = Field(description="Commit of the repository.")
     bytes: Bytes = Field(description="Sum of the file sizes.")
     source: MirrorSource = Field(description="Mirror to pull from.")
 

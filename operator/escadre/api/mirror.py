@@ -4,12 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from escadre.api.base import Model
+from escadre.api.base import Model, ObjectName, explained
 
 __all__ = ["ModelMirrorSpec"]
 
 _Url = Annotated[
-    str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~%/+-]*)?$", max_length=512)
+    str,
+    Field(
+        pattern=r"^https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~%/+-]*)?$",
+        max_length=512,
+        json_schema_extra=explained(
+            "must be an http:// or https:// URL without credentials, query or fragment"
+        ),
+    ),
 ]
 
 
@@ -21,28 +28,13 @@ class ModelMirrorSpec(Model):
         "them; http: a static tree <url>/<repository>/<revision>/<path>."
     )
     url: _Url = Field(description="http or https URL, without credentials or query.")
-    manifests_url: (
-        Annotated[
-            str,
-            Field(
-                pattern=r"^https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~%/+-]*)?$",
-                max_length=512,
-            ),
-        ]
-        | None
-    ) = Field(
+    manifests_url: _Url | None = Field(
         default=None,
         alias="manifestsURL",
         description="Folder with the manifests, <64 hex>.manifest; required for huggingface, "
         "<url>/escadre-manifests by default for http.",
     )
-    credentials_secret_name: (
-        Annotated[
-            str,
-            Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253),
-        ]
-        | None
-    ) = Field(
+    credentials_secret_name: ObjectName | None = Field(
         default=None,
         description="Secret in the operator's namespace with token, or username and password. "
         "The chart value agent.mirrorSecrets must list it.",

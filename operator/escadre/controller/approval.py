@@ -1,0 +1,80 @@
+"""The key approval/name: writes ModelApproval.status and looks again when the approval expires."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from escadre.clients.kube import MODEL_APPROVALS
+from escadre.controller.context import Context
+from escadre.controller.events import ObjectRef
+from escadre.controller.judge import judge
+from escadre.controller.keys import FLEET
+from escadre.controller.statuswriter import write_status
+from escadre.controller.views import ApprovalView
+from escadre.core.approval import ApprovalVerdict, iso
+from escadre.core.conditions import Leaf, false, merge, true
+from escadre.names import API_VERSION
+
+__all__ = ["reconcile_approval"]
+
+
+async def reconcile_approval(context: Context, name: str) -> float | None:
+    """One pass; returns in how many seconds to look again."""
+    view = context.caches.approvals.get(name)
+    if view is None or view.terminating:
+        return None
+    now = context.now()
+    verdict = judge(context.caches, context.settings, view, now, context.policies())
+    leaf = _leaf(view, verdict)
+    status: dict[str, Any] = {
+        "observedGeneration": view.generation,
+        "contentDigest": view.content_digest,
+        "conditions": merge([leaf], view.status.get("conditions") or [], view.generation, iso(now)),
+    }
+    if verdict is not None:
+        status["summary"] = verdict.summary
+        status["signatures"] = [
+            one.model_dump(mode="json", by_alias=True) for one in verdict.records
+        ]
+    _tell(context, view, leaf)
+    left = await write_status(
+        context,
+        MODEL_APPROVALS,
+        name=view.name,
+        namespace="",
+        uid=view.uid,
+        stored=view.status,
+        status=status,
+        essence=_essence,
+        note=context.caches.approvals.note_write,
+    )
+    if verdict is not None and verdict.reason == "Expired":
+        context.wake(FLEET, 0.0)
+    elif verdict is not None and verdict.expires > now:
+        left = min(left or verdict.expires - now, verdict.expires - now)
+    return left
+
+
+def _leaf(view: ApprovalView, verdict: ApprovalVerdict | None) -> Leaf:
+    if verdict is None:
+        return false("Approved", "ApprovalInvalid", view.invalid)
+    if verdict.approved:
+        return true("Approved", verdict.reason, verdict.message)
+    return false("Approved", verdict.reason, verdict.message)
+
+
+def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
+    before: Mapping[str, Any] = next(iter(view.status.get("conditions") or []), {})
+    told = context.memory.told.get(view.uid, (before.get("status"), before.get("reason")))
+    context.memory.told[view.uid] = (leaf.status, leaf.reason)
+    if told != (leaf.status, leaf.reason):
+        context.recorder.record(
+            ObjectRef(API_VERSION, "ModelApproval", view.name, "", view.uid),
+            leaf.reason,
+            leaf.message,
+            warning=leaf.status == "False",
+        )
+
+
+def _essence(status: Mapping[str, Any]) -> str:
+    return json.dumps(status, sort_keys=True, default=str)

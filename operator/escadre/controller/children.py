@@ -1,0 +1,150 @@
+"""Applying children: created only if absent, changed only if they differ, never a foreign object.
+
+The first apply is create-only (resourceVersion "1"), later ones carry the uid: forced apply would
+otherwise take over a foreign object or re-create one that somebody deleted meanwhile.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from escadre.clients.kube import Api, Conflict, Forbidden, Invalid, NotFound, Resource, resource_of
+from escadre.controller.compact import Compact
+from escadre.controller.informer import Informer
+from escadre.core.diff import foreign_items, holds
+from escadre.errors import Retryable
+from escadre.names import LABEL_OWNER_UID
+
+__all__ = ["Applier", "Problem"]
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A child that cannot be written now."""
+
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Applier:
+    """Writes the children of one owner and collects what stood in the way.
+
+    ``changed`` lists what was written, as ``created|mended Kind name``.
+    """
+
+    api: Api
+    owner_uid: str
+    problems: list[Problem] = field(default_factory=list)
+    changed: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def apply(self, intent: Json, cache: Informer[Compact]) -> bool:
+        """Brings one child to its intent. False when it could not be done now."""
+        resource = resource_of(intent)
+        meta = intent["metadata"]
+        live = cache.get(meta["name"], meta.get("namespace", ""))
+        try:
+            if live is None:
+                await self._create(resource, intent, cache)
+                return True
+            if live.terminating:
+                return False  # comes again when it is gone
+            if not self._owns(live):
+                return self._taken(resource, intent, live.load())
+            return await self._mend(resource, intent, live, cache)
+        except Forbidden as error:
+            reason = "NamespaceTerminating" if error.namespace_terminating else "WriteRefused"
+            self.problems.append(Problem(reason, _words(resource, intent, error.message)))
+        except Invalid as error:
+            self.problems.append(Problem("WriteRefused", _words(resource, intent, error.message)))
+        return False
+
+    async def _create(self, resource: Resource, intent: Json, cache: Informer[Compact]) -> None:
+        meta = intent["metadata"]
+        try:
+            result = await self.api.apply(resource, intent, create_only=True)
+        except Conflict as error:
+            if not error.already_exists:
+                raise
+        else:
+            cache.note_write(result)
+            self.changed.append(("created", resource.kind, meta["name"]))
+            return
+        # Exists, yet not in our cache: foreign, stripped of its label, or the cache lags.
+        try:
+            found = await self.api.get(resource, meta["name"], namespace=meta.get("namespace"))
+        except NotFound as error:
+            raise Retryable(f"creating {resource.kind} {meta['name']}: it came and went") from error
+        if self._owns_json(found):
+            await self._write(resource, intent, found["metadata"]["uid"], cache)
+        else:
+            self._taken(resource, intent, found)
+
+    async def _mend(
+        self, resource: Resource, intent: Json, live: Compact, cache: Informer[Compact]
+    ) -> bool:
+        whole = live.load()
+        added = foreign_items(
+            intent["spec"].get("template") or {},
+            (whole.get("spec") or {}).get("template") or {},
+            "/spec/template",
+        )
+        if added:
+            # Apply does not remove what others added to lists merged by name.
+            steps: list[Json] = [{"op": "test", "path": "/metadata/uid", "value": live.uid}]
+            steps += [{"op": "remove", "path": pointer} for pointer in added]
+            meta = intent["metadata"]
+            result = await self.api.patch(
+                resource, meta["name"], steps, namespace=meta.get("namespace")
+            )
+            cache.note_write(result)
+            whole = result
+        body = {key: value for key, value in intent.items() if key not in {"apiVersion", "kind"}}
+        if not holds(body, whole):
+            await self._write(resource, intent, live.uid, cache)
+        elif added:
+            self.changed.append(("mended", resource.kind, intent["metadata"]["name"]))
+        return True
+
+    async def _write(
+        self, resource: Resource, intent: Json, uid: str, cache: Informer[Compact]
+    ) -> None:
+        body = {**intent, "metadata": {**intent["metadata"], "uid": uid}}
+        cache.note_write(await self.api.apply(resource, body))
+        self.changed.append(("mended", resource.kind, intent["metadata"]["name"]))
+
+    def _owns(self, live: Compact) -> bool:
+        return self.owner_uid in {live.controller_uid, live.labels.get(LABEL_OWNER_UID)}
+
+    def _owns_json(self, live: Mapping[str, Any]) -> bool:
+        meta = live["metadata"]
+        owners = [one["uid"] for one in meta.get("ownerReferences") or [] if one.get("controller")]
+        return self.owner_uid in owners or self.owner_uid == (meta.get("labels") or {}).get(
+            LABEL_OWNER_UID
+        )
+
+    def _taken(self, resource: Resource, intent: Json, live: Mapping[str, Any]) -> bool:
+        meta = live["metadata"]
+        owners = meta.get("ownerReferences") or []
+        if any(one["kind"] == "ModelDeployment" for one in owners):
+            raise Retryable(
+                f"{resource.kind} {meta['name']} belongs to an earlier ModelDeployment of this "
+                "name and is being collected",
+                delay=2,
+            )
+        where = f"{resource.kind} {meta.get('namespace', '')}/{meta['name']}".replace(" /", " ")
+        self.problems.append(
+            Problem(
+                "NameTaken",
+                f"{where} exists since {meta.get('creationTimestamp', 'some time')} and is not "
+                f"escadre's; it was left alone. Rename or delete it, or rename the "
+                f"ModelDeployment {intent['metadata'].get('ownerReferences', [{}])[0].get('name')}",
+            )
+        )
+        return False
+
+
+def _words(resource: Resource, intent: Json, message: str) -> str:
+    return f"applying {resource.kind} {intent['metadata']['name']}: {message}"[:1024]

@@ -1,0 +1,32 @@
+"""What every reconcile is given: the API, the caches, the settings, the clock, the queue."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from escadre.clients.kube import Api
+from escadre.controller.caches import Caches
+from escadre.controller.events import EventRecorder
+from escadre.controller.judge import policy_state
+from escadre.controller.keys import Key
+from escadre.controller.memory import Memory
+from escadre.core.approval import PolicyState
+from escadre.settings import Settings
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``now`` is the wall clock in seconds; ``wake`` puts a key on the queue after some seconds."""
+
+    api: Api
+    caches: Caches
+    memory: Memory
+    settings: Settings
+    recorder: EventRecorder
+    now: Callable[[], float]
+    wake: Callable[[Key, float], None]
+
+    def policies(self) -> PolicyState:
+        """Whether the admission policies are live and the chart's."""
+        return policy_state(self.caches, self.settings.policies)

@@ -1,0 +1,39 @@
+"""The key fleet: the only place where GPUs and nodes are given out and pulls admitted."""
+
+from escadre.controller.context import Context
+from escadre.controller.gather import deployment_facts, snapshot
+from escadre.controller.judge import deployment_approval
+from escadre.controller.keys import deployment_key, node_key
+from escadre.controller.memory import PlannedFor
+from escadre.controller.scaling import desired_replicas
+from escadre.core.facts import DeploymentKey
+from escadre.core.fleet import plan_fleet
+
+__all__ = ["reconcile_fleet"]
+
+
+async def reconcile_fleet(context: Context) -> float | None:
+    """Plans all deployments anew and wakes those, and the nodes, whose plan is another now."""
+    now, policies = context.now(), context.policies()
+    caches, memory, settings = context.caches, context.memory, context.settings
+    facts = []
+    planned_for: dict[DeploymentKey, PlannedFor] = {}
+    for view in caches.deployments.values():
+        if view.terminating:
+            continue
+        approval = deployment_approval(caches, settings, view, now, policies)
+        desired = desired_replicas(context, view, approval, now)
+        one = deployment_facts(caches, memory, settings, view, approval, desired)
+        facts.append(one)
+        planned_for[one.key] = PlannedFor.of(view, approval)
+    plan = plan_fleet(snapshot(caches, memory, settings, tuple(facts), now))
+    before, before_for = memory.plan, memory.planned_for
+    memory.plan, memory.planned_for = plan, planned_for
+    for key, value in plan.deployments.items():
+        old = before.deployments.get(key) if before else None
+        if old != value or before_for.get(key) != planned_for[key]:
+            context.wake(deployment_key(key.namespace, key.name), 0.0)
+    for name, wanted in plan.nodes.items():
+        if before is None or before.nodes.get(name) != wanted:
+            context.wake(node_key(name), 0.0)
+    return None

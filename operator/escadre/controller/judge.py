@@ -1,0 +1,105 @@
+"""Whether approvals hold, from the caches: signatures, live policies, the clock's ``now``."""
+
+from dataclasses import dataclass
+
+from escadre.controller.caches import Caches
+from escadre.controller.views import ApprovalView, DeploymentView
+from escadre.core.approval import ApprovalVerdict, PolicyState, allows_namespace, evaluate
+from escadre.core.diff import holds
+from escadre.core.facts import ApprovedModel
+from escadre.settings import PolicyExpectation, Settings
+
+__all__ = ["DeploymentApproval", "deployment_approval", "judge", "policy_state"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentApproval:
+    """What a deployment's approval says.
+
+    ``model`` is what the approval describes whether it holds or not (None when it is missing or
+    unreadable); ``approved`` tells whether anything new may be made from it.
+    """
+
+    approved: bool
+    reason: str
+    message: str
+    model: ApprovedModel | None
+    expires: float | None = None
+
+
+def policy_state(caches: Caches, expected: list[PolicyExpectation]) -> PolicyState:
+    """Whether every admission policy the chart installed is live and unchanged."""
+    since = 0.0
+    for one in expected:
+        cache = caches.policies if one.kind == "ValidatingAdmissionPolicy" else caches.bindings
+        live = cache.get(one.name)
+        if live is None or live.terminating:
+            return PolicyState(
+                problem=f"{one.kind} {one.name} is missing: signatures prove nothing "
+                "without it; run helm upgrade to restore it"
+            )
+        if not (holds(one.spec, live.spec) and holds(live.spec, one.spec)):
+            return PolicyState(
+                problem=f"{one.kind} {one.name} was changed and is not the chart's; "
+                "run helm upgrade to restore it"
+            )
+        since = max(since, live.created)
+    return PolicyState(since=since)
+
+
+def judge(
+    caches: Caches, settings: Settings, approval: ApprovalView, now: float, policies: PolicyState
+) -> ApprovalVerdict | None:
+    """The verdict on an approval; None when its spec cannot be read."""
+    if approval.spec is None:
+        return None
+    signatures = [one.signature for one in caches.signatures.by("approval", approval.name)]
+    return evaluate(
+        approval.name,
+        approval.spec,
+        approval.content_digest,
+        signatures,
+        minimum=settings.approvals.minimum,
+        policies=policies,
+        now=now,
+    )
+
+
+def deployment_approval(
+    caches: Caches, settings: Settings, view: DeploymentView, now: float, policies: PolicyState
+) -> DeploymentApproval:
+    """What the approval that a deployment names means for it."""
+    if view.spec is None:
+        return DeploymentApproval(False, "InvalidSpec", view.invalid, None)
+    name = view.spec.approval
+    approval = caches.approvals.get(name)
+    if approval is None:
+        return DeploymentApproval(
+            False, "ApprovalNotFound", f"ModelApproval {name} does not exist", None
+        )
+    verdict = judge(caches, settings, approval, now, policies)
+    if approval.spec is None or verdict is None:
+        return DeploymentApproval(
+            False, "ApprovalInvalid", f"ModelApproval {name}: {approval.invalid}", None
+        )
+    spec = approval.spec
+    model = ApprovedModel(
+        approval=name,
+        approval_uid=approval.uid,
+        repository=spec.repository,
+        revision=spec.revision,
+        manifest_digest=spec.manifest_digest,
+        file_bytes=sum(file.size for file in spec.files),
+        architecture=spec.architecture,
+        mirrors=tuple(spec.mirrors),
+    )
+    if not verdict.approved:
+        return DeploymentApproval(False, verdict.reason, verdict.message, model, verdict.expires)
+    refused = allows_namespace(name, spec, view.namespace)
+    if refused:
+        return DeploymentApproval(False, "NamespaceNotAllowed", refused, model)
+    if approval.terminating:
+        return DeploymentApproval(
+            False, "ApprovalNotFound", f"ModelApproval {name} is being deleted", model
+        )
+    return DeploymentApproval(True, "Approved", verdict.message, model, verdict.expires)

@@ -1,0 +1,39 @@
+"""Keys of the work queue: which piece of the world to look at again."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from typing_extensions import override
+
+__all__ = ["FLEET", "Key", "approval_key", "deployment_key", "node_key"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """``fleet`` has neither namespace nor name; ``node`` and ``approval`` have a name."""
+
+    kind: Literal["fleet", "deployment", "node", "approval"]
+    namespace: str = ""
+    name: str = ""
+
+    @override
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+
+FLEET: Final = Key("fleet")
+
+
+def deployment_key(namespace: str, name: str) -> Key:
+    """The children and the status of one ModelDeployment."""
+    return Key("deployment", namespace, name)
+
+
+def node_key(name: str) -> Key:
+    """One GPUNode's spec and its Node's weight labels."""
+    return Key("node", name=name)
+
+
+def approval_key(name: str) -> Key:
+    """One ModelApproval's status."""
+    return Key("approval", name=name)

@@ -1,0 +1,85 @@
+"""What the leader remembers between passes. All of it can be lost: it is seen or learnt again."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from escadre.api.deployment import LastScale
+from escadre.controller.judge import DeploymentApproval
+from escadre.controller.views import DeploymentView
+from escadre.core.autoscale import Decision, ScaleState
+from escadre.core.facts import DeploymentKey
+from escadre.core.fleet import DeploymentPlan, FleetPlan
+
+__all__ = ["EngineReading", "Memory", "PlannedFor"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFor:
+    """What a plan was made for; a pass that sees something else asks for a new plan first."""
+
+    uid: str
+    generation: int
+    approved: bool
+    manifest_digest: str
+    repository: str
+
+    @staticmethod
+    def of(view: DeploymentView, approval: DeploymentApproval) -> "PlannedFor":
+        """For the object and its approval as they are."""
+        model = approval.model
+        return PlannedFor(
+            uid=view.uid,
+            generation=view.generation,
+            approved=approval.approved,
+            manifest_digest=model.manifest_digest if model else "",
+            repository=model.repository if model else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReading:
+    """The last scrape of a pod, ``at`` in seconds since the epoch.
+
+    ``quiet`` counts readings in a row, since it left the Service, with nothing running or waiting.
+    """
+
+    running: int | None
+    waiting: int | None
+    at: float
+    quiet: int = 0
+    failure: str = ""
+
+    @property
+    def in_flight(self) -> int | None:
+        """Requests running and waiting, None when one of them is unknown."""
+        if self.running is None or self.waiting is None:
+            return None
+        return self.running + self.waiting
+
+
+@dataclass(slots=True)
+class Memory:
+    """See the module."""
+
+    plan: FleetPlan | None = None
+    planned_for: dict[DeploymentKey, PlannedFor] = field(default_factory=dict)
+    scale: dict[DeploymentKey, ScaleState] = field(default_factory=dict)
+    decisions: dict[DeploymentKey, Decision] = field(default_factory=dict)
+    last_scale: dict[DeploymentKey, LastScale] = field(default_factory=dict)
+    readings: dict[str, EngineReading] = field(default_factory=dict)  # by pod uid
+    status_written: dict[str, float] = field(default_factory=dict)  # by object uid
+    agent_gone_since: dict[str, float] = field(default_factory=dict)  # by node
+    told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
+
+    def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:
+        """The last plan of a deployment."""
+        return self.plan.deployments.get(key) if self.plan else None
+
+    def forget(self, key: DeploymentKey, uid: str) -> None:
+        """Drops what belongs to a ModelDeployment that is gone."""
+        self.scale.pop(key, None)
+        self.decisions.pop(key, None)
+        self.last_scale.pop(key, None)
+        self.planned_for.pop(key, None)
+        self.status_written.pop(uid, None)
+        self.told.pop(uid, None)

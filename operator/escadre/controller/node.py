@@ -1,0 +1,81 @@
+"""The key node/name: sole writer of GPUNode.spec and of the weight labels of the Node."""
+
+from typing import Any
+
+from escadre.api.gpunode import WantedWeights
+from escadre.clients.kube import GPU_NODES, NODES, Conflict, NotFound
+from escadre.controller.context import Context
+from escadre.controller.gather import belief_of
+from escadre.controller.views import GPUNodeView, NodeView
+from escadre.core.diff import holds
+from escadre.core.node import label_changes
+from escadre.render.gpunode import gpunode
+
+__all__ = ["reconcile_node"]
+
+# How long the garbage collector may take to remove the GPUNode of a replaced Node.
+COLLECTED_SECONDS = 2.0
+
+
+async def reconcile_node(context: Context, name: str) -> float | None:
+    """One pass; returns in how many seconds to look again."""
+    node = context.caches.nodes.get(name)
+    if node is None or node.terminating:
+        return None
+    live = context.caches.gpunodes.get(name)
+    if live is not None and live.node_uid != node.uid:
+        await _relabel(context, node, frozenset())
+        return COLLECTED_SECONDS
+    if live is None and not node.gpus:
+        return None
+    await _wish(context, node, live)
+    belief = belief_of(context.caches, context.memory, node, live, context.now())
+    if belief is None:
+        return None
+    await _relabel(context, node, belief.verified)
+    return belief.recheck
+
+
+async def _wish(context: Context, node: NodeView, live: GPUNodeView | None) -> None:
+    """The wanted weights; left alone until the fleet plan knows the node."""
+    plan = context.memory.plan
+    wanted = plan.nodes.get(node.name) if plan else None
+    if wanted is None:
+        if live is None:
+            await _apply(context, node, (), None)
+        return
+    intent = gpunode(node.name, node.uid, wanted)
+    same = live is not None and _same_wish(intent["spec"]["weights"], live)
+    if live is None or not same or not holds(intent["metadata"]["labels"], live.labels):
+        await _apply(context, node, wanted, live.uid if live else None)
+
+
+def _same_wish(wanted: list[dict[str, Any]], live: GPUNodeView) -> bool:
+    stored = list(live.spec.get("weights") or ())
+    return len(stored) == len(wanted) and holds(wanted, stored)
+
+
+async def _apply(
+    context: Context, node: NodeView, wanted: tuple[WantedWeights, ...], uid: str | None
+) -> None:
+    body = gpunode(node.name, node.uid, wanted)
+    if uid is not None:
+        body["metadata"]["uid"] = uid
+    try:
+        result = await context.api.apply(GPU_NODES, body, create_only=uid is None)
+    except Conflict as error:
+        if error.already_exists:
+            return  # the cache will bring it
+        raise
+    context.caches.gpunodes.note_write(result)
+
+
+async def _relabel(context: Context, node: NodeView, verified: frozenset[str]) -> None:
+    changes = label_changes(node.labels, verified)
+    if not changes:
+        return
+    try:
+        result = await context.api.patch(NODES, node.name, {"metadata": {"labels": changes}})
+    except NotFound:
+        return
+    context.caches.nodes.note_write(result)

@@ -1,0 +1,143 @@
+"""Carries out the rollout plan: workload objects of replicas, Service labels of their pods."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from escadre.clients.kube import DEPLOYMENTS, PODS, NotFound
+from escadre.controller.children import Applier
+from escadre.controller.context import Context
+from escadre.controller.observe import Observed, drain_text, wish_of
+from escadre.controller.views import DeploymentView
+from escadre.core.facts import ApprovedModel
+from escadre.core.fleet import DeploymentPlan, SlotPlan
+from escadre.core.inputs import ReplicaInputs
+from escadre.core.rollout import Action, RolloutPlan
+from escadre.names import LABEL_SERVING, replica_name
+from escadre.render.labels import Owner
+from escadre.render.replica import ReplicaSpec, pod_template, recorded_template, replica
+
+__all__ = ["Replicas", "wanted_digests"]
+
+
+def wanted_digests(observed: Iterable[Observed], plan: DeploymentPlan) -> list[str]:
+    """Digests that need a volume and a claim: of what runs and of what is to run."""
+    digests = {one.inputs.manifest_digest for one in observed if one.inputs}
+    digests |= {slot.manifest_digest for slot in plan.slots if slot.node and slot.manifest_digest}
+    return sorted(digests)
+
+
+@dataclass(slots=True)
+class Replicas:
+    """One pass over the replicas of one deployment."""
+
+    context: Context
+    view: DeploymentView
+    owner: Owner
+    model: ApprovedModel | None
+    plan: DeploymentPlan
+    applier: Applier
+
+    async def carry_out(self, rollout: RolloutPlan, observed: Sequence[Observed]) -> None:
+        """Each action of the plan, then the labels of the pods."""
+        existing = {one.view.slot: one for one in observed}
+        slots = {slot.slot: slot for slot in self.plan.slots}
+        for action in rollout.actions:
+            before = existing.get(action.slot)
+            slot = slots.get(action.slot)
+            if action.verb in {"Create", "Replace"} and slot is not None:
+                await self._make(slot)
+            elif before is not None and action.verb == "Delete":
+                await self._delete(before)
+            elif before is not None:
+                await self._hold(action, before, slot)
+
+    async def _make(self, slot: SlotPlan) -> None:
+        if self.model is None or slot.layout is None:
+            return
+        inputs = ReplicaInputs.of(
+            wish_of(self.view),
+            self.context.settings.engine,
+            slot.manifest_digest,
+            self.model.repository,
+            slot.layout,
+        )
+        spec = ReplicaSpec(
+            slot=slot.slot,
+            inputs=inputs,
+            plan=slot.layout,
+            model=self.model.architecture,
+            repository=self.model.repository,
+            manifest_digest=slot.manifest_digest,
+            node=slot.node,
+        )
+        intent = replica(
+            self.owner,
+            slot.slot,
+            inputs=inputs,
+            template=pod_template(self.owner, spec, self.context.settings.engine),
+            node=slot.node,
+            drain="",
+        )
+        await self.applier.apply(intent, self.context.caches.workloads)
+
+    async def _hold(self, action: Action, before: Observed, slot: SlotPlan | None) -> None:
+        """Keeps a replica as it was made; only what lies outside the template may change."""
+        drain = None if action.verb == "Undrain" else (action.drain or before.view.drain)
+        template = recorded_template(before.workload.load()["metadata"].get("annotations") or {})
+        if template is None:
+            template = self._rendered_again(before)
+        if template is None or before.inputs is None:
+            return  # damaged by hand and not to be told what it was: replaced when approved
+        node = slot.node if slot is not None and before.view.current else None
+        intent = replica(
+            self.owner,
+            before.view.slot,
+            inputs=before.inputs,
+            template=template,
+            node=node or before.node,
+            drain=drain_text(drain),
+        )
+        if await self.applier.apply(intent, self.context.caches.workloads):
+            await self._label(before, serving=drain is None)
+
+    def _rendered_again(self, before: Observed) -> dict[str, Any] | None:
+        inputs, model = before.inputs, self.model
+        if inputs is None or before.plan is None or model is None:
+            return None
+        if inputs.manifest_digest != model.manifest_digest:
+            return None
+        spec = ReplicaSpec(
+            slot=before.view.slot,
+            inputs=inputs,
+            plan=before.plan,
+            model=model.architecture,
+            repository=inputs.repository,
+            manifest_digest=inputs.manifest_digest,
+            node=before.node or None,
+        )
+        return pod_template(self.owner, spec, self.context.settings.engine)
+
+    async def _label(self, one: Observed, *, serving: bool) -> None:
+        """Takes the pod out of the Service, or puts it back; its workload does not notice."""
+        pod = one.pod
+        if pod is None or pod.serving == serving:
+            return
+        patch = {"metadata": {"labels": {LABEL_SERVING: "true" if serving else None}}}
+        try:
+            self.context.caches.pods.note_write(
+                await self.context.api.patch(PODS, pod.name, patch, namespace=pod.namespace)
+            )
+        except NotFound:
+            return  # gone meanwhile
+
+    async def _delete(self, one: Observed) -> None:
+        try:
+            await self.context.api.delete(
+                DEPLOYMENTS,
+                replica_name(self.owner.name, one.view.slot),
+                namespace=self.owner.namespace,
+                uid=one.workload.uid,
+            )
+        except NotFound:
+            return  # gone meanwhile

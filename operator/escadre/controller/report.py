@@ -1,0 +1,119 @@
+"""The status of one ModelDeployment from what a pass saw and did, and events for what turned."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from escadre.clients.kube import MODEL_DEPLOYMENTS
+from escadre.controller.children import Applier
+from escadre.controller.context import Context
+from escadre.controller.events import ObjectRef
+from escadre.controller.judge import DeploymentApproval
+from escadre.controller.observe import Observed
+from escadre.controller.statuswriter import write_status
+from escadre.controller.views import DeploymentView
+from escadre.core.approval import iso
+from escadre.core.facts import DeploymentKey
+from escadre.core.fleet import DeploymentPlan
+from escadre.core.rollout import RolloutPlan
+from escadre.core.status import ReplicaLine, StatusFacts, build_status, essence
+from escadre.names import API_VERSION
+from escadre.render.labels import Owner
+from escadre.render.service import url
+
+__all__ = ["report"]
+
+
+async def report(
+    context: Context,
+    view: DeploymentView,
+    approval: DeploymentApproval,
+    plan: DeploymentPlan,
+    rollout: RolloutPlan,
+    observed: Sequence[Observed],
+    applier: Applier,
+) -> float | None:
+    """Writes the status if it changed; returns seconds after which mere numbers may be written."""
+    status = build_status(_facts(context, view, approval, plan, rollout, observed, applier))
+    _tell_turns(context, view, status)
+    return await write_status(
+        context,
+        MODEL_DEPLOYMENTS,
+        name=view.name,
+        namespace=view.namespace,
+        uid=view.uid,
+        stored=view.status,
+        status=status,
+        essence=essence,
+        note=context.caches.deployments.note_write,
+    )
+
+
+def _facts(
+    context: Context,
+    view: DeploymentView,
+    approval: DeploymentApproval,
+    plan: DeploymentPlan,
+    rollout: RolloutPlan,
+    observed: Sequence[Observed],
+    applier: Applier,
+) -> StatusFacts:
+    identity = DeploymentKey(view.namespace, view.name)
+    memory = context.memory
+    problem = applier.problems[0] if applier.problems else None
+    state = memory.scale.get(identity)
+    gone = next(
+        (
+            claim.name
+            for claim in context.caches.claims.by("deployment", (view.namespace, view.name))
+            if claim.terminating and claim.controller_uid == view.uid
+        ),
+        "",
+    )
+    return StatusFacts(
+        generation=view.generation,
+        url=url(Owner(view.namespace, view.name, view.uid)),
+        approved=approval.approved,
+        approval_reason=approval.reason,
+        approval_message=approval.message,
+        model=approval.model,
+        plan=plan,
+        rollout=rollout,
+        replicas=tuple(_line(one) for one in observed),
+        desired=state.desired if state else 0,
+        min_replicas=view.spec.scaling.min_replicas if view.spec else 1,
+        decision=memory.decisions.get(identity),
+        last_scale=memory.last_scale.get(identity),
+        problem=(problem.reason, problem.message) if problem else None,
+        claim_terminating=gone,
+        previous=view.status,
+        now=iso(context.now()),
+    )
+
+
+def _line(one: Observed) -> ReplicaLine:
+    pod = one.pod
+    message = ""
+    if pod is not None and not pod.ready:
+        message = pod.failing or pod.unscheduled
+    return ReplicaLine(one.workload.name, one.node, one.view, message)
+
+
+def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any]) -> None:
+    """An event for each condition that turned since the last pass told of it."""
+    about = ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid)
+    turned = {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
+    stored = {
+        one["type"]: (one["status"], one["reason"]) for one in view.status.get("conditions") or []
+    }
+    before = context.memory.told.get(view.uid, stored)
+    context.memory.told[view.uid] = turned
+    for one in status["conditions"]:
+        key = (one["status"], one["reason"])
+        if one["status"] == "Unknown" or before.get(one["type"]) == key:
+            continue
+        context.recorder.record(
+            about,
+            one["reason"],
+            f"{one['type']}={one['status']}: {one['message']}",
+            warning=one["status"] == "False" and one["type"] != "Ready",
+        )

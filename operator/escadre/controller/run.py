@@ -1,0 +1,259 @@
+"""The operator process: connect, wait for the CRDs, watch, elect, work, and leave in good order."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import aiohttp
+import structlog
+from prometheus_client import CollectorRegistry
+
+from escadre.api.kinds import KINDS
+from escadre.clients.engine import EngineSample, ScrapeFailure, scrape
+from escadre.clients.kube import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    Api,
+    ApiError,
+    KubeApi,
+    NotFound,
+    load_connection,
+)
+from escadre.controller.caches import Caches
+from escadre.controller.context import Context
+from escadre.controller.events import EventRecorder
+from escadre.controller.health import serve
+from escadre.controller.keys import Key
+from escadre.controller.lease import LeaderElector
+from escadre.controller.manager import Manager
+from escadre.controller.memory import Memory
+from escadre.controller.queue import Priority, WorkQueue
+from escadre.controller.router import Router
+from escadre.controller.scaling import Scaler
+from escadre.controller.shell import run_shell
+from escadre.core.facts import DeploymentKey
+from escadre.metrics.operator import DeploymentNumbers, OperatorMetrics
+from escadre.names import GROUP
+from escadre.settings import Settings
+
+__all__ = ["LEASE_NAME", "Operator", "run"]
+
+LEASE_NAME = "escadre-operator"
+_STUCK_SECONDS = 300.0
+_SCRAPE_TIMEOUT_SECONDS = 2.0
+_SHUTDOWN_SECONDS = 10.0
+
+
+class Operator:
+    """The parts of the process and the order in which they start and stop."""
+
+    def __init__(
+        self, api: Api, settings: Settings, metrics: OperatorMetrics, identity: str
+    ) -> None:
+        self.api = api
+        self.settings = settings
+        self.metrics = metrics
+        self.stop = asyncio.Event()
+        self.lost = ""
+        self._missing = "has not started yet"
+        self.queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.namespace)
+        self.caches = Caches(api, settings.namespace)
+        self.recorder = EventRecorder(api, instance=identity)
+        self.context = Context(
+            api=api,
+            caches=self.caches,
+            memory=Memory(),
+            settings=settings,
+            recorder=self.recorder,
+            now=time.time,
+            wake=lambda key, delay: self._add(key, delay, Priority.NORMAL),
+        )
+        self.router = Router(self.caches, self._add)
+        self.router.wire()
+        self.elector = LeaderElector(
+            api,
+            namespace=settings.namespace,
+            name=LEASE_NAME,
+            identity=identity,
+            on_lost=self._on_lost,
+        )
+        metrics.watch(lambda: (self.queue.depth, self.queue.oldest_age()), self._numbers)
+
+    def _add(self, key: Key, delay: float, priority: Priority) -> None:
+        if delay > 0:
+            self.queue.add_after(key, delay, priority)
+        else:
+            self.queue.add(key, priority)
+
+    def _on_lost(self, why: str) -> None:
+        self.lost = why
+        self.stop.set()
+
+    def healthy(self) -> str:
+        """What is wrong, "" when nothing is: a reconcile that hangs, or a watch that is silent."""
+        age = self.queue.oldest_processing_age()
+        return f"a reconcile runs for {age:.0f} s" if age > _STUCK_SECONDS else ""
+
+    def ready(self) -> str:
+        """What is missing before this replica could take over."""
+        if self._missing:
+            return self._missing
+        waiting = [one.resource.plural for one in self.caches.all() if not one.synced.is_set()]
+        return f"listing {', '.join(waiting)}" if waiting else ""
+
+    async def wait_for_crds(self) -> None:
+        """Until every kind of escadre is established; says once which one is missing."""
+        said = ""
+        while True:
+            self._missing = await self._missing_crd()
+            if not self._missing:
+                return
+            if self._missing != said:
+                structlog.get_logger().warning(self._missing)
+                said = self._missing
+            await asyncio.sleep(1.0)
+
+    async def _missing_crd(self) -> str:
+        for kind in KINDS:
+            name = f"{kind.plural}.{GROUP}"
+            try:
+                found = await self.api.get(CUSTOM_RESOURCE_DEFINITIONS, name)
+            except NotFound:
+                return (
+                    f"waiting for CustomResourceDefinition {name}: helm upgrade --install brings it"
+                )
+            except ApiError as error:
+                return f"waiting for the API server: {error}"
+            conditions = (found.get("status") or {}).get("conditions") or []
+            if not any(
+                one["type"] == "Established" and one["status"] == "True" for one in conditions
+            ):
+                return f"waiting for CustomResourceDefinition {name} to be established"
+        return ""
+
+    async def run(self) -> None:
+        """Until a signal, or until leadership is lost."""
+        kopf_ready = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            crds = group.create_task(self.wait_for_crds())
+            await _first(crds, self.stop)
+            shell = group.create_task(
+                run_shell(
+                    lambda key: self._add(key, 0.0, Priority.USER), ready=kopf_ready, stop=self.stop
+                )
+            )
+            tasks = [group.create_task(one.run()) for one in self.caches.all()]
+            tasks.append(group.create_task(self.recorder.run()))
+            leader = group.create_task(self._lead())
+            await shell  # ends on SIGTERM, or on stop
+            self.stop.set()
+            await leader
+            for task in tasks:
+                task.cancel()
+
+    async def _lead(self) -> None:
+        """Waits for caches and Lease, then works; the Lease is released after the last write."""
+        log = structlog.get_logger()
+        synced = asyncio.create_task(self.caches.synced())
+        await _first(synced, self.stop)
+        if self.stop.is_set():
+            return
+        elector = asyncio.create_task(self.elector.run())
+        leading = asyncio.create_task(self.elector.leading.wait())
+        await _first(leading, self.stop)
+        if not self.stop.is_set():
+            log.info("leading", lease=LEASE_NAME)
+            self.metrics.leading(True)
+            await self._work()
+            self.metrics.leading(False)
+        elector.cancel()
+        await asyncio.gather(elector, return_exceptions=True)
+        if self.lost:
+            log.error("leadership lost", why=self.lost)
+
+    async def _work(self) -> None:
+        manager = Manager(
+            self.context, self.queue, self.settings.operator.workers, self.metrics.reconciled
+        )
+        self.router.everything()
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=128, force_close=True)
+        ) as session:
+
+            async def one(address: str, port: int) -> EngineSample | ScrapeFailure:
+                return await scrape(session, address, port, _SCRAPE_TIMEOUT_SECONDS)
+
+            scaler = Scaler(self.context, one, self.metrics.scrape_failed)
+            work = asyncio.create_task(manager.run())
+            side = [asyncio.create_task(scaler.run()), asyncio.create_task(self._resync())]
+            done = asyncio.create_task(self.stop.wait())
+            await asyncio.wait({work, done, *side}, return_when=asyncio.FIRST_COMPLETED)
+            for task in side:
+                task.cancel()
+            results = await asyncio.gather(*side, return_exceptions=True)
+            await self.queue.shutdown(_SHUTDOWN_SECONDS)
+            await work
+            done.cancel()
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.operator.resync_seconds)
+            self.router.everything()
+
+    def _numbers(self) -> Iterator[DeploymentNumbers]:
+        for view in self.caches.deployments.values():
+            replicas = view.status.get("replicas") or {}
+            decision = self.context.memory.decisions.get(DeploymentKey(view.namespace, view.name))
+            yield DeploymentNumbers(
+                namespace=view.namespace,
+                name=view.name,
+                desired=replicas.get("desired", 0),
+                ready=replicas.get("ready", 0),
+                demand=decision.demand if decision else None,
+                conditions=tuple(
+                    (one["type"], one["status"], one["reason"])
+                    for one in view.status.get("conditions") or []
+                ),
+            )
+
+
+async def _first(task: "asyncio.Task[object]", stop: asyncio.Event) -> None:
+    """Waits for the task, but no longer than until ``stop``."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not task.done():
+        task.cancel()
+    else:
+        task.result()
+
+
+async def run(settings: Settings) -> int:
+    """Runs the operator in this process; returns the exit status."""
+    metrics = OperatorMetrics(CollectorRegistry())
+    identity = f"{os.environ.get('POD_NAME') or os.uname().nodename}_{os.getpid()}_{time.time_ns()}"
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(
+            KubeApi(
+                await load_connection(),
+                component="operator",
+                qps=settings.operator.queries_per_second,
+                burst=settings.operator.burst,
+                on_request=metrics.requested,
+            )
+        )
+        operator = Operator(api, settings, metrics, identity)
+        for runner in await serve(
+            health_port=settings.operator.health_port,
+            metrics_port=settings.operator.metrics_port,
+            healthy=operator.healthy,
+            ready=operator.ready,
+            registry=metrics.registry,
+        ):
+            stack.push_async_callback(runner.cleanup)
+        await operator.run()
+        return 1 if operator.lost else 0

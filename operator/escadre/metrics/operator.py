@@ -1,0 +1,132 @@
+"""Metrics of the operator, on a registry that is passed in. Names and labels in one place.
+
+Label values are bounded: kinds, results and reasons come from fixed lists, deployments from what
+exists now (collected at scrape time, so that what is gone is gone).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+__all__ = ["DeploymentNumbers", "OperatorMetrics"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentNumbers:
+    """What one ModelDeployment exports."""
+
+    namespace: str
+    name: str
+    desired: int
+    ready: int
+    demand: int | None
+    conditions: tuple[tuple[str, str, str], ...]  # type, status, reason
+
+
+class OperatorMetrics:
+    """Counters that the process feeds, and gauges that are read when scraped."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._reconciles = Counter(
+            "escadre_reconciles",
+            "Reconciles by kind of key and result.",
+            ["kind", "result"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "escadre_reconcile_seconds",
+            "Duration of reconciles by kind of key.",
+            ["kind"],
+            buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
+            registry=registry,
+        )
+        self._requests = Counter(
+            "escadre_api_requests",
+            "Requests to the API server by verb, kind and code.",
+            ["verb", "kind", "code"],
+            registry=registry,
+        )
+        self._scrape_failures = Counter(
+            "escadre_scrape_failures",
+            "Engines whose metrics could not be read, by cause.",
+            ["cause"],
+            registry=registry,
+        )
+        self._leader = Gauge(
+            "escadre_leader", "1 on the replica that holds the Lease.", registry=registry
+        )
+        self._leader.set(0)
+
+    def reconciled(self, result: str, kind: str, seconds: float) -> None:
+        """One reconcile ended."""
+        self._reconciles.labels(kind=kind, result=result).inc()
+        self._seconds.labels(kind=kind).observe(seconds)
+
+    def requested(self, verb: str, kind: str, code: str, seconds: float) -> None:
+        """One request to the API server ended."""
+        del seconds
+        self._requests.labels(verb=verb, kind=kind, code=code).inc()
+
+    def scrape_failed(self, cause: str) -> None:
+        """The metrics of an engine could not be read."""
+        self._scrape_failures.labels(cause=cause).inc()
+
+    def leading(self, yes: bool) -> None:
+        """Whether this replica is the leader."""
+        self._leader.set(1 if yes else 0)
+
+    def watch(
+        self,
+        queue: Callable[[], tuple[int, float]],
+        deployments: Callable[[], Iterable[DeploymentNumbers]],
+    ) -> None:
+        """Registers what is read at scrape time: queue depth and age, and the deployments."""
+        self.registry.register(_Live(queue, deployments))
+
+
+class _Live(Collector):
+    def __init__(
+        self,
+        queue: Callable[[], tuple[int, float]],
+        deployments: Callable[[], Iterable[DeploymentNumbers]],
+    ) -> None:
+        self._queue = queue
+        self._deployments = deployments
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        depth, age = self._queue()
+        yield GaugeMetricFamily("escadre_queue_depth", "Keys that wait.", value=depth)
+        yield GaugeMetricFamily(
+            "escadre_queue_oldest_seconds", "Age of the key that waits longest.", value=age
+        )
+        labels = ["namespace", "name"]
+        desired = GaugeMetricFamily(
+            "escadre_deployment_replicas_desired", "Replicas wanted.", labels=labels
+        )
+        ready = GaugeMetricFamily(
+            "escadre_deployment_replicas_ready", "Replicas ready.", labels=labels
+        )
+        demand = GaugeMetricFamily(
+            "escadre_deployment_demand", "Requests running and waiting.", labels=labels
+        )
+        condition = GaugeMetricFamily(
+            "escadre_deployment_condition",
+            "1 for the reason each condition has now.",
+            labels=[*labels, "type", "status", "reason"],
+        )
+        for one in self._deployments():
+            at = [one.namespace, one.name]
+            desired.add_metric(at, one.desired)
+            ready.add_metric(at, one.ready)
+            if one.demand is not None:
+                demand.add_metric(at, one.demand)
+            for type_, status, reason in one.conditions:
+                condition.add_metric([*at, type_, status, reason], 1)
+        yield from (desired, ready, demand, condition)
