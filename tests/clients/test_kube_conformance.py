@@ -311,7 +311,11 @@ async def test_a_claim_in_use_terminates_only_after_its_pod(world: World) -> Non
     mount = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
     pod = {
         "metadata": world.named("user"),
-        "spec": {"containers": [{"name": "c", "image": "example.test/none"}], "volumes": [mount]},
+        "spec": {
+            "nodeName": "cpu-0",  # a pod that is not bound to a node does not use its claims
+            "containers": [{"name": "c", "image": "example.test/none"}],
+            "volumes": [mount],
+        },
     }
     named = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
     await world.api.apply(PERSISTENT_VOLUME_CLAIMS, named | claim, create_only=True)

@@ -213,7 +213,7 @@ def _event(resource: Resource, entry: LogEntry, scope: Scope) -> WatchEvent | No
     if entry.new is not None and scope.shows(entry.new):
         return WatchEvent("MODIFIED" if before else "ADDED", clone(entry.new))
     if before:
-        last = clone(entry.new or entry.old)
+        last = clone(entry.new or entry.last)
         last["metadata"]["resourceVersion"] = str(entry.version)
         return WatchEvent("DELETED", last)
     return None

@@ -277,6 +277,9 @@ class FakeServer(FakeStore):
         self.check("delete", resource, live, uid, version)
         if "deletionTimestamp" in live["metadata"]:
             return
+        if resource is kube.NAMESPACES:
+            self.terminate_namespace(name)
+            return
         if not self.held(resource, live):
             self.discard(resource, live)
             return

@@ -33,11 +33,15 @@ SERVER_OWNED = (
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One change; ``old`` is None for a creation, ``new`` for a removal, both for a bookmark."""
+    """One change; ``old`` is None for a creation, ``new`` for a removal, both for a bookmark.
+
+    ``last`` is a removed object as its deletion is told.
+    """
 
     version: int
     old: Json | None
     new: Json | None
+    last: Json | None = None
 
 
 @dataclass(slots=True)
@@ -165,12 +169,11 @@ class FakeStore:
         dying = "deletionTimestamp" in meta and "deletionTimestamp" not in before
         if "generation" in meta and (dying or _counted(changed) != _counted(live)):
             meta["generation"] += 1
+        if "deletionTimestamp" in meta and not self.held(resource, changed):
+            return self.discard(resource, changed)  # its last finalizer went: one event, DELETED
         self.version += 1
         meta["resourceVersion"] = str(self.version)
-        stored = self._store(resource, live, changed)
-        if "deletionTimestamp" in meta and not self.held(resource, changed):
-            self.discard(resource, changed)
-        return stored
+        return self._store(resource, live, changed)
 
     def _store(self, resource: Resource, live: Json | None, new: Json) -> Json:
         table = self.table(resource)
@@ -181,18 +184,20 @@ class FakeStore:
         answer: Json = clone(kept)
         return answer
 
-    def discard(self, resource: Resource, live: Json) -> None:
-        table, key = self.table(resource), key_of(live)
+    def discard(self, resource: Resource, last: Json) -> Json:
+        """Remove an object; ``last`` is how its deletion is told."""
+        table, key = self.table(resource), key_of(last)
         self.version += 1
-        last = table.objects.pop(key)
+        before = table.objects.pop(key)
         for owned in [each for each in table.intents if each[0] == key]:
             del table.intents[owned]
         last = {**last, "metadata": {**last["metadata"], "resourceVersion": str(self.version)}}
-        table.log.append(LogEntry(self.version, last, None))
+        table.log.append(LogEntry(self.version, before, None, last))
         self.deletions.append(resource.describe(*key))
         self.ring()
         if resource in {kube.PODS, kube.PERSISTENT_VOLUME_CLAIMS}:
             self._release_storage()
+        return last
 
     def _release_storage(self) -> None:
         for resource in (kube.PERSISTENT_VOLUME_CLAIMS, kube.PERSISTENT_VOLUMES):
@@ -202,6 +207,8 @@ class FakeStore:
 
     def held(self, resource: Resource, obj: Json) -> bool:
         """Whether finalizers keep a deleted object; storage's own hold only what is in use."""
+        if resource is kube.NAMESPACES:
+            return True  # until FakeServer.finish_namespace
         own = self.table(resource).traits.finalizers
         if any(each not in own for each in obj["metadata"].get("finalizers") or ()):
             return True
@@ -210,7 +217,7 @@ class FakeStore:
             return any(
                 (volume.get("persistentVolumeClaim") or {}).get("claimName") == name
                 for (home, _), pod in self.table(kube.PODS).objects.items()
-                if home == namespace
+                if home == namespace and pod["spec"].get("nodeName")
                 for volume in (pod.get("spec") or {}).get("volumes") or ()
             )
         if resource is kube.PERSISTENT_VOLUMES:

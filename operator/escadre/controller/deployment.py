@@ -26,6 +26,8 @@ from escadre.render.volume import claim, volume
 
 __all__ = ["reconcile_deployment"]
 
+PROBLEM_SECONDS = 30.0
+
 
 async def reconcile_deployment(context: Context, key: Key) -> float | None:
     """One pass; returns in how many seconds to look again, None for never by itself."""
@@ -59,6 +61,9 @@ async def reconcile_deployment(context: Context, key: Key) -> float | None:
         # Also after a failed write: the status says what stands in the way.
         left = await report(context, view, approval, plan, rollout, observed, applier)
         _tell(context, view, rollout, applier)
+    if applier.problems:
+        # A foreign object or a quota that goes away is not watched.
+        left = min(left or PROBLEM_SECONDS, PROBLEM_SECONDS)
     return _next_look(context, rollout, approval, left, now)
 
 

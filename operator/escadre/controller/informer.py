@@ -118,6 +118,12 @@ class Informer(Generic[T]):
             self._waiters.remove(entry)
         return True
 
+    async def refresh(self) -> None:
+        """One list into memory, without a watch: for passes that bring their own rhythm."""
+        await self._list()
+        self._lists += 1
+        self.synced.set()
+
     async def run(self) -> None:
         """Keep memory true until cancelled."""
         while True:

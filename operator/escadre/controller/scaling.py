@@ -54,7 +54,7 @@ def desired_replicas(
             observed = observe(
                 context.caches, context.memory, view, approval.model, context.settings.engine
             )
-        fresh = not observed and "replicas" not in view.status
+        fresh = "replicas" not in view.status  # never told of a number before
         judge_demand(context, view, approval, observed, now, silent=fresh)
     return context.memory.scale[key].desired
 

@@ -62,20 +62,20 @@ class PolicyState:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalVerdict:
-    """The judgement. ``expires`` is when to look again, in seconds since the epoch."""
+    """The judgement. ``expires`` is when to look again, in seconds since the epoch.
+
+    ``counted`` is the number of different people whose signatures count; ``records`` are the newest
+    64 signatures only.
+    """
 
     approved: bool
     reason: str
     message: str
     content_digest: str
+    counted: int
     required: int
     records: tuple[SignatureRecord, ...]
     expires: float
-
-    @property
-    def counted(self) -> int:
-        """Different people whose signatures count."""
-        return len({record.by for record in self.records if record.counted})
 
     @property
     def summary(self) -> str:
@@ -106,11 +106,12 @@ def evaluate(
     )
     required = max(spec.required_approvals, minimum)
     records = _records(ordered, spec, digest, policies)
+    people = sorted({record.by for record in records if record.counted})
     expires = spec.not_after.timestamp()
 
     def verdict(approved: bool, reason: str, message: str) -> ApprovalVerdict:
         return ApprovalVerdict(
-            approved, reason, message, digest, required, tuple(records[-64:]), expires
+            approved, reason, message, digest, len(people), required, tuple(records[-64:]), expires
         )
 
     revocation = next((one for one in reversed(ordered) if one.decision == "Revoke"), None)
@@ -127,7 +128,6 @@ def evaluate(
         )
     if policies.problem:
         return verdict(False, "PolicyMissing", policies.problem)
-    people = sorted({record.by for record in records if record.counted})
     if len(people) < required:
         return verdict(False, "SignaturesMissing", _missing(name, people, required, records))
     return verdict(True, "Approved", f"signed by {', '.join(people)}; valid until {iso(expires)}")

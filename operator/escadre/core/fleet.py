@@ -52,6 +52,7 @@ class DeploymentPlan:
     """Layout and slots of one deployment.
 
     ``reason`` is Planned, InsufficientGPUs, a refusal of the layout, or "" without an approval.
+    ``layout`` carries today's rejected layouts, also when it was recorded without them.
     ``slots`` holds every existing slot that is not leaving, then new ones up to the desired number.
     Without an approval or a layout existing slots are as recorded and there are no new ones.
     """
@@ -157,12 +158,18 @@ def _draft(
             settled.append(layout)
         else:
             homeless.append(layout)
+    decision = plan_layout(model.architecture, facts.wish, products, percent)
     if settled:
-        draft.choices, draft.rejected = (settled[0],), tuple(settled[0].rejected)
+        stays = settled[0]
+        draft.choices = (stays,)
+        draft.rejected = tuple(
+            one
+            for one in decision.rejected
+            if (one.product, one.tensor_parallel_size) != (stays.product, stays.gpus)
+        )
         return draft
     sizes = {product.name: product.node_gpus for product in products}
     possible = tuple(one for one in homeless[:1] if one.gpus <= sizes.get(one.product, 0))
-    decision = plan_layout(model.architecture, facts.wish, products, percent)
     draft.choices, draft.rejected = possible + decision.alternatives, decision.rejected
     if not draft.choices:
         draft.reason, draft.message = decision.reason, decision.message
@@ -273,6 +280,8 @@ def _finish(
         if draft.unplaced:
             reason = "InsufficientGPUs"
             message = f"{len(draft.unplaced)} of {len(slots)} replicas have no node: {missing}"
+    if layout is not None and facts.model is not None:
+        layout = layout.model_copy(update={"rejected": list(draft.rejected)})
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}
     weights = tuple(states[place] for place in sorted(places) if place in states)
     return DeploymentPlan(facts.key, layout, reason, message, draft.rejected, slots, weights)

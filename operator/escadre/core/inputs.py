@@ -6,14 +6,17 @@ them, so a new operator version restarts no engine.
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from escadre.api.deployment import Plan
 from escadre.core.facts import Wish
 from escadre.settings import EngineSettings
 
 __all__ = ["ReplicaInputs", "parse_inputs", "platform_inputs", "wish_inputs"]
+
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 def wish_inputs(wish: Wish) -> dict[str, int | None]:
@@ -90,15 +93,22 @@ def parse_inputs(text: str) -> ReplicaInputs | None:
     """The inputs from the annotation; None when it is missing or was damaged."""
     try:
         raw = json.loads(text)
-        return ReplicaInputs(
-            wish=_canonical(raw["wish"]),
-            platform=_canonical(raw["platform"]),
-            manifest_digest=raw["manifestDigest"],
-            repository=raw["repository"],
-            plan=_canonical(raw["plan"]),
-        )
-    except (ValueError, KeyError, TypeError):
+        wish, platform, plan = raw["wish"], raw["platform"], raw["plan"]
+        digest, repository = raw["manifestDigest"], raw["repository"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    if not all(isinstance(one, dict) for one in (wish, platform, plan)):
+        return None
+    # Names of volumes and node labels are made from the digest.
+    if not (isinstance(repository, str) and isinstance(digest, str) and _DIGEST.match(digest)):
+        return None
+    return ReplicaInputs(
+        wish=_canonical(wish),
+        platform=_canonical(platform),
+        manifest_digest=digest,
+        repository=repository,
+        plan=_canonical(plan),
+    )
 
 
 def _canonical(value: Any) -> str:

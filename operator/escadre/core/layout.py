@@ -12,47 +12,32 @@ least memory left over (large cards stay for large models), name.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Capacity, MemoryArithmetic, Plan, RejectedLayout
+from escadre.core.candidate import (
+    Candidate,
+    GPUProduct,
+    Need,
+    candidate,
+    most_sequences,
+    refuse_memory,
+)
 from escadre.core.facts import Wish
 from escadre.core.legality import LayoutRefusal, candidate_sizes, check_dtype, check_size, is_native
-from escadre.core.memory import (
-    BLOCK_TOKENS,
-    EngineLimits,
-    GPUFill,
-    batched_tokens,
-    blocks_for,
-    effective_utilization,
-    fill_gpu,
-    overhead_bytes,
-    visible_bytes,
-)
+from escadre.core.memory import BLOCK_TOKENS, blocks_for
 
 __all__ = ["GPUProduct", "LayoutDecision", "plan_layout", "short_product"]
 
 _DEFAULT_TYPICAL_TOKENS: Final = 4096
-_MOST_DEFAULT_CONCURRENCY: Final = 256
 _MOST_GPUS: Final = 64
 _MOST_REJECTED: Final = 32
-_GIGA: Final = 10**9
 _NOISE: Final = re.compile(
     r"-(SXM\d*|HBM\d\w*|PCIE|PCIe|Blackwell|Server|Workstation|Edition|Generation|Ada)(?=-|$)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class GPUProduct:
-    """A GPU product of the cluster; ``node_gpus`` is the most of them on one node."""
-
-    name: str
-    memory_bytes: int
-    reserved_bytes: int | None
-    compute_capability: tuple[int, int]
-    node_gpus: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +54,11 @@ class LayoutDecision:
     rejected: tuple[RejectedLayout, ...] = ()
 
 
-class _Need(NamedTuple):
-    context: int
-    typical: int
-    concurrency: int | None
-
-    def tokens(self, concurrency: int) -> int:
-        return max(self.context, concurrency * self.typical)
-
-    def blocks(self, concurrency: int) -> int:
-        return max(blocks_for(self.context), concurrency * blocks_for(self.typical))
-
-
-class _Candidate(NamedTuple):
-    product: GPUProduct
-    limits: EngineLimits
-    utilization_percent: int
-    fill: GPUFill
-
-    @property
-    def size(self) -> int:
-        return self.limits.tensor_parallel_size
-
-
 class _Search(NamedTuple):
     """What came out of one product: its smallest layout that fits, or the best that does not."""
 
-    fitting: _Candidate | None
-    closest: _Candidate | None
+    fitting: Candidate | None
+    closest: Candidate | None
     rejected: tuple[RejectedLayout, ...]
 
 
@@ -108,7 +70,7 @@ def plan_layout(
     utilization_percent: int,
 ) -> LayoutDecision:
     """Decides the layout of one replica; pure, so its answers are kept for the next pass."""
-    need = _Need(
+    need = Need(
         wish.context_length,
         wish.typical_tokens or min(wish.context_length, _DEFAULT_TYPICAL_TOKENS),
         wish.concurrency,
@@ -145,7 +107,7 @@ def short_product(name: str) -> str:
 
 
 def _refuse_wish(
-    architecture: Architecture, need: _Need, products: Sequence[GPUProduct]
+    architecture: Architecture, need: Need, products: Sequence[GPUProduct]
 ) -> LayoutRefusal | None:
     if need.context > architecture.max_context_length:
         return LayoutRefusal(
@@ -166,7 +128,7 @@ def _refuse_wish(
 
 
 def _search(
-    architecture: Architecture, need: _Need, product: GPUProduct, utilization_percent: int
+    architecture: Architecture, need: Need, product: GPUProduct, utilization_percent: int
 ) -> _Search:
     """Smallest first, past the node's size too, to say what would be needed."""
     refusal = check_dtype(architecture, product.compute_capability)
@@ -175,15 +137,15 @@ def _search(
     sliced = "-MIG-" in product.name  # slices of a GPU have no links between them
     most = 1 if sliced else min(product.node_gpus, _MOST_GPUS)
     rejected: list[RejectedLayout] = []
-    closest: _Candidate | None = None
+    closest: Candidate | None = None
     for size in candidate_sizes(architecture, 1 if sliced else _MOST_GPUS):
         refusal = check_size(architecture, size)
         if refusal is not None:
             if size <= most:
                 rejected.append(_reject(product, size, refusal))
             continue
-        candidate = _candidate(architecture, need, product, size, utilization_percent)
-        refusal = _refuse_memory(need, candidate)
+        one = candidate(architecture, need, product, size, utilization_percent)
+        refusal = refuse_memory(need, one)
         if size > most:
             if refusal is None:
                 rejected.append(_reject(product, size, _too_small(product, size, most)))
@@ -191,80 +153,12 @@ def _search(
             continue
         if refusal is None:
             if need.concurrency is None:
-                candidate = _most_sequences(architecture, need, candidate)
-            return _Search(candidate, None, tuple(rejected))
+                one = most_sequences(architecture, need, one)
+            return _Search(one, None, tuple(rejected))
         rejected.append(_reject(product, size, refusal))
-        if closest is None or candidate.fill.blocks > closest.fill.blocks:
-            closest = candidate
+        if closest is None or one.fill.blocks > closest.fill.blocks:
+            closest = one
     return _Search(None, closest, tuple(rejected))
-
-
-def _candidate(
-    architecture: Architecture,
-    need: _Need,
-    product: GPUProduct,
-    size: int,
-    utilization_percent: int,
-) -> _Candidate:
-    """The layout with the wished concurrency, or one request: see _most_sequences."""
-    visible = visible_bytes(product.name, product.memory_bytes, product.reserved_bytes)
-    percent = effective_utilization(visible, utilization_percent)
-    sequences = need.concurrency or 1
-    limits = EngineLimits(size, sequences, batched_tokens(visible, sequences))
-    fill = fill_gpu(architecture, limits, visible, percent)
-    return _Candidate(product, limits, percent, fill)
-
-
-def _most_sequences(architecture: Architecture, need: _Need, one: _Candidate) -> _Candidate:
-    """The layout with as many sequences as typical requests fit beside contextLength, at most 256.
-
-    More sequences cost more overhead, so what fits falls with them: a binary search finds it. What
-    the cache holds at the upper bound is a lower bound, mostly close.
-    """
-
-    def with_sequences(sequences: int) -> _Candidate:
-        visible = one.fill.visible_bytes
-        limits = EngineLimits(one.size, sequences, batched_tokens(visible, sequences))
-        overhead = overhead_bytes(architecture, limits)
-        return one._replace(limits=limits, fill=replace(one.fill, overhead_bytes=overhead))
-
-    typical = blocks_for(need.typical)
-    high = min(_MOST_DEFAULT_CONCURRENCY, one.fill.blocks // typical)
-    low, best = 1, one
-    middle = max(1, min(high, with_sequences(high).fill.blocks // typical))
-    while low < high:
-        tried = with_sequences(middle)
-        if tried.fill.blocks >= need.blocks(middle):
-            low, best = middle, tried
-        else:
-            high = middle - 1
-        middle = (low + high + 1) // 2
-    return best
-
-
-def _refuse_memory(need: _Need, candidate: _Candidate) -> LayoutRefusal | None:
-    fill = candidate.fill
-    if fill.blocks == 0:
-        return LayoutRefusal(
-            "WeightsTooLarge",
-            f"each GPU would hold {_gigabytes(fill.weights_bytes)} of weights and "
-            f"{_gigabytes(fill.overhead_bytes)} of overhead, but has "
-            f"{_gigabytes(fill.usable_bytes)} usable",
-        )
-    concurrency = need.concurrency or 1
-    if fill.blocks >= need.blocks(concurrency):
-        return None
-    what = (
-        f"one request of {need.context} tokens"
-        if need.blocks(concurrency) == blocks_for(need.context)
-        else f"{concurrency} requests of {need.typical} tokens"
-    )
-    return LayoutRefusal(
-        "CacheTooSmall",
-        f"{what} need {need.blocks(concurrency) * BLOCK_TOKENS} tokens of key-value cache; "
-        f"{_gigabytes(fill.cache_bytes)} beside the weights hold {fill.blocks * BLOCK_TOKENS}, "
-        f"at {fill.bytes_per_token} bytes per token on each GPU",
-    )
 
 
 def _too_small(product: GPUProduct, size: int, most: int) -> LayoutRefusal:
@@ -274,36 +168,34 @@ def _too_small(product: GPUProduct, size: int, most: int) -> LayoutRefusal:
     )
 
 
-def _rank(
-    architecture: Architecture, need: _Need, candidate: _Candidate
-) -> tuple[int, bool, int, str]:
+def _rank(architecture: Architecture, need: Need, one: Candidate) -> tuple[int, bool, int, str]:
     concurrency = need.concurrency or 1
-    left = candidate.fill.blocks - need.blocks(concurrency)
+    left = one.fill.blocks - need.blocks(concurrency)
     return (
-        candidate.size,
-        not is_native(architecture, candidate.product.compute_capability),
-        left * BLOCK_TOKENS * candidate.fill.bytes_per_token * candidate.size,
-        candidate.product.name,
+        one.size,
+        not is_native(architecture, one.product.compute_capability),
+        left * BLOCK_TOKENS * one.fill.bytes_per_token * one.size,
+        one.product.name,
     )
 
 
 def _plan(
-    need: _Need,
-    candidate: _Candidate,
+    need: Need,
+    one: Candidate,
     target_queue_depth: int | None,
     rejected: tuple[RejectedLayout, ...],
 ) -> Plan:
-    fill, limits, size = candidate.fill, candidate.limits, candidate.size
+    fill, limits, size = one.fill, one.limits, one.size
     return Plan(
-        summary=f"{size}×{short_product(candidate.product.name)} tp{size}",
-        product=candidate.product.name,
+        summary=f"{size}×{short_product(one.product.name)} tp{size}",
+        product=one.product.name,
         gpus=size,
         tensor_parallel_size=size,
         pipeline_parallel_size=1,
         max_model_len=need.context,
         max_num_seqs=limits.max_num_seqs,
         max_num_batched_tokens=limits.max_num_batched_tokens,
-        gpu_memory_utilization_percent=candidate.utilization_percent,
+        gpu_memory_utilization_percent=one.utilization_percent,
         typical_tokens=need.typical,
         target_queue_depth=target_queue_depth or -(-3 * limits.max_num_seqs // 4),
         memory=MemoryArithmetic(
@@ -326,7 +218,7 @@ def _plan(
 
 def _explain(
     architecture: Architecture,
-    need: _Need,
+    need: Need,
     searches: Sequence[_Search],
     rejected: tuple[RejectedLayout, ...],
 ) -> str:
@@ -368,9 +260,3 @@ def _reject(product: GPUProduct, size: int, refusal: LayoutRefusal) -> RejectedL
         reason=refusal.reason,
         message=refusal.message[:512],
     )
-
-
-def _gigabytes(amount: int) -> str:
-    """Decimal gigabytes with one digit, by whole-number arithmetic."""
-    tenths = abs(amount) * 10 // _GIGA
-    return f"{'-' if amount < 0 else ''}{tenths // 10}.{tenths % 10} GB"

@@ -15,6 +15,7 @@ from escadre.core.conditions import Leaf, false, merge, true, unknown
 from escadre.core.facts import ApprovedModel
 from escadre.core.fleet import DeploymentPlan
 from escadre.core.rollout import ReplicaView, RolloutPlan
+from escadre.reasons import REASONS
 
 __all__ = ["ReplicaLine", "StatusFacts", "build_status", "essence"]
 
@@ -251,7 +252,7 @@ def _serving(facts: StatusFacts) -> Leaf:
 def _scaling(facts: StatusFacts) -> Leaf:
     decision = facts.decision
     if decision is None:
-        return unknown("Scaling", "NotScaling", "no demand was read yet")
+        return _scaling_before(facts)
     if decision.reason == "NotScaling":
         return unknown("Scaling", "NotScaling", decision.message)
     if decision.reason in {"MetricsMissing", "ScalingHeld"}:
@@ -259,9 +260,19 @@ def _scaling(facts: StatusFacts) -> Leaf:
     return true("Scaling", decision.reason, decision.message)
 
 
+def _scaling_before(facts: StatusFacts) -> Leaf:
+    """What was decided last, until a leader that just began has read the queues itself."""
+    for one in facts.previous.get("conditions") or []:
+        if one.get("type") == "Scaling" and one.get("reason") in REASONS:
+            return Leaf("Scaling", one["status"], one["reason"], one["message"])
+    return unknown("Scaling", "NotScaling", "no demand was read yet")
+
+
 def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:
     by_type = {leaf.type: leaf for leaf in leaves}
     serving = by_type["Serving"]
+    if facts.problem is not None and facts.problem[0] == "NameTaken":
+        return false("Ready", *facts.problem)  # without its Service nobody reaches the engines
     if serving.status == "True":
         return true("Ready", "Ready", serving.message)
     if facts.problem is not None:

@@ -53,7 +53,7 @@ def _text(name: str, key: str, value: bytes) -> str:
         text = value.decode("utf-8").strip()
     except UnicodeDecodeError:
         text = "\n"
-    if not text.isprintable():
+    if not text.isprintable() or (key == "token" and not text.isascii()):
         # The value itself stays out of the message.
         raise Refusal("SecretNotFound", f"Secret {name}: {key} is not one line of plain text")
     return text

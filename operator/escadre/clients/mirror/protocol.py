@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Mirror", "Progress", "Reader", "RemoteFile"]
+__all__ = ["Mirror", "Reader", "RemoteFile", "Sink"]
 
-Progress = Callable[[int], None]  # called with the bytes that just arrived
+Sink = Callable[[bytes], None]  # takes the next bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class RemoteFile:
 class Reader(Protocol):
     """A body that is read once, in order."""
 
-    def readinto(self, into: memoryview, /) -> int:
-        """Put the next bytes into ``into``; 0 at the end. Raises MirrorError."""
+    def read(self) -> bytes:
+        """The next bytes, as many as are there; none at the end. Raises MirrorError."""
         ...
 
 
@@ -50,11 +50,11 @@ class Mirror(Protocol):
         """The manifest's text as the mirror has it, unverified. Raises MirrorError."""
         ...
 
-    def read(self, file: RemoteFile, offset: int, into: memoryview, progress: Progress) -> None:
-        """Fill ``into`` with the bytes of ``file`` from ``offset`` on.
+    def read(self, file: RemoteFile, offset: int, size: int, sink: Sink) -> None:
+        """Hand ``size`` bytes of ``file`` from ``offset`` on to ``sink``, piece by piece.
 
         Raises RangesUnsupported when the mirror cannot serve that range alone, MirrorError on
-        any other fault; ``progress`` has then told how many leading bytes of ``into`` are good.
+        any other fault; what ``sink`` was given until then is the beginning of the range.
         """
         ...
 

@@ -1,0 +1,99 @@
+{{/* Names are fixed: one installation per cluster, as the CRDs and the policies are the cluster's. */}}
+{{- define "escadre.operator" -}}escadre-operator{{- end }}
+{{- define "escadre.agent" -}}escadre-agent{{- end }}
+
+{{- define "escadre.operatorUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "escadre.operator" . }}
+{{- end }}
+
+{{- define "escadre.agentUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "escadre.agent" . }}
+{{- end }}
+
+{{- define "escadre.chartLabels" -}}
+app.kubernetes.io/name: escadre
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: escadre
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* Labels of an object of one component: (list $ "operator") */}}
+{{- define "escadre.labels" -}}
+{{ include "escadre.chartLabels" (index . 0) }}
+{{ include "escadre.componentLabels" . }}
+{{- end }}
+
+{{/* The operator finds its agents, and the engines' network policies find the operator, by escadre.dev/component. */}}
+{{- define "escadre.componentLabels" -}}
+app.kubernetes.io/component: {{ index . 1 }}
+escadre.dev/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "escadre.selector" -}}
+app.kubernetes.io/name: escadre
+app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "escadre.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Pod Security "restricted", for a container. */}}
+{{- define "escadre.restricted" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* Labels of a pod: nothing that changes with the chart alone, which would restart the agents. */}}
+{{- define "escadre.podLabels" -}}
+{{ include "escadre.selector" . }}
+app.kubernetes.io/part-of: escadre
+escadre.dev/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Sections of the settings file; operator/escadre/settings.py is their schema. */}}
+{{- define "escadre.settings.operator" -}}
+{{ pick .Values.operator "workers" "queriesPerSecond" "burst" "healthPort" "metricsPort" "statusIntervalSeconds" "resyncSeconds" | toYaml }}
+{{- end }}
+
+{{- define "escadre.settings.agent" -}}
+{{ pick .Values.agent "mirrorSecrets" "inventory" "simulatedGpus" "port" "progressSeconds" "concurrentFiles" "concurrentChunks" "slowBytesPerSecond" | toYaml }}
+{{- end }}
+
+{{- define "escadre.settings" -}}
+namespace: {{ .Release.Namespace }}
+engine:
+  {{- toYaml .Values.engine | nindent 2 }}
+approvals:
+  {{- toYaml .Values.approvals | nindent 2 }}
+scaling:
+  {{- toYaml .Values.scaling | nindent 2 }}
+network:
+  {{- toYaml .Values.network | nindent 2 }}
+operator:
+  {{- include "escadre.settings.operator" . | nindent 2 }}
+agent:
+  {{- include "escadre.settings.agent" . | nindent 2 }}
+# The admission policies that four eyes rest on. The operator compares them with the live ones.
+policies:
+  {{- range $name := list "approvals" "signatures" "revocations" }}
+  - kind: ValidatingAdmissionPolicy
+    name: escadre-{{ $name }}
+    spec:
+      {{- include (printf "escadre.policy.%s" $name) $ | nindent 6 }}
+  - kind: ValidatingAdmissionPolicyBinding
+    name: escadre-{{ $name }}
+    spec:
+      {{- include "escadre.policyBinding" $name | nindent 6 }}
+  {{- end }}
+{{- end }}

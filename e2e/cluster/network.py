@@ -1,0 +1,85 @@
+"""The network of a cluster, made once inside its namespace, and its link to the host.
+
+The namespace belongs to processes, not to a file: when the last process in it ends, the kernel
+removes every device, route and rule. So nothing here has an inverse.
+"""
+
+import subprocess
+from typing import Final
+
+from e2e.cluster.addresses import (
+    CLUSTER_ADDRESS,
+    CLUSTER_DEVICE,
+    FAKE_POD_RANGE,
+    POD_GATEWAY,
+    POD_RANGE,
+    SERVICE_RANGE,
+    HostLink,
+    node_address,
+)
+
+__all__ = ["CLOSED_PREFIX", "OPEN_PREFIX", "connect_host", "prepare_network"]
+
+# Devices of pods that reach only the pod range, and of pods that reach everything in the cluster.
+CLOSED_PREFIX: Final = "podc"
+OPEN_PREFIX: Final = "podo"
+_INSIDE: Final = "host0"
+
+
+def _ip(lines: list[str], prefix: list[str] | None = None) -> None:
+    command = [*(prefix or []), "ip", "-batch", "-"]
+    done = subprocess.run(
+        command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"setting up the network: {' '.join(command)}: {done.stderr.strip()}")
+
+
+def prepare_network(nodes: int) -> None:
+    """Addresses, routes and rules of the namespace this process is in."""
+    device = CLUSTER_DEVICE
+    addresses = [CLUSTER_ADDRESS, POD_GATEWAY, *(node_address(index) for index in range(nodes))]
+    _ip(
+        [
+            "link set lo up",
+            f"link add {device} type bridge",
+            *(f"addr add {address}/32 dev {device}" for address in addresses),
+            f"link set {device} up",
+            # Without a route a Service address answers "network is unreachable" from here.
+            f"route add {SERVICE_RANGE} dev {device} src {CLUSTER_ADDRESS}",
+            f"route add unreachable {POD_RANGE}",
+            f"route add local {FAKE_POD_RANGE} dev lo",
+        ]
+    )
+    for setting, value in {
+        "net.ipv4.ip_forward": "1",
+        "net.ipv4.conf.all.rp_filter": "0",
+        "net.ipv4.conf.default.rp_filter": "0",
+        "net.ipv6.conf.all.disable_ipv6": "1",
+        "net.ipv6.conf.default.disable_ipv6": "1",
+        "net.core.somaxconn": "4096",
+        "net.ipv4.ip_local_port_range": "10240 65000",
+    }.items():
+        subprocess.run(["sysctl", "-q", "-w", f"{setting}={value}"], check=False)
+    # A closed pod answers the probes of its node, but opens nothing towards it.
+    closed = ["-i", f"{CLOSED_PREFIX}+", "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT"]
+    subprocess.run(["iptables", "-w", "-A", "INPUT", *closed], check=True)
+
+
+def connect_host(link: HostLink, pid: int) -> None:
+    """Connect the host with the namespace of process ``pid``; run on the host."""
+    subprocess.run(["ip", "link", "del", link.device], capture_output=True, check=False)
+    _ip(
+        [
+            f"link add {link.device} type veth peer name {_INSIDE} netns {pid}",
+            f"addr add {link.host_address}/{link.prefix} dev {link.device}",
+            f"link set {link.device} up",
+        ]
+    )
+    _ip(
+        [
+            f"addr add {link.cluster_address}/{link.prefix} dev {_INSIDE}",
+            f"link set {_INSIDE} up",
+        ],
+        ["nsenter", f"--net=/proc/{pid}/ns/net"],
+    )

@@ -1,0 +1,44 @@
+"""Small pods for tests of the cluster and of what runs in it. Pure builders and one reader."""
+
+from typing import Any
+
+__all__ = ["build_pod", "container_state", "is_ready"]
+
+SHELL = "escadre.test/shell:1"
+PYTHON = "escadre.test/python:1"
+
+
+def build_pod(
+    name: str,
+    namespace: str,
+    script: str,
+    *,
+    image: str = SHELL,
+    labels: dict[str, str] | None = None,
+    spec: dict[str, Any] | None = None,
+    **container: Any,
+) -> dict[str, Any]:
+    """A pod with one container ``main`` that runs a shell script (or Python's, by the image)."""
+    main = {"name": "main", "image": image, "args": ["-c", script], **container}
+    defaults = {"terminationGracePeriodSeconds": 5}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "spec": {**defaults, **(spec or {}), "containers": [main]},
+    }
+
+
+def container_state(pod: dict[str, Any]) -> dict[str, Any]:
+    """Status of a pod's first container; empty while there is none."""
+    statuses = pod.get("status", {}).get("containerStatuses") or [{}]
+    first: dict[str, Any] = statuses[0]
+    return first
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Whether the condition Ready is True."""
+    return any(
+        one["type"] == "Ready" and one["status"] == "True"
+        for one in pod.get("status", {}).get("conditions", ())
+    )

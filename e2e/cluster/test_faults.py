@@ -1,0 +1,92 @@
+"""What a test can break in a cluster, and that it mends: runner, API server, machines."""
+
+from typing import Any
+
+import pytest
+
+from e2e.cluster.cluster import Cluster
+from e2e.cluster.pods import build_pod, container_state, is_ready
+from e2e.cluster.wait import wait_for
+
+pytestmark = pytest.mark.cluster
+
+_BOOT = "cat /proc/sys/kernel/random/boot_id; ls /disk; touch /disk/mark; exec sleep 1000"
+
+
+def _with_disk(namespace: str) -> dict[str, Any]:
+    disk = {"path": f"/srv/{namespace}", "type": "DirectoryOrCreate"}
+    return build_pod(
+        "disk",
+        namespace,
+        _BOOT,
+        volumeMounts=[{"name": "disk", "mountPath": "/disk"}],
+        spec={
+            "nodeName": "gpu-1",
+            "volumes": [{"name": "disk", "hostPath": disk}],
+            "terminationGracePeriodSeconds": 0,
+        },
+    )
+
+
+def _restarts(cluster: Cluster, namespace: str, name: str) -> int:
+    pod = cluster.get("pod", name, namespace)
+    count: int = container_state(pod).get("restartCount", 0) if is_ready(pod) else 0
+    return count
+
+
+def test_pods_die_with_the_runner_and_start_again_with_the_next(
+    cluster: Cluster, namespace: str
+) -> None:
+    cluster.apply(build_pod("survivor", namespace, "echo $$$$; exec sleep 1000"))
+    wait_for(lambda: is_ready(cluster.get("pod", "survivor", namespace)), 20, "pod survivor Ready")
+    starts = cluster.components()["runner"]["starts"]
+    cluster.kill_runner()
+    wait_for(lambda: _restarts(cluster, namespace, "survivor") == 1, 30, "one restart, Ready again")
+    assert cluster.components()["runner"]["starts"] == (starts or 0) + 1
+    sleepers = cluster.run_in_netns(["pgrep", "-fc", "^sleep 1000$"]).stdout.strip()
+    assert sleepers == "1", "the first process is gone"
+    last = container_state(cluster.get("pod", "survivor", namespace))["lastState"]["terminated"]
+    assert last["exitCode"] == 137
+
+
+def test_pods_outlive_the_api_server(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(build_pod("steady", namespace, "exec sleep 1000"))
+    wait_for(lambda: is_ready(cluster.get("pod", "steady", namespace)), 20, "pod steady Ready")
+    cluster.stop_apiserver()
+    try:
+        assert cluster.components()["kube-apiserver"]["pid"] is None
+    finally:
+        cluster.start_apiserver()
+    cluster.apply(build_pod("later", namespace, "exec sleep 1000"))
+    wait_for(lambda: is_ready(cluster.get("pod", "later", namespace)), 30, "pod later Ready")
+    steady = cluster.get("pod", "steady", namespace)
+    assert (is_ready(steady), container_state(steady)["restartCount"]) == (True, 0)
+
+
+def test_a_rebooted_machine_keeps_its_disk(cluster: Cluster, namespace: str) -> None:
+    machine = cluster.node("gpu-1")
+    before = machine.boot_id
+    cluster.apply(_with_disk(namespace))
+    wait_for(lambda: is_ready(cluster.get("pod", "disk", namespace)), 20, "pod disk Ready")
+    assert cluster.pod_log(namespace, "disk", "main").splitlines() == [before]
+    machine.reboot()
+    wait_for(lambda: _restarts(cluster, namespace, "disk") == 1, 30, "the pod after the reboot")
+    assert cluster.get("node", "gpu-1")["status"]["nodeInfo"]["bootID"] == machine.boot_id != before
+    assert cluster.pod_log(namespace, "disk", "main").splitlines() == [machine.boot_id, "mark"]
+
+
+@pytest.mark.parametrize("recreate", [False, True], ids=["same Node", "Node made anew"])
+def test_a_reimaged_machine_has_an_empty_disk_and_another_boot_id(
+    cluster: Cluster, namespace: str, recreate: bool
+) -> None:
+    machine = cluster.node("gpu-1")
+    before, uid = machine.boot_id, cluster.get("node", "gpu-1")["metadata"]["uid"]
+    cluster.apply(_with_disk(namespace))
+    wait_for(lambda: is_ready(cluster.get("pod", "disk", namespace)), 20, "pod disk Ready")
+    machine.reimage(recreate=recreate)
+    wait_for(lambda: _restarts(cluster, namespace, "disk") == 1, 30, "the pod after the re-imaging")
+    assert cluster.pod_log(namespace, "disk", "main").splitlines() == [machine.boot_id]
+    wait_for(lambda: is_ready(cluster.get("node", "gpu-1")), 20, "node gpu-1 Ready")
+    node = cluster.get("node", "gpu-1")
+    assert node["status"]["nodeInfo"]["bootID"] == machine.boot_id != before
+    assert (node["metadata"]["uid"] != uid) is recreate

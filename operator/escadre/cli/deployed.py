@@ -1,0 +1,92 @@
+"""A ModelDeployment as the views read it: parsed once, leniently, with what is missing named.
+
+Pure. Also finds names near a mistyped one.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from escadre.api.base import Condition, Model
+from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
+from escadre.clients.kube import Json
+
+__all__ = ["Deployed", "near"]
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One object; ``spec`` is None when this version cannot read it (``problem`` says why)."""
+
+    namespace: str
+    name: str
+    generation: int
+    spec: ModelDeploymentSpec | None
+    status: ModelDeploymentStatus
+    problem: str
+
+    @classmethod
+    def read(cls, body: Json) -> "Deployed":
+        """Reads an object of the API server."""
+        meta = body["metadata"]
+        spec, spec_problem = _parse(ModelDeploymentSpec, body.get("spec") or {}, "spec")
+        status, status_problem = _parse(ModelDeploymentStatus, body.get("status") or {}, "status")
+        return cls(
+            namespace=meta.get("namespace", ""),
+            name=meta["name"],
+            generation=meta.get("generation", 0),
+            spec=spec,
+            status=status or ModelDeploymentStatus(),
+            problem=spec_problem or status_problem,
+        )
+
+    def condition(self, type_: str) -> Condition | None:
+        """The condition of that type, None while there is none."""
+        return next((each for each in self.status.conditions if each.type == type_), None)
+
+    @property
+    def ready(self) -> Condition | None:
+        """The condition Ready."""
+        return self.condition("Ready")
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is ready, judged on the spec as it stands now."""
+        ready = self.ready
+        return ready is not None and ready.status == "True" and self.judged
+
+    @property
+    def judged(self) -> bool:
+        """Whether the operator has looked at the current spec."""
+        return self.status.observed_generation >= self.generation
+
+    @property
+    def model(self) -> str:
+        """Repository, or "" while no approval holds."""
+        return self.status.approval.repository if self.status.approval else ""
+
+
+def _parse(model: type[M], content: Json, part: str) -> tuple[M | None, str]:
+    try:
+        return model.model_validate(content), ""
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(piece) for piece in first["loc"])
+        return None, f"{part}.{where}: {first['msg']}"
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`` Near: a, b.`` for a name that does not exist, or what exists at all."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"near it: {', '.join(close)}"
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""  # noqa: PLR2004 - a line
+        return f"there are: {', '.join(names[:5])}{more}"
+    return "there is none at all"

@@ -1,0 +1,69 @@
+"""Errors as their reader sees them: one line or two on standard error, and an exit code.
+
+The one place of the CLI that knows the exceptions of the client. Called by main.py.
+"""
+
+from escadre.clients.kube import (
+    ApiError,
+    ConnectionUnknown,
+    Forbidden,
+    NotFound,
+    ServerUnavailable,
+    Unauthorized,
+)
+from escadre.errors import EscadreError, Refusal
+from escadre.reasons import REASONS
+
+__all__ = ["API_FAILED", "NOT_READY", "OK", "REFUSED", "USAGE", "explain", "is_kind_missing"]
+
+OK = 0
+NOT_READY = 1
+USAGE = 2
+REFUSED = 3
+API_FAILED = 4
+
+_NOT_FOUND = 404
+_KIND_MISSING = ("could not find the requested resource", "page not found")
+
+
+def is_kind_missing(error: ApiError) -> bool:
+    """Whether the API server does not know the kind at all (not: has no such object)."""
+    return error.status == _NOT_FOUND and (
+        not error.message or any(words in error.message for words in _KIND_MISSING)
+    )
+
+
+def explain(error: Exception) -> tuple[int, str]:
+    """Exit code and message for ``error``; the message is "" for one that nobody expected."""
+    if isinstance(error, Refusal):
+        known = REASONS.get(error.reason)
+        step = f"\nnext: {known.next_step}" if known and known.next_step != "Nothing." else ""
+        return REFUSED, f"{error.reason}: {error.message}{step}"
+    if isinstance(error, EscadreError):
+        return REFUSED, str(error)
+    if isinstance(error, ConnectionUnknown):
+        return API_FAILED, str(error)
+    if isinstance(error, ApiError):
+        return API_FAILED, _api(error)
+    return NOT_READY, ""
+
+
+def _api(error: ApiError) -> str:
+    if is_kind_missing(error):
+        return (
+            f"{error.method} {error.object}: this cluster does not know the kind, so escadre is "
+            "not installed on it\nnext: helm install escadre charts/escadre --namespace "
+            "escadre-system --create-namespace (docs/install.md), or choose another --context"
+        )
+    if isinstance(error, Unauthorized):
+        return f"{error}\nnext: log in again; the credentials of the kubeconfig are not accepted"
+    if isinstance(error, Forbidden):
+        return (
+            f"{error}\nnext: ask an administrator of the cluster for that verb on that resource; "
+            "docs/install.md lists what each role may"
+        )
+    if isinstance(error, NotFound):
+        return str(error)
+    if isinstance(error, ServerUnavailable):
+        return f"{error}\nnext: check that the address in the kubeconfig answers from here"
+    return str(error)

@@ -1,0 +1,56 @@
+"""`escadre plan -f FILE`: what would become of a wish on the live cluster. Writes nothing.
+
+Exit code 1: something stands in the way.
+"""
+
+from typing import Annotated
+
+import typer
+
+from escadre.cli.failures import NOT_READY, OK
+from escadre.cli.livefleet import read_fleet
+from escadre.cli.planview import document, view
+from escadre.cli.prospect import Prospect, look_ahead
+from escadre.cli.session import NamespaceOption, Output, OutputOption, Session, environment_of, run
+from escadre.cli.wishes import read_wishes
+from escadre.errors import Refusal
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("plan", help="Show what a file of ModelDeployments would get, without writing.")(
+        _plan
+    )
+
+
+def _plan(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Option("-f", "--filename", help="ModelDeployments, and approvals; - is stdin.")
+    ],
+    namespace: NamespaceOption = None,
+    system_namespace: Annotated[
+        str, typer.Option(help="Where the operator and its agents run.")
+    ] = "escadre-system",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    environment = environment_of(context)
+    source = "standard input" if file == "-" else file
+    try:
+        text = environment.read_file(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal("InvalidSpec", f"reading {source}: {error}") from error
+
+    async def work(session: Session) -> tuple[list[Prospect], tuple[str, ...]]:
+        wishes = read_wishes(text, source, namespace or session.namespace)
+        fleet = await read_fleet(session, system_namespace, environment.now())
+        return look_ahead(wishes, fleet, environment.now()), fleet.notes
+
+    prospects, notes = run(environment, work)
+    if output is Output.JSON:
+        environment.print_json(document(prospects, notes))
+    else:
+        environment.show(view(prospects, notes))
+    raise typer.Exit(OK if all(each.fine for each in prospects) else NOT_READY)

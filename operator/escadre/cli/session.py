@@ -1,0 +1,128 @@
+"""What every command works with: consoles, clock, and a connection to the API server.
+
+Built once in main.py and handed down through typer's context, so that tests give their own. The
+commands never read the environment, the clock or a kubeconfig themselves.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console, RenderableType
+
+from escadre.clients.kube import Api, KubeApi, load_connection
+
+__all__ = [
+    "Environment",
+    "NamespaceOption",
+    "Output",
+    "OutputOption",
+    "Session",
+    "Target",
+    "environment_of",
+    "run",
+]
+
+T = TypeVar("T")
+_WIDE = 4000  # for pipes: nothing is wrapped, so that lines can be searched
+
+
+class Output(StrEnum):
+    """How a command answers."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How to answer:")]
+NamespaceOption = Annotated[
+    str | None, typer.Option("-n", "--namespace", help="Without it, the context's namespace.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which cluster, as the user said; None leaves it to the kubeconfig."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection, and the namespace that is meant when none is named."""
+
+    api: Api
+    namespace: str
+
+
+Connect = Callable[[Target], AbstractAsyncContextManager[Session]]
+
+
+@asynccontextmanager
+async def _connect(target: Target) -> AsyncIterator[Session]:
+    connection = await load_connection(kubeconfig=target.kubeconfig, context=target.context)
+    async with KubeApi(connection, component="cli", connections=8) as api:
+        yield Session(api, connection.namespace or "default")
+
+
+def _read_file(name: str) -> str:
+    return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
+
+
+@dataclass(slots=True)
+class Environment:
+    """Everything a command takes from outside."""
+
+    connect: Connect = _connect
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    read_line: Callable[[], str] = input
+    read_file: Callable[[str], str] = _read_file
+    out: Console = field(default_factory=lambda: _console(stderr=False))
+    err: Console = field(default_factory=lambda: _console(stderr=True))
+    target: Target = Target()
+
+    def show(self, what: RenderableType) -> None:
+        """Prints a view; without a terminal, tables leave no spaces at the ends of lines."""
+        if self.out.is_terminal:
+            self.out.print(what)
+            return
+        with self.out.capture() as captured:
+            self.out.print(what)
+        for line in captured.get().splitlines():
+            self.out.file.write(f"{line.rstrip()}\n")
+
+    def print_json(self, document: Any) -> None:
+        """Plain JSON on standard output, never coloured or wrapped."""
+        self.out.print_json(data=document, indent=2, highlight=False, ensure_ascii=False)
+
+
+def environment_of(context: typer.Context) -> Environment:
+    """The environment that main.py put into typer's context."""
+    environment: Environment = context.find_root().obj
+    return environment
+
+
+def run(environment: Environment, work: Callable[[Session], Awaitable[T]]) -> T:
+    """Connects, does ``work`` and closes the connection, in an event loop of its own."""
+
+    async def whole() -> T:
+        async with environment.connect(environment.target) as session:
+            return await work(session)
+
+    return asyncio.run(whole())

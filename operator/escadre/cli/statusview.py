@@ -1,0 +1,192 @@
+"""What `escadre status` prints: ModelDeployments in, rich renderables and JSON out. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from escadre.api.deployment import LastScale, Plan, RejectedLayout, ReplicaStatus
+from escadre.cli.deployed import Deployed
+from escadre.cli.marks import State, heading, mark, styled
+from escadre.cli.weightsview import weights_table
+from escadre.cli.words import bytes_text, count, short_digest, since, time_text, tokens
+
+__all__ = [
+    "conditions_table",
+    "detail",
+    "grid",
+    "layout_lines",
+    "overview",
+    "rejected_lines",
+    "summary",
+]
+
+_CONDITION_STATES: dict[str, State] = {"True": "ok", "False": "blocked", "Unknown": "unknown"}
+_TRUE_IS_WORK = {"Reconciling"}
+_TRUE_IS_BAD = {"Stalled"}
+_REPLICA_STATES: dict[str, State] = {
+    "Ready": "ok",
+    "Loading": "working",
+    "Draining": "working",
+    "Pending": "working",
+    "Failing": "blocked",
+}
+
+
+def grid(*columns: str) -> Table:
+    """A table without lines; named columns get a header."""
+    table = Table(
+        box=None, pad_edge=False, show_header=any(columns), header_style="", padding=(0, 2, 0, 0)
+    )
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def overview(deployments: Sequence[Deployed], *, namespaces: bool) -> Table:
+    """One line per deployment, as `kubectl get mdep` has them."""
+    titles = ["NAME", "READY", "MODEL", "LAYOUT", "REPLICAS", "REASON"]
+    table = grid(*(["NAMESPACE", *titles] if namespaces else titles))
+    for each in deployments:
+        ready, plan, replicas = each.ready, each.status.plan, each.status.replicas
+        cells: list[RenderableType] = [
+            each.name,
+            styled(ready.status if ready and each.judged else "Unknown"),
+            each.model or "-",
+            plan.summary if plan else "-",
+            replicas.summary if replicas else "-",
+            ready.reason if ready else "Pending",
+        ]
+        table.add_row(*([each.namespace, *cells] if namespaces else cells))
+    return table
+
+
+def summary(each: Deployed) -> dict[str, Any]:
+    """The JSON of one deployment: the columns, and the whole status as the API has it."""
+    ready = each.ready
+    return {
+        "namespace": each.namespace,
+        "name": each.name,
+        "ready": each.is_ready,
+        "reason": ready.reason if ready else "Pending",
+        "message": ready.message if ready else "",
+        "status": each.status.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+
+
+def detail(each: Deployed, now: float) -> Group:
+    """Everything about one deployment."""
+    status = each.status
+    parts: list[RenderableType] = [_header(each), Text(), conditions_table(each, now)]
+    if status.plan:
+        parts += [Text(), heading(f"Layout  {status.plan.summary}"), *layout_lines(status.plan)]
+    if status.weights:
+        parts += [Text(), heading("Weights"), weights_table(status.weights)]
+    if status.replicas:
+        title = f"Replicas  {status.replicas.summary}"
+        parts += [Text(), heading(title)]
+        if status.replicas.items:
+            parts.append(_replicas_table(status.replicas.items))
+    if status.last_scale:
+        parts += [Text(), _last_scale(status.last_scale, now)]
+    return Group(*parts)
+
+
+def _header(each: Deployed) -> Table:
+    status = each.status
+    table = grid("", "")
+    ready = each.ready
+    word = styled(ready.status if ready else "Unknown")
+    reason = Text(f"  {ready.reason}" if ready else "")
+    table.add_row(heading(f"{each.namespace}/{each.name}"), word.append_text(reason))
+    if each.problem:
+        table.add_row("unreadable", each.problem)
+    if not each.judged:
+        seen = max(status.observed_generation, 0)
+        table.add_row("stale", f"generation {each.generation}, the operator saw {seen}")
+    if status.approval:
+        served = status.approval
+        table.add_row("model", f"{served.repository} @ {short_digest(served.revision)}")
+        table.add_row("weights", served.manifest_digest)
+        table.add_row("approval", served.name)
+    if status.url:
+        table.add_row("url", status.url)
+    return table
+
+
+def conditions_table(each: Deployed, now: float) -> Table:
+    """The conditions with their age and message."""
+    table = grid("", "CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE")
+    for one in each.status.conditions:
+        state = _CONDITION_STATES[one.status]
+        if one.type in _TRUE_IS_WORK | _TRUE_IS_BAD and one.status == "True":
+            state = "working" if one.type in _TRUE_IS_WORK else "blocked"
+        age = since(one.last_transition_time, now)
+        table.add_row(mark(state), one.type, styled(one.status), one.reason, age, one.message)
+    return table
+
+
+def layout_lines(plan: Plan) -> list[Text]:
+    """The arithmetic of a layout, each line one step that can be checked by hand."""
+    memory, capacity = plan.memory, plan.capacity
+    lines = [
+        (
+            f"  {count(plan.gpus, 'GPU')} of {plan.product} per replica: "
+            f"tensor parallel {plan.tensor_parallel_size}, pipeline parallel "
+            f"{plan.pipeline_parallel_size}"
+        ),
+        (
+            f"  one GPU   {bytes_text(memory.visible_bytes)} visible × "
+            f"{plan.gpu_memory_utilization_percent} % = {bytes_text(memory.usable_bytes)} = "
+            f"{bytes_text(memory.weights_bytes)} weights + {bytes_text(memory.overhead_bytes)} "
+            f"overhead + {bytes_text(memory.key_value_cache_bytes)} cache"
+        ),
+        (
+            f"  cache     {bytes_text(memory.key_value_cache_bytes)} ÷ "
+            f"{memory.key_value_bytes_per_token:,} bytes per token = "
+            f"{tokens(capacity.key_value_tokens)}; needed {capacity.required_tokens:,} = "
+            f"max({plan.max_model_len:,}, {plan.max_num_seqs} × {plan.typical_tokens:,})"
+        ),
+        (
+            f"  holds     {count(capacity.full_length_requests, 'request')} of "
+            f"{plan.max_model_len:,} tokens, or {capacity.typical_requests:,} of "
+            f"{plan.typical_tokens:,}; {plan.max_num_seqs} at once, scales at "
+            f"{plan.target_queue_depth} per replica"
+        ),
+    ]
+    return [*(Text(line) for line in lines), *rejected_lines(plan.rejected)]
+
+
+def rejected_lines(rejected: Sequence[RejectedLayout]) -> list[Text]:
+    """Each layout that was considered and does not do, and why."""
+    return [
+        Text(
+            f"  not       {each.product} tp{each.tensor_parallel_size}: {each.reason}: "
+            f"{each.message}"
+        )
+        for each in rejected
+    ]
+
+
+def _replicas_table(items: Sequence[ReplicaStatus]) -> Table:
+    table = grid("", "REPLICA", "STATE", "NODE", "INPUTS", "MESSAGE")
+    for one in items:
+        table.add_row(
+            mark(_REPLICA_STATES[one.state]),
+            one.name,
+            one.state,
+            one.node or "-",
+            "current" if one.current else "old",
+            one.message,
+        )
+    return table
+
+
+def _last_scale(scale: LastScale, now: float) -> Text:
+    return Text(
+        f"Last scaling  {scale.from_} → {scale.to} at {time_text(scale.at)} "
+        f"({since(scale.at, now)} ago): {scale.reason}; demand {scale.demand}, "
+        f"target {scale.target} per replica"
+    )

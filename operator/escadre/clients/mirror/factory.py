@@ -1,0 +1,65 @@
+"""From a ModelMirror to the object that reads it; the one place that knows all adapters."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from escadre.api.mirror import ModelMirrorSpec
+from escadre.clients.mirror import huggingface, static
+from escadre.clients.mirror.credentials import Credentials
+from escadre.clients.mirror.protocol import Mirror
+from escadre.clients.mirror.source import HttpMirror
+from escadre.clients.mirror.transport import Timeouts, Transport
+from escadre.errors import Refusal
+
+__all__ = ["open_mirror"]
+
+_FILE_URLS: Final[dict[str, Callable[[str, str, str, str], str]]] = {
+    "huggingface": huggingface.file_url,
+    "http": static.file_url,
+}
+
+
+def open_mirror(
+    name: str,
+    spec: ModelMirrorSpec,
+    *,
+    repository: str,
+    revision: str,
+    credentials: Credentials | None = None,
+    connections: int = 8,
+    timeouts: Timeouts | None = None,
+    manifests: bool = True,
+) -> Mirror:
+    """Open ``repository`` at ``revision`` on the mirror; nothing is sent yet.
+
+    Args:
+        name: name of the ModelMirror, for messages.
+        spec: where it is and what it speaks.
+        repository: organisation/model.
+        revision: commit.
+        credentials: sent to this mirror and its manifests only.
+        connections: how many are kept open for reuse.
+        timeouts: the defaults suit a network inside one organisation.
+        manifests: False when no manifest will be asked for (drafting).
+
+    Raises:
+        Refusal: reason InvalidSpec, when manifestsURL is missing or the CA bundle is not PEM.
+    """
+    if manifests and spec.type == "huggingface" and not spec.manifests_url:
+        raise Refusal(
+            "InvalidSpec",
+            f"ModelMirror {name}: type huggingface needs manifestsURL, "
+            "because a pinned commit cannot take the manifest as one more file",
+        )
+    return HttpMirror(
+        name=name,
+        file_url=partial(_FILE_URLS[spec.type], spec.url, repository, revision),
+        manifests_url=spec.manifests_base if manifests else None,
+        transport=Transport(
+            credentials=credentials,
+            ca_bundle=spec.ca_bundle,
+            connections=connections,
+            timeouts=timeouts or Timeouts(),
+        ),
+    )

@@ -1,0 +1,95 @@
+"""Trying again, within bounds, when a mirror fails for a moment.
+
+A read that broke off goes on behind the bytes that have arrived. Tries that bring next to nothing
+are counted; one that brought at least ``worth`` bytes starts the count anew, so a flaky link
+finishes and a dead one does not hold a pull up for ever.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from escadre.clients.mirror.errors import MirrorError
+from escadre.clients.mirror.protocol import Mirror, RemoteFile, Sink
+from escadre.errors import EscadreError
+
+__all__ = ["Cancelled", "RetryPolicy", "Wait", "attempt", "read_range"]
+
+_T = TypeVar("_T")
+Wait = Callable[[float], bool]  # waits so many seconds; True when the work was called off
+
+
+class Cancelled(EscadreError):
+    """The work is no longer wanted; what has arrived is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how patiently.
+
+    Args:
+        tries: consecutive tries that may bring next to nothing.
+        base: seconds before the second try, doubled for each further one.
+        ceiling: most seconds between two tries.
+        patience: longest Retry-After that is waited out here; a longer one ends the tries.
+        worth: bytes that make a try count as progress.
+    """
+
+    tries: int = 6
+    base: float = 0.5
+    ceiling: float = 30.0
+    patience: float = 120.0
+    worth: int = 1024 * 1024
+
+    def pause(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row: exponential with jitter."""
+        full = min(self.ceiling, self.base * 2.0 ** (failures - 1))
+        return full * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+
+    def wait_after(self, error: MirrorError, failures: int, wait: Wait) -> None:
+        """Wait for the next try, or raise: ``error`` when there is none, Cancelled."""
+        if not error.transient or failures >= self.tries or (error.delay or 0) > self.patience:
+            raise error
+        if wait(max(self.pause(failures), error.delay or 0.0)):
+            raise Cancelled(f"called off while waiting after: {error.message}") from error
+
+
+def attempt(work: Callable[[], _T], policy: RetryPolicy, wait: Wait) -> _T:
+    """Do ``work``, again after transient faults; raises its last MirrorError, or Cancelled."""
+    failures = 0
+    while True:
+        try:
+            return work()
+        except MirrorError as error:
+            failures += 1
+            policy.wait_after(error, failures, wait)
+
+
+def read_range(
+    mirror: Mirror,
+    file: RemoteFile,
+    offset: int,
+    size: int,
+    *,
+    sink: Sink,
+    policy: RetryPolicy,
+    wait: Wait,
+) -> None:
+    """Hand a range to ``sink``, each byte once; raises the last MirrorError, or Cancelled."""
+    failures = done = 0
+
+    def arrived(piece: bytes) -> None:
+        nonlocal done
+        sink(piece)
+        done += len(piece)
+        if wait(0):
+            raise Cancelled(f"called off while reading {mirror.url(file.path)}")
+
+    while done < size:
+        before = done
+        try:
+            mirror.read(file, offset + done, size - done, arrived)
+        except MirrorError as error:
+            failures = 1 if done - before >= policy.worth else failures + 1
+            policy.wait_after(error, failures, wait)

@@ -1,0 +1,236 @@
+"""One HTTP exchange with a mirror: pool, TLS, credentials, redirects, statuses.
+
+The only module that knows urllib3: every fault leaves it as a MirrorError with the URL and what
+came back. It tries once; who calls decides about another try. Used by clients/mirror/source.py.
+"""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    HTTPError,
+    LocationParseError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from escadre.clients.mirror.credentials import Credentials
+from escadre.clients.mirror.errors import (
+    MirrorError,
+    MirrorSlow,
+    MirrorUnavailable,
+    NotFound,
+    RangesUnsupported,
+    Unauthorized,
+)
+from escadre.errors import Refusal
+
+__all__ = ["Body", "Timeouts", "Transport", "shown"]
+
+_MAX_REDIRECTS: Final = 5
+_PIECE: Final = 512 * 1024  # most bytes handed over at a time
+_TRANSIENT: Final = frozenset({408, 425, 429})
+_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to connect, and seconds without a byte before a mirror counts as stuck."""
+
+    connect: float = 10.0
+    idle: float = 30.0
+
+
+class Body:
+    """The body of an answer, read once and in order."""
+
+    def __init__(self, url: str, response: urllib3.BaseHTTPResponse, idle: float) -> None:
+        self._url = url
+        self._response = response
+        self._idle = idle
+        self._read = 0
+
+    @property
+    def status(self) -> int:
+        """HTTP status: 200 or 206."""
+        return self._response.status
+
+    @property
+    def content_range(self) -> str | None:
+        """The Content-Range header."""
+        return self._response.headers.get("Content-Range")
+
+    @property
+    def length(self) -> int | None:
+        """Content-Length, None when the mirror does not say."""
+        text = self._response.headers.get("Content-Length", "")
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    def read(self) -> bytes:
+        """The next bytes, as many as are there; none at the end."""
+        with _typed(self._url, self._idle, f"after {self._read} bytes"):
+            piece = self._response.read1(_PIECE)
+        self._read += len(piece)
+        return piece
+
+
+class Transport:
+    """Connections to one mirror; shared by threads."""
+
+    def __init__(
+        self,
+        *,
+        credentials: Credentials | None,
+        ca_bundle: str | None,
+        connections: int,
+        timeouts: Timeouts,
+    ) -> None:
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "escadre"}
+        if credentials:
+            self._headers["Authorization"] = credentials.authorization
+        self._idle = timeouts.idle
+        self._pool = urllib3.PoolManager(
+            maxsize=connections,
+            retries=False,
+            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.idle),
+            ssl_context=_context(ca_bundle),
+        )
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._pool.clear()
+
+    @contextmanager
+    def get(self, url: str, byte_range: tuple[int, int] | None = None) -> Iterator[Body]:
+        """GET ``url``, or its bytes first to last (inclusive), following its own redirects.
+
+        The status of the body is 200 or 206; everything else is raised. A body that is left
+        before its end closes its connection.
+        """
+        headers = dict(self._headers)
+        if byte_range:
+            headers["Range"] = f"bytes={byte_range[0]}-{byte_range[1]}"
+        response = self._follow(url, headers)
+        try:
+            _check_status(url, response)
+            _check_encoding(url, response)
+            yield Body(shown(url), response, self._idle)
+        finally:
+            response.close()  # a body read to its end has given its connection back already
+
+    def _follow(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        here = url
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = self._request(here, headers)
+            location = response.get_redirect_location()
+            if not location:
+                return response
+            response.close()
+            there = urljoin(here, location)
+            if _origin(there) != _origin(url):
+                raise MirrorUnavailable(
+                    f"getting {shown(url)}: redirected to another origin, {shown(there)}, "
+                    "which is not followed; let the mirror serve the bytes itself"
+                )
+            here = there
+        raise MirrorUnavailable(f"getting {shown(url)}: more than {_MAX_REDIRECTS} redirects")
+
+    def _request(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        with _typed(shown(url), self._idle, "before an answer"):
+            return self._pool.request(
+                "GET",
+                url,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+
+
+def shown(url: str) -> str:
+    """The URL as messages show it: without user, query and fragment."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+@contextmanager
+def _typed(url: str, idle: float, when: str) -> Iterator[None]:
+    try:
+        yield
+    except ReadTimeoutError as error:
+        raise MirrorSlow(f"getting {url}: no byte for {idle:g} s {when}", transient=True) from error
+    except SSLError as error:
+        raise MirrorUnavailable(f"getting {url}: TLS: {error}") from error
+    except LocationParseError as error:
+        raise MirrorUnavailable(f"getting {url}: not a URL: {error}") from error
+    except NewConnectionError as error:
+        cause = error.__cause__ or error
+        raise MirrorUnavailable(f"connecting for {url}: {cause}", transient=True) from error
+    except (HTTPError, OSError) as error:
+        raise MirrorUnavailable(f"getting {url}: {error} {when}", transient=True) from error
+
+
+def _check_status(url: str, response: urllib3.BaseHTTPResponse) -> None:
+    status = response.status
+    if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+        return
+    raise _status_error(f"getting {shown(url)}: HTTP {status}", status, response)
+
+
+def _status_error(message: str, status: int, response: urllib3.BaseHTTPResponse) -> MirrorError:
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Unauthorized(f"{message}: the mirror refuses the credentials, or wants some")
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        return NotFound(f"{message}: the mirror has no such file")
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return RangesUnsupported(f"{message}: the mirror's file has no such bytes")
+    transient = status in _TRANSIENT or status >= _SERVER_ERROR
+    delay = _retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
+    return MirrorUnavailable(message, transient=transient, delay=delay)
+
+
+def _check_encoding(url: str, response: urllib3.BaseHTTPResponse) -> None:
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise MirrorUnavailable(
+            f"getting {shown(url)}: the body is {encoding} though identity was asked for; "
+            "switch compression off for weights on the mirror"
+        )
+
+
+def _retry_after(value: str | None, date: str | None) -> float | None:
+    """Seconds of a Retry-After header: a number, or a date against the answer's own Date."""
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(date or "")
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        port = None
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def _context(ca_bundle: str | None) -> ssl.SSLContext:
+    """The system's certificate authorities, or only those of the bundle when there is one."""
+    try:
+        return ssl.create_default_context(cadata=ca_bundle)
+    except ssl.SSLError as error:
+        raise Refusal("InvalidSpec", f"caBundle of the mirror is not PEM: {error}") from error

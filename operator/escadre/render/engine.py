@@ -1,0 +1,92 @@
+"""The command line and environment of an engine, from a plan. All values explicit.
+
+Flags as of vLLM 0.32 (vllm-project/vllm:vllm/engine/arg_utils.py).
+"""
+
+import json
+import math
+from typing import Final
+
+from escadre.api.approval import Architecture
+from escadre.api.deployment import Plan
+from escadre.names import MODEL_MOUNT_PATH, SERVING_PORT
+from escadre.settings import EngineSettings
+
+__all__ = ["LOGGING_CONFIG", "engine_args", "engine_env", "startup_seconds"]
+
+LOGGING_PATH: Final = "/etc/escadre/logging.json"
+
+# vLLM's own explanation of a failed start ("estimated maximum model length is N") stands some 60
+# lines before the end of its log; as an ERROR record in the termination log it reaches the
+# container's status, so nobody needs to read pod logs.
+LOGGING_CONFIG: Final = json.dumps(
+    {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"format": "%(levelname)s %(asctime)s %(message)s"}},
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+            "termination": {
+                "class": "logging.FileHandler",
+                "filename": "/dev/termination-log",
+                "formatter": "plain",
+                "level": "ERROR",
+            },
+        },
+        "loggers": {
+            "vllm": {"handlers": ["console", "termination"], "level": "INFO", "propagate": False}
+        },
+    },
+    sort_keys=True,
+)
+
+
+def engine_args(
+    plan: Plan, model: Architecture, deployment: str, repository: str, engine: EngineSettings
+) -> list[str]:
+    """Arguments after the image's entrypoint (``vllm serve``)."""
+    tokenizer = "mistral" if model.tokenizer == "mistral" else "auto"
+    native = "mistral" if model.format == "mistral" else "auto"
+    load = "mistral" if model.format == "mistral" else "safetensors"
+    return [
+        MODEL_MOUNT_PATH,
+        "--host=0.0.0.0",
+        f"--port={SERVING_PORT}",
+        "--served-model-name",
+        deployment,
+        repository,
+        f"--tensor-parallel-size={plan.tensor_parallel_size}",
+        f"--pipeline-parallel-size={plan.pipeline_parallel_size}",
+        f"--max-model-len={plan.max_model_len}",
+        f"--max-num-seqs={plan.max_num_seqs}",
+        f"--max-num-batched-tokens={plan.max_num_batched_tokens}",
+        f"--gpu-memory-utilization={plan.gpu_memory_utilization_percent / 100:.2f}",
+        f"--tokenizer-mode={tokenizer}",
+        f"--config-format={native}",
+        f"--load-format={load}",
+        f"--shutdown-timeout={engine.drain_seconds}",
+        *engine.extra_args,
+    ]
+
+
+def engine_env(engine: EngineSettings) -> list[dict[str, str]]:
+    """Offline, without telemetry, with every cache on a writable emptyDir."""
+    fixed = {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod's own
+        "VLLM_CACHE_ROOT": "/tmp/vllm",  # noqa: S108 - the same
+        "VLLM_LOGGING_CONFIG_PATH": LOGGING_PATH,
+    }
+    merged = {**engine.env, **fixed}
+    return [{"name": name, "value": merged[name]} for name in sorted(merged)]
+
+
+def startup_seconds(model: Architecture, engine: EngineSettings) -> int:
+    """How long a start may take before it counts as failed: a base, and the weights to load."""
+    return engine.startup_base_seconds + math.ceil(
+        model.weight_bytes / engine.load_bytes_per_second
+    )

@@ -1,0 +1,29 @@
+"""The GPUNode of a node: owned by it, carrying the weights that are wanted there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from escadre.api.gpunode import WantedWeights
+from escadre.names import API_VERSION, FIELD_MANAGER, LABEL_MANAGED_BY
+
+__all__ = ["gpunode"]
+
+
+def gpunode(node: str, node_uid: str, weights: Sequence[WantedWeights]) -> dict[str, Any]:
+    """The intent; collected by Kubernetes when the Node is replaced."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "GPUNode",
+        "metadata": {
+            "name": node,
+            "labels": {LABEL_MANAGED_BY: FIELD_MANAGER},
+            "ownerReferences": [
+                {"apiVersion": "v1", "kind": "Node", "name": node, "uid": node_uid}
+            ],
+        },
+        "spec": {
+            "weights": [
+                one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in weights
+            ]
+        },
+    }

@@ -1,0 +1,251 @@
+"""One replica: a Deployment of 1 with strategy Recreate, and its pod template.
+
+A Deployment per replica rolls on a full node without a spare GPU, and lets scaling choose its
+victim. The template is recorded on the object and stays its intent until the inputs change.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from escadre.api.approval import Architecture
+from escadre.api.deployment import Plan
+from escadre.core.inputs import ReplicaInputs
+from escadre.names import (
+    ANNOTATION_DRAIN,
+    ANNOTATION_INPUTS,
+    ANNOTATION_NODE,
+    ANNOTATION_TEMPLATE,
+    ANNOTATION_TEMPLATE_SHA256,
+    FIELD_MANAGER,
+    GROUP,
+    LABEL_DIGEST,
+    LABEL_INPUTS,
+    LABEL_MANAGED_BY,
+    LABEL_SERVING,
+    LABEL_SLOT,
+    MODEL_MOUNT_PATH,
+    SERVING_PORT,
+    claim_name,
+    digest_hex,
+    node_weights_label,
+    replica_name,
+)
+from escadre.render.engine import LOGGING_CONFIG, engine_args, engine_env, startup_seconds
+from escadre.render.labels import Owner, engine_selector, metadata
+from escadre.settings import EngineSettings
+
+__all__ = ["ReplicaSpec", "pod_template", "recorded_template", "replica"]
+
+PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
+GPU_RESOURCE: Final = "nvidia.com/gpu"
+ANNOTATION_LOGGING: Final = f"{GROUP}/logging"
+
+# Endpoints and kube-proxy need a moment to take a leaving pod out of the Service.
+PRE_STOP_SECONDS: Final = 5
+# After its own shutdown timeout the engine still has to leave its processes and its GPU.
+EXIT_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSpec:
+    """What a replica is made from."""
+
+    slot: int
+    inputs: ReplicaInputs
+    plan: Plan
+    model: Architecture
+    repository: str
+    manifest_digest: str
+    node: str | None
+
+
+def pod_template(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[str, Any]:
+    """The pod template of a replica."""
+    labels = {
+        **engine_selector(owner),
+        LABEL_MANAGED_BY: FIELD_MANAGER,
+        LABEL_SLOT: str(spec.slot),
+        LABEL_DIGEST: digest_hex(spec.manifest_digest)[:16],
+        LABEL_INPUTS: spec.inputs.hash,
+        LABEL_SERVING: "true",
+    }
+    pod: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + engine.drain_seconds + EXIT_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": engine.run_as_user,
+            "runAsGroup": engine.run_as_user,
+            "fsGroup": engine.run_as_user,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "affinity": {"nodeAffinity": _node_affinity(spec)},
+        "containers": [_container(owner, spec, engine)],
+        "volumes": _volumes(owner, spec, engine),
+    }
+    if engine.tolerations:
+        pod["tolerations"] = engine.tolerations
+    if engine.node_selector:
+        pod["nodeSelector"] = engine.node_selector
+    if engine.runtime_class_name:
+        pod["runtimeClassName"] = engine.runtime_class_name
+    if engine.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in engine.image_pull_secrets]
+    return {
+        "metadata": {"labels": labels, "annotations": {ANNOTATION_LOGGING: LOGGING_CONFIG}},
+        "spec": pod,
+    }
+
+
+def _node_affinity(spec: ReplicaSpec) -> dict[str, Any]:
+    affinity: dict[str, Any] = {
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [
+                {
+                    "matchExpressions": [
+                        {
+                            "key": node_weights_label(spec.manifest_digest),
+                            "operator": "In",
+                            "values": ["verified"],
+                        },
+                        {"key": PRODUCT_LABEL, "operator": "In", "values": [spec.plan.product]},
+                    ]
+                }
+            ]
+        }
+    }
+    if spec.node:
+        affinity["preferredDuringSchedulingIgnoredDuringExecution"] = [
+            {
+                "weight": 100,
+                "preference": {
+                    "matchFields": [
+                        {"key": "metadata.name", "operator": "In", "values": [spec.node]}
+                    ]
+                },
+            }
+        ]
+    return affinity
+
+
+def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[str, Any]:
+    health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 5}
+    period = engine.probe_period_seconds
+    return {
+        "name": "engine",
+        "image": engine.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": engine_args(spec.plan, spec.model, owner.name, spec.repository, engine),
+        "env": engine_env(engine),
+        "ports": [{"name": "http", "containerPort": SERVING_PORT, "protocol": "TCP"}],
+        "resources": {
+            "requests": {"cpu": engine.cpu, "memory": engine.memory},
+            "limits": {"memory": engine.memory, GPU_RESOURCE: str(spec.plan.gpus)},
+        },
+        "startupProbe": {
+            **health,
+            "periodSeconds": period,
+            "failureThreshold": math.ceil(startup_seconds(spec.model, engine) / period),
+        },
+        "readinessProbe": {**health, "periodSeconds": period, "failureThreshold": 3},
+        "livenessProbe": {**health, "periodSeconds": 10, "failureThreshold": 6},
+        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [
+            {"name": "weights", "mountPath": MODEL_MOUNT_PATH, "readOnly": True},
+            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - the pod's own
+            {"name": "cache", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
+            {"name": "logging", "mountPath": "/etc/escadre", "readOnly": True},
+        ],
+    }
+
+
+def _volumes(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "weights",
+            "persistentVolumeClaim": {
+                "claimName": claim_name(owner.name, spec.manifest_digest),
+                "readOnly": True,
+            },
+        },
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": engine.shared_memory}},
+        {"name": "cache", "emptyDir": {"sizeLimit": engine.cache_size}},
+        {
+            "name": "logging",
+            "downwardAPI": {
+                "items": [
+                    {
+                        "path": "logging.json",
+                        "fieldRef": {"fieldPath": f"metadata.annotations['{ANNOTATION_LOGGING}']"},
+                    }
+                ]
+            },
+        },
+    ]
+
+
+def recorded_template(annotations: Mapping[str, str]) -> dict[str, Any] | None:
+    """The template as rendered when the replica was made; None if missing or edited by hand."""
+    text = annotations.get(ANNOTATION_TEMPLATE, "")
+    if not text or annotations.get(ANNOTATION_TEMPLATE_SHA256) != _sha256(text):
+        return None
+    template: dict[str, Any] = json.loads(text)
+    return template
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def replica(
+    owner: Owner,
+    slot: int,
+    *,
+    inputs: ReplicaInputs,
+    template: Mapping[str, Any],
+    node: str | None,
+    drain: str,
+) -> dict[str, Any]:
+    """The workload object of one replica around a (new or recorded) template."""
+    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
+    annotations = {
+        ANNOTATION_INPUTS: inputs.to_json(),
+        ANNOTATION_TEMPLATE: text,
+        ANNOTATION_TEMPLATE_SHA256: _sha256(text),
+        ANNOTATION_NODE: node or "",
+    }
+    if drain:
+        annotations[ANNOTATION_DRAIN] = drain
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(
+            owner,
+            replica_name(owner.name, slot),
+            labels={LABEL_SLOT: str(slot), LABEL_INPUTS: inputs.hash},
+            annotations=annotations,
+        ),
+        "spec": {
+            "replicas": 1,
+            "revisionHistoryLimit": 1,
+            "progressDeadlineSeconds": 86400,  # loading is judged by the startup probe
+            "strategy": {"type": "Recreate"},
+            "selector": {
+                "matchLabels": {**engine_selector(owner), LABEL_SLOT: str(slot)},
+            },
+            "template": dict(template),
+        },
+    }

@@ -1,0 +1,337 @@
+"""The whole agent against a fake API server and a real mirror."""
+
+import asyncio
+import base64
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+from tests.agent.conftest import COMMIT, SampleModel, publish, sample_model, where
+from tests.agent.test_report import GPU_0
+from tests.clients.mirror.faulty import Faulty, flip, refuse
+from tests.fakes.kube import FakeApi, FakeServer
+
+from escadre.agent.agent import Agent, inventory_source
+from escadre.agent.gpunode import KubeGPUNode
+from escadre.agent.identity import Identity
+from escadre.clients.kube import GPU_NODES, SECRETS, Forbidden, ServerUnavailable
+from escadre.errors import Refusal
+from escadre.settings import AgentSettings
+
+NODE = "gpu-1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class World:
+    """One node: its API server, its agent, its disk."""
+
+    def __init__(self, disk: Path, mirror: Faulty) -> None:
+        self.kube = FakeServer()
+        self.api = FakeApi(self.kube, user="agent")
+        self.mirror = mirror
+        self.gpus = disk / "gpus.json"
+        self.gpus.write_text(json.dumps({"gpus": [GPU_0.model_dump(by_alias=True)]}))
+        self.settings = AgentSettings(
+            store_path=disk / "store",
+            inventory="simulated",
+            simulated_gpus=self.gpus,
+            port=free_port(),
+            progress_seconds=0.5,
+            mirror_secrets=["mirror-token"],
+        )
+
+    def wish(self, *models: SampleModel, **source: Any) -> None:
+        """What the operator writes."""
+        mirror = {"name": "tree", "type": "http", "url": self.mirror.url, **source}
+        weights = [
+            {
+                "manifestDigest": model.digest,
+                "approval": "a",
+                "repository": "org/model",
+                "revision": COMMIT,
+                "bytes": model.manifest.total_bytes,
+                "source": mirror,
+            }
+            for model in models
+        ]
+        node = {"metadata": {"name": NODE}, "spec": {"weights": weights}}
+        self.kube.put(GPU_NODES, node)
+
+    def status(self) -> dict[str, Any]:
+        node = self.kube.get(GPU_NODES, NODE) or {}
+        status: dict[str, Any] = node.get("status") or {}
+        return status
+
+    def entry(self, model: SampleModel) -> dict[str, Any]:
+        entries = self.status().get("weights", [])
+        return next((e for e in entries if e["manifestDigest"] == model.digest), {})
+
+    def writes(self) -> int:
+        return len(self.api.writes)
+
+    @asynccontextmanager
+    async def agent(self) -> AsyncIterator[Agent]:
+        node = KubeGPUNode(self.api, NODE, "escadre-system", self.settings.mirror_secrets)
+        agent = Agent(
+            self.settings,
+            Identity(NODE, "u-1", "b-1"),
+            node,
+            inventory_source(self.settings),
+            CollectorRegistry(),
+            read_gpus_every=0.05,
+        )
+        async with asyncio.TaskGroup() as tasks:  # an agent that ends by itself fails the test
+            task = tasks.create_task(agent.run())
+            try:
+                yield agent
+            finally:
+                task.cancel()
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session:
+            try:
+                async with session.get(f"http://127.0.0.1:{self.settings.port}{path}") as answer:
+                    return answer.status, await answer.text()
+            except aiohttp.ClientConnectorError:
+                return 0, ""
+
+    async def answers(self, path: str, status: int) -> None:
+        async with asyncio.timeout(10):
+            while (await self.get(path))[0] != status:  # noqa: ASYNC110 - as the kubelet does
+                await asyncio.sleep(0.02)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - looks from outside, as a user would
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def world(disk: Path, server: Faulty) -> World:
+    return World(disk, server)
+
+
+async def test_wanted_weights_are_pulled_and_reported(world: World, small: SampleModel) -> None:
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Verified")
+        status = world.status()
+        assert (status["nodeUID"], status["bootID"]) == ("u-1", "b-1")
+        assert world.entry(small)["storeID"] == status["storeID"]
+        assert status["gpus"][0]["uuid"] == "GPU-0"
+        assert (await world.get("/readyz"))[0] == 200
+        body = (await world.get("/metrics"))[1]
+        assert "escadre_agent_verified_models 1.0" in body
+        assert f"escadre_agent_pull_bytes_total {small.manifest.total_bytes}.0" in body
+        assert 'escadre_agent_gpus{healthy="true"} 1.0' in body
+
+
+async def test_a_node_at_rest_is_not_written(world: World, small: SampleModel) -> None:
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Verified")
+        before = world.writes()
+        for _ in range(3):
+            await asyncio.sleep(0.6)  # three write intervals, many readings of the GPUs
+        assert world.writes() == before
+
+
+async def test_verified_weights_outlive_agent_and_wish(world: World, small: SampleModel) -> None:
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Verified")
+    asked = len(world.mirror.log)
+    world.wish()
+    world.kube.status(GPU_NODES, NODE, "", {})
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Verified")
+    assert len(world.mirror.log) == asked
+
+
+async def test_a_flipped_byte_is_refused_and_explained(world: World, small: SampleModel) -> None:
+    world.mirror.always[where("a.safetensors")] = flip(1)
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Failed")
+        entry = world.entry(small)
+        assert entry["reason"] == "DigestMismatch"
+        assert "a.safetensors, chunk 0" in entry["message"]
+        assert 'failures_total{reason="DigestMismatch"} 1.0' in (await world.get("/metrics"))[1]
+
+
+async def test_another_mirror_is_tried_at_once(world: World, small: SampleModel) -> None:
+    world.mirror.always[where("a.safetensors")] = refuse(404)
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("reason") == "NotFound")
+        world.mirror.always.clear()
+        world.wish(small, name="other")
+        await until(lambda: world.entry(small).get("state") == "Verified")
+
+
+async def test_a_pull_that_is_no_longer_wanted_is_called_off(
+    world: World, model: SampleModel, small: SampleModel
+) -> None:
+    world.mirror.pace = 0.2
+    world.wish(model)
+    async with world.agent():
+        await until(lambda: world.entry(model).get("bytesDone", 0) > 0)
+        assert world.entry(model)["state"] == "Pulling"
+        assert world.entry(model)["bytesPerSecond"] > 0
+        world.mirror.pace = 0
+        world.wish(small)
+        await until(lambda: world.entry(small).get("state") == "Verified")
+        assert world.entry(model) == {}
+        assert list((world.settings.store_path / "partial").glob("*.data"))
+
+
+async def test_tampered_weights_are_withdrawn_and_mended(
+    world: World, small: SampleModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escadre.agent.keeper._LOOK_EVERY", 0.05)
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Verified")
+        folder = world.settings.store_path / "models" / small.digest[7:]
+        asked = len(world.mirror.log)
+        victim = folder / "a.safetensors"
+        victim.chmod(0o644)
+        victim.write_bytes(b"B" * 5000)
+        await until(lambda: len(world.mirror.log) > asked)
+        await until(lambda: world.entry(small).get("state") == "Verified")
+        assert victim.read_bytes() == b"A" * 5000
+
+
+async def test_a_disk_that_is_exchanged_is_opened_anew(
+    world: World, small: SampleModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escadre.agent.keeper._LOOK_EVERY", 0.05)
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Verified")
+        first = world.status()["storeID"]
+        world.settings.store_path.rename(world.settings.store_path.with_name("gone"))
+        await until(lambda: world.status()["storeID"] not in {first, ""})
+        await until(lambda: world.entry(small).get("state") == "Verified")
+        assert world.entry(small)["storeID"] != first
+
+
+async def test_a_sick_gpu_is_reported(world: World) -> None:
+    world.wish()
+    async with world.agent():
+        await until(lambda: bool(world.status().get("gpus")))
+        sick = GPU_0.model_copy(update={"healthy": False, "message": "lost"})
+        world.gpus.write_text(json.dumps({"gpus": [sick.model_dump(by_alias=True)]}))
+        await until(lambda: world.status()["gpus"][0]["healthy"] is False)
+        world.gpus.unlink()
+        await until(lambda: world.status()["gpus"] == [])
+        assert world.status()["conditions"][0]["reason"] == "NVMLUnavailable"
+
+
+async def test_the_node_may_have_no_gpunode_yet(world: World, small: SampleModel) -> None:
+    async with world.agent():
+        await world.answers("/readyz", 200)
+        world.wish(small)
+        await until(lambda: world.entry(small).get("state") == "Verified")
+
+
+async def test_a_new_gpunode_of_the_same_name_is_told_everything(world: World) -> None:
+    world.wish()
+    async with world.agent():
+        await until(lambda: bool(world.status().get("storeID")))
+        world.kube.remove(GPU_NODES, NODE)
+        world.wish()
+        await until(lambda: bool(world.status().get("storeID")))
+
+
+async def test_faults_of_the_api_server_are_waited_out(world: World, small: SampleModel) -> None:
+    def down() -> ServerUnavailable:
+        return ServerUnavailable(method="list", object="GPUNode", status=503)
+
+    world.wish(small)
+    world.api.refuse("list", "GPUNode", down)
+    async with world.agent():
+        await world.answers("/readyz", 503)
+        world.api.refuse("list", "GPUNode", None)
+        await until(lambda: world.entry(small).get("state") == "Verified")
+
+
+async def test_a_store_that_cannot_be_opened_is_a_condition(world: World) -> None:
+    world.settings.store_path.write_bytes(b"")
+    world.wish()
+    async with world.agent():
+        await until(lambda: len(world.status().get("conditions", [])) == 2)
+        await until(lambda: world.status()["conditions"][1]["reason"] == "StoreUnusable")
+        assert world.status()["storeID"] == ""
+
+
+def put_secret(world: World, **data: str) -> None:
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    meta = {"name": "mirror-token", "namespace": "escadre-system"}
+    world.kube.put(SECRETS, {"metadata": meta, "data": encoded})
+
+
+async def test_credentials_come_from_a_granted_secret(world: World, small: SampleModel) -> None:
+    put_secret(world, token="t0k")
+    world.wish(small, credentialsSecretName="mirror-token")
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Verified")
+    assert {entry.headers.get("Authorization") for entry in world.mirror.log} == {"Bearer t0k"}
+
+
+@pytest.mark.parametrize(
+    ("secret", "reason"),
+    [
+        pytest.param("mirror-token", "SecretNotFound", id="missing"),
+        pytest.param("other", "SecretNotGranted", id="not granted"),
+    ],
+)
+async def test_secrets_that_cannot_be_used_are_told(
+    world: World, small: SampleModel, secret: str, reason: str
+) -> None:
+    world.wish(small, credentialsSecretName=secret)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("reason") == reason)
+        asked = [each for each in world.api.reads if each.kind == "Secret"]
+        assert not asked or reason == "SecretNotFound"
+    assert world.mirror.log == []
+
+
+async def test_a_secret_the_api_server_refuses_is_told(world: World) -> None:
+    world.api.refuse("get", "Secret", lambda: Forbidden(method="get", object="Secret", status=403))
+    node = KubeGPUNode(world.api, NODE, "escadre-system", ["mirror-token"])
+    with pytest.raises(Refusal, match="refused by the API server") as caught:
+        await node.secret("mirror-token")
+    assert caught.value.reason == "SecretNotGranted"
+
+
+async def test_progress_is_reported_while_it_lasts(world: World) -> None:
+    model = sample_model({"w": bytes(12 << 20)})
+    publish(world.mirror, model)
+    world.mirror.pace = 0.15
+    world.wish(model)
+    seen: list[int] = []
+    async with world.agent():
+
+        def verified() -> bool:
+            entry = world.entry(model)
+            done = entry.get("bytesDone", 0)
+            if entry.get("state") == "Pulling" and done and done not in seen:
+                seen.append(done)
+            return bool(entry.get("state") == "Verified")
+
+        await until(verified)
+    assert len(seen) >= 2
+    assert seen == sorted(seen)

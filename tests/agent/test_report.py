@@ -1,0 +1,158 @@
+"""GPUNode.status from what the agent knows."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.agent.test_choose import A, B
+
+from escadre.agent.identity import Identity
+from escadre.agent.inventory import Inventory
+from escadre.agent.meter import Reading
+from escadre.agent.records import ModelRecord
+from escadre.agent.report import build_status
+from escadre.agent.store import Space
+from escadre.agent.view import FailedPull, RunningPull, StoreView, View
+from escadre.api.gpunode import GPU, GPUNodeStatus
+from escadre.errors import Refusal
+
+NOW = "2026-11-22T10:00:00Z"
+BEFORE = "2026-11-22T09:00:00Z"
+GPU_0 = GPU(
+    index=0,
+    uuid="GPU-0",
+    product="NVIDIA-H100-80GB-HBM3",
+    memory_bytes=85520809984,
+    compute_capability="9.0",
+    nvlink=True,
+    healthy=True,
+)
+STORE = StoreView("s-1", Space(1 << 40, (5 << 30) + 17), {})
+VIEW = View(
+    wants=(),
+    since={A.manifest_digest: BEFORE, B.manifest_digest: BEFORE},
+    inventory=Inventory("580", (GPU_0,)),
+    store=STORE,
+    running=None,
+    failures={},
+)
+
+
+def build(view: View, previous: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    status = build_status(
+        view,
+        Identity("gpu-1", "u-1", "b-1"),
+        version="1",
+        generation=3,
+        previous=previous or [],
+        slow=1000,
+        now=NOW,
+    )
+    GPUNodeStatus.model_validate(status)  # within the schema's bounds
+    return status
+
+
+def reading(**changes: Any) -> Reading:
+    return replace(Reading(done=40, total=100, rate=2000, arrived=40, seconds=31), **changes)
+
+
+def weights(view: View) -> dict[str, dict[str, Any]]:
+    return {entry["manifestDigest"]: entry for entry in build(view)["weights"]}
+
+
+def test_identity_store_and_gpus_are_told() -> None:
+    status = build(VIEW)
+    assert (status["nodeUID"], status["bootID"], status["storeID"]) == ("u-1", "b-1", "s-1")
+    assert status["store"] == {"capacityBytes": 1 << 40, "freeBytes": 5 << 30}
+    assert status["gpus"][0]["memoryBytes"] == 85520809984
+    assert "reservedBytes" not in status["gpus"][0]
+    assert {c["type"]: c["status"] for c in status["conditions"]} == {
+        "InventoryReady": "True",
+        "StoreReady": "True",
+    }
+
+
+def test_verified_weights_repeat_the_store_id() -> None:
+    record = ModelRecord("s-1", 100, BEFORE)
+    view = replace(VIEW, store=replace(STORE, verified={A.manifest_digest: record}), wants=(A, B))
+    assert weights(view)[A.manifest_digest] == {
+        "manifestDigest": A.manifest_digest,
+        "storeID": "s-1",
+        "state": "Verified",
+        "bytesDone": 100,
+        "bytesTotal": 100,
+        "since": BEFORE,
+    }
+    assert build(view)["summary"] == "1/2"
+
+
+def test_progress_is_told_with_rate_and_time_to_go() -> None:
+    entry = weights(replace(VIEW, wants=(A, B), running=RunningPull(A, reading())))
+    assert entry[A.manifest_digest] | {} == {
+        "manifestDigest": A.manifest_digest,
+        "storeID": "s-1",
+        "state": "Pulling",
+        "bytesDone": 40,
+        "bytesTotal": 100,
+        "bytesPerSecond": 2000,
+        "etaSeconds": 1,
+        "mirror": "m",
+        "since": BEFORE,
+    }
+    assert entry[B.manifest_digest]["message"] == "waits for another pull on this node"
+
+
+@pytest.mark.parametrize(
+    ("changes", "slow"),
+    [
+        pytest.param({"rate": 999}, True, id="slow"),
+        pytest.param({"rate": 1000}, False, id="fast enough"),
+        pytest.param({"rate": 1, "seconds": 29}, False, id="still getting up to speed"),
+    ],
+)
+def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool) -> None:
+    view = replace(VIEW, wants=(A,), running=RunningPull(A, reading(**changes)))
+    entry = weights(view)[A.manifest_digest]
+    assert (entry.get("reason") == "MirrorSlow") is slow
+    assert not slow or "999 bytes per second, less than 1000" in entry["message"]
+
+
+def test_a_failure_stays_told_until_a_new_try_brings_something() -> None:
+    failed = FailedPull("DigestMismatch", "chunk 0 …", "m", BEFORE)
+    view = replace(VIEW, wants=(A,), failures={A.manifest_digest: failed})
+    told = weights(view)[A.manifest_digest]
+    assert (told["state"], told["reason"], told["mirror"]) == ("Failed", "DigestMismatch", "m")
+    again = replace(view, running=RunningPull(A, reading(arrived=0)))
+    assert weights(again)[A.manifest_digest] == told
+    moving = replace(view, running=RunningPull(A, reading()))
+    assert weights(moving)[A.manifest_digest]["state"] == "Pulling"
+
+
+def test_a_store_that_cannot_be_used_says_nothing_of_weights() -> None:
+    refusal = Refusal("StoreUnusable", "opening in the store /x: Permission denied")
+    status = build(replace(VIEW, store=refusal, wants=(A,)))
+    assert (status["storeID"], status["weights"]) == ("", [])
+    condition = status["conditions"][1]
+    assert (condition["status"], condition["reason"]) == ("False", "StoreUnusable")
+    assert "Permission denied" in condition["message"]
+
+
+def test_no_nvml_is_a_condition() -> None:
+    refusal = Refusal("NVMLUnavailable", "NVML not available: NVML Shared Library Not Found")
+    condition = build(replace(VIEW, inventory=refusal))["conditions"][0]
+    assert (condition["type"], condition["status"]) == ("InventoryReady", "False")
+    assert condition["message"].startswith("NVML not available: ")
+
+
+def test_before_the_first_look_conditions_are_unknown() -> None:
+    status = build(replace(VIEW, inventory=None, store=None))
+    assert [c["status"] for c in status["conditions"]] == ["Unknown", "Unknown"]
+
+
+def test_transition_times_move_only_with_the_status() -> None:
+    first = build(VIEW)["conditions"]
+    for condition in first:
+        condition["lastTransitionTime"] = BEFORE
+    assert [c["lastTransitionTime"] for c in build(VIEW, first)["conditions"]] == [BEFORE] * 2
+    lost = replace(VIEW, store=Refusal("StoreUnusable", "x"))
+    assert [c["lastTransitionTime"] for c in build(lost, first)["conditions"]] == [BEFORE, NOW]

@@ -1,0 +1,85 @@
+"""What Helm accepts and refuses, with the words its user reads."""
+
+import pytest
+from tests.chart.rendering import CHART, CI_VALUES, helm, render
+
+IMAGE = "engine.image=registry.example/vllm@sha256:" + "e" * 64
+
+
+def _refused(*arguments: str) -> str:
+    done = helm("template", "escadre", str(CHART), "--kube-version=1.36.3", *arguments)
+    assert done.returncode != 0, done.stdout
+    return done.stderr
+
+
+@pytest.mark.parametrize("values", CI_VALUES)
+def test_lint_is_clean(values: str) -> None:
+    file = CHART / "ci" / f"{values}-values.yaml"
+    done = helm("lint", "--strict", "--quiet", f"--values={file}", str(CHART))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_missing_engine_image_is_explained() -> None:
+    assert (
+        "engine.image is not set: name the vLLM OpenAI server image by digest, for example "
+        "--set engine.image=registry.example/vllm-openai@sha256:<64 hex characters>"
+    ) in _refused()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        pytest.param(
+            "engine.image=vllm/vllm-openai:latest",
+            "at '/engine/image': 'vllm/vllm-openai:latest' does not match pattern",
+            id="an engine image by tag",
+        ),
+        pytest.param(
+            "agent.mirrorSecret=token",
+            "at '/agent': additional properties 'mirrorSecret' not allowed",
+            id="a misspelt value",
+        ),
+        pytest.param(
+            "engine.gpuMemoryUtilizationPercent=100",
+            "at '/engine/gpuMemoryUtilizationPercent': maximum: got 100, want 98",
+            id="a number over its bound",
+        ),
+        pytest.param(
+            "approvals.minimum=0",
+            "at '/approvals/minimum': minimum: got 0, want 1",
+            id="no approval needed",
+        ),
+        pytest.param(
+            "engine.extraArgs[0]=--model /etc/passwd",
+            "at '/engine/extraArgs/0': '--model /etc/passwd' does not match pattern",
+            id="a flag with a space",
+        ),
+        pytest.param(
+            "agent.mirrorSecrets[0]=",
+            "at '/agent/mirrorSecrets/0': '' does not match pattern",
+            id="an empty name of a Secret",
+        ),
+    ],
+)
+def test_bad_value_is_refused(value: str, message: str) -> None:
+    assert message in _refused("--set", IMAGE, "--set", value)
+
+
+def test_older_kubernetes_is_refused() -> None:
+    done = helm("template", "escadre", str(CHART), "--set", IMAGE, "--kube-version=1.31.0")
+    assert "requires kubeVersion: >=1.32.0-0" in done.stderr
+
+
+def test_agent_restarts_only_for_its_own_settings() -> None:
+    before, after = render("default"), render("default", "--set", "scaling.staleSeconds=20")
+    checksums = [
+        [one["spec"]["template"]["metadata"]["annotations"]["checksum/config"] for one in workload]
+        for workload in (before.workloads(), after.workloads())
+    ]
+    (operator_before, agent_before), (operator_after, agent_after) = checksums
+    assert operator_before != operator_after
+    assert agent_before == agent_after
+
+
+def test_network_policies_can_be_left_out() -> None:
+    assert not render("default", "--set", "networkPolicies.enabled=false").all("NetworkPolicy")

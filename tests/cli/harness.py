@@ -1,0 +1,78 @@
+"""Runs the program against the fake API server and keeps what it prints."""
+
+import io
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from tests.fakes.kube import FakeServer
+
+from escadre.cli.main import main
+from escadre.cli.session import Environment, Session, Target
+from escadre.clients.kube import Api
+
+GOLDEN = Path(__file__).parent / "golden"
+NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
+
+
+@dataclass(slots=True)
+class Ran:
+    """What one run of the program did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(slots=True)
+class Program:
+    """The program, its cluster and its user."""
+
+    server: FakeServer = field(default_factory=FakeServer)
+    user: str = "bob"
+    answer: str = ""
+    on_sleep: Callable[[], None] = lambda: None
+    api: Api | None = None
+    namespace: str = "chat"
+    targets: list[Target] = field(default_factory=list)
+
+    def run(self, *arguments: str) -> Ran:
+        out, err = io.StringIO(), io.StringIO()
+        environment = Environment(
+            connect=self._connect,
+            now=lambda: NOW,
+            sleep=self._sleep,
+            read_line=lambda: self.answer,
+            out=_console(out),
+            err=_console(err),
+        )
+        code = main(list(arguments), environment)
+        return Ran(code, _plain(out.getvalue()), _plain(err.getvalue()))
+
+    async def _sleep(self, _: float) -> None:
+        self.on_sleep()
+
+    @asynccontextmanager
+    async def _connect(self, target: Target) -> AsyncIterator[Session]:
+        self.targets.append(target)
+        yield Session(self.api or self.server.client(self.user), self.namespace)
+
+
+def _console(file: io.StringIO) -> Console:
+    return Console(file=file, width=400, highlight=False, markup=False, emoji=False)
+
+
+def _plain(text: str) -> str:
+    assert "\x1b" not in text, "colours although this is no terminal"
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def check_golden(name: str, text: str) -> None:
+    """``text`` is what tests/cli/golden/``name``.txt holds; ESCADRE_UPDATE_GOLDEN=1 writes it."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("ESCADRE_UPDATE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")

@@ -1,0 +1,165 @@
+"""What `escadre approve show`, `sign` and `revoke` say and write."""
+
+import json
+
+import pytest
+from tests.cli.harness import Program, check_golden
+from tests.cli.world import approval, condition, record
+
+from escadre.cli.signing import signature_name
+from escadre.clients.kube import MODEL_APPROVALS, MODEL_SIGNATURES, Forbidden
+from escadre.core.approval import content_digest
+
+DIGEST = content_digest(approval()["spec"])
+MISSING = condition("Approved", "False", "SignaturesMissing", "small has 1 of 2 signatures")
+
+
+def cluster(body: dict[str, object] | None = None, user: str = "bob") -> Program:
+    program = Program(user=user)
+    program.server.put(MODEL_APPROVALS, body or approval())
+    return program
+
+
+def test_show_says_what_counts_and_what_is_missing() -> None:
+    program = cluster(
+        approval(
+            summary="1/2",
+            conditions=[MISSING],
+            signatures=[
+                record("small-1", "bob"),
+                record("small-2", "anne", why="the requester cannot approve"),
+            ],
+        )
+    )
+    program.server.put(
+        MODEL_SIGNATURES,
+        {
+            "metadata": {"name": "small-3"},
+            "spec": {
+                "approval": "small",
+                "contentDigest": DIGEST,
+                "decision": "Approve",
+                "by": "claire",
+            },
+        },
+    )
+    ran = program.run("approve", "show", "small")
+    assert ran.code == 1
+    check_golden("approve-show", ran.out)
+    document = json.loads(program.run("approve", "show", "small", "-o", "json").out)
+    assert document["contentDigest"] == DIGEST
+    assert document["notJudgedYet"] == ["small-3"]
+
+
+def test_show_of_an_approval_that_holds() -> None:
+    holds = condition("Approved", "True", "Approved", "signed by bob, claire")
+    body = approval(
+        summary="2/2", conditions=[holds], signatures=[record("a", "bob"), record("b", "claire")]
+    )
+    ran = cluster(body).run("approve", "show", "small")
+    assert ran.code == 0
+    assert "Expires in 281 days." in ran.out
+
+
+def test_sign_shows_the_content_asks_and_writes_in_the_callers_name() -> None:
+    program = cluster()
+    program.answer = "yes"
+    ran = program.run("approve", "sign", "small", "--reason", "licence read")
+    assert (ran.code, ran.err) == (0, "Sign small as bob? [y/N]\n")
+    check_golden("approve-sign", ran.out)
+    (written,) = program.server.all(MODEL_SIGNATURES)
+    assert written["metadata"]["name"] == signature_name("small", "bob", "Approve", DIGEST)
+    assert written["spec"] == {
+        "approval": "small",
+        "contentDigest": DIGEST,
+        "decision": "Approve",
+        "by": "bob",
+        "reason": "licence read",
+    }
+
+
+def test_sign_waits_until_the_operator_has_counted() -> None:
+    program = cluster()
+
+    def operator() -> None:
+        for each in program.server.all(MODEL_SIGNATURES):
+            status = {
+                "signatures": [record(each["metadata"]["name"], "bob")],
+                "summary": "1/2",
+                "conditions": [MISSING],
+            }
+            program.server.status(MODEL_APPROVALS, "small", "", status)
+
+    program.on_sleep = operator
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 0
+    assert "Approved: False  SignaturesMissing (1/2): small has 1 of 2 signatures" in ran.out
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no", "maybe"])
+def test_without_a_clear_yes_nothing_is_written(answer: str) -> None:
+    program = cluster()
+    program.answer = answer
+    ran = program.run("approve", "sign", "small")
+    assert ran.code == 3
+    assert "nothing was written" in ran.err
+    assert program.server.all(MODEL_SIGNATURES) == []
+
+
+def test_the_requester_is_told_that_their_signature_never_counts() -> None:
+    program = cluster(user="anne")
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 3
+    assert "anne requested ModelApproval small" in ran.err
+    assert program.server.all(MODEL_SIGNATURES) == []
+
+
+def test_signing_twice_is_one_signature() -> None:
+    program = cluster()
+    assert program.run("approve", "sign", "small", "--yes").code == 0
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 3
+    assert "bob has signed this content already" in ran.err
+
+
+def test_revoke_is_another_signature_and_open_to_the_requester() -> None:
+    program = cluster(user="anne")
+    ran = program.run("approve", "revoke", "small", "--yes", "--reason", "a leak", "-o", "json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["decision"] == "Revoke"
+    (written,) = program.server.all(MODEL_SIGNATURES)
+    assert written["spec"]["decision"] == "Revoke"
+
+
+def test_a_refusal_of_the_api_server_is_shown_with_who_and_what() -> None:
+    program = cluster()
+    api = program.server.client("bob")
+    words = "ValidatingAdmissionPolicy 'escadre-signatures' denied request: bob may not approve"
+    api.refuse(
+        "create",
+        "ModelSignature",
+        lambda: Forbidden(
+            method="create",
+            object="ModelSignature x",
+            status=403,
+            reason="Forbidden",
+            message=words,
+        ),
+    )
+    program.api = api
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 4
+    assert words in ran.err
+
+
+def test_an_unknown_approval_is_answered_with_those_that_are_near() -> None:
+    ran = cluster().run("approve", "show", "smal")
+    assert ran.code == 3
+    assert ran.err == "escadre: ModelApproval smal does not exist; near it: small\n"
+
+
+def test_names_of_signatures_are_legal_for_the_longest_approval() -> None:
+    name = signature_name("a" * 199 + "." + "b" * 53, "bob", "Approve", DIGEST)
+    assert len(name) == 199 + 1 + 8
+    assert name != signature_name("a" * 199, "bob", "Revoke", DIGEST)
+    assert name != signature_name("a" * 199, "bob", "Approve", "sha256:" + "0" * 64)

@@ -1,0 +1,240 @@
+"""What `escadre plan -f` answers from a live fleet, word for word; it never writes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cli.harness import Program, check_golden
+from tests.cli.world import DIGEST, GIB, approval, condition, deployment
+
+from escadre.clients.kube import (
+    GPU_NODES,
+    MODEL_APPROVALS,
+    MODEL_DEPLOYMENTS,
+    MODEL_MIRRORS,
+    NODES,
+    PODS,
+    Forbidden,
+)
+
+Json = dict[str, Any]
+H100 = "NVIDIA-H100-80GB-HBM3"
+HOLDS = condition("Approved", "True", "Approved", "signed by bob, claire")
+
+
+def wish(**spec: Any) -> Json:
+    body = deployment("fresh")
+    del body["status"]
+    return {**body, "spec": {**body["spec"], **spec}}
+
+
+def node(server: Any, name: str, gpus: int = 8, verified: bool = False) -> None:
+    live = server.put(
+        NODES,
+        {
+            "metadata": {
+                "name": name,
+                "labels": {"nvidia.com/gpu.product": H100, "nvidia.com/gpu.memory": "81559"},
+            },
+            "status": {
+                "allocatable": {"nvidia.com/gpu": str(gpus)},
+                "nodeInfo": {"bootID": f"boot-{name}"},
+                "conditions": [{"type": "Ready", "status": "True"}],
+            },
+        },
+    )
+    uid = live["metadata"]["uid"]
+    gpu = {
+        "product": H100,
+        "memoryBytes": 81559 << 20,
+        "computeCapability": "9.0",
+        "nvlink": True,
+        "healthy": True,
+    }
+    held = {
+        "manifestDigest": DIGEST,
+        "storeID": "s",
+        "state": "Verified",
+        "bytesTotal": 45 * GIB,
+        "since": "2026-01-01T00:00:00Z",
+    }
+    server.put(
+        GPU_NODES,
+        {
+            "metadata": {
+                "name": name,
+                "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid}],
+            },
+            "spec": {},
+            "status": {
+                "nodeUID": uid,
+                "bootID": f"boot-{name}",
+                "storeID": "s",
+                "gpus": [{"index": i, "uuid": f"{name}-{i}", **gpu} for i in range(gpus)],
+                "weights": [held] if verified else [],
+            },
+        },
+    )
+
+
+def fleet(*, nodes: int = 2, gpus: int = 8, holds: bool = True) -> Program:
+    program = Program()
+    for number in range(nodes):
+        node(program.server, f"gpu-{number}", gpus, verified=number == 1)
+    status: Json = {"summary": "2/2", "conditions": [HOLDS]} if holds else {}
+    program.server.put(MODEL_APPROVALS, approval(**status))
+    program.server.put(
+        MODEL_MIRRORS,
+        {"metadata": {"name": "internal"}, "spec": {"type": "http", "url": "https://m.example"}},
+    )
+    return program
+
+
+def plan(program: Program, tmp_path: Path, *documents: Json, output: str = "table") -> Any:
+    path = tmp_path / "wish.yaml"
+    path.write_text(yaml.safe_dump_all(documents))
+    api = program.server.client("bob")
+    program.api = program.api or api
+    ran = program.run("plan", "-f", str(path), "-o", output)
+    assert api.writes == []
+    return ran
+
+
+def test_a_wish_that_fits(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, wish(scaling={"minReplicas": 2, "maxReplicas": 4}))
+    assert (ran.code, ran.err) == (0, "")
+    check_golden("plan-fits", ran.out)
+
+
+def test_the_node_that_holds_the_weights_comes_first(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, wish(), output="json")
+    (item,) = json.loads(ran.out)["items"]
+    assert [each["node"] for each in item["replicas"]] == ["gpu-1"]
+    assert [each["state"] for each in item["weights"]] == ["Verified"]
+
+
+def test_gpus_of_standing_replicas_and_of_foreign_pods_are_taken(tmp_path: Path) -> None:
+    program = fleet(nodes=2, gpus=2)
+    program.server.put(MODEL_DEPLOYMENTS, deployment())  # 2 GPUs on gpu-0, 2 on gpu-1
+    ran = plan(program, tmp_path, wish())
+    assert ran.code == 1
+    assert "InsufficientGPUs" in ran.out
+    program = fleet(nodes=1)
+    pod: Json = {
+        "metadata": {"name": "other", "namespace": "elsewhere"},
+        "spec": {
+            "nodeName": "gpu-0",
+            "containers": [{"name": "c", "resources": {"limits": {"nvidia.com/gpu": "8"}}}],
+        },
+        "status": {"phase": "Running"},
+    }
+    program.server.put(PODS, pod)
+    assert plan(program, tmp_path, wish()).code == 1
+
+
+def test_an_approval_that_does_not_hold_is_named_and_planned_as_if(tmp_path: Path) -> None:
+    ran = plan(fleet(holds=False), tmp_path, wish())
+    assert ran.code == 1
+    assert "✗  approval  Pending" in ran.out
+    assert "(planned below as if it held)" in ran.out
+    assert "✓  layout" in ran.out
+
+
+def test_an_approval_of_the_file_is_used(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, approval("new"), wish(approval="new"))
+    assert ran.code == 1
+    assert "ModelApproval new is in the file and not on the cluster yet" in ran.out
+    assert "✓  layout" in ran.out
+
+
+def test_a_wish_that_no_node_can_hold(tmp_path: Path) -> None:
+    ran = plan(fleet(nodes=1, gpus=1), tmp_path, wish(contextLength=131072, concurrency=64))
+    assert ran.code == 1
+    check_golden("plan-no-layout", ran.out)
+
+
+def test_a_cluster_without_gpus(tmp_path: Path) -> None:
+    ran = plan(fleet(nodes=0), tmp_path, wish())
+    assert ran.code == 1
+    assert "NoGPUNodes" in ran.out
+
+
+@pytest.mark.parametrize("approval_name", ["nowhere", "small"])
+def test_approvals_that_are_missing_or_for_others(tmp_path: Path, approval_name: str) -> None:
+    body = wish(approval=approval_name)
+    body["metadata"]["namespace"] = "others"
+    ran = plan(fleet(), tmp_path, body)
+    assert ran.code == 1
+    assert ("ApprovalNotFound" if approval_name == "nowhere" else "NamespaceNotAllowed") in ran.out
+
+
+def test_without_the_right_to_list_nodes_the_agents_word_is_taken(tmp_path: Path) -> None:
+    program = fleet()
+    api = program.server.client("bob")
+    api.refuse("list", "Node", lambda: Forbidden(method="list", object="nodes", status=403))
+    program.api = api
+    ran = plan(program, tmp_path, wish())
+    assert ran.code == 0
+    assert "Note: You may not list nodes:" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        pytest.param(
+            {"contextLenght": 1},
+            "spec.contextLenght: unknown field; near it: contextLength",
+            id="an unknown field",
+        ),
+        pytest.param({"contextLength": -1}, "spec.contextLength: Input should be", id="a bound"),
+        pytest.param(
+            {"scaling": {"minReplicas": 5, "maxReplicas": 2}},
+            "minReplicas 5 is more than maxReplicas 2",
+            id="a contradiction",
+        ),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_place(
+    tmp_path: Path, changed: Json, words: str
+) -> None:
+    ran = plan(fleet(), tmp_path, {"kind": "Namespace"}, wish(**changed))
+    assert ran.code == 3
+    assert "wish.yaml, document 2, ModelDeployment fresh" in ran.err
+    assert words in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("a: [", "not YAML", id="no YAML"),
+        pytest.param("kind: Pod", "no ModelDeployment of escadre.dev/v1alpha1", id="no wish"),
+    ],
+)
+def test_a_file_without_wishes(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "wish.yaml"
+    path.write_text(text)
+    ran = fleet().run("plan", "-f", str(path))
+    assert ran.code == 3
+    assert words in ran.err
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    ran = fleet().run("plan", "-f", str(tmp_path / "none.yaml"))
+    assert ran.code == 3
+    assert "none.yaml" in ran.err
+
+
+def test_a_deployment_that_exists_keeps_its_place(tmp_path: Path) -> None:
+    program = fleet()
+    live = deployment()
+    program.server.put(MODEL_DEPLOYMENTS, live)
+    again = {key: value for key, value in live.items() if key != "status"}
+    ran = plan(program, tmp_path, again, output="json")
+    (item,) = json.loads(ran.out)["items"]
+    assert item["exists"] is True
+    assert [(each["slot"], each["node"]) for each in item["replicas"]] == [
+        (0, "gpu-0"),
+        (1, "gpu-1"),
+    ]

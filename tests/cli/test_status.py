@@ -1,0 +1,169 @@
+"""What `escadre status` shows, word for word."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.cli.harness import Program, check_golden
+from tests.cli.world import (
+    GIB,
+    UNSEEN,
+    condition,
+    deployment,
+    replica,
+    replicas,
+    weights,
+    with_conditions,
+)
+
+from escadre.clients.kube import MODEL_DEPLOYMENTS
+
+PULLING = deployment(
+    "pulling",
+    weights=[
+        weights(
+            "gpu-0",
+            "Pulling",
+            bytesDone=18 * GIB,
+            bytesPerSecond=GIB // 2,
+            etaSeconds=54,
+            mirror="internal",
+        ),
+        weights("gpu-1", "Queued", message="waits for a free pull of mirror internal"),
+    ],
+    replicas=replicas(0),
+    lastScale=None,
+    url=None,
+    conditions=with_conditions(
+        condition("Ready", "False", "Pulling", "node gpu-0 pulled 18 of 45 GiB"),
+        condition("Reconciling", "True", "Progressing", "Pulling"),
+        condition("WeightsReady", "False", "Pulling", "node gpu-0 pulled 18 of 45 GiB"),
+        condition("Scheduled", "Unknown", "NoReplicas", "no replica exists yet"),
+        condition("Serving", "False", "NoReplicas", "0 of 1 replicas ready"),
+        condition("Scaling", "Unknown", "NotScaling", "no demand was read yet"),
+    ),
+)
+EMPTY = deployment(
+    "unseen",
+    observedGeneration=-1,
+    url=None,
+    approval=None,
+    plan=None,
+    weights=[],
+    replicas=None,
+    lastScale=None,
+    conditions=list(UNSEEN),
+)
+
+
+def cluster(*bodies: dict[str, Any]) -> Program:
+    program = Program()
+    for body in bodies:
+        program.server.put(MODEL_DEPLOYMENTS, body)
+    return program
+
+
+def test_one_line_for_each_deployment() -> None:
+    other = deployment("other", "search")
+    ran = cluster(deployment(), PULLING, EMPTY, other).run("status")
+    assert ran.code == 0
+    check_golden("status-namespace", ran.out)
+    check_golden("status-all", cluster(deployment(), PULLING, other).run("status", "-A").out)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "code"),
+    [
+        pytest.param("serving", deployment(), 0, id="a serving deployment"),
+        pytest.param("pulling", PULLING, 1, id="weights being pulled, with a bar"),
+        pytest.param("unseen", EMPTY, 1, id="one that nobody visited"),
+        pytest.param(
+            "failing",
+            deployment(
+                replicas=replicas(
+                    0,
+                    replica(0, "Failing", "gpu-0", "exited with 1: maximum model length is 20000"),
+                ),
+                conditions=with_conditions(
+                    condition("Ready", "False", "EngineFailing", "assistant-0 exited with 1"),
+                    condition("Serving", "False", "EngineFailing", "assistant-0 exited with 1"),
+                ),
+            ),
+            1,
+            id="an engine that exits at start",
+        ),
+    ],
+)
+def test_everything_about_one(name: str, body: dict[str, Any], code: int) -> None:
+    ran = cluster(body).run("status", body["metadata"]["name"])
+    assert (ran.code, ran.err) == (code, "")
+    check_golden(f"status-{name}", ran.out)
+
+
+def test_no_deployment_at_all_says_where_one_is_to_try() -> None:
+    ran = cluster().run("status")
+    assert ran.code == 0
+    assert ran.out == "No ModelDeployment in chat; examples/quickstart has one to try.\n"
+
+
+def test_json_has_the_whole_status() -> None:
+    program = cluster(deployment(), PULLING)
+    one = json.loads(program.run("status", "assistant", "-o", "json").out)
+    assert one["ready"] is True
+    assert one["status"]["lastScale"]["from"] == 1
+    items = json.loads(program.run("status", "-o", "json").out)["items"]
+    assert [(each["name"], each["reason"]) for each in items] == [
+        ("assistant", "Ready"),
+        ("pulling", "Pulling"),
+    ]
+
+
+def test_a_status_of_an_older_spec_is_not_ready() -> None:
+    body = deployment()
+    program = cluster(body)
+    live = program.server.get(MODEL_DEPLOYMENTS, "assistant", "chat")
+    assert live is not None
+    program.server.put(
+        MODEL_DEPLOYMENTS, {**live, "spec": {**live["spec"], "contextLength": 16384}}
+    )
+    ran = program.run("status", "assistant")
+    assert ran.code == 1
+    assert "generation 2, the operator saw 1" in ran.out
+    assert "Unknown" in program.run("status").out
+
+
+def test_watch_prints_each_change_until_it_is_interrupted() -> None:
+    program = cluster(PULLING)
+    changes = [deployment("pulling"), None, KeyboardInterrupt]
+
+    def later() -> None:
+        change = changes.pop(0)
+        if change is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        if isinstance(change, dict):
+            program.server.put(MODEL_DEPLOYMENTS, change)
+
+    program.on_sleep = later
+    ran = program.run("status", "--watch", "-o", "json")
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    assert [line["ready"] for line in lines] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(("status", "asistant"), "near it: assistant", id="a typing mistake"),
+        pytest.param(
+            ("status", "assistant", "-n", "search"),
+            "one of that name is in: chat (-n)",
+            id="another namespace",
+        ),
+        pytest.param(("why", "xyz"), "there are: assistant", id="nothing like it"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_what_there_is(
+    arguments: tuple[str, ...], words: str
+) -> None:
+    ran = cluster(deployment()).run(*arguments)
+    assert ran.code == 3
+    assert words in ran.err

@@ -1,0 +1,302 @@
+"""Reading from a mirror over real HTTP: what it sends, and what it makes of each fault."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from tests.clients.mirror.faulty import (
+    Answer,
+    Fault,
+    Faulty,
+    faulty,
+    flip,
+    refuse,
+    reset,
+    stall,
+)
+
+from escadre.api.mirror import ModelMirrorSpec
+from escadre.clients.mirror.credentials import Credentials
+from escadre.clients.mirror.errors import (
+    DigestMismatch,
+    MirrorError,
+    MirrorSlow,
+    MirrorUnavailable,
+    NotFound,
+    RangesUnsupported,
+    Unauthorized,
+)
+from escadre.clients.mirror.factory import open_mirror
+from escadre.clients.mirror.protocol import Mirror, RemoteFile
+from escadre.clients.mirror.retry import Cancelled, RetryPolicy, attempt, read_range
+from escadre.clients.mirror.transport import Timeouts
+from escadre.errors import Refusal
+
+COMMIT = "0" * 40
+CONTENT = bytes(range(256)) * 16384  # 4 MiB
+PATH = f"/hf/org/model/resolve/{COMMIT}/w%20a.safetensors"
+FILE = RemoteFile("w a.safetensors", len(CONTENT))
+POLICY = RetryPolicy(tries=3, base=0.001)
+
+
+@pytest.fixture
+def server() -> Iterator[Faulty]:
+    with faulty({PATH: CONTENT}) as world:
+        yield world
+
+
+@pytest.fixture
+def mirror(server: Faulty) -> Iterator[Mirror]:
+    opened = hub(server)
+    yield opened
+    opened.close()
+
+
+def hub(server: Faulty, credentials: Credentials | None = None) -> Mirror:
+    spec = ModelMirrorSpec(
+        type="huggingface", url=f"{server.url}/hf", manifests_url=f"{server.url}/manifests"
+    )
+    return open_mirror(
+        "internal",
+        spec,
+        repository="org/model",
+        revision=COMMIT,
+        credentials=credentials,
+        timeouts=Timeouts(connect=2, idle=0.3),
+    )
+
+
+def never(_: float) -> bool:
+    return False
+
+
+def read(mirror: Mirror, offset: int = 0, size: int = len(CONTENT)) -> bytes:
+    got = bytearray()
+    read_range(mirror, FILE, offset, size, sink=got.extend, policy=POLICY, wait=never)
+    return bytes(got)
+
+
+def test_a_range_is_asked_for_and_delivered(server: Faulty, mirror: Mirror) -> None:
+    assert read(mirror, 1000, 3_000_000) == CONTENT[1000:3_001_000]
+    (request,) = server.log
+    assert request.range == "bytes=1000-3000999"
+    assert request.headers["Accept-Encoding"] == "identity"
+    assert "Authorization" not in request.headers
+
+
+def test_connections_are_used_again(mirror: Mirror) -> None:
+    before = threading.active_count()
+    for offset in range(8):
+        read(mirror, offset, 1000)
+    assert threading.active_count() == before + 1  # the server has one thread per connection
+
+
+def test_static_tree_urls() -> None:
+    spec = ModelMirrorSpec(type="http", url="https://files.bank.example/weights/")
+    mirror = open_mirror("tree", spec, repository="org/model", revision=COMMIT)
+    assert mirror.url("a/b#c") == f"https://files.bank.example/weights/org/model/{COMMIT}/a/b%23c"
+    assert mirror.manifest_url("sha256:" + "a" * 64) == (
+        f"https://files.bank.example/weights/escadre-manifests/{'a' * 64}.manifest"
+    )
+
+
+def test_a_hub_without_a_place_for_manifests_is_refused() -> None:
+    spec = ModelMirrorSpec(type="huggingface", url="https://hub.bank.example")
+    with pytest.raises(Refusal, match="needs manifestsURL"):
+        open_mirror("hub", spec, repository="org/model", revision=COMMIT)
+
+
+def test_a_ca_bundle_that_is_not_pem_is_refused() -> None:
+    spec = ModelMirrorSpec(type="http", url="https://hub.bank.example", ca_bundle="nonsense")
+    with pytest.raises(Refusal, match="not PEM"):
+        open_mirror("hub", spec, repository="org/model", revision=COMMIT)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([refuse(500)], id="500 once"),
+        pytest.param([refuse(503), refuse(502)], id="503 and 502"),
+        pytest.param([refuse(429, {"Retry-After": "0"})], id="429 with Retry-After"),
+        pytest.param([refuse(408)], id="408"),
+        pytest.param([reset(0)], id="reset before the body"),
+        pytest.param([reset(2_000_000)], id="reset in the body"),
+        pytest.param([reset(1_500_000)] * 2 + [refuse(503)], id="progress starts the count anew"),
+        pytest.param([reset(2_000_000), refuse(500)], id="reset, then 500 on the rest"),
+    ],
+)
+def test_faults_that_pass_are_ridden_out(
+    server: Faulty, mirror: Mirror, faults: list[Fault]
+) -> None:
+    server.faults[PATH] = faults
+    assert read(mirror) == CONTENT
+
+
+def test_a_broken_read_goes_on_where_it_stopped(server: Faulty, mirror: Mirror) -> None:
+    server.faults[PATH] = [reset(3 << 20)]
+    assert read(mirror) == CONTENT
+    assert [request.range for request in server.log] == [
+        f"bytes=0-{len(CONTENT) - 1}",
+        f"bytes={3 << 20}-{len(CONTENT) - 1}",
+    ]
+
+
+def header(name: str, value: str) -> Fault:
+    def fault(answer: Answer) -> None:
+        answer.headers[name] = value
+
+    return fault
+
+
+def longer(answer: Answer) -> None:
+    answer.body = bytes(answer.body) + b"more"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        pytest.param(refuse(401), Unauthorized, "HTTP 401", id="401"),
+        pytest.param(refuse(403), Unauthorized, "HTTP 403", id="403"),
+        pytest.param(refuse(404), NotFound, f"{PATH}: HTTP 404", id="404"),
+        pytest.param(refuse(400), MirrorUnavailable, "HTTP 400", id="400"),
+        pytest.param(refuse(500), MirrorUnavailable, "HTTP 500", id="500 for ever"),
+        pytest.param(
+            refuse(429, {"Retry-After": "3600"}),
+            MirrorUnavailable,
+            "HTTP 429",
+            id="429 for an hour",
+        ),
+        pytest.param(reset(10), MirrorUnavailable, "getting http", id="reset for ever"),
+        pytest.param(
+            header("Content-Encoding", "gzip"), MirrorUnavailable, "compression", id="gzip"
+        ),
+        pytest.param(header("Content-Range", "bytes 0-9/10"), RangesUnsupported, "0-9", id="range"),
+        pytest.param(header("Content-Range", "lies"), RangesUnsupported, "lies", id="no range"),
+        pytest.param(
+            header("Content-Range", f"bytes 5-1004/{len(CONTENT) + 1}"),
+            DigestMismatch,
+            "approved file has",
+            id="other size",
+        ),
+        pytest.param(longer, DigestMismatch, "more than the 1000", id="extra bytes"),
+        pytest.param(
+            refuse(302, {"Location": "http://huggingface.co/x?token=secret"}),
+            MirrorUnavailable,
+            "http://huggingface.co/x, which is not followed",
+            id="cross-origin redirect",
+        ),
+        pytest.param(
+            refuse(302, {"Location": PATH}), MirrorUnavailable, "5 redirects", id="redirect loop"
+        ),
+    ],
+)
+def test_faults_that_stay_end_in_a_typed_error(
+    server: Faulty, mirror: Mirror, fault: Fault, error: type[MirrorError], says: str
+) -> None:
+    server.always[PATH] = fault
+    with pytest.raises(error, match=says) as caught:
+        read(mirror, 5, 1000)
+    assert "secret" not in caught.value.message
+
+
+def test_a_missing_content_range_is_seen(server: Faulty, mirror: Mirror) -> None:
+    server.always[PATH] = lambda answer: answer.headers.clear()
+    with pytest.raises(RangesUnsupported, match="missing"):
+        read(mirror, 5, 1000)
+
+
+def test_a_server_without_ranges_is_seen_and_its_small_files_are_read(
+    server: Faulty, mirror: Mirror
+) -> None:
+    server.ranges = False
+    assert read(mirror) == CONTENT
+    with pytest.raises(RangesUnsupported, match="got the whole file"):
+        read(mirror, 5, 1000)
+
+
+def test_a_range_beyond_a_truncated_file_is_seen(server: Faulty, mirror: Mirror) -> None:
+    server.files[PATH] = CONTENT[:100]
+    with pytest.raises(RangesUnsupported, match="416"):
+        read(mirror, 1000, 1000)
+    with pytest.raises(DigestMismatch, match="has 100 bytes"), mirror.stream(FILE):
+        pass
+
+
+def test_silence_is_told_apart_from_refusal(server: Faulty, mirror: Mirror) -> None:
+    server.faults[PATH] = [stall(100, server.released)] * 3
+    with pytest.raises(MirrorSlow, match=r"no byte for 0\.3 s after 100 bytes"):
+        read(mirror)
+
+
+def test_a_closed_port_is_named() -> None:
+    with faulty() as gone:
+        pass
+    mirror = hub(gone)
+    with pytest.raises(MirrorUnavailable, match=r"connecting for http.*refused"):
+        read(mirror)
+
+
+def test_redirects_within_the_mirror_are_followed_with_credentials(server: Faulty) -> None:
+    server.files["/cache/1"] = CONTENT
+    server.always[PATH] = refuse(307, {"Location": "/cache/1"})
+    mirror = hub(server, Credentials.bearer("t0k"))
+    assert read(mirror) == CONTENT
+    assert [entry.headers["Authorization"] for entry in server.log] == ["Bearer t0k"] * 2
+    mirror.close()
+
+
+def test_credentials_never_leave_the_mirror(server: Faulty) -> None:
+    with faulty({"/x": CONTENT}) as other:
+        server.always[PATH] = refuse(302, {"Location": f"{other.url}/x"})
+        mirror = hub(server, Credentials.bearer("t0k"))
+        with pytest.raises(MirrorUnavailable, match="another origin"):
+            read(mirror)
+        assert other.log == []
+        mirror.close()
+
+
+def test_a_stream_is_the_whole_file(server: Faulty, mirror: Mirror) -> None:
+    got = b""
+    with mirror.stream(FILE) as reader:
+        while piece := reader.read():
+            got += piece
+    assert got == CONTENT
+    assert server.log[0].range is None
+
+
+def test_manifests_are_fetched_by_their_digest(server: Faulty, mirror: Mirror) -> None:
+    server.files[f"/manifests/{'a' * 64}.manifest"] = b"text"
+    assert mirror.manifest("sha256:" + "a" * 64) == b"text"
+    with pytest.raises(NotFound, match=f"/manifests/{'b' * 64}.manifest"):
+        mirror.manifest("sha256:" + "b" * 64)
+
+
+def test_work_that_is_called_off_stops_at_the_next_piece(mirror: Mirror) -> None:
+    taken: list[int] = []
+    with pytest.raises(Cancelled):
+        read_range(
+            mirror,
+            FILE,
+            0,
+            len(CONTENT),
+            sink=lambda piece: taken.append(len(piece)),
+            policy=POLICY,
+            wait=lambda _: True,
+        )
+    assert len(taken) == 1
+
+
+def test_attempts_end_with_the_last_error(server: Faulty, mirror: Mirror) -> None:
+    digest = "sha256:" + "a" * 64
+    path = f"/manifests/{'a' * 64}.manifest"
+    server.faults[path] = [refuse(503)] * 2
+    server.files[path] = b"text"
+    assert attempt(lambda: mirror.manifest(digest), POLICY, never) == b"text"
+    server.faults[path] = [refuse(503)] * 3
+    with pytest.raises(MirrorUnavailable, match="503"):
+        attempt(lambda: mirror.manifest(digest), POLICY, never)
+
+
+def test_a_flipped_byte_passes_this_layer(server: Faulty, mirror: Mirror) -> None:
+    server.faults[PATH] = [flip(7)]
+    assert read(mirror) != CONTENT  # judging bytes is the agent's business

@@ -1,0 +1,344 @@
+"""The reconciler in a small world: from a wish to serving, and what comes in between."""
+
+import json
+from typing import Any
+
+from tests.controller.world import DIGEST, OTHER_DIGEST, Operator, World
+
+from escadre.clients.kube import (
+    DEPLOYMENTS,
+    MODEL_APPROVALS,
+    MODEL_DEPLOYMENTS,
+    NETWORK_POLICIES,
+    NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    PODS,
+    SERVICES,
+)
+from escadre.names import ANNOTATION_TEMPLATE, LABEL_SERVING, claim_name, node_weights_label
+from escadre.settings import EngineSettings, Settings
+
+Json = dict[str, Any]
+
+
+async def serving(world: World, **spec: Any) -> Operator:
+    """A world with a deployment ``chat`` that serves."""
+    world.approve()
+    world.deploy(**spec)
+    operator = Operator.start(world)
+    await operator.settle()
+    assert world.condition("Ready")["status"] == "True", world.condition("Ready")
+    return operator
+
+
+def workloads(world: World) -> dict[str, Json]:
+    return {one["metadata"]["name"]: one for one in world.server.all(DEPLOYMENTS)}
+
+
+async def test_a_wish_becomes_a_serving_replica_and_then_nothing_is_written() -> None:
+    world = World()
+    operator = await serving(world)
+    status = world.mdep()["status"]
+    assert status["url"] == "http://chat.team.svc/v1"
+    assert status["plan"]["summary"] == "1×H100 tp1"
+    assert status["replicas"]["summary"] == "1/1"
+    assert status["approval"]["manifestDigest"] == DIGEST
+    types = {one["type"] for one in status["conditions"]}
+    assert types == {
+        "Ready",
+        "Approved",
+        "Planned",
+        "WeightsReady",
+        "Scheduled",
+        "Serving",
+        "Scaling",
+    }
+    written = len(operator.api.writes)
+    for _ in range(3):
+        world.server.advance(60)
+        await operator.round()
+    assert operator.api.writes[written:] == []
+    again = Operator.start(world)
+    await again.round()
+    await again.round()
+    assert again.api.writes == []
+
+
+async def test_only_the_nodes_of_replicas_get_the_weights_and_their_label() -> None:
+    world = World(nodes=3)
+    await serving(world)
+    labelled = [
+        node["metadata"]["name"]
+        for node in world.server.all(NODES)
+        if node_weights_label(DIGEST) in node["metadata"]["labels"]
+    ]
+    assert len(labelled) == 1
+
+
+async def test_without_signatures_nothing_is_made_but_what_fronts_it() -> None:
+    world = World()
+    world.approve(signers=("anna",))
+    world.deploy()
+    operator = Operator.start(world)
+    await operator.settle()
+    ready = world.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "SignaturesMissing")
+    assert "1 of 2" in ready["message"]
+    assert "escadre approve sign" in ready["message"]
+    assert workloads(world) == {}
+    world.sign("small", "bruno", "Approve")
+    await operator.settle()
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_a_revoked_approval_keeps_what_runs_and_makes_nothing_new() -> None:
+    world = World()
+    operator = await serving(world, scaling={"minReplicas": 1, "maxReplicas": 3})
+    world.sign("small", "carla", "Revoke")
+    world.deploy(scaling={"minReplicas": 2, "maxReplicas": 3})
+    await operator.settle()
+    assert len(workloads(world)) == 1
+    approved = world.condition("Approved")
+    assert (approved["status"], approved["reason"]) == ("False", "Revoked")
+    assert "carla" in approved["message"]
+    # The pod is lost; its own workload makes it again, and it finds its node.
+    for pod in world.pods():
+        world.server.remove(PODS, pod["metadata"]["name"], "team")
+    await operator.settle()
+    assert [pod["status"]["phase"] for pod in world.pods()] == ["Running"]
+
+
+async def test_ready_stays_true_while_the_minimum_serves_though_the_approval_is_gone() -> None:
+    world = World()
+    operator = await serving(world)
+    world.server.remove(MODEL_APPROVALS, "small")
+    await operator.settle()
+    assert world.condition("Ready")["status"] == "True"
+    assert world.condition("Approved")["reason"] == "ApprovalNotFound"
+
+
+async def test_an_approval_made_again_with_other_bytes_changes_nothing_that_runs() -> None:
+    world = World()
+    operator = await serving(world)
+    world.server.remove(MODEL_APPROVALS, "small")
+    world.approve(signers=(), digest=OTHER_DIGEST)
+    await operator.settle()
+    assert world.condition("Approved")["reason"] == "SignaturesMissing"
+    (workload,) = workloads(world).values()
+    volumes = workload["spec"]["template"]["spec"]["volumes"]
+    claims = [
+        one["persistentVolumeClaim"]["claimName"]
+        for one in volumes
+        if "persistentVolumeClaim" in one
+    ]
+    assert claims == [claim_name("chat", DIGEST)]
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_a_new_digest_rolls_out_one_slot_at_a_time_without_a_spare_gpu() -> None:
+    world = World(nodes=1, gpus=2)
+    operator = await serving(world, scaling={"minReplicas": 2, "maxReplicas": 2})
+    world.approve("newer", digest=OTHER_DIGEST)
+    world.deploy(approval="newer")
+    least = 2
+    for _ in range(40):
+        world.server.advance(1)
+        world.step()
+        await operator.round()
+        serving_now = sum(
+            pod["status"]["phase"] == "Running"
+            and pod["metadata"]["labels"].get(LABEL_SERVING) == "true"
+            for pod in world.pods()
+        )
+        least = min(least, serving_now)
+    assert least == 1
+    await operator.settle()
+    labels = {one["metadata"]["labels"]["escadre.dev/manifest"] for one in world.pods()}
+    assert labels == {"2" * 16}
+    assert [one["metadata"]["name"] for one in world.server.all(PERSISTENT_VOLUME_CLAIMS)] == [
+        claim_name("chat", OTHER_DIGEST)
+    ]
+    assert len(world.server.all(PERSISTENT_VOLUMES)) == 1
+    assert world.condition("Reconciling") == {}
+
+
+async def test_a_rollout_waits_for_verified_weights_and_the_old_replicas_serve_on() -> None:
+    world = World(nodes=1)
+    operator = await serving(world)
+    world.pulls = False
+    world.approve("newer", digest=OTHER_DIGEST)
+    world.deploy(approval="newer")
+    await operator.settle()
+    assert world.condition("Reconciling")["reason"] == "RollingOut"
+    assert [pod["metadata"]["labels"][LABEL_SERVING] for pod in world.pods()] == ["true"]
+    world.pulls = True
+    await operator.settle()
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_another_rendering_restarts_no_engine_but_other_inputs_do() -> None:
+    world = World()
+    await serving(world)
+    (before,) = world.pods()
+    workload = workloads(world)["chat-0"]
+    template = json.loads(workload["metadata"]["annotations"][ANNOTATION_TEMPLATE])
+    assert template == workload["spec"]["template"] or template["spec"]
+    # A platform value that is an input: the image.
+    world.settings = Settings(
+        engine=EngineSettings(image="registry.example/vllm@sha256:" + "f" * 64)
+    )
+    operator = Operator.start(world)
+    await operator.settle()
+    (after,) = world.pods()
+    assert after["metadata"]["name"] != before["metadata"]["name"]
+
+
+async def test_a_new_operator_that_renders_otherwise_restarts_nothing(
+    monkeypatch: Any,
+) -> None:
+    world = World()
+    await serving(world)
+    before = [pod["metadata"]["uid"] for pod in world.pods()]
+    monkeypatch.setattr("escadre.render.replica.PRE_STOP_SECONDS", 9)
+    operator = Operator.start(world)
+    await operator.settle()
+    assert [pod["metadata"]["uid"] for pod in world.pods()] == before
+    assert operator.api.writes == []
+
+
+async def test_hand_edits_of_children_are_mended() -> None:
+    world = World()
+    operator = await serving(world)
+    workload = workloads(world)["chat-0"]
+    container = workload["spec"]["template"]["spec"]["containers"][0]
+    container["args"] = [*container["args"], "--trust-remote-code"]
+    container["env"] = [*container["env"], {"name": "VLLM_ALLOW_ANYTHING", "value": "1"}]
+    world.server.put(DEPLOYMENTS, workload)
+    service = world.server.get(SERVICES, "chat", "team")
+    assert service is not None
+    service["spec"]["selector"] = {"app": "other"}
+    world.server.put(SERVICES, service)
+    world.server.remove(NETWORK_POLICIES, "chat", "team")
+    await operator.settle()
+    container = workloads(world)["chat-0"]["spec"]["template"]["spec"]["containers"][0]
+    assert "--trust-remote-code" not in container["args"]
+    assert "VLLM_ALLOW_ANYTHING" not in {one["name"] for one in container["env"]}
+    service = world.server.get(SERVICES, "chat", "team")
+    assert service is not None
+    assert service["spec"]["selector"][LABEL_SERVING] == "true"
+    assert world.server.get(NETWORK_POLICIES, "chat", "team") is not None
+
+
+async def test_a_foreign_service_of_that_name_is_left_alone_and_named() -> None:
+    world = World()
+    world.server.put(
+        SERVICES,
+        {"metadata": {"name": "chat", "namespace": "team"}, "spec": {"selector": {"app": "x"}}},
+    )
+    world.approve()
+    world.deploy()
+    operator = Operator.start(world)
+    await operator.settle()
+    service = world.server.get(SERVICES, "chat", "team")
+    assert service is not None
+    assert service["spec"]["selector"] == {"app": "x"}
+    ready = world.condition("Ready")
+    assert ready["reason"] == "NameTaken"
+    assert "Service team/chat" in ready["message"]
+
+
+async def test_demand_raises_and_lowers_the_number_and_the_victim_drains_first() -> None:
+    world = World()
+    operator = await serving(
+        world, scaling={"minReplicas": 1, "maxReplicas": 3, "targetQueueDepth": 4}
+    )
+    world.demand["chat"] = 9
+    await operator.round()
+    operator.judge()
+    await operator.settle()
+    assert len(workloads(world)) == 3
+    world.demand["chat"] = 0
+    drained = False
+    for _ in range(400):
+        world.server.advance(3)
+        world.step()
+        await operator.round()
+        operator.judge()
+        drained |= any(LABEL_SERVING not in one["metadata"]["labels"] for one in world.pods())
+        if len(workloads(world)) == 1:
+            break
+    assert drained
+    assert len(workloads(world)) == 1
+    last = world.mdep()["status"]["lastScale"]
+    assert last["to"] == 1
+    assert last["reason"] == "DemandDown"
+
+
+async def test_no_gpus_left_is_said_with_numbers_and_nothing_is_made() -> None:
+    world = World(nodes=1, gpus=1)
+    operator = await serving(world)
+    world.deploy("second")
+    await operator.settle()
+    planned = world.condition("Planned", "second")
+    assert (planned["status"], planned["reason"]) == ("False", "InsufficientGPUs")
+    assert "second-0" not in workloads(world)
+
+
+async def test_a_context_longer_than_the_model_is_stalled_until_edited() -> None:
+    world = World()
+    world.approve()
+    world.deploy(contextLength=10_000_000)
+    operator = Operator.start(world)
+    await operator.settle()
+    assert world.condition("Stalled")["reason"] == "ContextTooLong"
+    world.deploy(contextLength=32768)
+    await operator.settle()
+    assert world.condition("Stalled") == {}
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_an_engine_that_exits_explains_itself_in_ready() -> None:
+    world = World()
+    world.failing.add("chat-0")
+    world.approve()
+    world.deploy()
+    operator = Operator.start(world)
+    await operator.settle()
+    ready = world.condition("Ready")
+    assert ready["reason"] == "EngineFailing"
+    assert "too long" in ready["message"]
+
+
+async def test_volumes_of_a_deployment_deleted_while_the_operator_was_down_are_pruned() -> None:
+    world = World()
+    await serving(world)
+    world.server.remove(MODEL_DEPLOYMENTS, "chat", "team")
+    world.server.collect_garbage()
+    assert len(world.server.all(PERSISTENT_VOLUMES)) == 1
+    operator = Operator.start(world)
+    await operator.settle()
+    assert world.server.all(PERSISTENT_VOLUMES) == []
+
+
+async def test_a_node_that_was_imaged_anew_loses_its_label() -> None:
+    world = World(nodes=1)
+    operator = await serving(world)
+    node = world.server.get(NODES, "gpu-0")
+    assert node is not None
+    node["status"]["nodeInfo"]["bootID"] = "another"
+    world.server.put(NODES, node)
+    await operator.round()
+    node = world.server.get(NODES, "gpu-0")
+    assert node is not None
+    assert node_weights_label(DIGEST) not in node["metadata"]["labels"]
+
+
+async def test_a_spec_of_another_version_is_refused_in_words_and_what_runs_stays() -> None:
+    world = World()
+    operator = await serving(world)
+    world.deploy(contextLength="long")
+    await operator.settle()
+    assert world.condition("Stalled")["reason"] == "InvalidSpec"
+    assert "contextLength" in world.condition("Stalled")["message"]
+    assert len(workloads(world)) == 1

@@ -1,0 +1,161 @@
+"""core/inputs.py: what replaces a replica, and what does not."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.plans import PLAN
+
+from escadre.api.deployment import RejectedLayout
+from escadre.core.facts import Wish
+from escadre.core.inputs import ReplicaInputs, parse_inputs, platform_inputs
+from escadre.settings import EngineSettings
+
+WISH = Wish(context_length=32768, concurrency=32, typical_tokens=4096, target_queue_depth=24)
+IMAGE = "registry.example/vllm@sha256:" + "e" * 64
+ENGINE = EngineSettings(image=IMAGE)
+DIGEST = "sha256:" + "ab" * 32
+REPOSITORY = "mistralai/Mistral-Small-3.2-24B-Instruct-2506"
+INPUTS = ReplicaInputs.of(WISH, ENGINE, DIGEST, REPOSITORY, PLAN)
+
+
+def test_the_hash_is_fixed_for_ever() -> None:
+    # It stands in the labels of running pods: another hash function would restart every engine.
+    assert INPUTS.hash == "5e65a78b8a548a63"
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish(32768, 32, 4096, None),
+        Wish(32768, 32, 4096, 1000),
+    ],
+)
+def test_the_target_of_scaling_replaces_nothing(wish: Wish) -> None:
+    assert INPUTS.matches(wish, ENGINE, DIGEST, REPOSITORY)
+    assert ReplicaInputs.of(wish, ENGINE, DIGEST, REPOSITORY, PLAN) == INPUTS
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        {"target_queue_depth": 99},
+        {
+            "rejected": [
+                RejectedLayout(
+                    product="T4", tensor_parallel_size=1, reason="CacheTooSmall", message="2 < 3"
+                )
+            ]
+        },
+    ],
+)
+def test_what_shapes_no_engine_is_not_in_the_plan_hashed(update: dict[str, Any]) -> None:
+    plan = PLAN.model_copy(update=update)
+    assert ReplicaInputs.of(WISH, ENGINE, DIGEST, REPOSITORY, plan).hash == INPUTS.hash
+
+
+@pytest.mark.parametrize(
+    ("wish", "engine", "digest", "repository"),
+    [
+        pytest.param(Wish(16384, 32, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="context"),
+        pytest.param(Wish(32768, 16, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="concurrency"),
+        pytest.param(Wish(32768, None, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="unset"),
+        pytest.param(Wish(32768, 32, 2048, 24), ENGINE, DIGEST, REPOSITORY, id="typical"),
+        pytest.param(
+            WISH,
+            EngineSettings(image="registry.example/vllm@sha256:" + "f" * 64),
+            DIGEST,
+            REPOSITORY,
+            id="image",
+        ),
+        pytest.param(
+            WISH,
+            EngineSettings(image=IMAGE, extra_args=["--enable-prefix-caching"]),
+            DIGEST,
+            REPOSITORY,
+            id="flags",
+        ),
+        pytest.param(WISH, ENGINE, "sha256:" + "cd" * 32, REPOSITORY, id="digest"),
+        pytest.param(WISH, ENGINE, DIGEST, "mistralai/Other", id="repository"),
+    ],
+)
+def test_what_replaces_a_replica(
+    wish: Wish, engine: EngineSettings, digest: str, repository: str
+) -> None:
+    assert not INPUTS.matches(wish, engine, digest, repository)
+    assert ReplicaInputs.of(wish, engine, digest, repository, PLAN).hash != INPUTS.hash
+
+
+def test_a_plan_the_planner_would_not_choose_today_is_still_current() -> None:
+    other = ReplicaInputs.of(
+        WISH, ENGINE, DIGEST, REPOSITORY, PLAN.model_copy(update={"gpus": 4})
+    )
+    assert other.matches(WISH, ENGINE, DIGEST, REPOSITORY)
+    assert other.hash != INPUTS.hash
+
+
+class NewerSettings(EngineSettings):
+    """The settings of a later version: one more field, with a default."""
+
+    huge_pages: str = "none"
+
+
+def test_a_setting_added_later_with_a_default_changes_no_hash() -> None:
+    newer = NewerSettings(image=IMAGE)
+    assert platform_inputs(newer) == platform_inputs(ENGINE)
+    assert INPUTS.matches(WISH, newer, DIGEST, REPOSITORY)
+    assert ReplicaInputs.of(WISH, newer, DIGEST, REPOSITORY, PLAN).hash == INPUTS.hash
+    chosen = NewerSettings(image=IMAGE, huge_pages="1Gi")
+    assert not INPUTS.matches(WISH, chosen, DIGEST, REPOSITORY)
+
+
+def test_a_default_written_out_is_no_change() -> None:
+    assert platform_inputs(EngineSettings(image=IMAGE, memory="16Gi")) == platform_inputs(ENGINE)
+
+
+def test_the_annotation_gives_the_same_inputs_back() -> None:
+    assert parse_inputs(INPUTS.to_json()) == INPUTS
+
+
+def test_what_a_later_version_wrote_in_plan_and_platform_survives() -> None:
+    raw = json.loads(INPUTS.to_json())
+    raw["plan"]["dataParallelSize"] = 2
+    raw["platform"]["hugePages"] = "1Gi"
+    kept = parse_inputs(json.dumps(raw))
+    assert kept is not None
+    assert json.loads(kept.to_json()) == raw
+
+
+def damaged(**changes: Any) -> str:
+    raw = {**json.loads(INPUTS.to_json()), **changes}
+    return json.dumps({key: value for key, value in raw.items() if value is not ...})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="missing"),
+        pytest.param("{", id="cut"),
+        pytest.param("null", id="null"),
+        pytest.param("[]", id="list"),
+        pytest.param('"text"', id="text"),
+        pytest.param("7", id="number"),
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param(json.dumps({"wish": {}}), id="fields-missing"),
+        pytest.param(damaged(manifestDigest="latest"), id="no-digest"),
+        pytest.param(damaged(manifestDigest=7), id="digest-not-text"),
+        pytest.param(damaged(repository=None), id="repository-not-text"),
+        pytest.param(damaged(repository=["a"]), id="repository-list"),
+        pytest.param(damaged(plan="none"), id="plan-not-an-object"),
+        pytest.param(damaged(wish=[1]), id="wish-not-an-object"),
+    ],
+)
+def test_a_damaged_annotation_is_none(text: str) -> None:
+    assert parse_inputs(text) is None
+
+
+@given(st.text() | st.recursive(st.none() | st.text(), lambda x: st.lists(x)).map(json.dumps))
+def test_no_annotation_makes_it_fail(text: str) -> None:
+    assert parse_inputs(text) is None

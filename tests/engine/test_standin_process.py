@@ -1,0 +1,204 @@
+"""The stand-in as a process: how it starts, refuses to start, drains and ends."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from e2e.engine.standin.process import command, standin
+from tests.engine.serving import until
+
+_SLOW = {"STANDIN_TOKENS_PER_SECOND": "50", "STANDIN_LINGER_SECONDS": "0.2"}
+
+
+def _logging(tmp_path: Path) -> tuple[dict[str, str], Path]:
+    """A logging config like the operator's: errors go to the termination log, too."""
+    log = tmp_path / "termination-log"
+    handler = {"class": "logging.FileHandler", "filename": str(log), "level": "ERROR"}
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"out": {"class": "logging.StreamHandler"}, "termination": handler},
+        "loggers": {"vllm": {"handlers": ["out", "termination"], "level": "INFO"}},
+    }
+    path = tmp_path / "logging.json"
+    path.write_text(json.dumps(config))
+    return {"VLLM_LOGGING_CONFIG_PATH": str(path)}, log
+
+
+def _run(
+    model: Path, *flags: str, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(model, *flags),
+        env=os.environ | dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_too_little_memory_explains_itself_in_the_termination_log(
+    model: Path, tmp_path: Path
+) -> None:
+    environment, log = _logging(tmp_path)
+    environment["STANDIN_KV_TOKENS"] = "25984"
+    result = _run(model, "--max-model-len", "32768", environment=environment)
+    assert result.returncode == 1
+    assert result.stderr.rstrip().endswith(
+        "RuntimeError: Engine core initialization failed. See root cause above. "
+        "Failed core proc(s): {}"
+    )
+    text = log.read_text()
+    assert "model's max seq len (32768), (0.06 GiB KV cache is needed, which is larger" in text
+    assert "the estimated maximum model length is 25984. Try increasing" in text
+
+
+def test_a_length_over_the_models_is_said_on_stderr_only_as_in_vllm(
+    model: Path, tmp_path: Path
+) -> None:
+    environment, log = _logging(tmp_path)
+    result = _run(model, "--max-model-len", "65536", environment=environment)
+    assert result.returncode == 1
+    assert "User-specified max_model_len (65536) is greater than the derived" in result.stderr
+    assert "(max_position_embeddings=32768.0 or" in result.stderr
+    assert log.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("params.json", "Failed to load mistral 'params.json' config"),
+        ("tekken.json", "No tokenizer file found"),
+        ("consolidated.safetensors", "Cannot find any model weights"),
+    ],
+)
+def test_a_folder_without_one_of_its_files_is_refused(
+    model: Path, tmp_path: Path, missing: str, message: str
+) -> None:
+    for file in model.iterdir():
+        if file.name != missing:
+            (tmp_path / file.name).symlink_to(file)
+    result = _run(tmp_path, environment={})
+    assert result.returncode == 1
+    assert message in result.stderr + result.stdout
+
+
+def test_weights_cut_short_are_refused(model: Path, tmp_path: Path) -> None:
+    for file in model.iterdir():
+        content = file.read_bytes()
+        (tmp_path / file.name).write_bytes(content[:-1] if "cons" in file.name else content)
+    result = _run(tmp_path, environment={})
+    assert result.returncode == 1
+    assert "incomplete metadata, file not fully covered" in result.stdout
+
+
+def test_heads_must_divide(model: Path) -> None:
+    result = _run(model, "--tensor-parallel-size", "3", environment={})
+    assert result.returncode == 1
+    assert "attention heads (8) must be divisible by tensor parallel size (3)" in result.stderr
+
+
+async def test_a_wrong_model_name_reaches_the_termination_log_as_in_vllm(
+    model: Path, tmp_path: Path
+) -> None:
+    environment, log = _logging(tmp_path)
+    environment["PYTHONUNBUFFERED"] = "1"
+    with standin(model, environment=environment) as engine:
+        async with aiohttp.ClientSession() as session:
+            assert (await _post(session, engine.url, model="nope"))[0] == 404
+    assert "The model `nope` does not exist" in log.read_text()
+
+
+def test_an_unknown_flag_ends_with_status_2(model: Path) -> None:
+    result = _run(model, "--max-queue", "3", environment={})
+    assert result.returncode == 2
+    assert "error: unrecognized arguments: --max-queue 3" in result.stderr
+
+
+def _body(**more: Any) -> dict[str, Any]:
+    message = {"role": "user", "content": "Bonjour"}
+    return {"messages": [message], "max_tokens": 15, **more}
+
+
+async def _post(session: aiohttp.ClientSession, url: str, **more: Any) -> tuple[int, str]:
+    async with session.post(f"{url}/v1/chat/completions", json=_body(**more)) as response:
+        return response.status, await response.text()
+
+
+async def _in_flight(session: aiohttp.ClientSession, url: str) -> float:
+    async with session.get(f"{url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    names = ("vllm:num_requests_running{", "vllm:num_requests_waiting{")
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(names))
+
+
+async def test_a_drain_finishes_the_queue_refuses_the_new_and_stays_healthy(model: Path) -> None:
+    flags = ("--max-num-seqs", "2", "--shutdown-timeout", "30")
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    with standin(model, *flags, environment=_SLOW) as engine:
+        async with aiohttp.ClientSession(connector=connector) as session:
+            requests = [
+                asyncio.create_task(_post(session, engine.url, stream=number % 2 == 0))
+                for number in range(6)
+            ]
+
+            async def busy() -> bool:
+                return await _in_flight(session, engine.url) == 6
+
+            await until(busy)
+            engine.process.send_signal(signal.SIGTERM)
+
+            async def draining() -> bool:
+                return (await _post(session, engine.url))[0] == 500
+
+            await until(draining)
+            status, body = await _post(session, engine.url, stream=True)
+            assert status == 500
+            assert json.loads(body)["error"]["message"] == (
+                "cannot schedule new futures after shutdown"
+            )
+            async with session.get(f"{engine.url}/health") as response:
+                assert response.status == 200
+            answers = await asyncio.gather(*requests)
+        assert engine.process.wait(timeout=10) == 0
+    assert [status for status, _ in answers] == [200] * 6
+    assert all('"finish_reason":"length"' in text.replace(": ", ":") for _, text in answers)
+
+
+async def test_without_a_shutdown_timeout_what_is_in_flight_is_aborted(model: Path) -> None:
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    slow = _SLOW | {"STANDIN_TOKENS_PER_SECOND": "10"}
+    with standin(model, "--max-num-seqs", "2", environment=slow) as engine:
+        async with aiohttp.ClientSession(connector=connector) as session:
+            requests = [
+                asyncio.create_task(_post(session, engine.url, stream=number < 3))
+                for number in range(4)
+            ]
+
+            async def busy() -> bool:
+                return await _in_flight(session, engine.url) == 4
+
+            await until(busy)
+            engine.process.send_signal(signal.SIGTERM)
+            answers = await asyncio.gather(*requests)
+        assert engine.process.wait(timeout=10) == 0
+    assert [status for status, _ in answers] == [200, 200, 200, 500]
+    for _, text in answers[:3]:
+        assert text.endswith("data: [DONE]\n\n")
+        assert '"finish_reason":"length"' not in text
+        assert "EngineCore encountered an issue" in text
+
+
+def test_it_starts_within_a_second_of_processor_time(model: Path) -> None:
+    with standin(model) as engine:
+        stat = Path(f"/proc/{engine.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        seconds = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+    assert seconds < 1.0
