@@ -1,10 +1,11 @@
 """What a test can break in a cluster, and that it mends: runner, API server, machines."""
 
+import json
 from typing import Any
 
 import pytest
 
-from e2e.cluster.cluster import Cluster
+from e2e.cluster.cluster import Cluster, CommandError
 from e2e.cluster.pods import build_pod, container_state, is_ready
 from e2e.cluster.wait import wait_for
 
@@ -90,3 +91,23 @@ def test_a_reimaged_machine_has_an_empty_disk_and_another_boot_id(
     node = cluster.get("node", "gpu-1")
     assert node["status"]["nodeInfo"]["bootID"] == machine.boot_id != before
     assert (node["metadata"]["uid"] != uid) is recreate
+
+
+def test_a_kubelet_may_not_set_the_labels_closed_to_it(cluster: Cluster) -> None:
+    kubelet = ("--as=system:node:gpu-0", "--as-group=system:nodes")
+    cluster.kubectl("label", "node", "gpu-0", "escadre.test/mine=1", *kubelet)
+    with pytest.raises(CommandError, match="is not allowed to modify labels"):
+        cluster.kubectl("label", "node", "gpu-0", "x.node-restriction.kubernetes.io/y=1", *kubelet)
+    cluster.kubectl("label", "node", "gpu-0", "escadre.test/mine-")
+
+
+def test_every_request_is_in_the_audit_log_with_its_user(cluster: Cluster, namespace: str) -> None:
+    user = f"system:serviceaccount:{namespace}:default"
+    with pytest.raises(CommandError, match="forbidden"):
+        cluster.kubectl("get", "secrets", "-n", namespace, f"--as={user}")
+    lines = cluster.audit_log.read_text().splitlines()
+    mine = [json.loads(line) for line in lines if user in line]
+    asked = [one for one in mine if one.get("impersonatedUser", {}).get("username") == user]
+    assert asked, "no request of this user was recorded"
+    assert asked[-1]["objectRef"]["resource"] == "secrets"
+    assert (asked[-1]["verb"], asked[-1]["responseStatus"]["code"]) == ("list", 403)

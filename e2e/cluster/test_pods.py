@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import aiohttp
@@ -173,6 +174,7 @@ def test_hook_and_grace_come_in_a_kubelets_order(cluster: Cluster, namespace: st
     # A hard link keeps the log when the pod's folder goes.
     kept = cluster.state.root / f"{namespace}.log"
     kept.hardlink_to(log)
+    before = time.time()
     cluster.kubectl("delete", "pod", "graceful", "-n", namespace, "--wait=false")
     asked = wait_for(
         lambda: _pod(cluster, namespace, "graceful")["metadata"].get("deletionTimestamp"),
@@ -182,8 +184,9 @@ def test_hook_and_grace_come_in_a_kubelets_order(cluster: Cluster, namespace: st
     assert asked
     assert is_ready(_pod(cluster, namespace, "graceful")), "it serves until it is told to end"
     _until_gone(cluster, namespace, "graceful")
-    times = dict(line.split() for line in kept.read_text().splitlines())
-    assert set(times) == {"up", "term", "bye"}
+    lines = [line.split() for line in kept.read_text().splitlines()]
+    assert [word for word, _ in lines] == ["up", "term", "bye"]
+    assert float(lines[1][1]) - before >= 2, "SIGTERM comes after the hook"
 
 
 def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(

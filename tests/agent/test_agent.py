@@ -90,6 +90,7 @@ class World:
             inventory_source(self.settings),
             CollectorRegistry(),
             read_gpus_every=0.05,
+            look_every=0.1,
         )
         async with asyncio.TaskGroup() as tasks:  # an agent that ends by itself fails the test
             task = tasks.create_task(agent.run())
@@ -197,10 +198,7 @@ async def test_a_pull_that_is_no_longer_wanted_is_called_off(
         assert list((world.settings.store_path / "partial").glob("*.data"))
 
 
-async def test_tampered_weights_are_withdrawn_and_mended(
-    world: World, small: SampleModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("escadre.agent.keeper._LOOK_EVERY", 0.05)
+async def test_tampered_weights_are_withdrawn_and_mended(world: World, small: SampleModel) -> None:
     world.wish(small)
     async with world.agent():
         await until(lambda: world.entry(small).get("state") == "Verified")
@@ -214,10 +212,7 @@ async def test_tampered_weights_are_withdrawn_and_mended(
         assert victim.read_bytes() == b"A" * 5000
 
 
-async def test_a_disk_that_is_exchanged_is_opened_anew(
-    world: World, small: SampleModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("escadre.agent.keeper._LOOK_EVERY", 0.05)
+async def test_a_disk_that_is_exchanged_is_opened_anew(world: World, small: SampleModel) -> None:
     world.wish(small)
     async with world.agent():
         await until(lambda: world.entry(small).get("state") == "Verified")

@@ -4,12 +4,9 @@ import json
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import Field
 
 from escadre.api.base import Model
-from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.kinds import KINDS, Kind
 from escadre.api.schema import crd, structural, walk
 from escadre.names import claim_name, node_weights_label, replica_name, volume_name
@@ -144,25 +141,6 @@ def test_what_pydantic_writes_differently_is_rewritten() -> None:
     assert properties["one"]["enum"] == ["only"]
     assert properties["above"]["minimum"] == 0
     assert properties["above"]["exclusiveMinimum"] is True
-
-
-_specs: st.SearchStrategy[dict[str, Any]] = st.builds(
-    dict,
-    approval=st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True),
-    contextLength=st.integers(1, 1 << 31),
-    concurrency=st.integers(1, 4096),
-    scaling=st.fixed_dictionaries(
-        {}, optional={"minReplicas": st.integers(1, 1000), "targetQueueDepth": st.integers(1, 99)}
-    ),
-)
-
-
-@given(_specs)
-@settings(max_examples=50, deadline=None)
-def test_a_spec_survives_reading_and_writing_and_unknown_fields(spec: dict[str, Any]) -> None:
-    read = ModelDeploymentSpec.model_validate({**spec, "fieldOfANewerVersion": 1})
-    written = read.model_dump(by_alias=True, exclude_unset=True)
-    assert written == spec
 
 
 def test_the_longest_deployment_name_makes_legal_names() -> None:

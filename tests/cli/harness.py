@@ -37,6 +37,7 @@ class Program:
     on_sleep: Callable[[], None] = lambda: None
     api: Api | None = None
     namespace: str = "chat"
+    terminal: bool = False
     targets: list[Target] = field(default_factory=list)
 
     def run(self, *arguments: str) -> Ran:
@@ -46,11 +47,12 @@ class Program:
             now=lambda: NOW,
             sleep=self._sleep,
             read_line=lambda: self.answer,
-            out=_console(out),
+            out=_console(out, terminal=self.terminal),
             err=_console(err),
         )
         code = main(list(arguments), environment)
-        return Ran(code, _plain(out.getvalue()), _plain(err.getvalue()))
+        shown = out.getvalue() if self.terminal else _plain(out.getvalue())
+        return Ran(code, shown, _plain(err.getvalue()))
 
     async def _sleep(self, _: float) -> None:
         self.on_sleep()
@@ -61,8 +63,16 @@ class Program:
         yield Session(self.api or self.server.client(self.user), self.namespace)
 
 
-def _console(file: io.StringIO) -> Console:
-    return Console(file=file, width=400, highlight=False, markup=False, emoji=False)
+def _console(file: io.StringIO, *, terminal: bool = False) -> Console:
+    return Console(
+        file=file,
+        width=400,
+        height=100,
+        force_terminal=terminal,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _plain(text: str) -> str:

@@ -114,6 +114,18 @@ def test_the_requester_is_told_that_their_signature_never_counts() -> None:
     assert program.server.all(MODEL_SIGNATURES) == []
 
 
+@pytest.mark.parametrize("reason", ["Revoked", "Expired"])
+def test_what_no_signature_can_mend_is_not_signed(reason: str) -> None:
+    body = approval(conditions=[condition("Approved", "False", reason, "claire revoked small")])
+    if reason == "Expired":
+        body["spec"]["notAfter"] = "2026-01-01T00:00:00Z"
+    program = cluster(body)
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 3
+    assert ran.err.startswith(f"escadre: {reason}: ")
+    assert program.server.all(MODEL_SIGNATURES) == []
+
+
 def test_signing_twice_is_one_signature() -> None:
     program = cluster()
     assert program.run("approve", "sign", "small", "--yes").code == 0

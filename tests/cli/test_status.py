@@ -149,6 +149,21 @@ def test_watch_prints_each_change_until_it_is_interrupted() -> None:
     assert [line["ready"] for line in lines] == [False, True]
 
 
+def test_watch_shows_in_place_on_a_terminal() -> None:
+    program = cluster(PULLING)
+    program.terminal = True
+    rounds = [None, KeyboardInterrupt]
+
+    def later() -> None:
+        if rounds.pop(0) is KeyboardInterrupt:
+            raise KeyboardInterrupt
+
+    program.on_sleep = later
+    ran = program.run("status", "pulling", "--watch")
+    assert "40 %" in ran.out
+    assert "\x1b[" in ran.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -281,18 +281,17 @@ async def test_finalizers_hold_a_deleted_object(world: World) -> None:
 
 
 async def test_dependents_of_a_vanished_owner_are_collected(world: World) -> None:
-    owner = await world.api.apply(WIDGETS, world.widget("owner", {}))
-    reference = {
-        "apiVersion": WIDGETS.api_version,
-        "kind": "Widget",
-        "name": "owner",
-        "uid": owner["metadata"]["uid"],
-    }
-    await world.api.apply(WIDGETS, world.widget("child", {}, ownerReferences=[reference]))
-    await world.api.delete(WIDGETS, "owner", namespace=world.namespace)
+    named = {"apiVersion": "v1", "kind": "ConfigMap"}
+    owner = await world.api.apply(CONFIG_MAPS, named | {"metadata": world.named("owner")})
+    reference = named | {"name": "owner", "uid": owner["metadata"]["uid"]}
+    child = named | {"metadata": world.named("child", ownerReferences=[reference])}
+    await world.api.apply(CONFIG_MAPS, child)
+    home = world.namespace
+    await world.api.delete(CONFIG_MAPS, "owner", namespace=home)
 
     async def collected() -> bool:
-        return not await list_all(world.api, WIDGETS, namespace=world.namespace)
+        ours = "metadata.name=child"
+        return not await list_all(world.api, CONFIG_MAPS, namespace=home, field_selector=ours)
 
     await world.eventually(collected, 60)
 
@@ -334,10 +333,7 @@ async def test_a_claim_in_use_terminates_only_after_its_pod(world: World) -> Non
 async def test_nothing_new_in_a_terminating_namespace(world: World) -> None:
     held = world.widget("a", {}, finalizers=["conformance.escadre.test/hold"])
     await world.api.apply(WIDGETS, held)
-    if world.fake is not None:
-        world.fake.terminate_namespace(world.namespace)
-    else:
-        await world.api.delete(NAMESPACES, world.namespace)
+    await world.api.delete(NAMESPACES, world.namespace)
     with pytest.raises(Forbidden) as refused:
         await world.api.apply(WIDGETS, world.widget("b", {}), create_only=True)
     assert refused.value.namespace_terminating

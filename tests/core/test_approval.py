@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,9 +72,7 @@ def verdict(
     policies: PolicyState = POLICIES,
     now: float = NOW,
 ) -> ApprovalVerdict:
-    return evaluate(
-        "small", spec, DIGEST, signatures, minimum=minimum, policies=policies, now=now
-    )
+    return evaluate("small", spec, DIGEST, signatures, minimum=minimum, policies=policies, now=now)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,10 @@ def test_an_approval_that_holds_rests_on_two_other_people(
 
 
 def test_content_digest_is_fixed_for_ever() -> None:
-    assert content_digest(STORED) == "sha256:d23aae24e9f8d23ed054f32593c3ce799166b3ab21e7764e9a2349c67cc38e8a"
+    assert (
+        content_digest(STORED)
+        == "sha256:d23aae24e9f8d23ed054f32593c3ce799166b3ab21e7764e9a2349c67cc38e8a"
+    )
     assert content_digest({"b": [1, "é"], "a": {"y": None, "x": True}}) == (
         # sha256 of {"a":{"x":true,"y":null},"b":[1,"é"]}, made with printf and sha256sum
         "sha256:4c9fc0a699803e6bc0f1f9fb0403f23983a33102fbf428b78fc61803a7e19ba9"
@@ -308,3 +311,9 @@ def test_allows_only_the_namespaces_it_names() -> None:
     words = allows_namespace("small", SPEC, "other")
     assert "ia-pour-tous, team" in words
     assert "other" in words
+
+
+def test_the_spec_has_no_schema_default_anywhere() -> None:
+    text = (Path(__file__).parents[2] / "crds/modelapprovals.yaml").read_text(encoding="utf-8")
+    schema = yaml.safe_load(text)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert _defaults(schema["properties"]["spec"]) == []

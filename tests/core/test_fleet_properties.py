@@ -260,8 +260,8 @@ def test_a_thousand_deployments_on_two_hundred_nodes_take_a_third_of_a_second() 
     )
     seen = snapshot(deployments, nodes)
     for _ in range(2):
-        began = time.perf_counter()
+        began = time.process_time()
         plan = plan_fleet(seen)
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         seen = carry_out(seen, plan)
     assert seconds < 1.0  # 0.1 on the machine it was written on; the margin is for busy ones

@@ -89,9 +89,7 @@ def test_what_replaces_a_replica(
 
 
 def test_a_plan_the_planner_would_not_choose_today_is_still_current() -> None:
-    other = ReplicaInputs.of(
-        WISH, ENGINE, DIGEST, REPOSITORY, PLAN.model_copy(update={"gpus": 4})
-    )
+    other = ReplicaInputs.of(WISH, ENGINE, DIGEST, REPOSITORY, PLAN.model_copy(update={"gpus": 4}))
     assert other.matches(WISH, ENGINE, DIGEST, REPOSITORY)
     assert other.hash != INPUTS.hash
 
@@ -156,6 +154,6 @@ def test_a_damaged_annotation_is_none(text: str) -> None:
     assert parse_inputs(text) is None
 
 
-@given(st.text() | st.recursive(st.none() | st.text(), lambda x: st.lists(x)).map(json.dumps))
+@given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
 def test_no_annotation_makes_it_fail(text: str) -> None:
     assert parse_inputs(text) is None

@@ -64,7 +64,11 @@ async def plan_container(
 ) -> ContainerPlan:
     """The plan; raises MissingReferenceError, IdentityError or ApiError when it cannot be made."""
     identity = identity_of(pod, container, image)
-    variables = await container_environment(context.api, pod, container, image.environment, address)
+    # A container runtime sets HOME from the image's passwd file, "/" for a user it does not list.
+    home = {"HOME": "/root" if identity.user == 0 else "/"}
+    variables = await container_environment(
+        context.api, pod, container, home | image.environment, address
+    )
     node = pod["spec"]["nodeName"]
     message_path = container.get("terminationMessagePath", "/dev/termination-log")
     mounts = _mounts(container, volumes, variables)

@@ -21,6 +21,8 @@ __all__ = ["Volume", "VolumeError", "Volumes"]
 
 _TOKEN_SECONDS: Final = 3607
 _REFRESH_SHARE: Final = 0.8
+_OBJECT_SECONDS: Final = 30.0
+_AUTHORITY: Final = "kube-root-ca.crt"
 _EMPTY_DIR_MODE: Final = 0o777
 
 
@@ -46,6 +48,7 @@ class Volumes:
         self._node_root = node_root
         self._namespace: str = pod["metadata"]["namespace"]
         self._tokens: dict[str, tuple[float, str]] = {}
+        self._objects: dict[tuple[str, str], tuple[float, dict[str, bytes] | None]] = {}
         security = pod["spec"].get("securityContext") or {}
         self._group: int | None = security.get("fsGroup")
         self._user = _single_user(pod["spec"])
@@ -172,7 +175,7 @@ class Volumes:
     ) -> dict[str, FileEntry]:
         object_name = reference.get("name") or reference.get("secretName", "")
         optional = bool(reference.get("optional"))
-        data = await object_data(self._api, kind, self._namespace, object_name, optional=optional)
+        data = await self._object(kind, object_name, optional=optional)
         if data is None:
             return {}
         items = reference.get("items")
@@ -186,6 +189,15 @@ class Volumes:
             for item in items
             if item["key"] in data
         }
+
+    async def _object(self, kind: str, name: str, *, optional: bool) -> dict[str, bytes] | None:
+        """An object's data, read again every half minute; the cluster's authority never changes."""
+        fresh_until, data = self._objects.get((kind, name), (0.0, None))
+        if time.monotonic() >= fresh_until:
+            data = await object_data(self._api, kind, self._namespace, name, optional=optional)
+            life = float("inf") if name == _AUTHORITY else _OBJECT_SECONDS
+            self._objects[kind, name] = (time.monotonic() + life, data)
+        return data
 
     def _entry(self, data: bytes, mode: int) -> FileEntry:
         shared = mode | 0o040 if self._group is not None else mode

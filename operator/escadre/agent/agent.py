@@ -38,6 +38,7 @@ __all__ = ["Agent", "inventory_source"]
 
 _log = structlog.get_logger(__name__)
 _READ_GPUS_EVERY: Final = 30.0
+_LOOK_EVERY: Final = 60.0
 _GPU_PATIENCE: Final = 20.0  # seconds NVML may take to answer
 
 
@@ -64,7 +65,8 @@ class Agent:
         api: Kubernetes.
         inventory: reads the GPUs.
         registry: for its metrics.
-        read_gpus_every: seconds.
+        read_gpus_every: seconds between readings of the GPUs.
+        look_every: seconds between looks at the verified files.
     """
 
     settings: AgentSettings
@@ -73,6 +75,7 @@ class Agent:
     inventory: InventorySource
     registry: CollectorRegistry
     read_gpus_every: float = _READ_GPUS_EVERY
+    look_every: float = _LOOK_EVERY
 
     async def run(self, on_ready: Callable[[], None] | None = None) -> None:
         """Run until cancelled."""
@@ -118,6 +121,7 @@ class Agent:
             metrics=metrics,
             times=Times(time.monotonic, _now),
             changed=lambda: None,
+            look_every=self.look_every,
         )
 
     async def _open_mirror(self, want: WantedWeights) -> Mirror:

@@ -30,7 +30,6 @@ from escadre.metrics.agent import AgentMetrics
 __all__ = ["Keeper", "OpenMirror", "Times"]
 
 _log = structlog.get_logger(__name__)
-_LOOK_EVERY: Final = 60.0  # seconds between looks at the verified files
 _TRY_STORE_EVERY: Final = 10.0
 
 OpenMirror = Callable[[WantedWeights], Awaitable[Mirror]]
@@ -64,6 +63,7 @@ class Keeper:
         metrics: told of results.
         times: the clocks.
         changed: called when there is something to report.
+        look_every: seconds between looks at the verified files.
     """
 
     root: Path
@@ -72,7 +72,7 @@ class Keeper:
     metrics: AgentMetrics
     times: Times
     changed: Callable[[], None]
-    look_every: float = _LOOK_EVERY
+    look_every: float
     view: StoreView | Refusal | None = None
     failed: dict[str, FailedPull] = field(default_factory=dict)
     wants: tuple[WantedWeights, ...] = ()

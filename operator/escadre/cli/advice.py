@@ -45,6 +45,7 @@ _WHO_BY_REASON: Final[Mapping[str, str]] = {
     "ApprovalNotFound": _OWNER,
     "ContextTooLong": _OWNER,
     "DigestMismatch": f"security, and {_MIRROR}",
+    "InvalidSpec": _OWNER,
     "NameTaken": _OWNER,
     "NamespaceNotAllowed": f"{_OWNER}, or {_SECURITY}",
     "NoLayoutFits": f"{_OWNER}, or {_PLATFORM}",

@@ -10,11 +10,13 @@ import typer
 
 from escadre.cli import fetch
 from escadre.cli.approvalview import Asked, content, document, view
+from escadre.cli.chain import said
 from escadre.cli.failures import NOT_READY, OK
 from escadre.cli.session import Environment, Output, OutputOption, Session, environment_of, run
 from escadre.cli.signing import signature
+from escadre.cli.words import time_text
 from escadre.clients.kube import MODEL_SIGNATURES, SELF_SUBJECT_REVIEWS, Conflict, Json
-from escadre.errors import EscadreError
+from escadre.errors import EscadreError, Refusal
 
 __all__ = ["register"]
 
@@ -91,7 +93,8 @@ def _say(
         return await _read(session, name), who["status"]["userInfo"]["username"]
 
     asked, by = run(environment, look)
-    _check(asked, by, decision)
+    if decision == "Approve":
+        _check(asked, by, environment.now())
     if output is Output.TABLE:
         environment.show(content(asked))
     if not yes:
@@ -110,8 +113,14 @@ async def _read(session: Session, name: str) -> Asked:
     return Asked.read(body, await fetch.signatures_of(session, name))
 
 
-def _check(asked: Asked, by: str, decision: Decision) -> None:
-    if decision == "Approve" and by == asked.spec.requested_by:
+def _check(asked: Asked, by: str, now: float) -> None:
+    """Refuses a signature that can never count; the operator would only say so afterwards."""
+    condition, until = asked.approved, asked.spec.not_after
+    if condition and condition.reason == "Revoked":
+        raise Refusal("Revoked", f"{said(condition)}; a further signature changes nothing")
+    if until.timestamp() <= now:
+        raise Refusal("Expired", f"ModelApproval {asked.name} expired at {time_text(until)}")
+    if by == asked.spec.requested_by:
         raise EscadreError(
             f"{by} requested ModelApproval {asked.name}, and the requester's own signature never "
             f"counts: somebody else signs it with escadre approve sign {asked.name}"

@@ -12,27 +12,11 @@ from escadre.api.base import Condition
 from escadre.api.deployment import Plan
 from escadre.cli.advice import Advice, advise
 from escadre.cli.deployed import Deployed
-from escadre.cli.marks import State
+from escadre.cli.marks import WORKING, State
 from escadre.cli.words import bytes_text, count, short_digest, tokens
 from escadre.reasons import REASONS
 
 __all__ = ["Chain", "Link", "build", "said"]
-
-# Reasons of a condition that is not True while nothing is wrong: time alone mends them.
-_WORKING = frozenset(
-    {
-        "Draining",
-        "Loading",
-        "NoReplicas",
-        "NotScaling",
-        "Progressing",
-        "PullQueued",
-        "Pulling",
-        "RollingOut",
-        "Stabilising",
-        "WeightsWaiting",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +95,8 @@ def _wish(each: Deployed) -> Link:
     stalled = each.condition("Stalled")
     leaves = {one.reason for one in each.status.conditions if one.type != "Stalled"}
     if each.spec is None:
-        return Link("wish", "blocked", f"cannot be read by this program: {each.problem}")
+        words = f"cannot be read by this program: {each.problem}"
+        return Link("wish", "blocked", words, stalled or each.ready)
     if stalled and stalled.status == "True" and stalled.reason not in leaves:
         return Link("wish", "blocked", f"{stalled.reason}: {said(stalled)}", stalled)
     if not each.judged:
@@ -155,7 +140,7 @@ def _link(
 def _state(condition: Condition) -> State:
     if condition.reason == "Pending":
         return "unknown"
-    return "working" if condition.reason in _WORKING else "blocked"
+    return "working" if condition.reason in WORKING else "blocked"
 
 
 def _approval_text(each: Deployed, condition: Condition) -> str:

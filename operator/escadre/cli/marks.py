@@ -1,13 +1,28 @@
 """The marks and colours of the views. Pure; the meaning never hangs on the colour alone."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from rich.text import Text
 
-__all__ = ["State", "heading", "mark", "styled"]
+__all__ = ["WORKING", "State", "heading", "mark", "styled"]
 
 State = Literal["ok", "working", "blocked", "unknown", "waiting"]
 
+# Reasons of a condition that is not True while nothing is wrong: time alone mends them.
+WORKING: Final = frozenset(
+    {
+        "Draining",
+        "Loading",
+        "NoReplicas",
+        "NotScaling",
+        "Progressing",
+        "PullQueued",
+        "Pulling",
+        "RollingOut",
+        "Stabilising",
+        "WeightsWaiting",
+    }
+)
 _MARKS: dict[State, tuple[str, str]] = {
     "ok": ("✓", "green"),
     "working": ("…", "yellow"),

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from escadre.cli.marks import State, heading, mark
 from escadre.cli.prospect import Prospect
-from escadre.cli.statusview import grid, layout_lines, rejected_lines
+from escadre.cli.statusview import grid, layout_table
 from escadre.cli.weightsview import weights_table
 from escadre.cli.words import count
 from escadre.core.fleet import DeploymentPlan
@@ -47,10 +47,9 @@ def _one(each: Prospect) -> Group:
     head.add_row(*_replicas_row(each, plan))
     parts.append(head)
     if plan.layout is not None:
-        shown = plan.layout.model_copy(update={"rejected": list(plan.rejected)})
-        parts += [Text(), heading("Layout"), *layout_lines(shown)]
+        parts += [Text(), heading("Layout"), layout_table(plan.layout, plan.rejected)]
     elif plan.rejected:
-        parts += [Text(), heading("Layouts tried"), *rejected_lines(plan.rejected)]
+        parts += [Text(), heading("Layouts tried"), layout_table(None, plan.rejected)]
     if plan.slots:
         parts += [Text(), heading("Replicas"), _slots(each, plan)]
     if plan.weights:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from escadre.api.deployment import LastScale, Plan, RejectedLayout, ReplicaStatus
 from escadre.cli.deployed import Deployed
-from escadre.cli.marks import State, heading, mark, styled
+from escadre.cli.marks import WORKING, State, heading, mark, styled
 from escadre.cli.weightsview import weights_table
 from escadre.cli.words import bytes_text, count, short_digest, since, time_text, tokens
 
@@ -17,9 +17,8 @@ __all__ = [
     "conditions_table",
     "detail",
     "grid",
-    "layout_lines",
+    "layout_table",
     "overview",
-    "rejected_lines",
     "summary",
 ]
 
@@ -81,7 +80,8 @@ def detail(each: Deployed, now: float) -> Group:
     status = each.status
     parts: list[RenderableType] = [_header(each), Text(), conditions_table(each, now)]
     if status.plan:
-        parts += [Text(), heading(f"Layout  {status.plan.summary}"), *layout_lines(status.plan)]
+        title = f"Layout  {status.plan.summary}"
+        parts += [Text(), heading(title), layout_table(status.plan, status.plan.rejected)]
     if status.weights:
         parts += [Text(), heading("Weights"), weights_table(status.weights)]
     if status.replicas:
@@ -121,6 +121,8 @@ def conditions_table(each: Deployed, now: float) -> Table:
     table = grid("", "CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE")
     for one in each.status.conditions:
         state = _CONDITION_STATES[one.status]
+        if one.status != "True" and one.reason in WORKING:
+            state = "working"
         if one.type in _TRUE_IS_WORK | _TRUE_IS_BAD and one.status == "True":
             state = "working" if one.type in _TRUE_IS_WORK else "blocked"
         age = since(one.last_transition_time, now)
@@ -128,46 +130,40 @@ def conditions_table(each: Deployed, now: float) -> Table:
     return table
 
 
-def layout_lines(plan: Plan) -> list[Text]:
+def layout_table(plan: Plan | None, rejected: Sequence[RejectedLayout]) -> Table:
     """The arithmetic of a layout, each line one step that can be checked by hand."""
+    table = grid("", "")
+    for title, words in _arithmetic(plan) if plan else ():
+        table.add_row(f"  {title}", words)
+    for each in rejected:
+        which = f"{each.product} tp{each.tensor_parallel_size}"
+        table.add_row("  not", f"{which}: {each.reason}: {each.message}")
+    return table
+
+
+def _arithmetic(plan: Plan) -> list[tuple[str, str]]:
     memory, capacity = plan.memory, plan.capacity
-    lines = [
-        (
-            f"  {count(plan.gpus, 'GPU')} of {plan.product} per replica: "
-            f"tensor parallel {plan.tensor_parallel_size}, pipeline parallel "
-            f"{plan.pipeline_parallel_size}"
-        ),
-        (
-            f"  one GPU   {bytes_text(memory.visible_bytes)} visible × "
-            f"{plan.gpu_memory_utilization_percent} % = {bytes_text(memory.usable_bytes)} = "
-            f"{bytes_text(memory.weights_bytes)} weights + {bytes_text(memory.overhead_bytes)} "
-            f"overhead + {bytes_text(memory.key_value_cache_bytes)} cache"
-        ),
-        (
-            f"  cache     {bytes_text(memory.key_value_cache_bytes)} ÷ "
-            f"{memory.key_value_bytes_per_token:,} bytes per token = "
-            f"{tokens(capacity.key_value_tokens)}; needed {capacity.required_tokens:,} = "
-            f"max({plan.max_model_len:,}, {plan.max_num_seqs} × {plan.typical_tokens:,})"
-        ),
-        (
-            f"  holds     {count(capacity.full_length_requests, 'request')} of "
-            f"{plan.max_model_len:,} tokens, or {capacity.typical_requests:,} of "
-            f"{plan.typical_tokens:,}; {plan.max_num_seqs} at once, scales at "
-            f"{plan.target_queue_depth} per replica"
-        ),
-    ]
-    return [*(Text(line) for line in lines), *rejected_lines(plan.rejected)]
-
-
-def rejected_lines(rejected: Sequence[RejectedLayout]) -> list[Text]:
-    """Each layout that was considered and does not do, and why."""
-    return [
-        Text(
-            f"  not       {each.product} tp{each.tensor_parallel_size}: {each.reason}: "
-            f"{each.message}"
-        )
-        for each in rejected
-    ]
+    cache = bytes_text(memory.key_value_cache_bytes)
+    fill = (
+        f"{bytes_text(memory.visible_bytes)} visible × {plan.gpu_memory_utilization_percent} % = "
+        f"{bytes_text(memory.usable_bytes)} = {bytes_text(memory.weights_bytes)} weights + "
+        f"{bytes_text(memory.overhead_bytes)} overhead + {cache} cache"
+    )
+    room = (
+        f"{cache} ÷ {memory.key_value_bytes_per_token:,} bytes per token = "
+        f"{tokens(capacity.key_value_tokens)}; needed {capacity.required_tokens:,} = "
+        f"max({plan.max_model_len:,}, {plan.max_num_seqs} × {plan.typical_tokens:,})"
+    )
+    holds = (
+        f"{count(capacity.full_length_requests, 'request')} of {plan.max_model_len:,} tokens, or "
+        f"{capacity.typical_requests:,} of {plan.typical_tokens:,}; {plan.max_num_seqs} at once, "
+        f"scales at {plan.target_queue_depth} per replica"
+    )
+    spread = (
+        f"{count(plan.gpus, 'GPU')} of {plan.product}: tensor parallel "
+        f"{plan.tensor_parallel_size}, pipeline parallel {plan.pipeline_parallel_size}"
+    )
+    return [("replica", spread), ("one GPU", fill), ("cache", room), ("holds", holds)]
 
 
 def _replicas_table(items: Sequence[ReplicaStatus]) -> Table:

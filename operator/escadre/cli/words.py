@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 __all__ = ["bytes_text", "count", "duration", "short_digest", "since", "time_text", "tokens"]
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_STEP = 1024
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")  # decimal, as in the conditions
+_STEP = 1000
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 
 
 def bytes_text(value: int) -> str:
-    """Bytes in the largest unit that leaves at least 1: ``44.7 GiB``."""
+    """Bytes in the largest unit that leaves at least 1: ``48.0 GB``."""
     number = float(value)
     for unit in _UNITS:
         if number < _STEP or unit == _UNITS[-1]:

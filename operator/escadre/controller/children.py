@@ -11,7 +11,7 @@ from typing import Any
 from escadre.clients.kube import Api, Conflict, Forbidden, Invalid, NotFound, Resource, resource_of
 from escadre.controller.compact import Compact
 from escadre.controller.informer import Informer
-from escadre.core.diff import foreign_items, holds
+from escadre.core.diff import corrections, holds
 from escadre.errors import Retryable
 from escadre.names import LABEL_OWNER_UID
 
@@ -47,8 +47,7 @@ class Applier:
         live = cache.get(meta["name"], meta.get("namespace", ""))
         try:
             if live is None:
-                await self._create(resource, intent, cache)
-                return True
+                return await self._create(resource, intent, cache)
             if live.terminating:
                 return False  # comes again when it is gone
             if not self._owns(live):
@@ -61,7 +60,7 @@ class Applier:
             self.problems.append(Problem("WriteRefused", _words(resource, intent, error.message)))
         return False
 
-    async def _create(self, resource: Resource, intent: Json, cache: Informer[Compact]) -> None:
+    async def _create(self, resource: Resource, intent: Json, cache: Informer[Compact]) -> bool:
         meta = intent["metadata"]
         try:
             result = await self.api.apply(resource, intent, create_only=True)
@@ -71,40 +70,38 @@ class Applier:
         else:
             cache.note_write(result)
             self.changed.append(("created", resource.kind, meta["name"]))
-            return
+            return True
         # Exists, yet not in our cache: foreign, stripped of its label, or the cache lags.
         try:
             found = await self.api.get(resource, meta["name"], namespace=meta.get("namespace"))
         except NotFound as error:
             raise Retryable(f"creating {resource.kind} {meta['name']}: it came and went") from error
-        if self._owns_json(found):
-            await self._write(resource, intent, found["metadata"]["uid"], cache)
-        else:
-            self._taken(resource, intent, found)
+        if not self._owns_json(found):
+            return self._taken(resource, intent, found)
+        if "deletionTimestamp" in found["metadata"]:
+            return False  # comes again when it is gone
+        await self._write(resource, intent, found["metadata"]["uid"], cache)
+        return True
 
     async def _mend(
         self, resource: Resource, intent: Json, live: Compact, cache: Informer[Compact]
     ) -> bool:
         whole = live.load()
-        added = foreign_items(
-            intent["spec"].get("template") or {},
-            (whole.get("spec") or {}).get("template") or {},
-            "/spec/template",
-        )
-        if added:
+        steps = corrections(intent["spec"], whole.get("spec") or {}, "/spec")
+        if steps:
             # Apply does not remove what others added to lists merged by name.
-            steps: list[Json] = [{"op": "test", "path": "/metadata/uid", "value": live.uid}]
-            steps += [{"op": "remove", "path": pointer} for pointer in added]
             meta = intent["metadata"]
-            result = await self.api.patch(
-                resource, meta["name"], steps, namespace=meta.get("namespace")
+            whole = await self.api.patch(
+                resource,
+                meta["name"],
+                [{"op": "test", "path": "/metadata/uid", "value": live.uid}, *steps],
+                namespace=meta.get("namespace"),
             )
-            cache.note_write(result)
-            whole = result
+            cache.note_write(whole)
         body = {key: value for key, value in intent.items() if key not in {"apiVersion", "kind"}}
         if not holds(body, whole):
             await self._write(resource, intent, live.uid, cache)
-        elif added:
+        elif steps:
             self.changed.append(("mended", resource.kind, intent["metadata"]["name"]))
         return True
 

@@ -151,7 +151,9 @@ def deployment_facts(
         model=approval.model if approval.approved else None,
         min_replicas=view.spec.scaling.min_replicas if view.spec else 0,
         desired=desired,
-        replicas=tuple(_replica_facts(one, wish, one.view.slot in leaving) for one in replicas),
+        replicas=tuple(
+            _replica_facts(caches, one, wish, one.view.slot in leaving) for one in replicas
+        ),
     )
 
 
@@ -163,13 +165,16 @@ def _layout(one: Observed, wish: Wish) -> str:
     return one.plan.model_copy(update={"target_queue_depth": target}).model_dump_json(by_alias=True)
 
 
-def _replica_facts(one: Observed, wish: Wish, leaving: bool) -> ReplicaFacts:
+def _replica_facts(caches: Caches, one: Observed, wish: Wish, leaving: bool) -> ReplicaFacts:
     pod = one.pod
+    node = caches.nodes.get(one.node)
+    product = node.labels.get(f"{PREFIX}/gpu.product", "") if node else ""
     return ReplicaFacts(
         slot=one.view.slot,
         node=one.node or None,
-        gpus=one.plan.gpus if one.plan else 0,
-        product=one.plan.product if one.plan else "",
+        # Whatever its annotations say, a pod on a node holds what it asked for.
+        gpus=one.plan.gpus if one.plan else (pod.gpus if pod else 0),
+        product=one.plan.product if one.plan else product,
         manifest_digest=one.inputs.manifest_digest if one.inputs else "",
         wish_matches=one.view.current and one.plan is not None,
         layout=_layout(one, wish),

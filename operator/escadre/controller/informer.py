@@ -153,6 +153,7 @@ class Informer(Generic[T]):
             for obj in page.items:
                 keys.add(key_of(obj))
                 self._tell(self._store.put(obj))
+            page.items.clear()  # two pages of whole objects at once would be the peak of memory
             token = page.continue_token
             if not token:
                 self._tell(self._store.keep_only(keys, int(page.resource_version)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -31,7 +32,7 @@ from escadre.controller.memory import Memory
 from escadre.controller.queue import Priority, WorkQueue
 from escadre.controller.router import Router
 from escadre.controller.scaling import Scaler
-from escadre.controller.shell import run_shell
+from escadre.controller.shell import Shell
 from escadre.core.facts import DeploymentKey
 from escadre.metrics.operator import DeploymentNumbers, OperatorMetrics
 from escadre.names import GROUP
@@ -134,23 +135,31 @@ class Operator:
 
     async def run(self) -> None:
         """Until a signal, or until leadership is lost."""
-        kopf_ready = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            crds = group.create_task(self.wait_for_crds())
-            await _first(crds, self.stop)
-            shell = group.create_task(
-                run_shell(
-                    lambda key: self._add(key, 0.0, Priority.USER), ready=kopf_ready, stop=self.stop
-                )
-            )
-            tasks = [group.create_task(one.run()) for one in self.caches.all()]
-            tasks.append(group.create_task(self.recorder.run()))
-            leader = group.create_task(self._lead())
-            await shell  # ends on SIGTERM, or on stop
-            self.stop.set()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        crds = asyncio.create_task(self.wait_for_crds())
+        await _first(crds, self.stop)
+        if self.stop.is_set():
+            return
+        shell = Shell(lambda key: self._add(key, 0.0, Priority.USER))
+        always = [one.run() for one in self.caches.all()]
+        always += [self.recorder.run(), shell.run()]
+        background = [asyncio.create_task(one) for one in always]
+        leader = asyncio.create_task(self._lead())
+        # A part that ends by itself is broken: leave in good order, be started again.
+        await asyncio.wait({leader, *background}, return_when=asyncio.FIRST_COMPLETED)
+        self.stop.set()
+        try:
             await leader
-            for task in tasks:
+        finally:
+            failed = [one.exception() for one in background if one.done()]
+            for task in background:
                 task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+        for error in failed:
+            if error is not None:
+                raise error
 
     async def _lead(self) -> None:
         """Waits for caches and Lease, then works; the Lease is released after the last write."""

@@ -77,24 +77,27 @@ def judge_demand(
     key = DeploymentKey(view.namespace, view.name)
     memory, scaling = context.memory, view.spec.scaling
     plan = memory.plan_of(key)
-    target = plan.layout.target_queue_depth if plan and plan.layout else None
+    target = scaling.target_queue_depth or (
+        plan.layout.target_queue_depth if plan and plan.layout else None
+    )
     state = memory.scale.get(key) or ScaleState(desired=scaling.min_replicas, started_at=now)
     decision = decide(
         state,
         [_sample(context, one) for one in observed],
         minimum=scaling.min_replicas,
         maximum=scaling.max_replicas,
-        target=scaling.target_queue_depth or target or 1,
+        target=target or 1,
         now=now,
         stabilization_seconds=context.settings.scaling.down_stabilization_seconds,
         stale_seconds=context.settings.scaling.stale_seconds,
-        may_grow=approval.approved,
+        # Without a layout nothing tells what a replica holds: no demand justifies another.
+        may_grow=approval.approved and target is not None,
     )
     before = memory.decisions.get(key)
     memory.scale[key] = decision.state
     memory.decisions[key] = decision
     if decision.desired != state.desired and not silent:
-        _tell(context, view, state.desired, decision, scaling.target_queue_depth or target or 1)
+        _tell(context, view, state.desired, decision, target or 1)
     if before is None or (before.reason, before.message) != (decision.reason, decision.message):
         context.wake(deployment_key(view.namespace, view.name), 0.0)
     return decision.desired != state.desired

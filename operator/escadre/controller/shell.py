@@ -1,19 +1,25 @@
-"""kopf as the shell of the process: login, watch of the custom resources, signals.
+"""kopf as the shell around the controller: login and watch of the custom resources.
 
 Its handlers are raw events that only put a key on the queue: no annotations, finalizers or diffs
 on users' objects, and nothing written (measured in docs/decisions.md).
 """
 
 import asyncio
+import contextlib
+import logging
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import kopf
 
 from escadre.controller.keys import Key, approval_key, deployment_key, node_key
+from escadre.errors import Retryable
 from escadre.names import GROUP, VERSION
 
-__all__ = ["run_shell"]
+__all__ = ["Shell"]
+
+_STOP_SECONDS: Final = 5.0
 
 Wake = Callable[[Key], None]
 
@@ -51,13 +57,54 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def run_shell(wake: Wake, *, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Runs kopf until ``stop`` is set or a signal comes; returns when its watches ended."""
-    await kopf.operator(
-        registry=_registry(wake),
-        settings=_settings(),
-        clusterwide=True,
-        standalone=True,
-        ready_flag=ready,
-        stop_flag=stop,
-    )
+class Shell:
+    """kopf in a thread and loop of its own.
+
+    When it stops it cancels every task of its loop that it does not know, and ours must outlive it
+    to finish their last write and release the Lease.
+    """
+
+    def __init__(self, wake: Wake) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wake = wake
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._ended = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
+
+    async def run(self) -> None:
+        """Until cancelled; raises when kopf ends by itself, which it must not."""
+        # It says that it leaves the signals alone, which is as it should be.
+        logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+        self._thread.start()
+        try:
+            await self._ended.wait()
+        finally:
+            self._stop.set()
+            await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
+        raise Retryable(f"watching the custom resources: kopf ended: {self._failure or 'no error'}")
+
+    def _run(self) -> None:
+        def wake(key: Key) -> None:
+            self._loop.call_soon_threadsafe(self._wake, key)
+
+        identity: Any = "escadre"
+        try:
+            asyncio.run(
+                kopf.operator(
+                    registry=_registry(wake),
+                    settings=_settings(),
+                    clusterwide=True,
+                    standalone=True,
+                    # Made up from the user's name otherwise, which a container's uid has not.
+                    identity=identity,
+                    ready_flag=self._ready,
+                    stop_flag=self._stop,
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - handed to the main loop, which ends the process
+            self._failure = error
+        finally:
+            with contextlib.suppress(RuntimeError):  # the main loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(self._ended.set)

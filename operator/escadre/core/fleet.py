@@ -25,8 +25,9 @@ from escadre.core.facts import (
     FleetSnapshot,
     NodeFacts,
     ReplicaFacts,
+    Wish,
 )
-from escadre.core.layout import GPUProduct, plan_layout
+from escadre.core.layout import GPUProduct, LayoutDecision, plan_layout
 from escadre.core.memory import visible_bytes
 from escadre.core.placement import Draft, Holders, Rank, Slot, place_all, reserve
 from escadre.core.pool import GPUPool
@@ -80,9 +81,8 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     facts = sorted(snapshot.deployments, key=lambda one: (one.created, one.key))
     standing, taken = reserve(facts, nodes)
     pool = GPUPool(nodes.values(), taken)
-    products = products_of(nodes.values())
-    percent = snapshot.gpu_memory_utilization_percent
-    drafts = [_draft(one, products, percent, standing) for one in facts]
+    layouts = _Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
+    drafts = [_draft(one, layouts, standing) for one in facts]
     place_all(drafts, pool, Holders(nodes.values()))
     pulls = plan_pulls(nodes, snapshot.mirrors, _needs(drafts), _held(facts))
     insufficient = _Insufficient(pool)
@@ -135,10 +135,32 @@ def _recorded(layout: str) -> Plan | None:
         return None
 
 
+class _Layouts:
+    """Layout decisions of one pass; the key spares hashing an architecture a thousand times."""
+
+    def __init__(self, products: tuple[GPUProduct, ...], percent: int) -> None:
+        self._products = products
+        self._percent = percent
+        self._sizes = {product.name: product.node_gpus for product in products}
+        self._decisions: dict[tuple[str, str, Wish], LayoutDecision] = {}
+
+    def decide(self, model: ApprovedModel, wish: Wish) -> LayoutDecision:
+        """The layout for a model and a wish on today's products."""
+        key = (model.approval, model.approval_uid, wish)
+        if key not in self._decisions:
+            self._decisions[key] = plan_layout(
+                model.architecture, wish, self._products, self._percent
+            )
+        return self._decisions[key]
+
+    def has_room(self, layout: Plan) -> bool:
+        """Whether some node has so many GPUs of the layout's product, free or not."""
+        return layout.gpus <= self._sizes.get(layout.product, 0)
+
+
 def _draft(
     facts: DeploymentFacts,
-    products: tuple[GPUProduct, ...],
-    percent: int,
+    layouts: _Layouts,
     standing: frozenset[tuple[DeploymentKey, int]],
 ) -> Draft:
     draft = Draft(facts, _slots(facts))
@@ -158,7 +180,7 @@ def _draft(
             settled.append(layout)
         else:
             homeless.append(layout)
-    decision = plan_layout(model.architecture, facts.wish, products, percent)
+    decision = layouts.decide(model, facts.wish)
     if settled:
         stays = settled[0]
         draft.choices = (stays,)
@@ -168,8 +190,7 @@ def _draft(
             if (one.product, one.tensor_parallel_size) != (stays.product, stays.gpus)
         )
         return draft
-    sizes = {product.name: product.node_gpus for product in products}
-    possible = tuple(one for one in homeless[:1] if one.gpus <= sizes.get(one.product, 0))
+    possible = tuple(one for one in homeless[:1] if layouts.has_room(one))
     draft.choices, draft.rejected = possible + decision.alternatives, decision.rejected
     if not draft.choices:
         draft.reason, draft.message = decision.reason, decision.message

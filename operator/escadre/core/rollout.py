@@ -163,17 +163,17 @@ def _replace(
     now: float,
     drain_seconds: float,
 ) -> tuple[list[Action], str]:
-    """Outdated replicas that serve nothing go at once; of those that serve, one at a time."""
+    """Outdated replicas that serve nothing go at once; of those that serve, one at a time.
+
+    Whichever may not go now serves: a replica that was drained already goes back into the Service.
+    """
     steps: list[Action] = []
     waiting = ""
     # A replica on the new inputs that is not ready yet holds the others back: were the new
     # inputs bad, only one replica would be lost to them.
-    busy = next(
+    first = next(
         (one for one in kept if one.current and one.state != "Ready" and not one.terminating), None
-    )
-    draining = next(
-        (one for one in kept if not one.current and one.drain and one.state == "Ready"), None
-    )
+    ) or next((one for one in kept if one.drain and _may_go(one, wanted[one.slot])), None)
     for replica in sorted(kept, key=lambda one: one.slot):
         target = wanted[replica.slot]
         if replica.current:
@@ -182,33 +182,42 @@ def _replace(
             steps.append(Action("Keep", replica.slot, "Draining", "is being deleted"))
         elif target.node is None:
             waiting = waiting or target.message
-            steps.append(Action("Keep", replica.slot, "InsufficientGPUs", target.message))
+            steps.append(_hold(replica, "InsufficientGPUs", target.message))
         elif not target.weights_verified:
-            waiting = waiting or f"weights are not verified on node {target.node} yet"
-            steps.append(Action("Keep", replica.slot, "Pulling", waiting, replica.drain))
+            why = f"weights are not verified on node {target.node} yet"
+            waiting = waiting or why
+            steps.append(_hold(replica, "Pulling", why))
         elif replica.state != "Ready":
             steps.append(_renew(replica, "was not ready"))
-        elif replica.drain is not None:
-            done = _drained(replica, replica.drain, now, drain_seconds)
-            steps.append(
-                _renew(replica, done)
-                if done
-                else Action(
-                    "Keep", replica.slot, "Draining", _drain_message(replica), replica.drain
-                )
-            )
-        elif busy is not None or draining is not None:
-            other = busy or draining
-            waiting = waiting or f"replica {other.slot if other else ''} goes first"
-            steps.append(Action("Keep", replica.slot, "RollingOut", waiting))
+        elif first is not None and first.slot != replica.slot:
+            why = f"replica {first.slot} goes first"
+            waiting = waiting or why
+            steps.append(_hold(replica, "RollingOut", why))
+        elif replica.drain is None:
+            first = replica
+            drain = Drain("Rollout", now)
+            steps.append(Action("Drain", replica.slot, "ReplicaDraining", "new inputs", drain))
+        elif done := _drained(replica, replica.drain, now, drain_seconds):
+            steps.append(_renew(replica, done))
         else:
-            draining = replica
-            steps.append(
-                Action(
-                    "Drain", replica.slot, "ReplicaDraining", "new inputs", Drain("Rollout", now)
-                )
-            )
+            words = _drain_message(replica)
+            steps.append(Action("Keep", replica.slot, "Draining", words, replica.drain))
     return steps, waiting
+
+
+def _may_go(replica: ReplicaView, target: Target) -> bool:
+    """Whether an outdated replica that serves could be replaced now, were it its turn."""
+    return (
+        not replica.current
+        and not replica.terminating
+        and replica.state == "Ready"
+        and target.node is not None
+        and target.weights_verified
+    )
+
+
+def _hold(replica: ReplicaView, reason: str, why: str) -> Action:
+    return Action("Keep" if replica.drain is None else "Undrain", replica.slot, reason, why)
 
 
 def _renew(replica: ReplicaView, why: str) -> Action:

@@ -87,6 +87,7 @@ async def load_connection(
             kube_config.load_incluster_config(client_configuration=settings)
             return Connection(settings, _pod_namespace())
         path = wanted or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+        _need_a_file(path)
         loader = await kube_config.load_kube_config(
             config_file=path, context=context, client_configuration=settings, persist_config=False
         )
@@ -97,6 +98,13 @@ async def load_connection(
         ) from error
     chosen = loader.current_context.get("context") or {}
     return Connection(settings, chosen.get("namespace"))
+
+
+def _need_a_file(path: str) -> None:
+    """The library says of a missing file only that it lacks a current-context."""
+    places = [Path(each).expanduser() for each in path.split(os.pathsep) if each]
+    if not any(each.exists() for each in places):
+        raise FileNotFoundError(f"{path} does not exist")
 
 
 def _pod_namespace() -> str | None:

@@ -12,11 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
+from kubernetes.aio.config import ConfigException
 from yarl import URL
 
 from escadre import __version__
 from escadre.clients.kube.connection import Connection
-from escadre.clients.kube.errors import ApiError, ServerUnavailable, error_from_status
+from escadre.clients.kube.errors import (
+    ApiError,
+    ServerUnavailable,
+    Unauthorized,
+    error_from_status,
+)
 
 __all__ = ["Call", "RequestHook", "Transport"]
 
@@ -105,11 +111,14 @@ class Transport:
                 self._on_request(call.verb, call.kind, code, time.monotonic() - started)
 
     async def _open(self, call: Call, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        try:
+            authorization = await self._connection.authorization()
+            session = self._session(streaming=call.verb == "watch")
+        except (ConfigException, OSError) as error:
+            raise _without_credentials(call, error) from error
         headers = {**self._headers, **call.headers}
-        authorization = await self._connection.authorization()
         if authorization is not None:
             headers["Authorization"] = authorization
-        session = self._session(streaming=call.verb == "watch")
         return await session.request(
             call.method,
             URL(self._connection.host + call.target, encoded=True),
@@ -178,6 +187,15 @@ def _broken(call: Call, error: BaseException) -> ServerUnavailable:
         reason=reason,
         message=str(error) or type(error).__name__,
         maybe_committed=call.verb not in _READS and not isinstance(error, _NEVER_SENT),
+    )
+
+
+def _without_credentials(call: Call, error: BaseException) -> Unauthorized:
+    return Unauthorized(
+        method=call.verb,
+        object=call.object,
+        reason="NoCredentials",
+        message=f"reading our own credentials: {error}",
     )
 
 

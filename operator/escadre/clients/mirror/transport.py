@@ -33,7 +33,7 @@ from escadre.clients.mirror.errors import (
 )
 from escadre.errors import Refusal
 
-__all__ = ["Body", "Timeouts", "Transport", "shown"]
+__all__ = ["Body", "Timeouts", "Transport", "origin", "shown", "tls_context"]
 
 _MAX_REDIRECTS: Final = 5
 _PIECE: Final = 512 * 1024  # most bytes handed over at a time
@@ -101,7 +101,7 @@ class Transport:
             maxsize=connections,
             retries=False,
             timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.idle),
-            ssl_context=_context(ca_bundle),
+            ssl_context=tls_context(ca_bundle),
         )
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class Transport:
                 return response
             response.close()
             there = urljoin(here, location)
-            if _origin(there) != _origin(url):
+            if origin(there) != origin(url):
                 raise MirrorUnavailable(
                     f"getting {shown(url)}: redirected to another origin, {shown(there)}, "
                     "which is not followed; let the mirror serve the bytes itself"
@@ -219,7 +219,8 @@ def _retry_after(value: str | None, date: str | None) -> float | None:
     return max(0.0, wait.total_seconds())
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: what credentials may be sent to."""
     parts = urlsplit(url)
     try:
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -228,7 +229,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), port
 
 
-def _context(ca_bundle: str | None) -> ssl.SSLContext:
+def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     """The system's certificate authorities, or only those of the bundle when there is one."""
     try:
         return ssl.create_default_context(cadata=ca_bundle)
