@@ -1,8 +1,19 @@
-"""Small pods for tests of the cluster and of what runs in it. Pure builders and one reader."""
+"""Small pods for tests of the cluster and of what runs in it: built, read, waited for."""
 
 from typing import Any
 
-__all__ = ["build_pod", "container_state", "is_ready"]
+from e2e.cluster.cluster import Cluster
+from e2e.cluster.wait import wait_for
+
+__all__ = [
+    "PYTHON",
+    "SHELL",
+    "build_pod",
+    "container_state",
+    "is_ready",
+    "until_gone",
+    "until_over",
+]
 
 SHELL = "escadre.test/shell:1"
 PYTHON = "escadre.test/python:1"
@@ -42,3 +53,20 @@ def is_ready(pod: dict[str, Any]) -> bool:
         one["type"] == "Ready" and one["status"] == "True"
         for one in pod.get("status", {}).get("conditions", ())
     )
+
+
+def until_over(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
+    """Wait until a pod that runs once has ended, and return it."""
+
+    def over() -> dict[str, Any] | None:
+        pod = cluster.get("pod", name, namespace)
+        return pod if pod["status"].get("phase") in ("Succeeded", "Failed") else None
+
+    pod: dict[str, Any] = wait_for(over, 30, f"end of pod {name}")
+    return pod
+
+
+def until_gone(cluster: Cluster, namespace: str, name: str) -> None:
+    """Wait until a pod is removed."""
+    query = ("get", "pod", name, "-n", namespace, "--ignore-not-found", "-o", "name")
+    wait_for(lambda: not cluster.kubectl(*query), 30, f"removal of pod {name}")

@@ -72,7 +72,5 @@ def _binding(name: str, role: str) -> dict[str, object]:
             "kind": "ClusterRole",
             "name": role,
         },
-        "subjects": [
-            {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}
-        ],
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}],
     }

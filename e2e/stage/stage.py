@@ -54,7 +54,9 @@ def merged(values: Mapping[str, Any], more: Mapping[str, Any]) -> Json:
     result = dict(values)
     for key, value in more.items():
         old = result.get(key)
-        result[key] = merged(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+        result[key] = (
+            merged(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+        )
     return result
 
 
@@ -77,8 +79,15 @@ class Stage:
         file = self.folder / "values.yaml"
         file.write_text(yaml.safe_dump(self.values))
         self.cluster.helm(
-            "upgrade", "--install", "escadre", str(CHART), "--namespace", NAMESPACE,
-            "--create-namespace", "--values", str(file),
+            "upgrade",
+            "--install",
+            "escadre",
+            str(CHART),
+            "--namespace",
+            NAMESPACE,
+            "--create-namespace",
+            "--values",
+            str(file),
         )
 
     def _simulate_gpus(self, node: str, count: int, product: str) -> None:
@@ -124,10 +133,13 @@ class Stage:
     def escadre(
         self, *arguments: str, who: str = "", check: bool = True, width: int = 100
     ) -> "subprocess.CompletedProcess[str]":
-        """Runs the CLI as a person, as an administrator without ``who``."""
+        """Runs the CLI as a person, as an administrator without ``who``.
+
+        Inside the cluster's network namespace, where the mirror answers.
+        """
         kubeconfig = self.people[who] if who else self.cluster.kubeconfig
         done = subprocess.run(
-            self.command(*arguments),
+            self.cluster.in_netns(self.command(*arguments)),
             env={**os.environ, "KUBECONFIG": str(kubeconfig), "COLUMNS": str(width)},
             text=True,
             capture_output=True,
@@ -157,8 +169,17 @@ class Stage:
     def start_mirror(self, rate: int | None = None) -> None:
         """Serves the tree inside the cluster's network namespace."""
         (self.folder / "mirror").mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "e2e.engine.mirror", "--root", str(self.folder / "mirror"),
-                   "--host", CLUSTER_ADDRESS, "--port", str(MIRROR_PORT)]
+        command = [
+            sys.executable,
+            "-m",
+            "e2e.engine.mirror",
+            "--root",
+            str(self.folder / "mirror"),
+            "--host",
+            CLUSTER_ADDRESS,
+            "--port",
+            str(MIRROR_PORT),
+        ]
         if rate:
             command += ["--rate", str(rate)]
         log = (self.folder / "mirror.log").open("ab")

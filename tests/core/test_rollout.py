@@ -47,7 +47,7 @@ def verbs(found: RolloutPlan) -> dict[int, str]:
     return {action.slot: action.verb for action in found.actions}
 
 
-# -- who leaves ---------------------------------------------------------------------------------
+# -- who leaves --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_chosen_victim_stays_chosen_whatever_its_load_becomes(
     assert choose_leaving(drained, desired) == leaving
 
 
-# -- leaving --------------------------------------------------------------------------------------
+# -- leaving -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_what_leaves_drains_then_goes_with_or_without_an_approval(
     assert words in action.message
 
 
-# -- staying and coming -----------------------------------------------------------------------------
+# -- staying and coming ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("drain", [SCALED, ROLLED])
@@ -194,7 +194,7 @@ def test_without_an_approval_nothing_is_made_or_replaced_and_leaving_still_leave
     assert found.outdated == 0
 
 
-# -- replacing --------------------------------------------------------------------------------------
+# -- replacing ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_actions_come_in_the_order_of_slots_and_no_slot_twice() -> None:
     assert found.action(9) is None
 
 
-# -- the whole way ------------------------------------------------------------------------------------
+# -- the whole way -----------------------------------------------------------------------------
 
 
 @dataclass
@@ -384,6 +384,14 @@ class Simulation:
         for slot in list(self.replicas):
             self._live(slot)
         return all(action.verb == "Keep" for action in found.actions)
+
+    def settled(self) -> bool:
+        """Whether what is wanted is there, ready, current, and nothing else."""
+        views = self.replicas.values()
+        return len(views) == self.desired and all(
+            view.current and view.state == "Ready" and view.drain is None and not view.terminating
+            for view in views
+        )
 
     def _do(self, action: Action) -> None:
         before = self.replicas.get(action.slot)
@@ -442,15 +450,10 @@ def test_any_start_ends_current_and_in_number_one_ready_replica_at_a_time(
     world = Simulation(Random(seed), views, desired, stumbles)  # noqa: S311 - a game, no secret
     quiet = 0
     for _ in range(1000):
-        quiet = quiet + 1 if world.step() else 0
-        done = all(view.current and view.state == "Ready" for view in world.replicas.values())
-        if quiet > 3 and done:
-            break
-    assert len(world.replicas) == desired
-    assert all(
-        view.current and view.state == "Ready" and view.drain is None
-        for view in world.replicas.values()
-    )
+        quiet = quiet + 1 if world.step() and world.settled() else 0
+        if quiet > 3:
+            return
+    raise AssertionError(f"not settled: {world.replicas}")
 
 
 STATES: tuple[Literal["Pending", "Loading", "Ready", "Failing"], ...] = (

@@ -91,13 +91,20 @@ class _Run:
         return self.sent
 
 
-async def run_load(load: Load, stop: asyncio.Event | None = None) -> Summary:
-    """Run the load; when ``stop`` is set no request begins, and those in flight are awaited."""
+async def run_load(
+    load: Load,
+    stop: asyncio.Event | None = None,
+    connector: aiohttp.BaseConnector | None = None,
+) -> Summary:
+    """Run the load; when ``stop`` is set no request begins, and those in flight are awaited.
+
+    ``connector`` reaches addresses of a test cluster; it must close connections as the load asks.
+    """
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     began = loop.time()
     timer = loop.call_later(load.seconds, stop.set) if load.seconds is not None else None
-    connector = aiohttp.TCPConnector(limit=0, force_close=not load.keep_alive)
+    connector = connector or aiohttp.TCPConnector(limit=0, force_close=not load.keep_alive)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         run = _Run(load, session, stop)

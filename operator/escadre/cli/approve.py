@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from escadre.cli import fetch
+from escadre.cli import approve_draft, fetch
 from escadre.cli.approvalview import Asked, content, document, view
 from escadre.cli.chain import said
 from escadre.cli.failures import NOT_READY, OK
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         help="Draft, sign, revoke and show approvals of models.", no_args_is_help=True
     )
+    approve_draft.register(group)
     group.command("sign", help="Sign exactly this content, in your own name.")(_sign)
     group.command("revoke", help="Revoke an approval; nothing new is made from it.")(_revoke)
     group.command("show", help="Show the content, who signed, what counts, what is missing.")(_show)

@@ -76,7 +76,7 @@ def _row(parameter: Any) -> str:
     if isinstance(default, Enum):
         words.append(" or ".join(f"`{each.value}`" for each in type(default)) + ".")
         default = default.value
-    if isinstance(default, str | Path):
+    if isinstance(default, str | Path | int) and not isinstance(default, bool):
         words.append(f"Default `{default}`.")
     if parameter.required:
         words.append("Required.")

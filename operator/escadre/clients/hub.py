@@ -2,7 +2,7 @@
 
 Metadata only, for the drafting tool: bytes go through clients/mirror, and the digests that count
 are computed from them. huggingface_hub is imported here and nowhere else, after its telemetry was
-switched off; its client gets a timeout, the mirror's own certificates, and may not leave the mirror.
+switched off; its client gets a timeout and the mirror's certificates, and may not go elsewhere.
 """
 
 import os

@@ -1,5 +1,8 @@
 """From the caches to the frozen snapshot that the fleet plan is made from. No I/O."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from pydantic import ValidationError
 
 from escadre.api.gpunode import MirrorSource, WantedWeights
@@ -58,8 +61,17 @@ def belief_of(
     )
 
 
-def node_facts(caches: Caches, memory: Memory, node: NodeView, now: float) -> NodeFacts | None:
-    """A node with GPUs as planning sees it; None for one without a described GPU."""
+def node_facts(
+    caches: Caches,
+    memory: Memory,
+    node: NodeView,
+    now: float,
+    tolerations: Sequence[Mapping[str, Any]] = (),
+) -> NodeFacts | None:
+    """A node with GPUs as planning sees it; None for one without a described GPU.
+
+    ``tolerations`` are those of the engine pods.
+    """
     gpunode = caches.gpunodes.get(node.name)
     belief = belief_of(caches, memory, node, gpunode, now)
     trusted = gpunode.status if gpunode and belief and belief.trusted else None
@@ -88,7 +100,7 @@ def node_facts(caches: Caches, memory: Memory, node: NodeView, now: float) -> No
         gpus_foreign=sum(_foreign(pod) for pod in caches.pods.by("node", node.name)),
         reserved_bytes=first.reserved_bytes if first else None,
         nvlink=all(one.nvlink for one in gpus) if gpus else None,
-        blocked="is being deleted" if node.terminating else _blocked(node),
+        blocked="is being deleted" if node.terminating else _blocked(node, tolerations),
         agent_ready=belief is not None and belief.trusted,
         verified=belief.verified if belief else frozenset(),
         weights=belief.weights if belief else {},
@@ -96,9 +108,12 @@ def node_facts(caches: Caches, memory: Memory, node: NodeView, now: float) -> No
     )
 
 
-def _blocked(node: NodeView) -> str:
+def _blocked(node: NodeView, tolerations: Sequence[Mapping[str, Any]]) -> str:
     if node.blocked:
         return node.blocked
+    taint = node.untolerated(tolerations)
+    if taint:
+        return f"has the taint {taint}, which engines do not tolerate"
     sharing = node.labels.get(f"{PREFIX}/gpu.sharing-strategy", "none")
     if sharing not in {"none", ""}:
         return f"shares its GPUs ({sharing})"
@@ -193,7 +208,10 @@ def snapshot(
     now: float,
 ) -> FleetSnapshot:
     """Everything one planning pass sees."""
-    found = (node_facts(caches, memory, node, now) for node in caches.nodes.values())
+    found = (
+        node_facts(caches, memory, node, now, settings.engine.tolerations)
+        for node in caches.nodes.values()
+    )
     return FleetSnapshot(
         deployments=deployments,
         nodes=tuple(sorted((one for one in found if one), key=lambda node: node.name)),

@@ -1,6 +1,7 @@
 """The replicas of one deployment as they are: workload objects, their inputs and their pods."""
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -15,7 +16,13 @@ from escadre.controller.views import DeploymentView, PodView
 from escadre.core.facts import ApprovedModel, Wish
 from escadre.core.inputs import ReplicaInputs, parse_inputs
 from escadre.core.rollout import Drain, ReplicaView
-from escadre.names import ANNOTATION_DRAIN, ANNOTATION_INPUTS, ANNOTATION_NODE, LABEL_SLOT
+from escadre.names import (
+    ANNOTATION_DRAIN,
+    ANNOTATION_INPUTS,
+    ANNOTATION_NODE,
+    LABEL_INPUTS,
+    replica_name,
+)
 from escadre.settings import EngineSettings
 
 __all__ = [
@@ -39,13 +46,8 @@ class Observed:
     plan: Plan | None
     node: str
     pods: tuple[PodView, ...]
+    pod: PodView | None  # the one that counts: of today's template, not going away
     view: ReplicaView
-
-    @property
-    def pod(self) -> PodView | None:
-        """The pod that counts: one that is not going away, if there is one."""
-        alive = [pod for pod in self.pods if not pod.terminating and not pod.finished]
-        return alive[0] if alive else None
 
 
 def wish_of(view: DeploymentView) -> Wish:
@@ -73,7 +75,7 @@ def parse_plan(text: str) -> Plan | None:
         raw = json.loads(text)
         # Recorded without it, because it does not shape the engine.
         return Plan.model_validate({"targetQueueDepth": 1, **raw})
-    except (ValueError, ValidationError):
+    except (ValueError, TypeError, RecursionError, ValidationError):
         return None
 
 
@@ -81,11 +83,10 @@ def parse_drain(text: str) -> Drain | None:
     """The drain annotation; a damaged one counts as none, and the drain begins anew."""
     try:
         raw = json.loads(text)
-        cause = raw["cause"]
-        if cause not in {"ScaleDown", "Rollout"}:
-            return None
-        return Drain(cause, float(raw["since"]))
-    except (ValueError, KeyError, TypeError):
+        cause, since = raw["cause"], float(raw["since"])
+        known = cause in {"ScaleDown", "Rollout"} and math.isfinite(since)
+        return Drain(cause, since) if known else None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -112,11 +113,30 @@ def observe(
     pods = caches.pods.by("deployment", key)
     found = []
     for workload in caches.workloads.by("deployment", key):
-        slot = workload.labels.get(LABEL_SLOT, "")
-        if workload.controller_uid != view.uid or not slot.isdecimal():
+        slot = _slot(workload, view)
+        if workload.controller_uid != view.uid or slot is None:
             continue
-        found.append(_observed(workload, int(slot), pods, memory, view, model, engine))
+        found.append(_observed(workload, slot, pods, memory, view, model, engine))
     return tuple(sorted(found, key=lambda one: one.view.slot))
+
+
+def _slot(workload: Compact, view: DeploymentView) -> int | None:
+    """The slot, from the name: a label can be edited by hand."""
+    digits = workload.name.removeprefix(f"{view.name}-")
+    if not digits.isdecimal() or replica_name(view.name, int(digits)) != workload.name:
+        return None
+    return int(digits)
+
+
+def _counts(pod: PodView, workload: Compact) -> bool:
+    """Whether a pod is the replica as it is meant to be now.
+
+    Right after a replacement the pod of the old template is still there and Ready: it is not the
+    replica on the new inputs.
+    """
+    if pod.terminating or pod.finished:
+        return False
+    return pod.inputs in {"", workload.labels.get(LABEL_INPUTS, pod.inputs)}
 
 
 def _observed(
@@ -133,7 +153,7 @@ def _observed(
     own = tuple(
         pod for pod in pods if pod.slot == slot and pod.controller.startswith(f"{workload.name}-")
     )
-    alive = next((pod for pod in own if not pod.terminating and not pod.finished), None)
+    alive = next((pod for pod in own if _counts(pod, workload)), None)
     reading = memory.readings.get(alive.uid) if alive else None
     if inputs is None:
         current = False
@@ -158,6 +178,7 @@ def _observed(
         plan=parse_plan(inputs.plan) if inputs else None,
         node=(alive.node if alive else "") or planned,
         pods=own,
+        pod=alive,
         view=replica,
     )
 

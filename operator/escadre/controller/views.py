@@ -4,7 +4,7 @@ Pure projections from the JSON of the API server; nothing here decides anything.
 does not parse keeps its error, so that the reconcile can say so instead of failing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.core.approval import Signature, content_digest
-from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_SERVING, LABEL_SLOT
+from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_INPUTS, LABEL_SERVING, LABEL_SLOT
 
 __all__ = [
     "ApprovalView",
@@ -191,6 +191,15 @@ class NodeView(_Meta):
     boot_id: str
     gpus: int
     blocked: str
+    taints: tuple[Json, ...]
+
+    def untolerated(self, tolerations: Iterable[Json]) -> str:
+        """The first taint that keeps engines with these tolerations away, "" if none does."""
+        wanted = tuple(tolerations)
+        for taint in self.taints:
+            if not any(_tolerates(toleration, taint) for toleration in wanted):
+                return f"{taint['key']}:{taint['effect']}"
+        return ""
 
     @staticmethod
     def of(obj: Json) -> "NodeView":
@@ -202,22 +211,32 @@ class NodeView(_Meta):
             boot_id=(status.get("nodeInfo") or {}).get("bootID", ""),
             gpus=int((status.get("allocatable") or {}).get(GPU_RESOURCE, 0)),
             blocked=_node_blocked(spec, status),
+            # Kubernetes itself tolerates the taint of a resource for pods that ask for it, where
+            # the admission plugin ExtendedResourceToleration is on.
+            taints=tuple(
+                taint
+                for taint in spec.get("taints") or []
+                if taint["effect"] in {"NoSchedule", "NoExecute"} and taint["key"] != GPU_RESOURCE
+            ),
         )
 
 
 def _node_blocked(spec: Json, status: Json) -> str:
     if spec.get("unschedulable"):
         return "is cordoned"
-    for taint in spec.get("taints") or []:
-        # Taints of GPUs are tolerated by what the platform configures for engines.
-        if taint["effect"] in {"NoSchedule", "NoExecute"} and not taint["key"].startswith(
-            GPU_RESOURCE
-        ):
-            return f"has the taint {taint['key']}:{taint['effect']}"
     for condition in status.get("conditions") or []:
         if condition["type"] == "Ready" and condition["status"] != "True":
             return "is not Ready"
     return ""
+
+
+def _tolerates(toleration: Json, taint: Json) -> bool:
+    if toleration.get("effect") not in {None, "", taint["effect"]}:
+        return False
+    if toleration.get("operator") == "Exists":
+        return toleration.get("key") in {None, "", taint["key"]}
+    same = toleration.get("key") == taint["key"]
+    return same and bool(toleration.get("value", "") == taint.get("value", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +268,7 @@ class PodView(_Meta):
     component: str
     deployment: str
     slot: int | None
+    inputs: str
     serving: bool
     controller: str
     node: str
@@ -279,6 +299,7 @@ class PodView(_Meta):
             component=labels.get(LABEL_COMPONENT, ""),
             deployment=labels.get(LABEL_DEPLOYMENT, ""),
             slot=int(slot) if slot.isdecimal() and len(slot) <= _SLOT_DIGITS else None,
+            inputs=labels.get(LABEL_INPUTS, ""),
             serving=labels.get(LABEL_SERVING) == "true",
             controller=next(
                 (one["name"] for one in meta.get("ownerReferences") or [] if one.get("controller")),
@@ -308,7 +329,7 @@ def _failing(containers: list[Json]) -> str:
             "CreateContainerConfigError",
             "CreateContainerError",
         }:
-            return f"{waiting['reason']}: {waiting.get('message', '')}".strip()
+            return f"{waiting['reason']}: {waiting.get('message', '')}".strip()[:1024]
         if ended and not one.get("ready") and ended.get("exitCode", 0) != 0:
             times = one.get("restartCount", 0)
             words = (ended.get("message") or ended.get("reason") or "").strip()

@@ -142,7 +142,7 @@ def _huggingface(path: str, config: _Facts) -> dict[str, object]:
 def _head_dimension(path: str, facts: _Facts, hidden: int, heads: int) -> int:
     if _latent(path, facts) and facts.get("qk_nope_head_dim"):
         return _number(path, facts, "qk_nope_head_dim")
-    return _number(path, facts, "head_dim", default=hidden // heads)
+    return _number(path, facts, "head_dim", default=hidden // max(heads, 1))
 
 
 def _latent(path: str, facts: _Facts) -> LatentAttention | None:

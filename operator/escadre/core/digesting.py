@@ -8,9 +8,14 @@ __all__ = ["FileDigester"]
 
 
 class FileDigester:
-    """Takes a file's bytes in order; ``finish`` gives its entry of the manifest."""
+    """Takes a file's bytes in order; ``finish`` gives its entry of the manifest.
 
-    def __init__(self) -> None:
+    Args:
+        chunk_size: of the format; another one is for tests only.
+    """
+
+    def __init__(self, chunk_size: int = CHUNK_SIZE) -> None:
+        self._chunk_size = chunk_size
         self._whole = hashlib.sha256()
         self._chunk = hashlib.sha256()
         self._chunks: list[str] = []
@@ -20,17 +25,17 @@ class FileDigester:
         """The next bytes."""
         view = memoryview(piece)
         while view:
-            part = view[: CHUNK_SIZE - self._size % CHUNK_SIZE]
+            part = view[: self._chunk_size - self._size % self._chunk_size]
             self._whole.update(part)
             self._chunk.update(part)
             self._size += len(part)
             view = view[len(part) :]
-            if self._size % CHUNK_SIZE == 0:
+            if self._size % self._chunk_size == 0:
                 self._end_chunk()
 
     def finish(self, path: str) -> ManifestFile:
         """The entry for these bytes under ``path``."""
-        if self._size % CHUNK_SIZE:
+        if self._size % self._chunk_size:
             self._end_chunk()
         return ManifestFile(path, self._size, self._whole.hexdigest(), tuple(self._chunks))
 

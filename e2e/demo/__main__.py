@@ -1,0 +1,83 @@
+"""``make demo``: the whole path on a real Kubernetes, in a few minutes.
+
+KEEP=1 leaves the cluster running and says how to look around; ENGINE=vllm serves with a real vLLM
+on the CPU instead of the stand-in.
+"""
+
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from e2e.cluster.cluster import Cluster
+from e2e.cluster.config import REPOSITORY, RunnerConfig
+from e2e.cluster.nodes import NodeSpec
+from e2e.cluster.programs import KUBERNETES_VERSION
+from e2e.demo.act import Act, report_path
+from e2e.demo.recorder import Recorder
+from e2e.engine.vllm.images import table
+from e2e.engine.vllm.install import ensure_vllm
+from e2e.stage.stage import Stage
+from escadre import __version__
+
+CLUSTER = "demo"
+NODES = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
+
+
+def main() -> int:
+    """Plays the demo; the exit status says whether every step held."""
+    real = os.environ.get("ENGINE", "") == "vllm"
+    keep = bool(os.environ.get("KEEP"))
+    recorder = Recorder()
+    recorder.versions = {
+        "escadre": __version__,
+        "kubernetes": KUBERNETES_VERSION,
+        "python": platform.python_version(),
+        "engine": "vllm" if real else "stand-in",
+    }
+    folder = Path(tempfile.mkdtemp(prefix="escadre-demo-"))
+    runner = RunnerConfig(images=_images(folder) if real else None)
+    cluster = Cluster(CLUSTER, nodes=NODES, runner=runner, detached=keep)
+    stage = Stage(cluster, folder)
+    try:
+        with recorder.step("a real Kubernetes with two simulated 8-GPU nodes"):
+            cluster.start()
+        Act(stage, recorder, real_engine=real).play()
+    except (AssertionError, RuntimeError) as error:
+        recorder.console.print(f"[red]failed:[/red] {error}", markup=True)
+    finally:
+        if keep:
+            _how_to_look(recorder, stage)
+        else:
+            stage.close()
+            cluster.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+        recorder.write(report_path())
+        recorder.table()
+        recorder.say(f"report: {report_path().relative_to(REPOSITORY)}")
+    return 0 if all(one["ok"] for one in recorder.steps) else 1
+
+
+def _images(folder: Path) -> str:
+    path = folder / "images.json"
+    path.write_text(json.dumps(table(ensure_vllm())))
+    return str(path)
+
+
+def _how_to_look(recorder: Recorder, stage: Stage) -> None:
+    recorder.say(
+        f"""
+The cluster goes on. Look around:
+  export KUBECONFIG={stage.cluster.kubeconfig}
+  kubectl get mdep,mapp,msig,gpun -A
+  .venv/bin/escadre status -A
+  kubectl get events -n ia-pour-tous
+End it: .venv/bin/python -m e2e.cluster down --name {CLUSTER}"""
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,302 @@
+"""The demo itself: from an empty cluster to a revoked approval, each step seen to hold."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from e2e.cluster.cluster import Cluster, CommandError
+from e2e.cluster.config import REPOSITORY
+from e2e.cluster.wait import wait_for
+from e2e.demo.recorder import Recorder
+from e2e.engine.checkpoint import Shape, padded, write_checkpoint
+from e2e.engine.load.request import Ask
+from e2e.engine.load.run import Load, Summary, run_load
+from e2e.engine.mirror.tree import flip_byte
+from e2e.stage.stage import TEAM, Stage
+
+__all__ = ["Act"]
+
+Json = dict[str, Any]
+QUICKSTART = REPOSITORY / "examples" / "quickstart"
+REPOSITORY_NAME = "mistralai/tiny-mistral"
+WEIGHTS_MIB = 192
+PULL_RATE = 60_000_000
+CLIENTS = 12
+
+
+class Act:
+    """The steps, in order. ``stage`` is a running cluster with nothing in it yet."""
+
+    def __init__(self, stage: Stage, recorder: Recorder, *, real_engine: bool) -> None:
+        self.stage = stage
+        self.cluster: Cluster = stage.cluster
+        self.recorder = recorder
+        self.real_engine = real_engine
+        self.commits: dict[str, str] = {}
+
+    def play(self) -> None:
+        """All of it."""
+        step = self.recorder.step
+        with step("install the chart: operator, agents, policies"):
+            self.stage.install(**self._values())
+            self.stage.wait_installed(90)
+            self.recorder.say(self.cluster.kubectl("get", "pods,gpunodes", "-n", "escadre-system"))
+        with step("a mirror holds the weights of two models"):
+            self._publish("tiny-mistral", 1, WEIGHTS_MIB)
+            self._publish("tiny-mistral-2", 2, 0)
+            self.stage.start_mirror(rate=PULL_RATE)
+        with step("rita drafts an approval, anna and bruno sign it"):
+            self._people()
+            self._approve("tiny-mistral")
+        with step("rita cannot approve what she asked for"):
+            self._self_approval()
+        with step("apply examples/quickstart"):
+            self.recorder.say(self.cluster.kubectl("apply", "-f", str(QUICKSTART)))
+        with step("weights are pulled and verified"):
+            self._watch_pull()
+        with step("the plan is explained"):
+            self.recorder.say(self._escadre("plan", "-f", str(QUICKSTART / "2-deployment.yaml")))
+        with step("ready"):
+            self._wait_ready()
+            self.recorder.say(self._escadre("status", "assistant", "-n", TEAM))
+        with step("a chat request through the Service is answered"):
+            asyncio.run(self._chat())
+        if not self.real_engine:
+            with step("load raises the queue: replicas go up, then down; no request is lost"):
+                asyncio.run(self._load())
+        with step("one byte flipped on the mirror: refused and explained"):
+            self._tamper()
+        with step("the approval is revoked: explained, and still serving"):
+            self._revoke()
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    def _values(self) -> Json:
+        if not self.real_engine:
+            return {}
+        return {
+            "engine": {
+                "memory": "6Gi",
+                "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+                "startupBaseSeconds": 600,
+            }
+        }
+
+    def _publish(self, name: str, seed: int, mib: int) -> None:
+        folder = self.stage.folder / "models" / name
+        shape = padded(Shape(), mib) if mib and not self.real_engine else Shape()
+        write_checkpoint(folder, seed=seed, shape=shape)
+        self.commits[name] = self.stage.tree.publish(folder, f"mistralai/{name}")
+
+    def _people(self) -> None:
+        self.stage.person("paul", "escadre-platform")
+        self.stage.person("rita", "escadre-requester", "escadre-approver")
+        for name in ("anna", "bruno"):
+            self.stage.person(name, "escadre-approver")
+        mirror = QUICKSTART / "1-mirror.yaml"
+        self._kubectl("paul", "apply", "-f", str(mirror))
+
+    def _approve(self, name: str) -> None:
+        """Draft as rita, publish the manifest, create the approval, sign twice."""
+        folder = self.stage.folder / "drafts" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        said = self._escadre(
+            "approve", "draft", "--mirror", "internal",
+            "--repository", f"mistralai/{name}", "--revision", self.commits[name],
+            "--name", name, "--allow", TEAM, "--licence", "Apache-2.0",
+            "--accepted-by", "legal@bank.example", "--not-after", "2099-12-31", "--out", str(folder),
+            who="rita",
+        )  # fmt: skip
+        self.recorder.say(said)
+        for manifest in folder.glob("*.manifest"):
+            self.stage.tree.publish_manifest(manifest.stem, manifest.read_bytes())
+        self._kubectl("rita", "create", "-f", str(folder / f"{name}.yaml"))
+        for who in ("anna", "bruno"):
+            self._escadre("approve", "sign", name, "--yes", who=who)
+        shown = self._escadre("approve", "show", name)
+        self.recorder.say(shown)
+
+    def _self_approval(self) -> None:
+        done = self.stage.escadre(
+            "approve", "sign", "tiny-mistral", "--yes", who="rita", check=False
+        )
+        assert done.returncode != 0, "rita signed her own request"
+        self.recorder.say(done.stderr or done.stdout)
+        signature = {
+            "apiVersion": "escadre.dev/v1alpha1",
+            "kind": "ModelSignature",
+            "metadata": {"name": "forged"},
+            "spec": {
+                "approval": "tiny-mistral",
+                "contentDigest": "sha256:" + "0" * 64,
+                "decision": "Approve",
+                "by": "anna",
+            },
+        }
+        try:
+            self._kubectl("rita", "create", "-f", "-", stdin=json.dumps(signature))
+        except AssertionError as error:
+            self.recorder.say(str(error))
+        else:
+            raise AssertionError("rita signed in anna's name")
+
+    def _watch_pull(self) -> None:
+        process = subprocess.Popen(
+            self.cluster.in_netns(self.stage.command("status", "assistant", "-n", TEAM, "--watch")),
+            env=self.cluster.environment(),
+            stdout=sys.stdout if sys.stdout.isatty() else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_for(self._verified, 120, "the weights to be verified")
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+        nodes = self.cluster.list("gpunodes")
+        for node in nodes:
+            for one in node.get("status", {}).get("weights") or []:
+                self.recorder.say(
+                    f"{node['metadata']['name']}: {one['state']} {one['bytesDone']} bytes, "
+                    f"mirror {one.get('mirror')}"
+                )
+
+    def _verified(self) -> bool:
+        return self._condition("assistant", "WeightsReady")["status"] == "True"
+
+    def _wait_ready(self) -> None:
+        wait_for(
+            lambda: self._condition("assistant", "Ready")["status"] == "True",
+            900 if self.real_engine else 60,
+            "assistant to be Ready",
+        )
+
+    async def _chat(self) -> None:
+        url = f"http://{self._service_address()}/v1/chat/completions"
+        body = {
+            "model": "assistant",
+            "messages": [{"role": "user", "content": "Bonjour ! Qui es-tu ?"}],
+            "max_tokens": 24,
+        }
+        async with (
+            aiohttp.ClientSession(connector=self.cluster.connector()) as session,
+            session.post(url, json=body) as answer,
+        ):
+            said = await answer.json()
+            assert answer.status == 200, said
+        choice = said["choices"][0]
+        assert choice["finish_reason"] in {"stop", "length"}, said
+        assert said["usage"]["completion_tokens"] > 0, said
+        self.recorder.say(f"{said['model']}: {choice['message']['content']!r} {said['usage']}")
+
+    async def _load(self) -> None:
+        stop = asyncio.Event()
+        ask = Ask(f"http://{self._service_address()}", "assistant", max_tokens=96)
+        load = asyncio.create_task(self._run_load(Load(ask, clients=CLIENTS), stop))
+        began = time.monotonic()
+        await self._until(lambda: self._ready_replicas() == 3, 90, "3 ready replicas")
+        self.recorder.say(f"3 replicas ready after {time.monotonic() - began:.1f} s of load")
+        stop.set()
+        summary = await load
+        self.recorder.say(json.dumps(summary.as_json()))
+        # A trickle goes on while the replicas leave: it must not notice.
+        stop = asyncio.Event()
+        trickle = asyncio.create_task(
+            self._run_load(Load(Ask(ask.url, ask.model, max_tokens=8), rate=4), stop)
+        )
+        await self._until(lambda: self._replica_count() == 1, 120, "1 replica again")
+        stop.set()
+        quiet = await trickle
+        self.recorder.say(json.dumps(quiet.as_json()))
+        assert summary.lost == 0, summary
+        assert quiet.lost == 0, quiet
+        last = self._mdep("assistant")["status"]["lastScale"]
+        self.recorder.say(f"lastScale {last}")
+
+    async def _run_load(self, load: Load, stop: asyncio.Event) -> Summary:
+        return await run_load(
+            load, stop, connector=self.cluster.connector(force_close=True, limit=0)
+        )
+
+    async def _until(self, seen: Callable[[], bool], seconds: float, what: str) -> None:
+        await asyncio.to_thread(wait_for, seen, seconds, what)
+
+    def _tamper(self) -> None:
+        self._approve("tiny-mistral-2")
+        commit = self.commits["tiny-mistral-2"]
+        file = self.stage.tree.root / "mistralai/tiny-mistral-2" / commit
+        flip_byte(file / "consolidated.safetensors")
+        deployment = {
+            "apiVersion": "escadre.dev/v1alpha1",
+            "kind": "ModelDeployment",
+            "metadata": {"name": "tampered", "namespace": TEAM},
+            "spec": {"approval": "tiny-mistral-2", "contextLength": 2048},
+        }
+        self.cluster.apply(deployment)
+        wait_for(
+            lambda: self._condition("tampered", "WeightsReady")["reason"] == "DigestMismatch",
+            60,
+            "tampered to be refused for its digest",
+        )
+        done = self.stage.escadre("why", "tampered", "-n", TEAM, check=False)
+        assert done.returncode == 1, done
+        assert "DigestMismatch" in done.stdout, done.stdout
+        self.recorder.say(done.stdout)
+
+    def _revoke(self) -> None:
+        self._escadre("approve", "revoke", "tiny-mistral", "--yes", "--reason", "incident 42",
+                      who="bruno")  # fmt: skip
+        wait_for(
+            lambda: self._condition("assistant", "Approved")["reason"] == "Revoked",
+            30,
+            "assistant to say that its approval is revoked",
+        )
+        done = self.stage.escadre("why", "assistant", "-n", TEAM, check=False)
+        self.recorder.say(done.stdout)
+        assert "bruno" in done.stdout, done.stdout
+        assert self._condition("assistant", "Ready")["status"] == "True"
+        asyncio.run(self._chat())
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def _escadre(self, *arguments: str, who: str = "") -> str:
+        return self.stage.escadre(*arguments, who=who).stdout
+
+    def _kubectl(self, who: str, *arguments: str, stdin: str | None = None) -> str:
+        try:
+            return self.cluster.kubectl(
+                f"--kubeconfig={self.stage.people[who]}", *arguments, stdin=stdin
+            )
+        except CommandError as error:
+            raise AssertionError(error.stderr.strip()) from error
+
+    def _mdep(self, name: str) -> Json:
+        return self.cluster.get("mdep", name, TEAM)
+
+    def _condition(self, name: str, type_: str) -> Json:
+        conditions = self._mdep(name).get("status", {}).get("conditions", [])
+        return next(
+            (one for one in conditions if one["type"] == type_), {"status": "", "reason": ""}
+        )
+
+    def _ready_replicas(self) -> int:
+        return int(self._mdep("assistant")["status"]["replicas"]["ready"])
+
+    def _replica_count(self) -> int:
+        return len(
+            self.cluster.list("deployments", "-n", TEAM, "-l", "escadre.dev/deployment=assistant")
+        )
+
+    def _service_address(self) -> str:
+        return str(self.cluster.get("service", "assistant", TEAM)["spec"]["clusterIP"])
+
+
+def report_path() -> Path:
+    """Where the report goes."""
+    return REPOSITORY / "build" / "demo" / "report.json"

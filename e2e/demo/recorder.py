@@ -1,0 +1,63 @@
+"""Records the steps of the demo: prints them as they go, and a table and a report at the end."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Recorder"]
+
+
+@dataclass
+class Recorder:
+    """See the module."""
+
+    console: Console = field(default_factory=Console)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """One step; a failure is recorded and passed on."""
+        number = len(self.steps) + 1
+        self.console.print(f"\n[bold]{number:2}. {name}[/bold]")
+        started = time.monotonic()
+        entry: dict[str, Any] = {"name": name, "ok": False, "seconds": 0.0}
+        self.steps.append(entry)
+        try:
+            yield
+            entry["ok"] = True
+        finally:
+            entry["seconds"] = round(time.monotonic() - started, 2)
+
+    def say(self, text: str) -> None:
+        """What a command printed, or what was seen."""
+        for line in text.rstrip().splitlines():
+            self.console.print(f"    {line}", markup=False, highlight=False)
+
+    def write(self, path: Path) -> None:
+        """The report for machines."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            json.dumps({"steps": self.steps, "versions": self.versions}, indent=2) + "\n"
+        )
+
+    def table(self) -> None:
+        """The report for people."""
+        table = Table(title="escadre demo")
+        table.add_column("step")
+        table.add_column("ok")
+        table.add_column("seconds", justify="right")
+        for one in self.steps:
+            mark = "[green]yes[/green]" if one["ok"] else "[red]NO[/red]"
+            table.add_row(one["name"], mark, f"{one['seconds']:.1f}")
+        total = sum(one["seconds"] for one in self.steps)
+        table.add_section()
+        table.add_row("all", "", f"{total:.1f}")
+        self.console.print(table)

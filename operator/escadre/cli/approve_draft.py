@@ -1,0 +1,262 @@
+"""`escadre approve draft`: hashes a model and writes manifest and ModelApproval for review.
+
+Nothing is sent to the cluster: people read the draft, publish the manifest on the mirror and apply
+the approval. Registered by cli/approve.py.
+"""
+
+import base64
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from escadre.api.approval import ModelApprovalSpec
+from escadre.api.mirror import ModelMirrorSpec
+from escadre.cli.drafting import Draft, make_draft
+from escadre.cli.draftsource import FolderSource, Source, mirror_source
+from escadre.cli.session import Environment, Output, OutputOption, Session, environment_of, run
+from escadre.clients.kube import (
+    MODEL_MIRRORS,
+    SECRETS,
+    SELF_SUBJECT_REVIEWS,
+    Forbidden,
+    NotFound,
+)
+from escadre.clients.mirror.credentials import Credentials, credentials_from_secret
+from escadre.errors import EscadreError
+from escadre.names import API_VERSION, digest_hex
+
+__all__ = ["approval_document", "register"]
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the drafting person decides, beside the bytes."""
+
+    name: str
+    repository: str
+    revision: str
+    mirrors: list[str]
+    namespaces: list[str]
+    licence: str
+    accepted_by: str
+    contract: str | None
+    not_after: datetime
+    required_approvals: int
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the command to `escadre approve`."""
+    group.command("draft", help="Hash a model and write manifest and approval for review.")(_draft)
+
+
+def _draft(
+    context: typer.Context,
+    repository: Annotated[str, typer.Option(help="organisation/model.")],
+    revision: Annotated[str, typer.Option(help="Commit, 40 hex characters.")],
+    mirror: Annotated[
+        list[str], typer.Option(help="ModelMirror that holds the bytes; the first is read.")
+    ],
+    allow: Annotated[list[str], typer.Option(help="Namespace that may use the model.")],
+    licence: Annotated[str, typer.Option(help="SPDX identifier or LicenseRef-NAME.")],
+    accepted_by: Annotated[str, typer.Option(help="Who accepted the licence.")],
+    not_after: Annotated[datetime, typer.Option(help="End of the approval (UTC).")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Read the bytes from this folder, not from the mirror.")
+    ] = None,
+    contract: Annotated[str | None, typer.Option(help="Contract, for proprietary weights.")] = None,
+    required_approvals: Annotated[int, typer.Option(help="People who must sign.")] = 2,
+    name: Annotated[str | None, typer.Option(help="Name; default from the repository's.")] = None,
+    requested_by: Annotated[str | None, typer.Option(help="Default: you, as the cluster.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Token for the mirror, instead of the Secret it names.")
+    ] = None,
+    system_namespace: Annotated[
+        str, typer.Option(help="Where the mirror's Secret is.")
+    ] = "escadre-system",
+    out: Annotated[Path, typer.Option(help="Folder for the two files.")] = Path(),
+    output: OutputOption = Output.TABLE,
+) -> None:
+    terms = _Terms(
+        name=name or _default_name(repository),
+        repository=repository,
+        revision=revision,
+        mirrors=mirror,
+        namespaces=allow,
+        licence=licence,
+        accepted_by=accepted_by,
+        contract=contract,
+        not_after=not_after.replace(tzinfo=not_after.tzinfo or UTC),
+        required_approvals=required_approvals,
+    )
+    environment = environment_of(context)
+    source, manifests_url = _source(environment, terms, folder, token_file, system_namespace)
+    requester = requested_by or run(environment, _caller)
+    draft = _with_progress(environment.err, source)
+    document = approval_document(draft, terms, requester)
+    _tell(environment, draft, document, _write(out, draft, document), manifests_url, output)
+
+
+def _source(
+    environment: Environment,
+    terms: _Terms,
+    folder: Path | None,
+    token_file: Path | None,
+    system_namespace: str,
+) -> tuple[Source, str]:
+    """Where the bytes come from, and the mirror's folder of manifests if it was asked."""
+    if not _COMMIT.fullmatch(terms.revision):
+        raise EscadreError(f"--revision {terms.revision} is no commit of 40 hex characters")
+    if folder is not None:
+        return FolderSource(folder), ""
+    name, given = terms.mirrors[0], _token(token_file)
+
+    async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
+        return await _mirror(session, name, given, system_namespace)
+
+    spec, credentials = run(environment, look)
+    source = mirror_source(name, spec, terms.repository, terms.revision, credentials)
+    return source, spec.manifests_base
+
+
+def approval_document(draft: Draft, terms: _Terms, requested_by: str) -> dict[str, Any]:
+    """The ModelApproval; raises EscadreError naming the option that is out of bounds."""
+    spec = {
+        "requestedBy": requested_by,
+        "repository": terms.repository,
+        "revision": terms.revision,
+        "mirrors": terms.mirrors,
+        "files": [
+            {"path": file.path, "size": file.size, "sha256": file.sha256}
+            for file in draft.manifest.files
+        ],
+        "manifestDigest": draft.digest,
+        "architecture": draft.architecture.model_dump(by_alias=True, exclude_none=True),
+        "licence": {"spdx": terms.licence, "acceptedBy": terms.accepted_by}
+        | ({"contract": terms.contract} if terms.contract else {}),
+        "namespaces": terms.namespaces,
+        "notAfter": terms.not_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "requiredApprovals": terms.required_approvals,
+    }
+    try:
+        ModelApprovalSpec.model_validate(spec)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise EscadreError(f"the draft's {where} is not allowed: {first['msg']}") from error
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ModelApproval",
+        "metadata": {"name": terms.name},
+        "spec": spec,
+    }
+
+
+def _default_name(repository: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower())
+    return words.strip("-")[:63].strip("-") or "model"
+
+
+def _token(path: Path | None) -> Credentials | None:
+    if path is None:
+        return None
+    try:
+        return credentials_from_secret(str(path), {"token": path.read_bytes()})
+    except OSError as error:
+        raise EscadreError(f"--token-file {path}: {error.strerror}") from error
+
+
+async def _caller(session: Session) -> str:
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    who = await session.api.create(SELF_SUBJECT_REVIEWS, {**review, "metadata": {}})
+    return str(who["status"]["userInfo"]["username"])
+
+
+async def _mirror(
+    session: Session, name: str, given: Credentials | None, system_namespace: str
+) -> tuple[ModelMirrorSpec, Credentials | None]:
+    """The mirror and the credentials for it."""
+    found = await session.api.get(MODEL_MIRRORS, name)
+    spec = ModelMirrorSpec.model_validate(found["spec"])
+    secret = spec.credentials_secret_name
+    if given or not secret:
+        return spec, given
+    where = f"Secret {system_namespace}/{secret}, which ModelMirror {name} names"
+    try:
+        body = await session.api.get(SECRETS, secret, namespace=system_namespace)
+    except (Forbidden, NotFound) as error:
+        raise EscadreError(f"{where}: {error}; give --token-file") from error
+    data = {key: base64.b64decode(value) for key, value in (body.get("data") or {}).items()}
+    return spec, credentials_from_secret(secret, data)
+
+
+def _with_progress(console: Console, source: Source) -> Draft:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(path: str, count: int, size: int) -> None:
+            if path not in tasks:
+                tasks[path] = bars.add_task(path, total=size)
+            bars.advance(tasks[path], count)
+
+        return make_draft(source, progress)
+
+
+def _write(out: Path, draft: Draft, document: dict[str, Any]) -> tuple[Path, Path]:
+    manifest = out / f"{digest_hex(draft.digest)}.manifest"
+    approval = out / f"{document['metadata']['name']}.yaml"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        manifest.write_bytes(draft.text)
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        approval.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EscadreError(f"writing the draft to {out}: {error.strerror}") from error
+    return manifest, approval
+
+
+def _tell(
+    environment: Environment,
+    draft: Draft,
+    document: dict[str, Any],
+    paths: tuple[Path, Path],
+    manifests_url: str,
+    output: Output,
+) -> None:
+    manifest, approval = paths
+    if output is Output.JSON:
+        environment.print_json(
+            {
+                "approval": str(approval),
+                "manifest": str(manifest),
+                "manifestDigest": draft.digest,
+                "files": len(draft.manifest.files),
+                "bytes": draft.manifest.total_bytes,
+                "leftOut": list(draft.selection.left_out),
+                "document": document,
+            }
+        )
+        return
+    say = environment.out.print
+    say(f"{len(draft.manifest.files)} files, {draft.manifest.total_bytes} bytes, {draft.digest}")
+    for path in draft.selection.left_out:
+        say(f"left out: {path}")
+    say(f"1. read {approval}")
+    say(f"2. copy {manifest} to {manifests_url or 'the manifests of the mirror'}/")
+    say(f"3. kubectl apply -f {approval}")
+    say(f"4. others sign: escadre approve sign {document['metadata']['name']}")

@@ -1,0 +1,137 @@
+"""`escadre approve draft`, from a real mirror and from a folder."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from e2e.engine.checkpoint import write_checkpoint
+from e2e.engine.mirror.server import MirrorServer
+from e2e.engine.mirror.tree import Tree, flip_byte
+from tests.cli.harness import Program
+
+from escadre.api.approval import ModelApprovalSpec
+from escadre.clients.kube import MODEL_MIRRORS, SECRETS
+from escadre.core import manifest
+
+TERMS = [
+    *("--repository", "org/Tiny-Model", "--allow", "chat", "--licence", "Apache-2.0"),
+    *("--accepted-by", "legal", "--not-after", "2027-06-30", "--mirror", "internal"),
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def commit(model: Path, tmp_path: Path) -> str:
+    (tmp_path / "copy").mkdir()
+    for path in model.iterdir():
+        (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())
+    return Tree(tmp_path / "root").publish(tmp_path / "copy", "org/Tiny-Model")
+
+
+@pytest.fixture
+def hub(commit: str, tmp_path: Path) -> Iterator[MirrorServer]:
+    assert commit
+    with MirrorServer(tmp_path / "root", token="t0k") as server:
+        yield server
+
+
+def cluster(url: str, **spec: Any) -> Program:
+    program = Program(user="anne")
+    mirror = {"type": "huggingface", "url": url, "manifestsURL": f"{url}/manifests", **spec}
+    program.server.put(MODEL_MIRRORS, {"metadata": {"name": "internal"}, "spec": mirror})
+    return program
+
+
+def test_a_mirror_is_hashed_and_described(hub: MirrorServer, commit: str, tmp_path: Path) -> None:
+    program = cluster(hub.url)
+    (tmp_path / "token").write_text("t0k\n")
+    out = tmp_path / "out"
+    given = ["--revision", commit, "--token-file", str(tmp_path / "token"), "--out", str(out)]
+    ran = program.run("approve", "draft", *TERMS, *given)
+    assert ran.code == 0, ran.err
+    document = yaml.safe_load((out / "tiny-model.yaml").read_text())
+    spec = ModelApprovalSpec.model_validate(document["spec"])
+    assert spec.requested_by == "anne"
+    assert spec.architecture.layers == 2
+    text = (out / f"{spec.manifest_digest[7:]}.manifest").read_bytes()
+    assert manifest.digest(text) == spec.manifest_digest
+    listed = [(file.path, file.size, file.sha256) for file in manifest.parse(text).files]
+    assert listed == [(file.path, file.size, file.sha256) for file in spec.files]
+    assert f"to {hub.url}/manifests/" in ran.out
+
+
+def test_the_folder_gives_the_same_draft(
+    hub: MirrorServer, commit: str, tmp_path: Path, model: Path
+) -> None:
+    program = cluster(hub.url, credentialsSecretName="mirror-token")
+    secret = {"token": base64.b64encode(b"t0k").decode()}
+    meta = {"name": "mirror-token", "namespace": "escadre-system"}
+    program.server.put(SECRETS, {"metadata": meta, "data": secret})
+    given = ["--revision", commit, "-o", "json", "--out", str(tmp_path / "a")]
+    mirrored = program.run("approve", "draft", *TERMS, *given)
+    assert mirrored.code == 0, mirrored.err
+    given = ["--revision", commit, "-o", "json", "--out", str(tmp_path / "b")]
+    local = program.run("approve", "draft", *TERMS, *given, "--folder", str(model))
+    assert local.code == 0, local.err
+    one, other = json.loads(mirrored.out), json.loads(local.out)
+    assert one["document"] == other["document"]
+    assert one["files"] == 3
+
+
+def test_bytes_that_differ_from_the_mirror_s_own_list_are_refused(
+    hub: MirrorServer, commit: str, tmp_path: Path
+) -> None:
+    program = cluster(hub.url)
+    (tmp_path / "token").write_text("t0k")
+    given = ["--revision", commit, "--token-file", str(tmp_path / "token")]
+    hub.faults.add("flip", "*/consolidated.safetensors", after=5_000_000)
+    ran = program.run("approve", "draft", *TERMS, *given, "--out", str(tmp_path / "out"))
+    assert ran.code == 3
+    assert "but the mirror lists" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["--revision", "main"], "no commit of 40 hex", id="branch"),
+        pytest.param(["--revision", "0" * 40], "HTTP 401", id="no credentials"),
+        pytest.param(
+            ["--revision", "0" * 40, "--token-file", "/nowhere"], "No such file", id="no token"
+        ),
+        pytest.param(["--revision", "0" * 40, "--folder", "/nowhere"], "no folder", id="no folder"),
+    ],
+)
+def test_what_cannot_be_drafted_is_told(
+    hub: MirrorServer, arguments: list[str], says: str, tmp_path: Path
+) -> None:
+    ran = cluster(hub.url).run("approve", "draft", *TERMS, *arguments, "--out", str(tmp_path))
+    assert ran.code != 0
+    assert says in ran.err
+
+
+def test_a_plain_tree_is_drafted_from_its_folder(hub: MirrorServer) -> None:
+    program = cluster(hub.url, type="http")
+    ran = program.run("approve", "draft", *TERMS, "--revision", "0" * 40)
+    assert ran.code == 3
+    assert "--folder" in ran.err
+
+
+def test_a_damaged_file_is_refused(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for path in model.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    flip_byte(folder / "consolidated.safetensors", 0)
+    given = ["--revision", "0" * 40, "--folder", str(folder), "--requested-by", "anne"]
+    ran = Program().run("approve", "draft", *TERMS, *given, "--out", str(tmp_path / "out"))
+    assert ran.code == 3
+    assert "consolidated.safetensors" in ran.err
