@@ -15,7 +15,7 @@ from e2e.cluster.cluster import Cluster, CommandError
 from e2e.cluster.config import REPOSITORY
 from e2e.cluster.wait import wait_for
 from e2e.demo.recorder import Recorder
-from e2e.engine.checkpoint import Shape, padded, write_checkpoint
+from e2e.engine.checkpoint import Shape, padded
 from e2e.engine.load.request import Ask
 from e2e.engine.load.run import Load, Summary, run_load
 from e2e.engine.mirror.tree import flip_byte
@@ -39,7 +39,6 @@ class Act:
         self.cluster: Cluster = stage.cluster
         self.recorder = recorder
         self.real_engine = real_engine
-        self.commits: dict[str, str] = {}
 
     def play(self) -> None:
         """All of it."""
@@ -90,38 +89,18 @@ class Act:
         }
 
     def _publish(self, name: str, seed: int, mib: int) -> None:
-        folder = self.stage.folder / "models" / name
-        shape = padded(Shape(), mib) if mib and not self.real_engine else Shape()
-        write_checkpoint(folder, seed=seed, shape=shape)
-        self.commits[name] = self.stage.tree.publish(folder, f"mistralai/{name}")
+        big = mib and not self.real_engine
+        self.stage.publish(name, seed, padded(Shape(), mib) if big else Shape())
 
     def _people(self) -> None:
-        self.stage.person("paul", "escadre-platform")
-        self.stage.person("rita", "escadre-requester", "escadre-approver")
-        for name in ("anna", "bruno"):
-            self.stage.person(name, "escadre-approver")
-        mirror = QUICKSTART / "1-mirror.yaml"
-        self._kubectl("paul", "apply", "-f", str(mirror))
+        self.stage.everybody()
+        self.stage.kubectl("paul", "apply", "-f", str(QUICKSTART / "1-mirror.yaml"))
 
     def _approve(self, name: str) -> None:
         """Draft as rita, publish the manifest, create the approval, sign twice."""
-        folder = self.stage.folder / "drafts" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        said = self._escadre(
-            "approve", "draft", "--mirror", "internal",
-            "--repository", f"mistralai/{name}", "--revision", self.commits[name],
-            "--name", name, "--allow", TEAM, "--licence", "Apache-2.0",
-            "--accepted-by", "legal@bank.example", "--not-after", "2099-12-31", "--out", str(folder),
-            who="rita",
-        )  # fmt: skip
-        self.recorder.say(said)
-        for manifest in folder.glob("*.manifest"):
-            self.stage.tree.publish_manifest(manifest.stem, manifest.read_bytes())
-        self._kubectl("rita", "create", "-f", str(folder / f"{name}.yaml"))
-        for who in ("anna", "bruno"):
-            self._escadre("approve", "sign", name, "--yes", who=who)
-        shown = self._escadre("approve", "show", name)
-        self.recorder.say(shown)
+        self.stage.approve(name)
+        self.recorder.say(self.stage.said)
+        self.recorder.say(self._escadre("approve", "show", name))
 
     def _self_approval(self) -> None:
         done = self.stage.escadre(
@@ -141,9 +120,9 @@ class Act:
             },
         }
         try:
-            self._kubectl("rita", "create", "-f", "-", stdin=json.dumps(signature))
-        except AssertionError as error:
-            self.recorder.say(str(error))
+            self.stage.kubectl("rita", "create", "-f", "-", stdin=json.dumps(signature))
+        except CommandError as error:
+            self.recorder.say(error.stderr)
         else:
             raise AssertionError("rita signed in anna's name")
 
@@ -168,11 +147,11 @@ class Act:
                 )
 
     def _verified(self) -> bool:
-        return self._condition("assistant", "WeightsReady")["status"] == "True"
+        return bool(self.stage.condition("assistant", "WeightsReady")["status"] == "True")
 
     def _wait_ready(self) -> None:
         wait_for(
-            lambda: self._condition("assistant", "Ready")["status"] == "True",
+            lambda: self.stage.condition("assistant", "Ready")["status"] == "True",
             900 if self.real_engine else 60,
             "assistant to be Ready",
         )
@@ -216,7 +195,7 @@ class Act:
         self.recorder.say(json.dumps(quiet.as_json()))
         assert summary.lost == 0, summary
         assert quiet.lost == 0, quiet
-        last = self._mdep("assistant")["status"]["lastScale"]
+        last = self.stage.mdep("assistant")["status"]["lastScale"]
         self.recorder.say(f"lastScale {last}")
 
     async def _run_load(self, load: Load, stop: asyncio.Event) -> Summary:
@@ -229,7 +208,7 @@ class Act:
 
     def _tamper(self) -> None:
         self._approve("tiny-mistral-2")
-        commit = self.commits["tiny-mistral-2"]
+        commit = self.stage.commits["tiny-mistral-2"]
         file = self.stage.tree.root / "mistralai/tiny-mistral-2" / commit
         flip_byte(file / "consolidated.safetensors")
         deployment = {
@@ -240,7 +219,7 @@ class Act:
         }
         self.cluster.apply(deployment)
         wait_for(
-            lambda: self._condition("tampered", "WeightsReady")["reason"] == "DigestMismatch",
+            lambda: self.stage.condition("tampered", "WeightsReady")["reason"] == "DigestMismatch",
             60,
             "tampered to be refused for its digest",
         )
@@ -253,14 +232,14 @@ class Act:
         self._escadre("approve", "revoke", "tiny-mistral", "--yes", "--reason", "incident 42",
                       who="bruno")  # fmt: skip
         wait_for(
-            lambda: self._condition("assistant", "Approved")["reason"] == "Revoked",
+            lambda: self.stage.condition("assistant", "Approved")["reason"] == "Revoked",
             30,
             "assistant to say that its approval is revoked",
         )
         done = self.stage.escadre("why", "assistant", "-n", TEAM, check=False)
         self.recorder.say(done.stdout)
         assert "bruno" in done.stdout, done.stdout
-        assert self._condition("assistant", "Ready")["status"] == "True"
+        assert self.stage.condition("assistant", "Ready")["status"] == "True"
         asyncio.run(self._chat())
 
     # -- looking ----------------------------------------------------------------------------------
@@ -268,25 +247,8 @@ class Act:
     def _escadre(self, *arguments: str, who: str = "") -> str:
         return self.stage.escadre(*arguments, who=who).stdout
 
-    def _kubectl(self, who: str, *arguments: str, stdin: str | None = None) -> str:
-        try:
-            return self.cluster.kubectl(
-                f"--kubeconfig={self.stage.people[who]}", *arguments, stdin=stdin
-            )
-        except CommandError as error:
-            raise AssertionError(error.stderr.strip()) from error
-
-    def _mdep(self, name: str) -> Json:
-        return self.cluster.get("mdep", name, TEAM)
-
-    def _condition(self, name: str, type_: str) -> Json:
-        conditions = self._mdep(name).get("status", {}).get("conditions", [])
-        return next(
-            (one for one in conditions if one["type"] == type_), {"status": "", "reason": ""}
-        )
-
     def _ready_replicas(self) -> int:
-        return int(self._mdep("assistant")["status"]["replicas"]["ready"])
+        return int(self.stage.mdep("assistant")["status"]["replicas"]["ready"])
 
     def _replica_count(self) -> int:
         return len(

@@ -15,10 +15,11 @@ from e2e.cluster.addresses import CLUSTER_ADDRESS
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import REPOSITORY, python_environment
 from e2e.cluster.wait import wait_for
+from e2e.engine.checkpoint import Shape, write_checkpoint
 from e2e.engine.mirror.tree import Tree
 from e2e.stage.people import person
 
-__all__ = ["CHART", "ENGINE_IMAGE", "NAMESPACE", "Stage", "merged"]
+__all__ = ["CHART", "ENGINE_IMAGE", "NAMESPACE", "TEAM", "Stage", "merged"]
 
 Json = dict[str, Any]
 CHART = REPOSITORY / "charts" / "escadre"
@@ -68,6 +69,8 @@ class Stage:
     folder: Path
     values: Json = field(default_factory=lambda: dict(VALUES))
     people: dict[str, Path] = field(default_factory=dict)
+    commits: dict[str, str] = field(default_factory=dict)
+    said: str = ""  # what the last draft printed
     _mirror: "subprocess.Popen[bytes] | None" = None
 
     def install(self, **more: Any) -> None:
@@ -182,10 +185,10 @@ class Stage:
         ]
         if rate:
             command += ["--rate", str(rate)]
-        log = (self.folder / "mirror.log").open("ab")
-        self._mirror = self.cluster.popen_in_netns(
-            command, env={**os.environ, **python_environment()}, stdout=log, stderr=log
-        )
+        with (self.folder / "mirror.log").open("ab") as log:
+            self._mirror = self.cluster.popen_in_netns(
+                command, env={**os.environ, **python_environment()}, stdout=log, stderr=log
+            )
         wait_for(self._mirror_answers, 20, "the mirror to answer")
 
     def _mirror_answers(self) -> bool:
@@ -199,6 +202,119 @@ class Stage:
             self._mirror.terminate()
             self._mirror.wait(timeout=10)
             self._mirror = None
+
+    # -- models -----------------------------------------------------------------------------------
+
+    def team(self, namespace: str = TEAM) -> None:
+        """A namespace of a team, under the strictest Pod Security level."""
+        self.cluster.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {
+                    "name": namespace,
+                    "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+                },
+            }
+        )
+
+    def everybody(self) -> None:
+        """Paul runs the platform, rita asks, anna and bruno (and rita) may sign."""
+        self.person("paul", "escadre-platform")
+        self.person("rita", "escadre-requester", "escadre-approver")
+        for name in ("anna", "bruno"):
+            self.person(name, "escadre-approver")
+
+    def add_mirror(self, name: str = "internal", **spec: Any) -> None:
+        """A ModelMirror for the stage's mirror."""
+        self.cluster.apply(
+            {
+                "apiVersion": "escadre.dev/v1alpha1",
+                "kind": "ModelMirror",
+                "metadata": {"name": name},
+                "spec": {
+                    "type": "huggingface",
+                    "url": self.mirror_url,
+                    "manifestsURL": f"{self.mirror_url}/manifests",
+                    **spec,
+                },
+            }
+        )
+
+    def publish(self, name: str, seed: int, shape: Shape | None = None) -> str:
+        """Writes a tiny checkpoint onto the mirror as mistralai/<name>; returns its commit."""
+        folder = self.folder / "models" / name
+        write_checkpoint(folder, seed=seed, shape=shape or Shape())
+        self.commits[name] = self.tree.publish(folder, f"mistralai/{name}")
+        return self.commits[name]
+
+    def draft(self, name: str, *, namespace: str = TEAM, who: str = "rita", **more: str) -> Path:
+        """Drafts an approval for a published model and publishes its manifest; the YAML's path."""
+        folder = self.folder / "drafts" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        options = {
+            "--mirror": "internal",
+            "--repository": f"mistralai/{name}",
+            "--revision": self.commits[name],
+            "--name": name,
+            "--allow": namespace,
+            "--licence": "Apache-2.0",
+            "--accepted-by": "legal@bank.example",
+            "--not-after": "2099-12-31",
+            "--out": str(folder),
+            **more,
+        }
+        words = [word for pair in options.items() for word in pair]
+        self.said = self.escadre("approve", "draft", *words, who=who).stdout
+        for manifest in folder.glob("*.manifest"):
+            self.tree.publish_manifest(manifest.stem, manifest.read_bytes())
+        return folder / f"{options['--name']}.yaml"
+
+    def approve(
+        self, name: str, *, signers: tuple[str, ...] = ("anna", "bruno"), **more: str
+    ) -> None:
+        """Drafts and creates an approval as rita, and has it signed."""
+        path = self.draft(name, **more)
+        self.kubectl("rita", "create", "-f", str(path))
+        for who in signers:
+            self.escadre("approve", "sign", more.get("--name", name), "--yes", who=who)
+
+    def kubectl(self, who: str, *arguments: str, stdin: str | None = None) -> str:
+        """Kubectl as a person."""
+        return self.cluster.kubectl(f"--kubeconfig={self.people[who]}", *arguments, stdin=stdin)
+
+    def deploy(self, name: str, approval: str, *, namespace: str = TEAM, **spec: Any) -> None:
+        """A ModelDeployment, or a change of it."""
+        self.cluster.apply(
+            {
+                "apiVersion": "escadre.dev/v1alpha1",
+                "kind": "ModelDeployment",
+                "metadata": {"name": name, "namespace": namespace},
+                "spec": {"approval": approval, "contextLength": 4096, "concurrency": 4, **spec},
+            }
+        )
+
+    def mdep(self, name: str, namespace: str = TEAM) -> Json:
+        """A ModelDeployment as stored."""
+        return self.cluster.get("mdep", name, namespace)
+
+    def condition(self, name: str, type_: str, namespace: str = TEAM) -> Json:
+        """One of its conditions; status and reason empty when it has none of the type."""
+        conditions = self.mdep(name, namespace).get("status", {}).get("conditions", [])
+        nothing = {"status": "", "reason": "", "message": ""}
+        return next((one for one in conditions if one["type"] == type_), nothing)
+
+    def wait_condition(
+        self, name: str, type_: str, reason: str, *, deadline: float = 60, namespace: str = TEAM
+    ) -> Json:
+        """Until a condition has a reason; returns the condition."""
+
+        def seen() -> Json | None:
+            found = self.condition(name, type_, namespace)
+            return found if found["reason"] == reason else None
+
+        found = wait_for(seen, deadline, f"{namespace}/{name} to have {type_} with reason {reason}")
+        return dict(found or {})
 
     def close(self) -> None:
         """Ends what runs outside the cluster's own processes."""

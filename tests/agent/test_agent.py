@@ -20,6 +20,7 @@ from tests.fakes.kube import FakeApi, FakeServer
 from escadre.agent.agent import Agent, inventory_source
 from escadre.agent.gpunode import KubeGPUNode
 from escadre.agent.identity import Identity
+from escadre.agent.inventory import Inventory, InventorySource
 from escadre.clients.kube import GPU_NODES, SECRETS, Forbidden, ServerUnavailable
 from escadre.errors import Refusal
 from escadre.settings import AgentSettings
@@ -31,6 +32,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class CountedSource:
+    """The simulated GPUs, with a count of the readings."""
+
+    def __init__(self, source: InventorySource) -> None:
+        self._source = source
+        self.readings = 0
+
+    def read(self) -> Inventory:
+        self.readings += 1
+        return self._source.read()
 
 
 class World:
@@ -50,6 +63,7 @@ class World:
             progress_seconds=0.5,
             mirror_secrets=["mirror-token"],
         )
+        self.source = CountedSource(inventory_source(self.settings))
 
     def wish(self, *models: SampleModel, **source: Any) -> None:
         """What the operator writes."""
@@ -87,7 +101,7 @@ class World:
             self.settings,
             Identity(NODE, "u-1", "b-1"),
             node,
-            inventory_source(self.settings),
+            self.source,
             CollectorRegistry(),
             read_gpus_every=0.05,
             look_every=0.1,
@@ -143,9 +157,8 @@ async def test_a_node_at_rest_is_not_written(world: World, small: SampleModel) -
     world.wish(small)
     async with world.agent():
         await until(lambda: world.entry(small).get("state") == "Verified")
-        before = world.writes()
-        for _ in range(3):
-            await asyncio.sleep(0.6)  # three write intervals, many readings of the GPUs
+        before, readings = world.writes(), world.source.readings
+        await until(lambda: world.source.readings > readings + 30)  # 15 looks at the store
         assert world.writes() == before
 
 

@@ -237,6 +237,11 @@ def test_quantities_are_compared_by_their_value(intent: Json, live: Json, same: 
             {"ports": [{"port": 53, "protocol": "TCP", "name": "t"}]},
             False,
         ),
+        (
+            {"conditions": [{"type": "A", "x": 1}, {"type": "B", "x": 2}]},
+            {"conditions": [{"type": "B", "x": 2}, {"type": "C"}, {"type": "A", "x": 1}]},
+            True,
+        ),
         ({"ports": [{"port": 80}]}, {"ports": [{"port": 80, "protocol": "TCP"}]}, True),
     ],
 )

@@ -1,7 +1,7 @@
 """Keeps GPUNode.status as the agent knows it: follows the object, writes when something differs.
 
 Two loops. One follows the node's GPUNode and hands its wishes on; the other writes the status after
-a change, at most every few seconds while a pull goes on, and never when nothing changed. Faults of
+a change, every few seconds while a pull goes on, and never when nothing changed. Faults of
 the API server are waited out with a growing pause.
 """
 
@@ -24,6 +24,7 @@ __all__ = ["Reporter"]
 
 _log = structlog.get_logger(__name__)
 _LONGEST_PAUSE: Final = 30.0
+_GAP: Final = 0.2  # seconds in which changes that come together are gathered into one write
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Reporter:
         build: makes the status, given generation and present conditions.
         pulling: whether a pull is under way, so that progress is worth a write.
         metrics: told of writes.
-        interval: seconds between two writes at least.
+        interval: seconds between two writes of progress.
         first_pause: seconds to wait after a first fault.
     """
 
@@ -93,11 +94,12 @@ class Reporter:
     async def _write_loop(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
+                # Progress alone is written at this pace; what else changes is written at once.
                 async with asyncio.timeout(self.interval if self.pulling() else None):
                     await self._dirty.wait()
             self._dirty.clear()
             if await self._write_once():
-                await asyncio.sleep(self.interval)
+                await asyncio.sleep(min(_GAP, self.interval))
 
     async def _write_once(self) -> bool:
         """Write the status if it differs from what stands there; says whether it wrote."""

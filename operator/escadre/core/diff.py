@@ -24,6 +24,7 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "ports": ("containerPort", "port", "protocol"),
     "imagePullSecrets": ("name",),
     "ownerReferences": ("uid",),
+    "conditions": ("type",),
 }
 _DEFAULTS: Final = {"protocol": "TCP"}
 

@@ -1,6 +1,6 @@
 """TLS to a mirror: only the authorities that the ModelMirror names."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 import threading
@@ -26,15 +26,15 @@ def certificate(folder: Path, address: str) -> Path:
     """A self-signed certificate with its key, in one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mirror")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     built = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False
         )
@@ -106,6 +106,6 @@ def test_the_bundle_is_believed(served: tuple[str, str]) -> None:
 def test_nobody_else_is(served: tuple[str, str], tmp_path: Path) -> None:
     other = certificate(tmp_path, "127.0.0.2").read_text()
     for bundle in (None, only_certificate(other)):
-        with pytest.raises(MirrorUnavailable, match="TLS: .*certificate verify failed") as caught:
+        with pytest.raises(MirrorUnavailable, match=r"TLS: .*certificate verify failed") as caught:
             manifest(served[0], bundle)
         assert not caught.value.transient

@@ -1,0 +1,1 @@
+"""Cases that need the whole: cluster, chart, agents, mirror and people."""

@@ -1,0 +1,34 @@
+"""The stage that the cases share: one cluster with the chart, a mirror, people and a model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster.cluster import Cluster
+from e2e.cluster.config import RunnerConfig
+from e2e.cluster.nodes import NodeSpec
+from e2e.stage.stage import TEAM, Stage
+
+NODES = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Installed and ready; the model ``base`` is published, approved and signed for the team."""
+    folder: Path = tmp_path_factory.mktemp("stage")
+    runner = RunnerConfig(backoff_seconds=1, backoff_limit_seconds=8)
+    with Cluster("cases", nodes=NODES, runner=runner) as cluster:
+        stage = Stage(cluster, folder)
+        try:
+            stage.install()
+            stage.wait_installed(90)
+            stage.start_mirror()
+            stage.team(TEAM)
+            stage.everybody()
+            stage.add_mirror()
+            stage.publish("base", seed=1)
+            stage.approve("base")
+            yield stage
+        finally:
+            stage.close()

@@ -1,0 +1,58 @@
+"""What is drafted from a hub's mirror is what an agent pulls from it."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from e2e.engine.checkpoint import write_checkpoint
+from e2e.engine.mirror.server import MirrorServer
+from e2e.engine.mirror.tree import Tree
+from tests.agent.conftest import LIMITS
+
+from escadre.agent.meter import Meter
+from escadre.agent.pull import Pull
+from escadre.agent.store import Store
+from escadre.api.mirror import ModelMirrorSpec
+from escadre.cli.drafting import make_draft
+from escadre.cli.draftsource import mirror_source
+from escadre.clients.mirror import errors
+from escadre.clients.mirror.credentials import Credentials
+from escadre.clients.mirror.factory import open_mirror
+from escadre.reasons import REASONS
+
+
+@pytest.mark.parametrize("kind", ["huggingface", "http"])
+def test_draft_publish_pull(tmp_path: Path, store: Store, kind: str) -> None:
+    tree = Tree(tmp_path / "root")
+    commit = tree.publish(write_checkpoint(tmp_path / "model"), "org/tiny")
+    token = Credentials.bearer("t0k")
+    with MirrorServer(tmp_path / "root", token="t0k") as server:
+        spec = ModelMirrorSpec(
+            type="huggingface", url=server.url, manifests_url=f"{server.url}/manifests"
+        )
+        source = mirror_source("hub", spec, "org/tiny", commit, token)
+        draft = make_draft(source, lambda *_: None)
+        tree.publish_manifest(draft.digest, draft.text)
+        if kind == "http":
+            spec = ModelMirrorSpec(type="http", url=server.url)
+        mirror = open_mirror("m", spec, repository="org/tiny", revision=commit, credentials=token)
+        pull = Pull(
+            digest=draft.digest,
+            total=draft.manifest.total_bytes,
+            mirror=mirror,
+            store=store,
+            meter=Meter(time.monotonic),
+            stop=threading.Event(),
+            limits=LIMITS,
+        )
+        pull.run()
+        mirror.close()
+    folder = store.models.path(draft.digest)
+    for path in (tmp_path / "model").iterdir():
+        assert (folder / path.name).read_bytes() == path.read_bytes()
+
+
+def test_every_fault_of_a_mirror_has_a_listed_reason() -> None:
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    assert {kind.REASON for kind in kinds} <= set(REASONS)

@@ -1,0 +1,499 @@
+"""core/status.py: which reason is told, what counts as work, and that every status is legal."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.core.fleets import model
+from tests.core.plans import PLAN
+
+from escadre.api.deployment import LastScale, ModelDeploymentStatus, RejectedLayout, WeightsOnNode
+from escadre.core.autoscale import Decision, ScaleState
+from escadre.core.facts import DeploymentKey
+from escadre.core.fleet import DeploymentPlan
+from escadre.core.rollout import Drain, ReplicaView, RolloutPlan
+from escadre.core.status import ReplicaLine, StatusFacts, build_status, essence
+from escadre.reasons import REASONS
+
+Json = dict[str, Any]
+NOW, EARLIER = "2026-11-22T06:15:00Z", "2026-11-22T06:00:00Z"
+MODEL = model()
+DIGEST = MODEL.manifest_digest
+SCHEMA = yaml.safe_load(
+    (Path(__file__).parents[2] / "crds/modeldeployments.yaml").read_text(encoding="utf-8")
+)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+KEY = DeploymentKey("team", "chat")
+VERIFIED = WeightsOnNode(node="gpu-0", manifest_digest=DIGEST, state="Verified")
+DECISION = Decision(ScaleState(1, 0.0), 1, 3, 2, 1, "AtTarget", "demand 3 of 24", changed=False)
+
+
+def weights(state: str = "Pulling", **more: Any) -> WeightsOnNode:
+    return WeightsOnNode.model_validate(
+        {"node": "gpu-0", "manifest_digest": DIGEST, "state": state, **more}
+    )
+
+
+def planned(**more: Any) -> DeploymentPlan:
+    known: Json = {"layout": PLAN, "reason": "Planned", "message": "", "weights": (VERIFIED,)}
+    return DeploymentPlan(KEY, **{**known, **more})
+
+
+def line(slot: int = 0, state: str = "Ready", message: str = "", **more: Any) -> ReplicaLine:
+    view = ReplicaView(slot, state, **{"current": True, "digest": DIGEST, **more})  # type: ignore[arg-type]  # a literal, parametrized
+    return ReplicaLine(f"chat-{slot}", "gpu-0", view, message)
+
+
+def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
+    """A serving deployment of one replica, seen for the first time in generation 1."""
+    known: Json = {
+        "generation": 1,
+        "url": "http://chat.team.svc/v1",
+        "approved": True,
+        "approval_reason": "Approved",
+        "approval_message": "signed by anna, bruno",
+        "model": MODEL,
+        "plan": planned(),
+        "rollout": RolloutPlan((), 0, ""),
+        "replicas": replicas,
+        "desired": 1,
+        "min_replicas": 1,
+        "decision": DECISION,
+        "last_scale": None,
+        "problem": None,
+        "claim_terminating": "",
+        "previous": {},
+        "now": NOW,
+    }
+    return StatusFacts(**{**known, **more})
+
+
+def conditions(status: Json) -> dict[str, Json]:
+    return {one["type"]: one for one in status["conditions"]}
+
+
+def told(given_facts: StatusFacts, type_: str = "Ready") -> tuple[str, str]:
+    found = conditions(build_status(given_facts))[type_]
+    return found["status"], found["reason"]
+
+
+def before(*types: str, generation: int = 1) -> Json:
+    return {
+        "observedGeneration": generation,
+        "conditions": [
+            {"type": one, "status": "True", "reason": "Ready", "lastTransitionTime": EARLIER}
+            for one in types
+        ],
+    }
+
+
+REVOKED: Json = {"approved": False, "approval_reason": "Revoked", "approval_message": "carla did"}
+NO_GPUS = planned(reason="InsufficientGPUs", message="2 GPUs wanted, 1 free", slots=())
+PULLS = planned(weights=(weights(bytes_done=5, bytes_total=10),))
+TAKEN = ("NameTaken", "Service team/chat exists")
+ROLLING = RolloutPlan((), 1, "weights are not verified on node gpu-0 yet")
+
+
+# -- Ready ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "expected"),
+    [
+        pytest.param(facts(line()), ("True", "Ready"), id="ready"),
+        pytest.param(facts(line(), problem=TAKEN), ("True", "Ready"), id="serves-all-the-same"),
+        pytest.param(
+            facts(line(), **REVOKED), ("True", "Ready"), id="revoked-while-serving-stays-ready"
+        ),
+        pytest.param(
+            facts(line(current=False), **REVOKED),
+            ("True", "Ready"),
+            id="revoked-while-serving-other-inputs",
+        ),
+        pytest.param(
+            facts(line(state="Loading"), **REVOKED), ("False", "Revoked"), id="revoked-and-down"
+        ),
+        pytest.param(
+            facts(problem=TAKEN, plan=NO_GPUS, **REVOKED), ("False", "NameTaken"), id="problem"
+        ),
+        pytest.param(facts(plan=NO_GPUS, **REVOKED), ("False", "Revoked"), id="approval"),
+        pytest.param(facts(plan=NO_GPUS), ("False", "InsufficientGPUs"), id="planning"),
+        pytest.param(
+            facts(line(state="Pending"), plan=replace(NO_GPUS, weights=PULLS.weights)),
+            ("False", "InsufficientGPUs"),
+            id="planning-before-weights",
+        ),
+        pytest.param(facts(line(state="Pending"), plan=PULLS), ("False", "Pulling"), id="weights"),
+        pytest.param(facts(line(state="Pending")), ("False", "ReplicasPending"), id="scheduling"),
+        pytest.param(facts(line(state="Loading")), ("False", "Loading"), id="loading"),
+        pytest.param(facts(line(state="Failing")), ("False", "EngineFailing"), id="failing"),
+        pytest.param(facts(), ("False", "NoReplicas"), id="nothing-yet"),
+        pytest.param(
+            facts(line(current=False), rollout=ROLLING), ("False", "RollingOut"), id="outdated"
+        ),
+        pytest.param(
+            facts(line(), line(1, state="Loading"), min_replicas=2), ("False", "Loading"), id="few"
+        ),
+        pytest.param(
+            facts(line(), line(1, state="Failing"), min_replicas=1), ("True", "Ready"), id="enough"
+        ),
+    ],
+)
+def test_ready_is_told_with_what_blocks_first(
+    given_facts: StatusFacts, expected: tuple[str, str]
+) -> None:
+    assert told(given_facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "type_", "expected", "words"),
+    [
+        (facts(**REVOKED), "Approved", ("False", "Revoked"), "carla did"),
+        (facts(line()), "Approved", ("True", "Approved"), "anna, bruno"),
+        (facts(**REVOKED), "Planned", ("Unknown", "Revoked"), "waits for an approval"),
+        (facts(plan=None), "Planned", ("Unknown", "Pending"), "no planning pass"),
+        (facts(line()), "Planned", ("True", "Planned"), "576716 tokens"),
+        (facts(plan=NO_GPUS), "Planned", ("False", "InsufficientGPUs"), "2 GPUs wanted, 1 free"),
+        (facts(plan=None), "WeightsReady", ("Unknown", "WeightsWaiting"), "no node"),
+        (facts(line()), "WeightsReady", ("True", "WeightsVerified"), "gpu-0"),
+        (facts(plan=PULLS), "WeightsReady", ("False", "Pulling"), "(50 %)"),
+        (facts(), "Scheduled", ("Unknown", "NoReplicas"), ""),
+        (facts(line()), "Scheduled", ("True", "Scheduled"), "1 replicas"),
+        (
+            facts(line(state="Pending", message="0/3 nodes are available")),
+            "Scheduled",
+            ("False", "ReplicasPending"),
+            "chat-0: 0/3 nodes",
+        ),
+        (
+            facts(line(state="Pending"), claim_terminating="chat-abab"),
+            "Scheduled",
+            ("False", "ReplicasPending"),
+            "PersistentVolumeClaim chat-abab is being deleted",
+        ),
+        (
+            facts(line(state="Failing", message="exited with 1")),
+            "Serving",
+            ("False", "EngineFailing"),
+            "chat-0 exited with 1",
+        ),
+        (facts(decision=None), "Scaling", ("Unknown", "NotScaling"), ""),
+        (facts(line()), "Scaling", ("True", "AtTarget"), "demand 3 of 24"),
+        (
+            facts(line(), decision=replace(DECISION, reason="MetricsMissing", message="slot 0")),
+            "Scaling",
+            ("False", "MetricsMissing"),
+            "slot 0",
+        ),
+        (
+            facts(line(), decision=replace(DECISION, reason="ScalingHeld", message="held")),
+            "Scaling",
+            ("False", "ScalingHeld"),
+            "held",
+        ),
+        (
+            facts(line(), decision=replace(DECISION, reason="NotScaling", message="loads")),
+            "Scaling",
+            ("Unknown", "NotScaling"),
+            "loads",
+        ),
+    ],
+)
+def test_leaves(
+    given_facts: StatusFacts, type_: str, expected: tuple[str, str], words: str
+) -> None:
+    found = conditions(build_status(given_facts))[type_]
+    assert (found["status"], found["reason"]) == expected
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason", "words"),
+    [
+        pytest.param(
+            [weights("Failed", reason="DigestMismatch", message="chunk 3 of a.safetensors")],
+            "DigestMismatch",
+            "node gpu-0: chunk 3",
+            id="failed",
+        ),
+        pytest.param(
+            [weights(), weights("Failed", node="gpu-1", reason="StoreFull", message="full")],
+            "StoreFull",
+            "gpu-1: full (2 of 2 nodes wait)",
+            id="the-worst-is-told",
+        ),
+        pytest.param(
+            [VERIFIED, weights("Queued", node="gpu-1", mirror="internal")],
+            "PullQueued",
+            "free pull of mirror internal (1 of 2",
+            id="queued",
+        ),
+        pytest.param(
+            [weights("Queued", reason="MirrorNotFound", message="no mirror")],
+            "MirrorNotFound",
+            "no mirror",
+            id="queued-with-a-reason",
+        ),
+        pytest.param([weights("Wanted", mirror="m")], "Pulling", "told to pull", id="wanted"),
+        pytest.param(
+            [
+                weights(
+                    bytes_done=12_000_000_000,
+                    bytes_total=48_000_000_000,
+                    bytes_per_second=500_000_000,
+                    eta_seconds=72,
+                    mirror="m",
+                )
+            ],
+            "Pulling",
+            "12.00 of 48.00 GB (25 %) from mirror m at 500 MB/s, 72 s left",
+            id="progress",
+        ),
+        pytest.param(
+            [weights("Failed", reason="DiskOnFire", message="it burns")],
+            "DiskOnFire",
+            "it burns",
+            id="reason-of-a-newer-agent",
+        ),
+        pytest.param([weights("Failed")], "Pulling", "failed", id="failed-without-words"),
+    ],
+)
+def test_weights(entries: list[WeightsOnNode], reason: str, words: str) -> None:
+    found = conditions(build_status(facts(plan=planned(weights=tuple(entries)))))["WeightsReady"]
+    assert (found["status"], found["reason"]) == ("False", reason)
+    assert words in found["message"]
+
+
+# -- work -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "types"),
+    [
+        pytest.param(facts(line(state="Loading")), {"Reconciling"}, id="new"),
+        pytest.param(facts(line()), set(), id="ready"),
+        pytest.param(
+            facts(line(state="Loading"), previous=before("Reconciling")),
+            {"Reconciling"},
+            id="goes-on-until-ready",
+        ),
+        pytest.param(facts(line(), previous=before("Reconciling")), set(), id="is-done"),
+        pytest.param(
+            facts(line(state="Loading"), previous=before("Ready")), set(), id="a-replica-was-lost"
+        ),
+        pytest.param(
+            facts(line(), line(1, state="Loading"), desired=2, previous=before("Ready")),
+            set(),
+            id="scaling-up-is-no-work-of-a-change",
+        ),
+        pytest.param(
+            facts(line(), line(1, drain=Drain("ScaleDown", 0.0)), previous=before("Ready")),
+            set(),
+            id="scaling-down-neither",
+        ),
+        pytest.param(
+            facts(line(current=False), rollout=ROLLING, previous=before("Ready")),
+            {"Reconciling"},
+            id="rollout-after-a-change-of-approval-or-platform",
+        ),
+        pytest.param(
+            facts(line(), line(1, current=False), rollout=ROLLING, previous=before("Ready")),
+            {"Reconciling"},
+            id="rollout-with-enough-ready",
+        ),
+        pytest.param(
+            facts(line(state="Loading"), generation=2, previous=before("Ready")),
+            {"Reconciling"},
+            id="spec-edited",
+        ),
+        pytest.param(
+            facts(plan=planned(layout=None, reason="ContextTooLong", message="9 > 8")),
+            {"Stalled"},
+            id="too-long",
+        ),
+        pytest.param(
+            facts(approved=False, approval_reason="InvalidSpec", approval_message="spec.x"),
+            {"Stalled"},
+            id="invalid",
+        ),
+        pytest.param(
+            facts(approved=False, approval_reason="ApprovalNotFound", approval_message="none"),
+            {"Reconciling"},
+            id="missing-approval-can-be-made-by-others",
+        ),
+        pytest.param(facts(problem=TAKEN), {"Reconciling"}, id="name-taken-is-not-stalled"),
+        pytest.param(facts(plan=NO_GPUS), {"Reconciling"}, id="no-gpus-is-not-stalled"),
+        pytest.param(
+            facts(line(state="Loading"), previous=before("Stalled")),
+            {"Reconciling"},
+            id="what-was-stalled-is-worked-on",
+        ),
+    ],
+)
+def test_reconciling_and_stalled(given_facts: StatusFacts, types: set[str]) -> None:
+    found = conditions(build_status(given_facts))
+    assert {"Reconciling", "Stalled"} & set(found) == types
+    assert all(found[one]["status"] == "True" for one in types)
+
+
+def test_the_operator_says_at_least_what_the_schema_puts_there() -> None:
+    # A condition put there by a default has no manager: apply would never remove it.
+    defaults = SCHEMA["properties"]["conditions"]["default"]
+    assert {one["type"] for one in defaults} <= set(conditions(build_status(facts())))
+    assert all(one["status"] == "Unknown" for one in defaults)
+
+
+def test_transition_times_stay_while_the_status_stays() -> None:
+    first = build_status(facts(line()))
+    later = build_status(facts(line(), previous=first, now="2026-11-22T07:00:00Z", decision=None))
+    times = {type_: one["lastTransitionTime"] for type_, one in conditions(later).items()}
+    assert times.pop("Scaling") == "2026-11-22T07:00:00Z"
+    assert set(times.values()) == {NOW}
+
+
+# -- the rest -------------------------------------------------------------------------------------
+
+
+def test_replicas() -> None:
+    found = build_status(
+        facts(
+            line(0),
+            line(1, current=False),
+            line(2, state="Failing", message="exited with 1"),
+            line(3, drain=Drain("ScaleDown", 0.0)),
+            desired=3,
+        )
+    )["replicas"]
+    assert (found["desired"], found["summary"]) == (3, "2/3")
+    # One that drains does not answer the Service any more.
+    assert (found["ready"], found["current"]) == (2, 1)
+    assert [one["state"] for one in found["items"]] == ["Ready", "Ready", "Failing", "Draining"]
+    assert found["items"][2]["message"] == "exited with 1"
+
+
+def test_a_drained_replica_is_not_one_of_those_that_serve() -> None:
+    assert told(facts(line(drain=Drain("ScaleDown", 0.0))))[0] == "False"
+
+
+def test_the_last_scaling_stays_over_a_restart() -> None:
+    scale = LastScale.model_validate(
+        {"from": 1, "to": 2, "demand": 40, "target": 24, "reason": "DemandUp", "at": NOW}
+    )
+    first = build_status(facts(line(), last_scale=scale))
+    assert first["lastScale"]["at"] == NOW
+    assert build_status(facts(line(), previous=first))["lastScale"] == first["lastScale"]
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    found = build_status(facts(model=None, plan=None))
+    assert not {"plan", "approval", "weights", "lastScale"} & set(found)
+
+
+def test_a_change_of_mere_numbers_is_no_change_of_essence() -> None:
+    slow = facts(plan=planned(weights=(weights(bytes_done=5, bytes_total=10),)))
+    fast = facts(plan=planned(weights=(weights(bytes_done=6, bytes_total=10, eta_seconds=3),)))
+    one, other = build_status(slow), build_status(fast)
+    assert one != other
+    assert essence(one) == essence(other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        facts(line(state="Loading")),
+        facts(line(), line(1)),
+        facts(line(), desired=2),
+        facts(line(), generation=2),
+        facts(line(), plan=planned(layout=PLAN.model_copy(update={"max_num_seqs": 64}))),
+        facts(line(), plan=planned(weights=(weights("Failed", reason="StoreFull"),))),
+        facts(line(), **REVOKED),
+        facts(line(message="drained")),
+    ],
+)
+def test_anything_else_is(other: StatusFacts) -> None:
+    assert essence(build_status(facts(line()))) != essence(build_status(other))
+
+
+def test_essence_reads_a_status_that_nobody_wrote_yet() -> None:
+    assert essence({}) == essence({})
+
+
+# -- every status is legal ------------------------------------------------------------------------
+
+TEXT = st.text(max_size=30).map(lambda text: text * 100)
+REASON = st.sampled_from(sorted(REASONS))
+WEIGHTS = st.builds(
+    weights,
+    st.sampled_from(("Queued", "Wanted", "Pulling", "Verified", "Failed")),
+    reason=st.just("") | REASON,
+    message=TEXT.map(lambda text: text[:2048]),
+    bytes_done=st.integers(0, 1 << 50),
+    bytes_total=st.integers(0, 1 << 50),
+    eta_seconds=st.none() | st.integers(0, 1 << 31),
+    mirror=st.none() | st.just("internal"),
+)
+REJECTED = st.builds(
+    RejectedLayout,
+    product=st.just("H100"),
+    tensor_parallel_size=st.integers(1, 64),
+    reason=REASON,
+    message=TEXT.map(lambda text: text[:512]),
+)
+PLANS = st.builds(
+    planned,
+    layout=st.sampled_from((None, PLAN)),
+    reason=st.sampled_from(("", "Planned", "InsufficientGPUs", "ContextTooLong", "NoLayoutFits")),
+    message=TEXT,
+    rejected=st.lists(REJECTED, max_size=40).map(tuple),
+    weights=st.lists(WEIGHTS, max_size=3).map(tuple),
+)
+LINES = st.builds(
+    line,
+    st.integers(0, 999),
+    st.sampled_from(("Pending", "Loading", "Ready", "Failing")),
+    TEXT,
+    current=st.booleans(),
+    drain=st.sampled_from((None, Drain("Rollout", 0.0))),
+    digest=st.sampled_from(("", DIGEST)),
+)
+PREVIOUS = st.sampled_from(({}, before("Ready"), before("Reconciling"), before("Stalled")))
+FACTS = st.builds(
+    lambda lines, **more: facts(*lines, **more),
+    st.lists(LINES, max_size=4),
+    generation=st.integers(0, 1 << 40),
+    approved=st.booleans(),
+    approval_reason=REASON,
+    approval_message=TEXT,
+    model=st.sampled_from((None, MODEL)),
+    plan=st.none() | PLANS,
+    rollout=st.builds(RolloutPlan, st.just(()), st.integers(0, 4), TEXT),
+    desired=st.integers(0, 1000),
+    min_replicas=st.integers(0, 4),
+    decision=st.none()
+    | st.builds(lambda reason, text: replace(DECISION, reason=reason, message=text), REASON, TEXT),
+    problem=st.none() | st.tuples(REASON, TEXT),
+    claim_terminating=st.sampled_from(("", "chat-0")),
+    previous=PREVIOUS,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@given(FACTS)
+def test_every_status_is_legal(given_facts: StatusFacts) -> None:
+    status = build_status(given_facts)
+    json.dumps(status)
+    ModelDeploymentStatus.model_validate(status)
+    jsonschema.validate(status, SCHEMA)
+    found = conditions(status)
+    assert len(found) == len(status["conditions"])
+    assert not {"Reconciling", "Stalled"} <= set(found)
+    assert found["Ready"]["status"] in {"True", "False"}
+    if found["Ready"]["status"] == "False":
+        assert found["Ready"]["message"]
+    again = build_status(replace(given_facts, previous=status))
+    assert essence(again) == essence(status), "a second look changes nothing"
