@@ -253,3 +253,18 @@ def test_kill_9_costs_only_the_chunks_in_flight(
     }
     assert set(again.models.verified()) == {model.digest}
     again.close()
+
+
+def test_a_change_while_hashing_is_not_taken_for_verified(
+    pull: Puller, small: SampleModel, store: Store
+) -> None:
+    pull(small).run()
+    file = small.manifest.files[0]
+    blob = store.blobs.path(file.sha256)
+    blob.chmod(0o400)  # the record no longer agrees, so the blob is hashed
+
+    def meanwhile() -> None:
+        overwrite(blob, b"A")  # the same byte: the hash is good, the look is not
+
+    assert store.blobs.holds(file, meanwhile)
+    assert not store.blobs.agrees(file)

@@ -71,18 +71,23 @@ class Blobs:
         with disk_faults(f"verifying blob {file.sha256[:16]}", self._root):
             if not self.path(file.sha256).exists():
                 return False
+            # What is recorded is the look before hashing: a change meanwhile shows at the next.
+            before = self.path(file.sha256).lstat()
             bad = self._first_bad_chunk(file, check)
             if bad is None:
-                self.remember(file)
+                self._remember(file, before)
                 return True
             self._refuse_contradiction(file)
             self._drop(file, *bad)
         return False
 
-    def remember(self, file: ManifestFile) -> None:
-        """Record a verified blob as it is now; also after a link changed its ctime."""
-        with disk_faults(f"recording blob {file.sha256[:16]}", self._root):
-            write_record(self._record(file), BlobRecord.of(self.path(file.sha256), file))
+    def link(self, file: ManifestFile, target: Path) -> None:
+        """Give a good blob one more name, and record the ctime that this changes."""
+        path = self.path(file.sha256)
+        if not self.agrees(file):
+            raise Refusal("StoreUnusable", f"blob {path} changed while it was being linked")
+        target.hardlink_to(path)
+        self._remember(file, path.lstat())
 
     def reserve(self, files: list[ManifestFile]) -> None:
         """Reserve the space of all ``files`` before the first byte; raises StoreFull."""
@@ -113,13 +118,16 @@ class Blobs:
         file = partial.file
         with disk_faults(f"finishing {file.path}", self._root):
             partial.finish(self.path(file.sha256))
-        self.remember(file)
+            self._remember(file, self.path(file.sha256).lstat())
 
     def set_aside(self, origin: str, file: ManifestFile, chunk: Chunk, sample: bytes) -> str:
         """Keep a chunk with wrong bytes for inspection; says where."""
         got = hashlib.sha256(sample).hexdigest()
         bad = BadBytes(origin, file.path, chunk.index, chunk.sha256, got, self._now())
         return set_aside(self._quarantine, bad, sample)
+
+    def _remember(self, file: ManifestFile, stat: os.stat_result) -> None:
+        write_record(self._record(file), BlobRecord.of(stat, file))
 
     def _record(self, file: ManifestFile) -> Path:
         return self._records / f"{file.sha256}.json"

@@ -118,12 +118,10 @@ class Models:
             target = draft / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             folders.update(draft / part for part in Path(file.path).parents)
-            target.hardlink_to(self._blobs.path(file.sha256))
+            self._blobs.link(file, target)
         for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
             sync_folder(folder)
             folder.chmod(0o555)
-        for file in manifest.files:
-            self._blobs.remember(file)  # the new link changed the ctime
         remove_tree(self.path(digest))
         draft.rename(self.path(digest))
         sync_folder(self._folder)

@@ -27,9 +27,8 @@ class BlobRecord:
     ctime_ns: int
 
     @classmethod
-    def of(cls, path: Path, file: ManifestFile) -> "BlobRecord":
-        """The record of a blob that has just been verified."""
-        stat = path.lstat()
+    def of(cls, stat: os.stat_result, file: ManifestFile) -> "BlobRecord":
+        """The record of a verified blob that looked like ``stat`` when its verification began."""
         return cls(chunks_digest(file), stat.st_size, stat.st_ino, stat.st_ctime_ns)
 
     def agrees(self, stat: os.stat_result) -> bool:

@@ -34,9 +34,13 @@ def unknown(type_: str, reason: str, message: str = "") -> Leaf:
 
 
 def false(type_: str, reason: str, message: str) -> Leaf:
-    """A condition that does not hold: what blocks, and the next step from the list of reasons."""
-    step = REASONS[reason].next_step
-    hint = "" if step in _IDLE_STEPS or not step else f". Next: {step}"
+    """A condition that does not hold: what blocks, and the next step from the list of reasons.
+
+    A reason that is not in the list is passed on: agents report theirs, and in an upgrade an agent
+    may be newer than this operator.
+    """
+    known = REASONS.get(reason)
+    hint = f". Next: {known.next_step}" if known and known.next_step not in _IDLE_STEPS else ""
     return Leaf(type_, "False", reason, f"{message.rstrip('.')}{hint}")
 
 

@@ -183,8 +183,8 @@ def _weight_reason(one: WeightsOnNode) -> str:
 
 
 def _weight_words(one: WeightsOnNode) -> str:
-    if one.message and one.state in {"Failed", "Queued"}:
-        return f"node {one.node}: {one.message}"
+    if one.state == "Failed" or (one.message and one.state == "Queued"):
+        return f"node {one.node}: {one.message or 'the pull failed'}"
     if one.state == "Queued":
         return f"node {one.node} waits for a free pull of mirror {one.mirror}"
     if one.state == "Wanted" or not one.bytes_total:
@@ -222,7 +222,7 @@ def _scheduled(facts: StatusFacts) -> Leaf:
 
 def _serving_now(facts: StatusFacts) -> tuple[int, int]:
     """Ready replicas that answer the Service: all, and those on the current inputs."""
-    ready = [one for one in facts.replicas if one.view.state == "Ready"]
+    ready = [one for one in facts.replicas if one.view.state == "Ready" and not one.view.drain]
     # Without an approval that holds there are no new inputs to be on.
     current = [one for one in ready if one.view.current or not facts.approved]
     return len(ready), len(current)
@@ -263,7 +263,8 @@ def _scaling(facts: StatusFacts) -> Leaf:
 def _scaling_before(facts: StatusFacts) -> Leaf:
     """What was decided last, until a leader that just began has read the queues itself."""
     for one in facts.previous.get("conditions") or []:
-        if one.get("type") == "Scaling" and one.get("reason") in REASONS:
+        decided = one.get("reason") in REASONS and one.get("reason") != "Pending"
+        if one.get("type") == "Scaling" and decided:
             return Leaf("Scaling", one["status"], one["reason"], one["message"])
     return unknown("Scaling", "NotScaling", "no demand was read yet")
 
@@ -296,7 +297,9 @@ def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[L
         return []
     before = {one.get("type"): one for one in facts.previous.get("conditions") or []}
     # What a change began goes on until Ready; a replica lost later is no work of a change.
-    if "Reconciling" in before or facts.previous.get("observedGeneration") != facts.generation:
+    if {"Reconciling", "Stalled"} & set(before) or facts.previous.get(
+        "observedGeneration"
+    ) != facts.generation:
         return [true("Reconciling", "Progressing", f"{ready.reason}: {ready.message}")]
     return []
 
