@@ -70,10 +70,15 @@ demo: $(STAMP) ## the whole path on a real Kubernetes: make demo [KEEP=1] [ENGIN
 bench-control: $(STAMP) ## 1,000 deployments: cold, restart, edit, heal, memory
 	$(BIN)/python -m e2e.bench.control
 
-image: ## container image (needs podman, docker or buildah)
+image: ## container image: make image BASE=REGISTRY/python@sha256:… (podman, docker or buildah)
+	@case "$(BASE)" in *@sha256:*) ;; *) \
+		echo "BASE is missing: make image BASE=REGISTRY/python@sha256:DIGEST, the digest of python:3.11-slim" \
+			"in your registry (docs/development.md)"; exit 1 ;; \
+	esac
 	@for tool in podman docker buildah; do \
 		if command -v $$tool >/dev/null && $$tool info >/dev/null 2>&1; then \
-			exec $$tool build -f Containerfile -t escadre:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/escadre/__init__.py) .; \
+			exec $$tool build -f Containerfile --build-arg BASE="$(BASE)" $(IMAGE_ARGS) \
+				-t escadre:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/escadre/__init__.py) .; \
 		fi; \
 	done; echo "no working image builder found: apt-get install -y podman"; exit 1
 

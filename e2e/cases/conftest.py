@@ -1,5 +1,6 @@
 """The stage that the cases share: one cluster with the chart, a mirror, people and a model."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,15 +14,21 @@ from e2e.stage.stage import TEAM, Stage
 NODES = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
 
 
+@pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """test_rights.py comes last: it judges the audit log of all other cases."""
+    items.sort(key=lambda item: item.path == Path(__file__).with_name("test_rights.py"))
+
+
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Installed and ready; the model ``base`` is published, approved and signed for the team."""
     folder: Path = tmp_path_factory.mktemp("stage")
     runner = RunnerConfig(backoff_seconds=1, backoff_limit_seconds=8)
-    with Cluster("cases", nodes=NODES, runner=runner) as cluster:
+    with Cluster(f"cases-{os.getpid()}", nodes=NODES, runner=runner) as cluster:
         stage = Stage(cluster, folder)
         try:
-            stage.install()
+            stage.install(scaling={"staleSeconds": 6})
             stage.wait_installed(90)
             stage.start_mirror()
             stage.team(TEAM)

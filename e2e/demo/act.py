@@ -27,7 +27,7 @@ Json = dict[str, Any]
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
 REPOSITORY_NAME = "mistralai/tiny-mistral"
 WEIGHTS_MIB = 192
-PULL_RATE = 60_000_000
+PULL_RATE = 12_000_000  # bytes per second and connection: a pull one can watch
 CLIENTS = 12
 
 
@@ -127,24 +127,25 @@ class Act:
             raise AssertionError("rita signed in anna's name")
 
     def _watch_pull(self) -> None:
-        process = subprocess.Popen(
-            self.cluster.in_netns(self.stage.command("status", "assistant", "-n", TEAM, "--watch")),
-            env=self.cluster.environment(),
-            stdout=sys.stdout if sys.stdout.isatty() else subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            wait_for(self._verified, 120, "the weights to be verified")
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
-        nodes = self.cluster.list("gpunodes")
-        for node in nodes:
-            for one in node.get("status", {}).get("weights") or []:
-                self.recorder.say(
-                    f"{node['metadata']['name']}: {one['state']} {one['bytesDone']} bytes, "
-                    f"mirror {one.get('mirror')}"
-                )
+        """On a terminal the live view with its bars; elsewhere each line of progress once."""
+        live = sys.stdout.isatty()
+        log = self.stage.folder / "watch.log"
+        with log.open("wb") as file:
+            watch = self.cluster.popen_in_netns(
+                self.stage.command("status", "assistant", "-n", TEAM, "--watch"),
+                stdout=None if live else file,
+                stderr=subprocess.DEVNULL,
+            )
+            try:
+                wait_for(self._verified, 120, "the weights to be verified")
+            finally:
+                watch.terminate()
+                watch.wait(timeout=10)
+        if live:
+            return
+        lines = [line.strip() for line in log.read_text().splitlines() if "MB/s" in line]
+        for line in dict.fromkeys(lines):
+            self.recorder.say(line)
 
     def _verified(self) -> bool:
         return bool(self.stage.condition("assistant", "WeightsReady")["status"] == "True")

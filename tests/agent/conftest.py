@@ -112,15 +112,19 @@ def server(model: SampleModel, small: SampleModel) -> Iterator[Faulty]:
         yield world
 
 
-@pytest.fixture
-def mirror(server: Faulty) -> Iterator[Mirror]:
-    opened = open_mirror(
+def opened_mirror(server: Faulty, idle: float = 10) -> Mirror:
+    return open_mirror(
         "tree",
         ModelMirrorSpec(type="http", url=server.url),
         repository="org/model",
         revision=COMMIT,
-        timeouts=Timeouts(connect=2, idle=0.3),
+        timeouts=Timeouts(connect=10, idle=idle),
     )
+
+
+@pytest.fixture
+def mirror(server: Faulty) -> Iterator[Mirror]:
+    opened = opened_mirror(server)
     yield opened
     opened.close()
 

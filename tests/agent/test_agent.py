@@ -220,9 +220,9 @@ async def test_tampered_weights_are_withdrawn_and_mended(world: World, small: Sa
         victim = folder / "a.safetensors"
         victim.chmod(0o644)
         victim.write_bytes(b"B" * 5000)
-        await until(lambda: len(world.mirror.log) > asked)
+        await until(lambda: victim.exists() and victim.read_bytes() == b"A" * 5000)
+        assert len(world.mirror.log) > asked
         await until(lambda: world.entry(small).get("state") == "Verified")
-        assert victim.read_bytes() == b"A" * 5000
 
 
 async def test_a_disk_that_is_exchanged_is_opened_anew(world: World, small: SampleModel) -> None:

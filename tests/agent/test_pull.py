@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.agent.conftest import Puller, SampleModel, where
+from tests.agent.conftest import Puller, SampleModel, opened_mirror, where
 from tests.clients.mirror.faulty import Answer, Fault, Faulty, flip, refuse, reset, stall
 
 from escadre.agent import blobs
@@ -135,10 +135,16 @@ def test_faults_that_stay_are_typed_and_nothing_is_served(
     assert not store.models.path(model.digest).exists()
 
 
-def test_silence_is_mirror_slow(pull: Puller, small: SampleModel, server: Faulty) -> None:
+def test_silence_is_mirror_slow(
+    pull: Puller, small: SampleModel, server: Faulty, store: Store
+) -> None:
     server.always[where("a.safetensors")] = stall(100, server.released)
+    made = pull(small)
+    impatient = opened_mirror(server, idle=0.3)
+    work = Pull(made.digest, made.total, impatient, store, made.meter, made.stop, made.limits)
     with pytest.raises(MirrorSlow, match="no byte for"):
-        pull(small).run()
+        work.run()
+    impatient.close()
 
 
 @pytest.mark.parametrize(
@@ -265,7 +271,9 @@ def test_a_pull_that_is_called_off_keeps_its_chunks(
     pull: Puller, model: SampleModel, server: Faulty, store: Store
 ) -> None:
     server.always[where("tekken.json")] = stall(10, server.released)
-    work = pull(model)
+    made = pull(model)
+    impatient = opened_mirror(server, idle=1)
+    work = Pull(made.digest, made.total, impatient, store, made.meter, made.stop, made.limits)
     outcome: list[BaseException] = []
 
     def run() -> None:
@@ -283,6 +291,7 @@ def test_a_pull_that_is_called_off_keeps_its_chunks(
         thread.join(0.01)
     work.stop.set()
     thread.join(10)
+    impatient.close()
     assert [type(error) for error in outcome] == [Cancelled]
     assert blob.exists()
     assert {path.suffix for path in marks.iterdir()} == {".data", ".chunks"}

@@ -60,7 +60,6 @@ def test_nobody_in_the_product_may_widen_rights_or_sign() -> None:
 
 def test_agent_reads_its_kind_and_patches_its_status() -> None:
     assert _granted(render("default").get("ClusterRole", "escadre-agent")) == {
-        ("gpunodes", "get"),
         ("gpunodes", "list"),
         ("gpunodes", "watch"),
         ("gpunodes/status", "patch"),
@@ -69,7 +68,7 @@ def test_agent_reads_its_kind_and_patches_its_status() -> None:
 
 def test_operator_never_writes_what_people_wrote() -> None:
     granted = _granted(render("default").get("ClusterRole", "escadre-operator"))
-    reading = {"get", "list", "watch"}
+    reading = {"list", "watch"}
     for kind in ("modeldeployments", "modelapprovals", "modelsignatures", "modelmirrors"):
         assert {verb for resource, verb in granted if resource == kind} == reading
     assert {verb for resource, verb in granted if resource == "gpunodes/status"} == set()

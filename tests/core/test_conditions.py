@@ -22,8 +22,8 @@ EARLIER, NOW = "2026-11-22T06:00:00Z", "2026-11-22T06:15:00Z"
             "ApprovalNotFound",
             "ModelApproval small does not exist.",
             (
-                "ModelApproval small does not exist. Next: Create and sign the approval, or correct "
-                "spec.approval."
+                "ModelApproval small does not exist. Next: Create and sign the approval, or "
+                "correct spec.approval."
             ),
         ),
         (

@@ -13,6 +13,7 @@ from rich.text import Text
 from escadre.cli import fetch
 from escadre.cli.deployed import Deployed
 from escadre.cli.failures import NOT_READY, OK
+from escadre.cli.progress import with_progress
 from escadre.cli.session import (
     Environment,
     NamespaceOption,
@@ -59,7 +60,8 @@ def _status(
 
         async def look() -> list[Deployed]:
             if name:
-                return [Deployed.read(await fetch.deployment(session, where, name))]
+                one = Deployed.read(await fetch.deployment(session, where, name))
+                return [await with_progress(session, one)]
             return [
                 Deployed.read(each)
                 for each in await fetch.deployments(session, None if everywhere else where)

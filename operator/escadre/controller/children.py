@@ -13,7 +13,7 @@ from escadre.controller.compact import Compact
 from escadre.controller.informer import Informer
 from escadre.core.diff import corrections, holds
 from escadre.errors import Retryable
-from escadre.names import LABEL_OWNER_UID
+from escadre.names import LABEL_OWNER_NAME, LABEL_OWNER_UID
 
 __all__ = ["Applier", "Problem"]
 
@@ -137,10 +137,16 @@ class Applier:
                 "NameTaken",
                 f"{where} exists since {meta.get('creationTimestamp', 'some time')} and is not "
                 f"escadre's; it was left alone. Rename or delete it, or rename the "
-                f"ModelDeployment {intent['metadata'].get('ownerReferences', [{}])[0].get('name')}",
+                f"ModelDeployment {_owner_name(intent['metadata'])}",
             )
         )
         return False
+
+
+def _owner_name(meta: Mapping[str, Any]) -> str:
+    for owner in meta.get("ownerReferences") or []:
+        return str(owner["name"])
+    return str((meta.get("labels") or {}).get(LABEL_OWNER_NAME, ""))
 
 
 def _words(resource: Resource, intent: Json, message: str) -> str:

@@ -44,6 +44,7 @@ LEASE_NAME = "escadre-operator"
 _STUCK_SECONDS = 300.0
 _SCRAPE_TIMEOUT_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 10.0
+_CAUGHT_UP_LOOK_SECONDS = 0.02
 
 
 class Operator:
@@ -196,9 +197,10 @@ class Operator:
             scaler = Scaler(self.context, one, self.metrics.scrape_failed)
             work = asyncio.create_task(manager.run())
             side = [asyncio.create_task(scaler.run()), asyncio.create_task(self._resync())]
+            first = asyncio.create_task(self._tell_caught_up())
             done = asyncio.create_task(self.stop.wait())
             await asyncio.wait({work, done, *side}, return_when=asyncio.FIRST_COMPLETED)
-            for task in side:
+            for task in (first, *side):
                 task.cancel()
             results = await asyncio.gather(*side, return_exceptions=True)
             await self.queue.shutdown(_SHUTDOWN_SECONDS)
@@ -207,6 +209,16 @@ class Operator:
             for result in results:
                 if isinstance(result, Exception):
                     raise result
+
+    async def _tell_caught_up(self) -> None:
+        """Says once when every key has been looked at with a plan: how long a failover costs."""
+        started = time.monotonic()
+        while self.context.memory.plan is None or self.queue.depth or self.queue.processing:
+            await asyncio.sleep(_CAUGHT_UP_LOOK_SECONDS)
+        seconds = round(time.monotonic() - started, 2)
+        structlog.get_logger().info(
+            "caught up", seconds=seconds, deployments=len(self.caches.deployments)
+        )
 
     async def _resync(self) -> None:
         while True:

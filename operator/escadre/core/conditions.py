@@ -9,7 +9,7 @@ from escadre.reasons import REASONS
 __all__ = ["Leaf", "false", "merge", "true", "unknown"]
 
 Status = Literal["True", "False", "Unknown"]
-_IDLE_STEPS: Final = ("Nothing.", "Wait.")
+_IDLE_STEPS: Final = ("Nothing", "Wait")  # nothing for the reader to do
 _LONGEST: Final = 2048
 
 

@@ -191,10 +191,11 @@ def _weight_words(one: WeightsOnNode) -> str:
         return f"node {one.node}: the agent was told to pull from mirror {one.mirror}"
     percent = 100 * one.bytes_done // one.bytes_total
     eta = f", {one.eta_seconds} s left" if one.eta_seconds is not None else ""
+    scale, unit = (_GIGABYTE, "GB") if one.bytes_total >= 10 * _GIGABYTE else (10**6, "MB")
     return (
-        f"node {one.node} pulled {one.bytes_done / _GIGABYTE:.2f} of "
-        f"{one.bytes_total / _GIGABYTE:.2f} GB ({percent} %) from mirror {one.mirror} at "
-        f"{one.bytes_per_second / 10**6:.0f} MB/s{eta}"
+        f"node {one.node} pulled {one.bytes_done / scale:,.0f} of {one.bytes_total / scale:,.0f} "
+        f"{unit} ({percent} %) from mirror {one.mirror} at "
+        f"{one.bytes_per_second / 10**6:,.0f} MB/s{eta}"
     )
 
 

@@ -1,0 +1,72 @@
+"""The API server's audit log: who asked for what, in the order of the answers."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.cluster.cluster import Cluster
+from e2e.stage.stage import NAMESPACE, Json
+
+__all__ = ["AGENT", "OPERATOR", "Request", "mark", "requests"]
+
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:escadre-operator"
+AGENT = f"system:serviceaccount:{NAMESPACE}:escadre-agent"
+READING = frozenset({"get", "list", "watch"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; ``resource`` is ``plural`` or ``plural/subresource``."""
+
+    user: str
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+    code: int
+    unauthorised: bool  # refused by RBAC, not by a policy
+    at: str  # when it came in, as the log has it: sortable
+
+    @property
+    def writes(self) -> bool:
+        """Whether it asks for a change."""
+        return self.verb not in READING
+
+
+def mark(cluster: Cluster) -> int:
+    """How long the log is now: where later requests begin."""
+    return cluster.audit_log.stat().st_size
+
+
+def requests(cluster: Cluster, since: int = 0) -> Iterator[Request]:
+    """Every request for a resource that was answered after ``mark``."""
+    for line in _lines(cluster.audit_log, since):
+        entry = json.loads(line)
+        if "objectRef" in entry:
+            yield _request(entry, entry["objectRef"])
+
+
+def _lines(path: Path, since: int) -> Iterator[bytes]:
+    with path.open("rb") as log:
+        log.seek(since)
+        for line in log:
+            if line.endswith(b"\n"):  # the last one may be half-written
+                yield line
+
+
+def _request(entry: Json, about: Json) -> Request:
+    part = f"/{about['subresource']}" if "subresource" in about else ""
+    decision = entry.get("annotations", {}).get("authorization.k8s.io/decision")
+    return Request(
+        user=entry["user"]["username"],
+        verb=entry["verb"],
+        group=about.get("apiGroup", ""),
+        resource=about.get("resource", "") + part,
+        namespace=about.get("namespace", ""),
+        name=about.get("name", ""),
+        code=entry.get("responseStatus", {}).get("code", 0),
+        unauthorised=decision == "forbid",
+        at=entry["requestReceivedTimestamp"],
+    )

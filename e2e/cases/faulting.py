@@ -1,0 +1,132 @@
+"""What the fault cases share: look at a deployment's children, clear them, break processes.
+
+Called by the test_faults_* cases only; it asserts nothing about the product.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from e2e.cluster.config import python_environment
+from e2e.cluster.pods import is_ready
+from e2e.cluster.wait import wait_for
+from e2e.stage.stage import NAMESPACE, TEAM, Stage
+
+__all__ = [
+    "clear",
+    "engine_pods",
+    "kill_main_process",
+    "leader",
+    "mirror_fault",
+    "no_internal_errors",
+    "ready",
+    "ready_pod",
+    "why",
+]
+
+Json = dict[str, Any]
+
+
+def engine_pods(stage: Stage, name: str, namespace: str = TEAM) -> list[Json]:
+    """The engine pods of a deployment that are not being deleted."""
+    selector = f"escadre.dev/deployment={name},escadre.dev/component=engine"
+    pods = stage.cluster.list("pods", "-n", namespace, "-l", selector)
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+
+def ready(stage: Stage, name: str, namespace: str = TEAM, deadline: float = 90) -> Json:
+    """Waits until a deployment is Ready at its present generation, and returns it."""
+
+    def seen() -> Json | None:
+        found = stage.mdep(name, namespace)
+        for one in found.get("status", {}).get("conditions", ()):
+            if one["type"] == "Ready" and one["status"] == "True":
+                now = one.get("observedGeneration") == found["metadata"]["generation"]
+                return found if now else None
+        return None
+
+    found: Json = wait_for(
+        seen, deadline, f"{name} to be ready", lambda: stage.condition(name, "Ready", namespace)
+    )
+    return found
+
+
+def ready_pod(stage: Stage, name: str, *, other_than: str = "", deadline: float = 60) -> Json:
+    """Waits for a Ready engine pod, of another uid if one is given."""
+
+    def seen() -> Json | None:
+        return next(
+            (
+                pod
+                for pod in engine_pods(stage, name)
+                if is_ready(pod) and pod["metadata"]["uid"] != other_than
+            ),
+            None,
+        )
+
+    found: Json = wait_for(seen, deadline, f"a ready pod of {name}")
+    return found
+
+
+def why(stage: Stage, name: str, namespace: str = TEAM) -> str:
+    """What ``escadre why`` says, on one line."""
+    done = stage.escadre("why", name, "-n", namespace, check=False, width=2000)
+    return " ".join(done.stdout.split())
+
+
+def clear(stage: Stage, *names: str, namespace: str = TEAM) -> None:
+    """Deletes deployments and waits until nothing of them is left."""
+    stage.cluster.kubectl("delete", "mdep", *names, "-n", namespace, "--ignore-not-found")
+    which = ",".join(names)
+
+    def gone() -> bool:
+        kinds = "deployments,services,pvc,pods,pdb,networkpolicies"
+        children = f"escadre.dev/deployment in ({which})"
+        owners = f"escadre.dev/owner-namespace={namespace},escadre.dev/owner-name in ({which})"
+        left = stage.cluster.list(kinds, "-n", namespace, "-l", children)
+        return not left and not stage.cluster.list("pv", "-l", owners)
+
+    wait_for(gone, 60, f"everything of {which} to be gone")
+
+
+def mirror_fault(stage: Stage, *words: str) -> None:
+    """Adds a fault to the stage's mirror; without words takes all away."""
+    command = [sys.executable, "-m", "e2e.engine.mirror", "fault", "--url", stage.mirror_url]
+    stage.cluster.run_in_netns([*command, *words], env={**os.environ, **python_environment()})
+
+
+def kill_main_process(pod: Json) -> None:
+    """SIGKILL to the first process of the pod's container, as the kernel's OOM killer does."""
+    name = pod["metadata"]["name"]
+
+    def is_main(folder: Path) -> bool:
+        try:
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            status = (folder / "status").read_text()
+        except OSError:
+            return False  # ended meanwhile
+        ids = next((line for line in status.splitlines() if line.startswith("NSpid:")), "")
+        return f"HOSTNAME={name}".encode() in variables and ids.split()[-1:] == ["1"]
+
+    folders = (one for one in Path("/proc").iterdir() if one.name.isdigit())
+    found = [int(folder.name) for folder in folders if is_main(folder)]
+    assert len(found) == 1, f"pod {name} has {len(found)} main processes on this machine"
+    os.kill(found[0], signal.SIGKILL)
+
+
+def leader(stage: Stage) -> str:
+    """Name of the operator pod that holds the Lease, "" while none does."""
+    lease = stage.cluster.get("lease", "escadre-operator", NAMESPACE)
+    holder: str = lease["spec"].get("holderIdentity") or ""
+    return holder.split("_")[0]
+
+
+def no_internal_errors(stage: Stage) -> None:
+    """No operator met a case it does not know."""
+    for pod in stage.cluster.list(
+        "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=operator"
+    ):
+        log = stage.cluster.pod_log(NAMESPACE, pod["metadata"]["name"], "operator")
+        assert "InternalError" not in log, log[-4000:]

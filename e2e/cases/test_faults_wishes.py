@@ -1,0 +1,152 @@
+"""Wishes that cannot be met: each says why, with numbers, and is met once it is corrected."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from e2e.cases.faulting import clear, engine_pods, ready, why
+from e2e.stage.stage import TEAM, Stage
+
+pytestmark = pytest.mark.cluster
+
+OTHER_TEAM = "recherche"
+BLOCKED = ("ghost", "toolong", "toomuch", "crash")
+
+
+@pytest.fixture(scope="module")
+def wishes(stage: Stage) -> Iterator[Stage]:
+    """All of them are made at once, so that they wait together."""
+    stage.team(OTHER_TEAM)
+    draft = stage.draft("base", **{"--name": "liar"})
+    text = draft.read_text()
+    assert "maxContextLength: 32768" in text
+    draft.write_text(text.replace("maxContextLength: 32768", "maxContextLength: 1048576"))
+    stage.kubectl("rita", "create", "-f", str(draft))
+    for who in ("anna", "bruno"):
+        stage.escadre("approve", "sign", "liar", "--yes", who=who)
+    stage.deploy("ghost", "nobody-asked")
+    stage.deploy("stranger", "base", namespace=OTHER_TEAM)
+    stage.deploy("toolong", "base", contextLength=65536)
+    much = {"contextLength": 1048576, "typicalTokens": 1048576, "concurrency": 4096}
+    stage.deploy("toomuch", "liar", **much)
+    stage.deploy("crash", "liar", contextLength=65536)
+    yield stage
+    clear(stage, *BLOCKED)
+    clear(stage, "stranger", namespace=OTHER_TEAM)
+    stage.cluster.kubectl("delete", "mapp", "liar")
+    stage.cluster.kubectl("delete", "namespace", OTHER_TEAM, "--wait=false")
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "type_", "reason", "words"),
+    [
+        pytest.param(
+            "ghost",
+            TEAM,
+            "Approved",
+            "ApprovalNotFound",
+            ["ModelApproval nobody-asked does not exist", "Create and sign the approval"],
+            id="approval missing",
+        ),
+        pytest.param(
+            "stranger",
+            OTHER_TEAM,
+            "Approved",
+            "NamespaceNotAllowed",
+            [f"is for namespaces {TEAM}, not for {OTHER_TEAM}"],
+            id="approval for another namespace",
+        ),
+        pytest.param(
+            "toolong",
+            TEAM,
+            "Planned",
+            "ContextTooLong",
+            ["65536", "32768", "Lower spec.contextLength"],
+            id="context longer than the model's",
+        ),
+        pytest.param(
+            "toomuch",
+            TEAM,
+            "Planned",
+            "NoLayoutFits",
+            ["H100", "Lower contextLength or concurrency"],
+            id="no layout holds it",
+        ),
+    ],
+)
+def test_a_wish_that_cannot_be_met_says_why(
+    wishes: Stage, name: str, namespace: str, type_: str, reason: str, words: list[str]
+) -> None:
+    found = wishes.wait_condition(name, type_, reason, namespace=namespace)
+    assert found["status"] == "False"
+    for word in words:
+        assert word in found["message"]
+    wishes.wait_condition(name, "Ready", reason, namespace=namespace, deadline=10)
+    assert engine_pods(wishes, name, namespace) == []
+
+
+def test_a_stalled_wish_is_met_once_it_is_corrected(wishes: Stage) -> None:
+    wishes.wait_condition("toolong", "Stalled", "ContextTooLong")
+    before = wishes.mdep("toolong")
+    wishes.deploy("toolong", "base")
+    types = {one["type"] for one in ready(wishes, "toolong")["status"]["conditions"]}
+    assert "Stalled" not in types
+    wishes.cluster.apply(_wish(before))  # another test may look at it yet
+    wishes.wait_condition("toolong", "Stalled", "ContextTooLong")
+
+
+def _wish(stored: dict[str, Any]) -> dict[str, Any]:
+    meta = {key: stored["metadata"][key] for key in ("name", "namespace")}
+    return {key: stored[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": meta}
+
+
+def test_an_engine_that_exits_at_start_explains_itself_and_is_replaced(wishes: Stage) -> None:
+    found = wishes.wait_condition("crash", "Serving", "EngineFailing")
+    words = "User-specified max_model_len (65536) is greater than the derived max_model_len"
+    assert "exited with 1" in found["message"]
+    assert words in found["message"]
+    wishes.wait_condition("crash", "Ready", "EngineFailing", deadline=10)
+    said = why(wishes, "crash")
+    assert "EngineFailing" in said
+    assert words in said
+    wishes.deploy("crash", "base")
+    ready(wishes, "crash")
+
+
+def test_taken_gpus_are_told_with_numbers_and_awaited(stage: Stage) -> None:
+    for node in ("gpu-0", "gpu-1"):
+        stage.cluster.apply(_foreign(node))
+    # 4096 requests of 32768 tokens need four GPUs; three are left on each node.
+    wish = {"contextLength": 32768, "typicalTokens": 32768, "concurrency": 4096}
+    stage.deploy("wide", "base", **wish)
+    try:
+        found = stage.wait_condition("wide", "Planned", "InsufficientGPUs")
+        for word in ("1 of 1 replicas have no node", "gpu-0", "4"):
+            assert word in found["message"]
+        assert engine_pods(stage, "wide") == []
+        for node in ("gpu-0", "gpu-1"):
+            stage.cluster.kubectl("delete", "pod", f"foreign-{node}", "-n", TEAM)
+        assert "tp4" in ready(stage, "wide")["status"]["plan"]["summary"]
+    finally:
+        clear(stage, "wide")
+
+
+def _foreign(node: str) -> dict[str, Any]:
+    container = {
+        "name": "main",
+        "image": "escadre.test/fake",
+        "resources": {"limits": {"nvidia.com/gpu": "5"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"foreign-{node}", "namespace": TEAM},
+        "spec": {"nodeName": node, "terminationGracePeriodSeconds": 0, "containers": [container]},
+    }

@@ -1,0 +1,75 @@
+"""Workers: every outcome of a reconcile ends in a count, and the key comes again when it must."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from tests.controller.world import Operator, World
+
+from escadre.clients.kube import Conflict, ServerUnavailable, TooManyRequests
+from escadre.controller import manager as module
+from escadre.controller.context import Context
+from escadre.controller.keys import FLEET, Key
+from escadre.controller.manager import Manager
+from escadre.controller.queue import WorkQueue
+from escadre.errors import Retryable
+
+CASES: dict[str, tuple[Callable[[], BaseException], str]] = {
+    "the cache was behind": (lambda: Conflict(method="apply", object="x", status=409), "conflict"),
+    "the server asks for patience": (
+        lambda: TooManyRequests(method="apply", object="x", status=429, retry_after=1),
+        "throttled",
+    ),
+    "something else must happen first": (lambda: Retryable("not yet", delay=0.1), "retry"),
+    "the server is away": (lambda: ServerUnavailable(method="apply", object="x"), "error"),
+    "a bug": (lambda: KeyError("x"), "bug"),
+}
+
+
+async def run_once(
+    monkeypatch: pytest.MonkeyPatch, result: Callable[[], float | None]
+) -> tuple[str, int]:
+    """Runs one worker over one key; returns the outcome, and how many keys come again."""
+    outcomes: list[str] = []
+    queue: WorkQueue[Key] = WorkQueue(base_delay=100)
+    seen = asyncio.Event()
+
+    async def reconcile(_: Context, __: Key) -> float | None:
+        return result()
+
+    def observe(what: str, kind: str, _: float) -> None:
+        assert kind == "fleet"
+        outcomes.append(what)
+        seen.set()
+
+    monkeypatch.setattr(module, "reconcile", reconcile)
+    task = asyncio.create_task(Manager(Operator.start(World()).context, queue, 1, observe).run())
+    queue.add(FLEET)
+    async with asyncio.timeout(5):
+        await seen.wait()
+        again = queue.delayed
+        await queue.shutdown(1)
+        await task
+    return outcomes[0], again
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_failure_is_counted_and_comes_again(
+    monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    error, expected = CASES[case]
+
+    def fail() -> float | None:
+        raise error()
+
+    assert await run_once(monkeypatch, fail) == (expected, 1)
+
+
+async def test_a_success_that_wants_to_look_again_is_filed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert await run_once(monkeypatch, lambda: 30.0) == ("ok", 1)
+
+
+async def test_a_success_that_is_done_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await run_once(monkeypatch, lambda: None) == ("ok", 0)

@@ -1,0 +1,156 @@
+"""Which change wakes which keys; and that a heartbeat wakes nobody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.controller.world import Operator, World
+
+from escadre.clients.kube import (
+    GPU_NODES,
+    MODEL_APPROVALS,
+    MODEL_DEPLOYMENTS,
+    NAMESPACES,
+    NODES,
+    PERSISTENT_VOLUMES,
+    PODS,
+    SERVICES,
+)
+from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
+from escadre.controller.queue import Priority
+from escadre.controller.router import PROGRESS_DEBOUNCE, Router
+
+CHAT = deployment_key("team", "chat")
+
+
+class Listener:
+    """A world that serves, and the keys that were woken since ``quiet``."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.operator = Operator.start(world)
+        self.keys: dict[Key, tuple[float, Priority]] = {}
+        self.router = Router(self.operator.context.caches, self._add)
+        self.router.wire()
+
+    def _add(self, key: Key, delay: float, priority: Priority) -> None:
+        self.keys[key] = (delay, priority)
+
+    async def after(self, change: Callable[[], Any]) -> dict[Key, tuple[float, Priority]]:
+        await self.look()
+        self.keys.clear()
+        change()
+        await self.look()
+        return dict(self.keys)
+
+    async def look(self) -> None:
+        for informer in self.operator.context.caches.all():
+            await informer.refresh()
+
+
+@pytest.fixture
+async def listener() -> Listener:
+    world = World()
+    world.approve()
+    world.deploy()
+    await Operator.start(world).settle()
+    return Listener(world)
+
+
+async def test_an_edit_of_a_user_comes_first(listener: Listener) -> None:
+    keys = await listener.after(lambda: listener.world.deploy(contextLength=8192))
+    assert keys[CHAT] == (0.0, Priority.USER)
+    assert FLEET in keys
+
+
+async def test_a_signature_wakes_its_approval_and_the_deployments_that_use_it(
+    listener: Listener,
+) -> None:
+    keys = await listener.after(lambda: listener.world.sign("small", "carla", "Revoke"))
+    assert {approval_key("small"), CHAT, FLEET} <= set(keys)
+
+
+async def test_an_approval_that_goes_wakes_the_deployments_that_use_it(listener: Listener) -> None:
+    keys = await listener.after(lambda: listener.world.server.remove(MODEL_APPROVALS, "small"))
+    assert {approval_key("small"), CHAT, FLEET} <= set(keys)
+
+
+async def test_a_heartbeat_of_a_node_wakes_nobody(listener: Listener) -> None:
+    def beat() -> None:
+        node = listener.world.server.get(NODES, "gpu-0")
+        assert node is not None
+        node["status"]["conditions"][0]["lastHeartbeatTime"] = "2026-01-02T00:00:00Z"
+        listener.world.server.put(NODES, node)
+
+    assert await listener.after(beat) == {}
+
+
+async def test_a_cordon_wakes_the_node_and_the_plan(listener: Listener) -> None:
+    def cordon() -> None:
+        node = listener.world.server.get(NODES, "gpu-0")
+        assert node is not None
+        node["spec"] = {"unschedulable": True}
+        listener.world.server.put(NODES, node)
+
+    assert set(await listener.after(cordon)) == {node_key("gpu-0"), FLEET}
+
+
+async def test_mere_progress_of_a_pull_asks_for_a_plan_seldom(listener: Listener) -> None:
+    def progress() -> None:
+        name = next(
+            one["metadata"]["name"]
+            for one in listener.world.server.all(GPU_NODES)
+            if one["status"]["weights"]
+        )
+        gpunode = listener.world.server.get(GPU_NODES, name)
+        assert gpunode is not None
+        gpunode["status"]["weights"][0]["bytesPerSecond"] = 7
+        listener.world.server.put(GPU_NODES, gpunode)
+
+    assert (await listener.after(progress))[FLEET][0] == PROGRESS_DEBOUNCE
+
+
+async def test_a_deleted_child_wakes_its_deployment_only(listener: Listener) -> None:
+    keys = await listener.after(lambda: listener.world.server.remove(SERVICES, "chat", "team"))
+    assert set(keys) == {CHAT}
+
+
+async def test_a_lost_pod_wakes_its_deployment_and_the_plan(listener: Listener) -> None:
+    (pod,) = listener.world.pods()
+    keys = await listener.after(
+        lambda: listener.world.server.remove(PODS, pod["metadata"]["name"], "team")
+    )
+    assert set(keys) == {CHAT, FLEET}
+
+
+async def test_a_foreign_pod_with_gpus_wakes_the_plan(listener: Listener) -> None:
+    limits = {"limits": {"nvidia.com/gpu": "2"}}
+    pod = {
+        "metadata": {"name": "training", "namespace": "team"},
+        "spec": {"nodeName": "gpu-0", "containers": [{"name": "x", "resources": limits}]},
+    }
+    assert set(await listener.after(lambda: listener.world.server.put(PODS, pod))) == {FLEET}
+
+
+async def test_a_namespace_that_goes_wakes_its_deployments(listener: Listener) -> None:
+    keys = await listener.after(lambda: listener.world.server.terminate_namespace("team"))
+    assert CHAT in keys
+    assert listener.world.server.get(NAMESPACES, "team") is not None
+
+
+async def test_a_volume_wakes_the_owner_it_names_even_when_that_is_gone(
+    listener: Listener,
+) -> None:
+    listener.world.server.remove(MODEL_DEPLOYMENTS, "chat", "team")
+    (volume,) = listener.world.server.all(PERSISTENT_VOLUMES)
+    volume["metadata"]["labels"]["note"] = "x"
+    keys = await listener.after(lambda: listener.world.server.put(PERSISTENT_VOLUMES, volume))
+    assert CHAT in keys
+
+
+async def test_a_new_leader_looks_at_everything_at_low_priority(listener: Listener) -> None:
+    await listener.look()
+    listener.keys.clear()
+    listener.router.everything()
+    assert {CHAT, approval_key("small"), node_key("gpu-0"), FLEET} <= set(listener.keys)
+    assert listener.keys[approval_key("small")][1] is Priority.RESYNC
