@@ -46,13 +46,13 @@ typecheck: $(STAMP) ## mypy --strict
 	$(BIN)/mypy
 
 unit: $(STAMP) ## unit tests: seconds, no cluster
-	$(PYTEST) -m "not cluster" tests e2e
+	$(PYTEST) -m "not cluster and not slow" tests e2e
 
 binaries: $(STAMP) ## find or build the programs of the test cluster (once, about 10 minutes)
 	$(BIN)/python -m e2e.cluster binaries
 
 test: $(STAMP) binaries ## all tests, also those on the real API server
-	$(PYTEST) tests e2e
+	$(PYTEST) -m "not slow" tests e2e
 
 e2e: test ## the same as test
 

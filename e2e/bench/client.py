@@ -14,13 +14,17 @@ import aiohttp
 
 from e2e.cluster.cluster import Cluster
 
-__all__ = ["APPLY", "MERGE", "BareClient", "Request"]
+__all__ = ["APPLY", "MERGE", "BareClient", "RefusedError", "Request"]
 
 Json = dict[str, Any]
 Request = tuple[str, str, bytes, str]  # method, path and query, body, content type
 APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=120)
+
+
+class RefusedError(AssertionError):
+    """The server refused; for a wait that is "not yet"."""
 
 
 class BareClient:
@@ -50,7 +54,7 @@ class BareClient:
     async def send(
         self, method: str, path: str, body: bytes = b"", content: str = "application/json"
     ) -> bytes:
-        """One request; the raw answer, or RuntimeError with what the server said."""
+        """One request; the raw answer, or RefusedError with what the server said."""
         if self._session is None:
             raise RuntimeError("the client is not open: use it in an async with statement")
         headers = {"Content-Type": content} if body else {}
@@ -58,7 +62,7 @@ class BareClient:
             raw = await answer.read()
             if answer.status >= 400:
                 said = raw[:500].decode(errors="replace")
-                raise RuntimeError(f"{method} {path}: {answer.status}: {said}")
+                raise RefusedError(f"{method} {path}: {answer.status}: {said}")
             return raw
 
     async def get(self, path: str) -> Json:

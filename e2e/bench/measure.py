@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ _QUIET_SECONDS: Final = 5.0
 _SPACING_SECONDS: Final = 0.1
 # Children that a person may delete and that come back by themselves; not volumes and claims.
 _HEALED: Final = ("services", "networkpolicies", "poddisruptionbudgets", "deployments")
-_ADMIN: Final = "admin"
+_ADMIN: Final = "escadre-test-admin"
 
 
 class Measure:
@@ -48,6 +49,8 @@ class Measure:
         ready = await self._reach(self._fleet.ready, "all to be Ready")
         await self._rest()
         writes = self._audit.writes(mark)
+        for (words, code), number in sorted(_summary(writes).items()):
+            print(f"    {number:6} {words} -> {code}")
         return {
             "coldSeconds": round(last - leading, 2),
             "coldCpuSeconds": round(cpu, 2),
@@ -186,3 +189,10 @@ def _about(entry: Entry) -> str:
     """The wish that a write is about, by the name of its object."""
     found = re.match(r"model-\d{4}", entry.name)
     return found.group() if found else ""
+
+
+def _summary(writes: list[Entry]) -> Counter[tuple[str, int]]:
+    """How many writes of each sort."""
+    return Counter(
+        (f"{one.verb} {one.resource} {one.subresource}".rstrip(), one.code) for one in writes
+    )

@@ -28,7 +28,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Cluster(f"cases-{os.getpid()}", nodes=NODES, runner=runner) as cluster:
         stage = Stage(cluster, folder)
         try:
-            stage.install(scaling={"staleSeconds": 6})
+            stage.install(
+                scaling={"staleSeconds": 6, "downStabilizationSeconds": 8},
+                engine={"drainSeconds": 15},
+                agent={"mirrorSecrets": ["mirror-token"]},
+            )
             stage.wait_installed(90)
             stage.start_mirror()
             stage.team(TEAM)

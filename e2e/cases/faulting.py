@@ -23,6 +23,7 @@ __all__ = [
     "no_internal_errors",
     "ready",
     "ready_pod",
+    "restarts",
     "why",
 ]
 
@@ -114,6 +115,13 @@ def kill_main_process(pod: Json) -> None:
     found = [int(folder.name) for folder in folders if is_main(folder)]
     assert len(found) == 1, f"pod {name} has {len(found)} main processes on this machine"
     os.kill(found[0], signal.SIGKILL)
+
+
+def restarts(stage: Stage, pod: Json) -> int:
+    """How often the containers of a pod were started again."""
+    meta = pod["metadata"]
+    found = stage.cluster.get("pod", meta["name"], meta["namespace"])
+    return sum(one["restartCount"] for one in found["status"].get("containerStatuses", ()))
 
 
 def leader(stage: Stage) -> str:

@@ -18,24 +18,12 @@ OPERATORS = ("deployment", "escadre-operator", "-n", NAMESPACE)
 @pytest.fixture(scope="module", autouse=True)
 def brief(stage: Stage) -> Iterator[str]:
     """An approval that soon ends, and its deployment; begun first, so that nobody waits for it."""
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=40)
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=30)
     stage.approve("base", **{"--name": "brief", "--not-after": ends.strftime("%Y-%m-%dT%H:%M:%S")})
     stage.deploy("brief", "brief")
     yield ends.strftime("%Y-%m-%dT%H:%M:%SZ")
     clear(stage, "brief")
     stage.cluster.kubectl("delete", "mapp", "brief")
-
-
-def test_an_approval_that_ends_stops_no_engine(stage: Stage, brief: str) -> None:
-    ready(stage, "brief")
-    (before,) = engine_pods(stage, "brief")
-    found = stage.wait_condition("brief", "Approved", "Expired")
-    assert f"ModelApproval brief expired at {brief}" in found["message"]
-    assert stage.condition("brief", "Ready")["status"] == "True"
-    summary = stage.cluster.get("mapp", "brief")["status"]["conditions"]
-    assert [one["reason"] for one in summary if one["type"] == "Approved"] == ["Expired"]
-    (after,) = engine_pods(stage, "brief")
-    assert after["metadata"]["uid"] == before["metadata"]["uid"]
 
 
 def test_bytes_exchanged_under_a_name_need_new_signatures(stage: Stage) -> None:
@@ -85,3 +73,15 @@ def _revoked(stage: Stage) -> None:
     assert stage.condition("twice", "Ready")["status"] == "True"
     clear(stage, "twice")
     stage.cluster.kubectl("delete", "mapp", "twice")
+
+
+def test_an_approval_that_ends_stops_no_engine(stage: Stage, brief: str) -> None:
+    ready(stage, "brief")
+    (before,) = engine_pods(stage, "brief")
+    found = stage.wait_condition("brief", "Approved", "Expired")
+    assert f"ModelApproval brief expired at {brief}" in found["message"]
+    assert stage.condition("brief", "Ready")["status"] == "True"
+    summary = stage.cluster.get("mapp", "brief")["status"]["conditions"]
+    assert [one["reason"] for one in summary if one["type"] == "Approved"] == ["Expired"]
+    (after,) = engine_pods(stage, "brief")
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]

@@ -256,7 +256,7 @@ def test_leaves(
                 )
             ],
             "Pulling",
-            "12.00 of 48.00 GB (25 %) from mirror m at 500 MB/s, 72 s left",
+            "12 of 48 GB (25 %) from mirror m at 500 MB/s, 72 s left",
             id="progress",
         ),
         pytest.param(

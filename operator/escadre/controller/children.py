@@ -13,7 +13,7 @@ from escadre.controller.compact import Compact
 from escadre.controller.informer import Informer
 from escadre.core.diff import corrections, holds
 from escadre.errors import Retryable
-from escadre.names import LABEL_OWNER_NAME, LABEL_OWNER_UID
+from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
 
 __all__ = ["Applier", "Problem"]
 
@@ -88,8 +88,10 @@ class Applier:
     ) -> bool:
         whole = live.load()
         steps = corrections(intent["spec"], whole.get("spec") or {}, "/spec")
+        steps += _strays(intent["metadata"], whole["metadata"])
         if steps:
-            # Apply does not remove what others added to lists merged by name.
+            # Apply does not remove what others added, nor does it see what is there beyond the
+            # intent: a drain that is over, say.
             meta = intent["metadata"]
             whole = await self.api.patch(
                 resource,
@@ -141,6 +143,16 @@ class Applier:
             )
         )
         return False
+
+
+def _strays(intent: Mapping[str, Any], live: Mapping[str, Any]) -> list[Json]:
+    """Steps that take away labels and annotations under our prefix that are not intended."""
+    return [
+        {"op": "remove", "path": f"/metadata/{field}/{key.replace('/', '~1')}"}
+        for field in ("labels", "annotations")
+        for key in live.get(field) or {}
+        if key.startswith(f"{GROUP}/") and key not in (intent.get(field) or {})
+    ]
 
 
 def _owner_name(meta: Mapping[str, Any]) -> str:

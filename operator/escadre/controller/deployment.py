@@ -103,8 +103,13 @@ async def _apply(
     ):
         await applier.apply(intent, children[intent["kind"]])
     digests = wanted_digests(observed, plan)
+    approved = approval.model.manifest_digest if approval.model and approval.approved else ""
     for digest in digests:
-        await _apply_weights(context, owner, digest, applier)
+        # Of other digests we have only the word of an annotation, which the namespace can edit:
+        # their volumes are kept, and never made.
+        made = volume_name(owner.namespace, owner.name, owner.uid, digest)
+        if digest == approved or context.caches.volumes.get(made) is not None:
+            await _apply_weights(context, owner, digest, applier)
     await Replicas(context, view, owner, approval.model, plan, applier).carry_out(rollout, observed)
     await prune(
         context.api,

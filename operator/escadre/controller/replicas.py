@@ -12,8 +12,8 @@ from escadre.controller.views import DeploymentView
 from escadre.core.facts import ApprovedModel
 from escadre.core.fleet import DeploymentPlan, SlotPlan
 from escadre.core.inputs import ReplicaInputs
-from escadre.core.rollout import Action, RolloutPlan
-from escadre.names import LABEL_SERVING, replica_name
+from escadre.core.rollout import Action, Drain, RolloutPlan
+from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING, replica_name
 from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, recorded_template, replica
 
@@ -88,7 +88,9 @@ class Replicas:
         if template is None:
             template = self._rendered_again(before)
         if template is None or before.inputs is None:
-            return  # damaged by hand and not to be told what it was: replaced when approved
+            # Damaged by hand, and what it was is not to be told: it is replaced when approved.
+            await self._note_drain(before, drain)
+            return
         node = slot.node if slot is not None and before.view.current else None
         intent = replica(
             self.owner,
@@ -100,6 +102,22 @@ class Replicas:
         )
         if await self.applier.apply(intent, self.context.caches.workloads):
             await self._label(before, serving=drain is None)
+
+    async def _note_drain(self, before: Observed, drain: Drain | None) -> None:
+        """Drains a replica whose object cannot be written as a whole."""
+        if drain != before.view.drain:
+            notes = {ANNOTATION_DRAIN: drain_text(drain) or None}
+            try:
+                written = await self.context.api.patch(
+                    DEPLOYMENTS,
+                    before.workload.name,
+                    {"metadata": {"uid": before.workload.uid, "annotations": notes}},
+                    namespace=before.workload.namespace,
+                )
+            except NotFound:
+                return  # gone meanwhile
+            self.context.caches.workloads.note_write(written)
+        await self._label(before, serving=drain is None)
 
     def _rendered_again(self, before: Observed) -> dict[str, Any] | None:
         inputs, model = before.inputs, self.model

@@ -213,7 +213,8 @@ class Operator:
     async def _tell_caught_up(self) -> None:
         """Says once when every key has been looked at with a plan: how long a failover costs."""
         started = time.monotonic()
-        while self.context.memory.plan is None or self.queue.depth or self.queue.processing:
+        memory, queue = self.context.memory, self.queue
+        while memory.plan is None or queue.depth or queue.processing:  # noqa: ASYNC110 - rare
             await asyncio.sleep(_CAUGHT_UP_LOOK_SECONDS)
         seconds = round(time.monotonic() - started, 2)
         structlog.get_logger().info(

@@ -40,7 +40,8 @@ def false(type_: str, reason: str, message: str) -> Leaf:
     may be newer than this operator.
     """
     known = REASONS.get(reason)
-    hint = f". Next: {known.next_step}" if known and known.next_step not in _IDLE_STEPS else ""
+    step = known.next_step if known else ""
+    hint = f". Next: {step}" if step and step.rstrip(".") not in _IDLE_STEPS else ""
     return Leaf(type_, "False", reason, f"{message.rstrip('.')}{hint}")
 
 

@@ -122,8 +122,8 @@ def holds(intent: Any, live: Any, field: str = "") -> bool:
 
 
 def _holds_field(value: Any, live: Any, field: str) -> bool:
-    # The API server drops empty maps and lists of optional fields.
-    if live is None and (value is None or value in ({}, [])):
+    # The API server drops empty maps, lists and strings of optional fields.
+    if live is None and (value is None or value in ({}, [], "")):
         return True
     return holds(value, live, field)
 

@@ -259,7 +259,7 @@ def _held(facts: list[DeploymentFacts]) -> list[Place]:
         Place(replica.node, replica.manifest_digest)
         for one in facts
         for replica in one.replicas
-        if replica.node is not None
+        if replica.node is not None and replica.manifest_digest  # "": its inputs are damaged
     }
     return sorted(places)
 

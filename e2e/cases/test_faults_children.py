@@ -1,0 +1,157 @@
+"""Children edited, deleted or taken by hand: put right, healed, or left alone and named."""
+
+import json
+from typing import Any
+
+import pytest
+
+from e2e.cases.faulting import clear, engine_pods, no_internal_errors, ready, ready_pod, why
+from e2e.cluster.wait import wait_for
+from e2e.stage.stage import TEAM, Json, Stage
+
+pytestmark = pytest.mark.cluster
+
+MERGE = ("--type=merge", "-p")
+
+
+def _patch(stage: Stage, kind: str, name: str, patch: Json) -> None:
+    stage.cluster.kubectl("patch", kind, name, "-n", TEAM, *MERGE, json.dumps(patch))
+
+
+def test_hand_edits_are_put_right_and_told(stage: Stage) -> None:
+    stage.deploy("edited", "base")
+    ready(stage, "edited")
+    cluster = stage.cluster
+    intended = {
+        kind: cluster.get(kind, name, TEAM)["spec"]
+        for kind, name in (
+            ("service", "edited"),
+            ("networkpolicy", "edited"),
+            ("pdb", "edited"),
+            ("deployment", "edited-0"),
+        )
+    }
+    container = intended["deployment"]["template"]["spec"]["containers"][0]
+    spoiled: Json = {**container, "args": [*container["args"], "--enforce-eager"]}
+    spoiled["env"] = [*container["env"], {"name": "HAND", "value": "edit"}]
+    _patch(stage, "service", "edited", {"spec": {"selector": {"hand": "edit"}}})
+    _patch(stage, "networkpolicy", "edited", {"spec": {"egress": [{}]}})
+    cluster.kubectl("delete", "pdb", "edited", "-n", TEAM)
+    template = {"template": {"spec": {"containers": [spoiled]}}}
+    _patch(stage, "deployment", "edited-0", {"spec": template})
+    for kind, spec in intended.items():
+        name = "edited-0" if kind == "deployment" else "edited"
+        wait_for(
+            lambda kind=kind, name=name, spec=spec: _same(
+                cluster.get(kind, name, TEAM)["spec"], spec
+            ),
+            30,
+            f"{kind} {name} to be as intended",
+        )
+    ready(stage, "edited")
+    (pod,) = engine_pods(stage, "edited")
+    assert pod["spec"]["containers"][0]["args"] == container["args"]
+    events = cluster.list("events", "-n", TEAM, "--field-selector=involvedObject.name=edited")
+    mended = {one["message"] for one in events if one["reason"] == "ChildMended"}
+    assert "Service edited was put right" in mended, [one["message"] for one in events]
+    clear(stage, "edited")
+
+
+def _same(live: Json, intended: Json) -> bool:
+    assigned = ("clusterIP", "clusterIPs")  # anew, after a deletion
+    return {k: v for k, v in live.items() if k not in assigned} == {
+        k: v for k, v in intended.items() if k not in assigned
+    }
+
+
+def test_a_claim_deleted_in_use_is_healed_once_its_pod_goes(stage: Stage) -> None:
+    stage.deploy("claimed", "base")
+    ready(stage, "claimed")
+    cluster = stage.cluster
+    (pod,) = engine_pods(stage, "claimed")
+    (claim,) = cluster.list("pvc", "-n", TEAM, "-l", "escadre.dev/deployment=claimed")
+    name, volume = claim["metadata"]["name"], claim["spec"]["volumeName"]
+    cluster.kubectl("delete", "pvc", name, "-n", TEAM, "--wait=false")
+    cluster.kubectl("delete", "pv", volume, "--wait=false")
+    for one in (cluster.get("pvc", name, TEAM), cluster.get("pv", volume)):
+        assert "deletionTimestamp" in one["metadata"], "still in use, so it stays"
+    # What serves goes on serving; the next pod needs the claim anew.
+    assert stage.condition("claimed", "Ready")["status"] == "True"
+    cluster.kubectl("delete", "pod", pod["metadata"]["name"], "-n", TEAM, "--wait=false")
+    ready_pod(stage, "claimed", other_than=pod["metadata"]["uid"], deadline=90)
+    again = cluster.get("pvc", name, TEAM)
+    assert again["metadata"]["uid"] != claim["metadata"]["uid"]
+    assert again["status"]["phase"] == "Bound"
+    ready(stage, "claimed")
+    clear(stage, "claimed")
+
+
+def _foreign(kind: str, name: str) -> Json:
+    labels = {"app": "foreign"}
+    if kind == "Service":
+        spec: Json = {"selector": labels, "ports": [{"port": 80}]}
+        return _object("v1", kind, name, spec)
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "main", "image": "escadre.test/fake"}]},
+    }
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+    return _object("apps/v1", kind, name, spec)
+
+
+def _object(version: str, kind: str, name: str, spec: Json) -> Json:
+    return {
+        "apiVersion": version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": TEAM},
+        "spec": spec,
+    }
+
+
+@pytest.mark.parametrize(("kind", "child"), [("Service", "taken"), ("Deployment", "taken-0")])
+def test_a_name_that_is_taken_is_named_and_left_alone(
+    stage: Stage, kind: str, child: str
+) -> None:
+    cluster = stage.cluster
+    cluster.apply(_foreign(kind, child))
+    before = cluster.get(kind, child, TEAM)
+    stage.deploy("taken", "base")
+    found = stage.wait_condition("taken", "Ready", "NameTaken")
+    for words in (f"{kind} {TEAM}/{child} exists since", "is not escadre's", "was left alone"):
+        assert words in found["message"]
+    assert f"{kind} {TEAM}/{child}" in why(stage, "taken")
+    assert _told(cluster.get(kind, child, TEAM)) == _told(before)
+    cluster.kubectl("delete", kind, child, "-n", TEAM)
+    stage.deploy("taken", "base", scaling={"minReplicas": 1, "maxReplicas": 2})  # looks again
+    ready(stage, "taken")
+    clear(stage, "taken")
+
+
+def _told(one: Json) -> tuple[Any, ...]:
+    return one["metadata"]["uid"], one["metadata"].get("labels"), one["spec"]
+
+
+def test_a_namespace_that_ends_is_left_in_peace(stage: Stage) -> None:
+    name = "leaving"
+    cluster = stage.cluster
+    stage.team(name)
+    stage.approve("base", namespace=name, **{"--name": "leaving"})
+    stage.deploy("leaver", "leaving", namespace=name)
+    ready(stage, "leaver", name)
+    # Something in it refuses to go, so that it stays Terminating while its objects vanish.
+    holdout: Json = {"name": "holdout", "namespace": name, "finalizers": ["escadre.test/hold"]}
+    cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": holdout})
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    kinds = "mdep,deployments,services,pvc,pods,pdb,networkpolicies"
+    wait_for(
+        lambda: (
+            not cluster.list(kinds, "-n", name)
+            and not cluster.list("pv", "-l", f"escadre.dev/owner-namespace={name}")
+        ),
+        60,
+        "everything in the namespace, and its volumes, to be gone",
+    )
+    release = json.dumps({"metadata": {"finalizers": None}})
+    cluster.kubectl("patch", "cm", "holdout", "-n", name, *MERGE, release)
+    cluster.kubectl("delete", "mapp", "leaving")
+    no_internal_errors(stage)
