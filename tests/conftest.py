@@ -2,7 +2,5 @@
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("escadre")

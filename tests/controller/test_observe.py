@@ -20,10 +20,9 @@ from escadre.controller.observe import (
     observe,
     parse_drain,
     parse_plan,
-    wish_of,
 )
 from escadre.controller.views import DeploymentView
-from escadre.core.facts import ApprovedModel
+from escadre.core.facts import ApprovedModel, Wish
 from escadre.core.inputs import ReplicaInputs
 from escadre.core.rollout import Drain
 from escadre.names import (
@@ -61,7 +60,8 @@ VIEW = DeploymentView.of(
     }
 )
 OWNER = Owner("team", "chat", "uid-chat")
-INPUTS = ReplicaInputs.of(wish_of(VIEW), ENGINE, MODEL.manifest_digest, MODEL.repository, PLAN)
+WISH = Wish.of(VIEW.spec)
+INPUTS = ReplicaInputs.of(WISH, ENGINE, MODEL.manifest_digest, MODEL.repository, PLAN)
 
 
 def workload(slot: int = 0, inputs: ReplicaInputs = INPUTS, drain: Drain | None = None) -> Json:
@@ -176,7 +176,7 @@ async def test_right_after_a_replacement_the_old_pod_is_not_the_new_replica(benc
     before = workload()
     await bench.look(before, pod_of(before))
     newer = EngineSettings(image="registry.example/vllm@sha256:" + "f" * 64)
-    inputs = ReplicaInputs.of(wish_of(VIEW), newer, MODEL.manifest_digest, MODEL.repository, PLAN)
+    inputs = ReplicaInputs.of(WISH, newer, MODEL.manifest_digest, MODEL.repository, PLAN)
     (one,) = await bench.look(workload(inputs=inputs), engine=newer)
     assert one.view.current
     assert one.view.state == "Pending"

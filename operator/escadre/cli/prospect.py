@@ -166,7 +166,7 @@ def _standing(
         key=key,
         uid=f"{key.namespace}/{key.name}",
         created=created,
-        wish=_shape(one),
+        wish=Wish.of(one.spec),
         model=_model(approval) if approval and approval.holds else None,
         min_replicas=minimum,
         desired=max(replicas.desired if replicas else 0, minimum),
@@ -193,7 +193,8 @@ def _wished(
     if live is not None:
         before, created = live
         served = before.status.approval
-        same = replace(_shape(before), target_queue_depth=shape.target_queue_depth) == shape and (
+        was = replace(Wish.of(before.spec), target_queue_depth=shape.target_queue_depth)
+        same = was == shape and (
             approval is not None
             and served is not None
             and served.manifest_digest == approval.spec.manifest_digest
@@ -210,18 +211,6 @@ def _wished(
         min_replicas=spec.scaling.min_replicas,
         desired=desired,
         replicas=replicas,
-    )
-
-
-def _shape(one: Deployed) -> Wish:
-    spec = one.spec
-    if spec is None:
-        return Wish(context_length=1)
-    return Wish(
-        context_length=spec.context_length,
-        concurrency=spec.concurrency,
-        typical_tokens=spec.typical_tokens,
-        target_queue_depth=spec.scaling.target_queue_depth,
     )
 
 

@@ -9,7 +9,7 @@ from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.controller.caches import Caches
 from escadre.controller.judge import DeploymentApproval
 from escadre.controller.memory import Memory
-from escadre.controller.observe import Observed, observe, wish_of
+from escadre.controller.observe import Observed, observe
 from escadre.controller.views import DeploymentView, GPUNodeView, NodeView, PodView
 from escadre.core.facts import (
     DeploymentFacts,
@@ -156,7 +156,7 @@ def deployment_facts(
 ) -> DeploymentFacts:
     """A ModelDeployment as planning sees it, with the replicas that are to leave marked."""
     replicas = observe(caches, memory, view, approval.model, settings.engine)
-    wish = wish_of(view)
+    wish = Wish.of(view.spec)
     leaving = choose_leaving([one.view for one in replicas], desired)
     return DeploymentFacts(
         key=DeploymentKey(view.namespace, view.name),

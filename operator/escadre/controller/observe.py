@@ -31,7 +31,6 @@ __all__ = [
     "observe",
     "parse_drain",
     "parse_plan",
-    "wish_of",
 ]
 
 QUIET_READINGS = 2
@@ -48,19 +47,6 @@ class Observed:
     pods: tuple[PodView, ...]
     pod: PodView | None  # the one that counts: of today's template, not going away
     view: ReplicaView
-
-
-def wish_of(view: DeploymentView) -> Wish:
-    """The wish; of a spec that does not parse, one that nothing is planned for."""
-    spec = view.spec
-    if spec is None:
-        return Wish(context_length=1)
-    return Wish(
-        context_length=spec.context_length,
-        concurrency=spec.concurrency,
-        typical_tokens=spec.typical_tokens,
-        target_queue_depth=spec.scaling.target_queue_depth,
-    )
 
 
 @lru_cache(maxsize=8192)
@@ -160,7 +146,8 @@ def _observed(
     elif model is None:
         current = True
     else:
-        current = inputs.matches(wish_of(view), engine, model.manifest_digest, model.repository)
+        wish = Wish.of(view.spec)
+        current = inputs.matches(wish, engine, model.manifest_digest, model.repository)
     replica = ReplicaView(
         slot=slot,
         state=_state(alive),

@@ -7,9 +7,9 @@ from typing import Any
 from escadre.clients.kube import DEPLOYMENTS, PODS, NotFound
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
-from escadre.controller.observe import Observed, drain_text, wish_of
+from escadre.controller.observe import Observed, drain_text
 from escadre.controller.views import DeploymentView
-from escadre.core.facts import ApprovedModel
+from escadre.core.facts import ApprovedModel, Wish
 from escadre.core.fleet import DeploymentPlan, SlotPlan
 from escadre.core.inputs import ReplicaInputs
 from escadre.core.rollout import Action, Drain, RolloutPlan
@@ -56,7 +56,7 @@ class Replicas:
         if self.model is None or slot.layout is None:
             return
         inputs = ReplicaInputs.of(
-            wish_of(self.view),
+            Wish.of(self.view.spec),
             self.context.settings.engine,
             slot.manifest_digest,
             self.model.repository,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escadre.api.approval import Architecture
+from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.gpunode import MirrorSource, WantedWeights
 
 __all__ = [
@@ -38,6 +39,18 @@ class Wish:
     concurrency: int | None = None
     typical_tokens: int | None = None
     target_queue_depth: int | None = None
+
+    @staticmethod
+    def of(spec: ModelDeploymentSpec | None) -> "Wish":
+        """The wish; of a spec that does not parse (None), one that nothing is planned for."""
+        if spec is None:
+            return Wish(context_length=1)
+        return Wish(
+            context_length=spec.context_length,
+            concurrency=spec.concurrency,
+            typical_tokens=spec.typical_tokens,
+            target_queue_depth=spec.scaling.target_queue_depth,
+        )
 
 
 @dataclass(frozen=True, slots=True)
