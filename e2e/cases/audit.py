@@ -20,6 +20,7 @@ class Request:
     """One request; ``resource`` is ``plural`` or ``plural/subresource``."""
 
     user: str
+    pod: str  # whose token it was, where it was a pod's
     verb: str
     group: str
     resource: str
@@ -59,8 +60,10 @@ def _lines(path: Path, since: int) -> Iterator[bytes]:
 def _request(entry: Json, about: Json) -> Request:
     part = f"/{about['subresource']}" if "subresource" in about else ""
     decision = entry.get("annotations", {}).get("authorization.k8s.io/decision")
+    extra = entry["user"].get("extra", {})
     return Request(
         user=entry["user"]["username"],
+        pod=next(iter(extra.get("authentication.kubernetes.io/pod-name", ())), ""),
         verb=entry["verb"],
         group=about.get("apiGroup", ""),
         resource=about.get("resource", "") + part,

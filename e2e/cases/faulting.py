@@ -7,12 +7,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 from e2e.cluster.config import python_environment
 from e2e.cluster.pods import is_ready
 from e2e.cluster.wait import wait_for
-from e2e.stage.stage import NAMESPACE, TEAM, Stage
+from e2e.stage.stage import NAMESPACE, TEAM, Json, Stage
 
 __all__ = [
     "clear",
@@ -24,10 +23,9 @@ __all__ = [
     "ready",
     "ready_pod",
     "restarts",
+    "until_cleared",
     "why",
 ]
-
-Json = dict[str, Any]
 
 
 def engine_pods(stage: Stage, name: str, namespace: str = TEAM) -> list[Json]:
@@ -78,18 +76,21 @@ def why(stage: Stage, name: str, namespace: str = TEAM) -> str:
 
 
 def clear(stage: Stage, *names: str, namespace: str = TEAM) -> None:
-    """Deletes deployments and waits until nothing of them is left."""
+    """Deletes deployments; their engines take some seconds more to leave."""
     stage.cluster.kubectl("delete", "mdep", *names, "-n", namespace, "--ignore-not-found")
-    which = ",".join(names)
+
+
+def until_cleared(stage: Stage, name: str, namespace: str = TEAM) -> None:
+    """Waits until nothing of a deployment is left."""
 
     def gone() -> bool:
         kinds = "deployments,services,pvc,pods,pdb,networkpolicies"
-        children = f"escadre.dev/deployment in ({which})"
-        owners = f"escadre.dev/owner-namespace={namespace},escadre.dev/owner-name in ({which})"
+        children = f"escadre.dev/deployment={name}"
+        owner = f"escadre.dev/owner-namespace={namespace},escadre.dev/owner-name={name}"
         left = stage.cluster.list(kinds, "-n", namespace, "-l", children)
-        return not left and not stage.cluster.list("pv", "-l", owners)
+        return not left and not stage.cluster.list("pv", "-l", owner)
 
-    wait_for(gone, 60, f"everything of {which} to be gone")
+    wait_for(gone, 60, f"everything of {name} to be gone")
 
 
 def mirror_fault(stage: Stage, *words: str) -> None:

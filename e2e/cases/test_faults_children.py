@@ -108,23 +108,24 @@ def _object(version: str, kind: str, name: str, spec: Json) -> Json:
     }
 
 
-@pytest.mark.parametrize(("kind", "child"), [("Service", "taken"), ("Deployment", "taken-0")])
+@pytest.mark.parametrize(("kind", "child"), [("Service", "fronted"), ("Deployment", "taken-0")])
 def test_a_name_that_is_taken_is_named_and_left_alone(
     stage: Stage, kind: str, child: str
 ) -> None:
     cluster = stage.cluster
+    name = child.removesuffix("-0")
     cluster.apply(_foreign(kind, child))
     before = cluster.get(kind, child, TEAM)
-    stage.deploy("taken", "base")
-    found = stage.wait_condition("taken", "Ready", "NameTaken")
+    stage.deploy(name, "base")
+    found = stage.wait_condition(name, "Ready", "NameTaken")
     for words in (f"{kind} {TEAM}/{child} exists since", "is not escadre's", "was left alone"):
         assert words in found["message"]
-    assert f"{kind} {TEAM}/{child}" in why(stage, "taken")
+    assert f"{kind} {TEAM}/{child}" in why(stage, name)
     assert _told(cluster.get(kind, child, TEAM)) == _told(before)
     cluster.kubectl("delete", kind, child, "-n", TEAM)
-    stage.deploy("taken", "base", scaling={"minReplicas": 1, "maxReplicas": 2})  # looks again
-    ready(stage, "taken")
-    clear(stage, "taken")
+    stage.deploy(name, "base", scaling={"minReplicas": 1, "maxReplicas": 2})  # looks again
+    ready(stage, name)
+    clear(stage, name)
 
 
 def _told(one: Json) -> tuple[Any, ...]:
@@ -135,9 +136,16 @@ def test_a_namespace_that_ends_is_left_in_peace(stage: Stage) -> None:
     name = "leaving"
     cluster = stage.cluster
     stage.team(name)
-    stage.approve("base", namespace=name, **{"--name": "leaving"})
-    stage.deploy("leaver", "leaving", namespace=name)
-    ready(stage, "leaver", name)
+    stage.publish("leaving", seed=5)
+    stage.approve("leaving", namespace=name)
+    # Without its weights the pod waits: what is being deleted here has no grace to wait for.
+    stage.stop_mirror()
+    try:
+        stage.deploy("leaver", "leaving", namespace=name)
+        stage.wait_condition("leaver", "WeightsReady", "MirrorUnavailable", namespace=name)
+        assert cluster.list("pv", "-l", f"escadre.dev/owner-namespace={name}")
+    finally:
+        stage.start_mirror()
     # Something in it refuses to go, so that it stays Terminating while its objects vanish.
     holdout: Json = {"name": "holdout", "namespace": name, "finalizers": ["escadre.test/hold"]}
     cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": holdout})

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -12,15 +11,15 @@ from e2e.cases.faulting import (
     mirror_fault,
     ready,
     restarts,
+    until_cleared,
     why,
 )
 from e2e.cluster.wait import wait_for
 from e2e.engine.checkpoint import Shape, padded
 from e2e.engine.mirror.tree import MANIFESTS
-from e2e.stage.stage import NAMESPACE, Stage
+from e2e.stage.stage import NAMESPACE, Json, Stage
 
 pytestmark = pytest.mark.cluster
-Json = dict[str, Any]
 MEBIBYTE = 1 << 20
 CHUNK = 64 * MEBIBYTE
 TOKEN = {"apiVersion": "v1", "kind": "Secret", "stringData": {"token": "t"}}
@@ -89,6 +88,7 @@ def test_a_pull_that_is_cut_off_goes_on_where_it_stopped(stage: Stage) -> None:
         _one_chunk(stage, digest)
         # Deleted half-way: nothing stays but the verified bytes.
         clear(stage, "cutoff")
+        until_cleared(stage, "cutoff")
         wait_for(lambda: not _entries(stage, digest), 30, "the pull to be called off")
         stage.deploy("cutoff", "large")
         agent = _agent(stage, _one_chunk(stage, digest))

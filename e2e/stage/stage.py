@@ -77,7 +77,7 @@ class Stage:
         """Gives the nodes their simulated GPUs and installs (or upgrades) the chart."""
         for spec in self.cluster.config.nodes:
             if spec.gpus:
-                self._simulate_gpus(spec.name, spec.gpus, spec.product)
+                self.simulate_gpus(spec.name)
         self.values = merged(self.values, more)
         file = self.folder / "values.yaml"
         file.write_text(yaml.safe_dump(self.values))
@@ -93,20 +93,22 @@ class Stage:
             str(file),
         )
 
-    def _simulate_gpus(self, node: str, count: int, product: str) -> None:
+    def simulate_gpus(self, node: str) -> None:
+        """Lays the list of GPUs on a node's disk, where its agent reads it."""
+        spec = next(one for one in self.cluster.config.nodes if one.name == node)
         store = self.cluster.node(node).root / "var/lib/escadre"
         store.mkdir(parents=True, exist_ok=True)
         gpus = [
             {
                 "index": index,
                 "uuid": f"GPU-{node}-{index}",
-                "product": product,
+                "product": spec.product,
                 "memoryBytes": GPU_BYTES,
                 "computeCapability": "9.0",
                 "nvlink": True,
                 "healthy": True,
             }
-            for index in range(count)
+            for index in range(spec.gpus)
         ]
         (store / "gpus.json").write_text(json.dumps({"gpus": gpus}))
 

@@ -152,15 +152,18 @@ class Router:
             return
         if one.component == "engine" and one.deployment:
             self._wake(deployment_key(one.namespace, one.deployment))
-            self.fleet()
+            if _place(old) != _place(new):
+                self.fleet()
         elif one.component == "agent" and one.namespace == self.caches.namespace:
             if one.node:
                 self._wake(node_key(one.node))
                 self.fleet()
-        elif one.gpus and one.node:
+        elif one.gpus and _place(old) != _place(new):
             self.fleet()
 
     def _child(self, _: str, old: Compact | None, new: Compact | None) -> None:
+        if old is not None and new is not None and _same(old, new):
+            return  # only its status changed, which nobody reads
         one = new or old
         name = one.labels.get(LABEL_DEPLOYMENT) if one else None
         if one is not None and name:
@@ -168,11 +171,11 @@ class Router:
 
     def _workload(self, kind: str, old: Compact | None, new: Compact | None) -> None:
         self._child(kind, old, new)
-        if (
-            old is None
-            or new is None
+        # A new one is where the last plan put it: it changes no plan.
+        if old is not None and (
+            new is None
             or old.annotations != new.annotations
-            or (old.terminating != new.terminating)
+            or old.terminating != new.terminating
         ):
             self.fleet()
 
@@ -186,6 +189,13 @@ class Router:
 def _same(old: Any, new: Any) -> bool:
     """Whether two views differ in nothing but their version."""
     return bool(replace(old, resource_version=new.resource_version) == new)
+
+
+def _place(pod: PodView | None) -> tuple[Any, ...] | None:
+    """What planning sees of a pod; None while it is on no node."""
+    if pod is None or not pod.node:
+        return None
+    return pod.node, pod.gpus, pod.finished, pod.terminating
 
 
 def _essence(view: GPUNodeView) -> tuple[Any, ...]:

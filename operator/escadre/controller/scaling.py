@@ -44,7 +44,9 @@ def desired_replicas(
             not (one.view.drain and one.view.drain.cause == "ScaleDown") for one in observed
         )
         told = (view.status.get("replicas") or {}).get("desired", 0)
-        state = start(max(staying, int(told)), now)
+        fresh = "replicas" not in view.status and approval.approved and view.spec is not None
+        least = view.spec.scaling.min_replicas if fresh and view.spec is not None else 0
+        state = start(max(staying, int(told), least), now)
         context.memory.scale[key] = state
     if view.spec is None:
         return state.desired

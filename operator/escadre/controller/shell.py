@@ -33,7 +33,19 @@ def _registry(wake: Wake) -> kopf.OperatorRegistry:
 
     def on(plural: str, key: Callable[[str, str], Key]) -> None:
         @kopf.on.event(GROUP, VERSION, plural, registry=registry, id=plural)
-        async def changed(namespace: str | None, name: str, **_: Any) -> None:
+        async def changed(
+            event: kopf.RawEvent,
+            namespace: str | None,
+            name: str,
+            meta: kopf.Meta,
+            memo: kopf.Memo,
+            **_: Any,
+        ) -> None:
+            # Statuses are ours or come through the informers: a user's edit has a new generation.
+            seen = (meta.get("uid"), meta.get("generation"), meta.get("deletionTimestamp"))
+            if event["type"] == "MODIFIED" and memo.get("seen") == seen:
+                return
+            memo["seen"] = seen
             wake(key(namespace or "", name))
 
     on("modeldeployments", deployment_key)
