@@ -19,7 +19,9 @@ OPERATORS = ("deployment", "escadre-operator", "-n", NAMESPACE)
 def brief(stage: Stage) -> Iterator[str]:
     """An approval that soon ends, and its deployment; begun first, so that nobody waits for it."""
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=30)
-    stage.approve("base", **{"--name": "brief", "--not-after": ends.strftime("%Y-%m-%dT%H:%M:%S")})
+    stage.approve(
+        "base", options={"--name": "brief", "--not-after": ends.strftime("%Y-%m-%dT%H:%M:%S")}
+    )
     stage.deploy("brief", "brief")
     yield ends.strftime("%Y-%m-%dT%H:%M:%SZ")
     clear(stage, "brief")
@@ -27,13 +29,13 @@ def brief(stage: Stage) -> Iterator[str]:
 
 
 def test_bytes_exchanged_under_a_name_need_new_signatures(stage: Stage) -> None:
-    stage.approve("base", **{"--name": "twice"})
+    stage.approve("base", options={"--name": "twice"})
     stage.deploy("twice", "twice")
     served = ready(stage, "twice")["status"]["approval"]
     (before,) = engine_pods(stage, "twice")
     stage.cluster.kubectl("delete", "mapp", "twice")
     stage.publish("exchanged", seed=2)
-    draft = stage.draft("exchanged", **{"--name": "twice"})
+    draft = stage.draft("exchanged", options={"--name": "twice"})
     stage.kubectl("rita", "create", "-f", str(draft))
     found = stage.wait_condition("twice", "Approved", "SignaturesMissing")
     assert "ModelApproval twice has 0 of 2 signatures" in found["message"]

@@ -109,9 +109,7 @@ def _object(version: str, kind: str, name: str, spec: Json) -> Json:
 
 
 @pytest.mark.parametrize(("kind", "child"), [("Service", "fronted"), ("Deployment", "taken-0")])
-def test_a_name_that_is_taken_is_named_and_left_alone(
-    stage: Stage, kind: str, child: str
-) -> None:
+def test_a_name_that_is_taken_is_named_and_left_alone(stage: Stage, kind: str, child: str) -> None:
     cluster = stage.cluster
     name = child.removesuffix("-0")
     cluster.apply(_foreign(kind, child))

@@ -30,7 +30,7 @@ def guarded(stage: Stage) -> Iterator[Stage]:
     """A model on a mirror that names a Secret, and whose manifest nobody published."""
     stage.add_mirror("guarded")
     stage.publish("guarded", seed=3)
-    stage.approve("guarded", **{"--mirror": "guarded"})
+    stage.approve("guarded", options={"--mirror": "guarded"})
     manifest = stage.tree.root / MANIFESTS / f"{_digest(stage, 'guarded')}.manifest"
     text = manifest.read_bytes()
     manifest.unlink()
@@ -139,5 +139,7 @@ def _received(stage: Stage, agent: Json) -> float:
     url = f"http://{agent['status']['podIP']}:9091/metrics"
     probe = f"import urllib.request as u; print(u.urlopen('{url}', timeout=5).read().decode())"
     text = stage.cluster.run_in_netns([sys.executable, "-c", probe]).stdout
-    line = next(one for one in text.splitlines() if one.startswith("escadre_agent_pull_bytes_total"))
+    line = next(
+        one for one in text.splitlines() if one.startswith("escadre_agent_pull_bytes_total")
+    )
     return float(line.split()[-1])

@@ -12,6 +12,8 @@ from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import REPOSITORY
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import ENGINE_IMAGE, NAMESPACE
+from escadre.api.kinds import KINDS
+from escadre.names import GROUP
 
 pytestmark = pytest.mark.cluster
 
@@ -34,8 +36,10 @@ def test_a_missing_kind_is_named_and_awaited(bare: Cluster, tmp_path: Path) -> N
     with said.open("wb") as log:
         operator = bare.popen_in_netns(command, stdout=log, stderr=log)
     try:
-        missing = "waiting for CustomResourceDefinition gpunodes.escadre.dev: helm upgrade"
-        wait_for(lambda: _unready(bare).startswith(missing), 30, "the missing kind to be named")
+        missing = f"waiting for CustomResourceDefinition {KINDS[0].plural}.{GROUP}: helm upgrade"
+        wait_for(
+            lambda: missing in _unready(bare), 30, "the kind to be named", lambda: _unready(bare)
+        )
         for file in sorted(CRDS.glob("*.yaml")):
             bare.kubectl("apply", "-f", str(file))
         wait_for(lambda: _unready(bare) == "", 30, "the operator to be ready", said.read_text)

@@ -18,7 +18,7 @@ BLOCKED = ("ghost", "toolong", "toomuch", "crash")
 def wishes(stage: Stage) -> Iterator[Stage]:
     """All of them are made at once, so that they wait together."""
     stage.team(OTHER_TEAM)
-    draft = stage.draft("base", **{"--name": "liar"})
+    draft = stage.draft("base", options={"--name": "liar"})
     text = draft.read_text()
     assert "maxContextLength: 32768" in text
     draft.write_text(text.replace("maxContextLength: 32768", "maxContextLength: 1048576"))

@@ -22,7 +22,7 @@ URL = f"http://{CLUSTER_ADDRESS}:{PORT}"
 
 @pytest.fixture
 def nginx(stage: Stage) -> Iterator[str]:
-    """nginx over the mirror's tree, inside the cluster's network namespace."""
+    """Nginx over the mirror's tree, inside the cluster's network namespace."""
     folder = stage.folder / "nginx"
     folder.mkdir()
     config = folder / "nginx.conf"
@@ -53,7 +53,7 @@ def test_a_static_tree_is_pulled_and_served(stage: Stage, nginx: str) -> None:
     stage.publish("from-nginx", seed=77)
     # A static tree has no list of files: the draft reads the folder that was published.
     folder = stage.folder / "models" / "from-nginx"
-    stage.approve("from-nginx", **{"--mirror": "static", "--folder": str(folder)})
+    stage.approve("from-nginx", options={"--mirror": "static", "--folder": str(folder)})
     stage.deploy("from-nginx", "from-nginx")
     stage.wait_condition("from-nginx", "Ready", "Ready", deadline=90)
     (weights,) = stage.mdep("from-nginx")["status"]["weights"]

@@ -250,11 +250,18 @@ class Stage:
         self.commits[name] = self.tree.publish(folder, f"mistralai/{name}")
         return self.commits[name]
 
-    def draft(self, name: str, *, namespace: str = TEAM, who: str = "rita", **more: str) -> Path:
+    def draft(
+        self,
+        name: str,
+        *,
+        namespace: str = TEAM,
+        who: str = "rita",
+        options: Mapping[str, str] | None = None,
+    ) -> Path:
         """Drafts an approval for a published model and publishes its manifest; the YAML's path."""
         folder = self.folder / "drafts" / name
         folder.mkdir(parents=True, exist_ok=True)
-        options = {
+        given = {
             "--mirror": "internal",
             "--repository": f"mistralai/{name}",
             "--revision": self.commits[name],
@@ -264,22 +271,27 @@ class Stage:
             "--accepted-by": "legal@bank.example",
             "--not-after": "2099-12-31",
             "--out": str(folder),
-            **more,
+            **(options or {}),
         }
-        words = [word for pair in options.items() for word in pair]
+        words = [word for pair in given.items() for word in pair]
         self.said = self.escadre("approve", "draft", *words, who=who).stdout
         for manifest in folder.glob("*.manifest"):
             self.tree.publish_manifest(manifest.stem, manifest.read_bytes())
-        return folder / f"{options['--name']}.yaml"
+        return folder / f"{given['--name']}.yaml"
 
     def approve(
-        self, name: str, *, signers: tuple[str, ...] = ("anna", "bruno"), **more: str
+        self,
+        name: str,
+        *,
+        signers: tuple[str, ...] = ("anna", "bruno"),
+        namespace: str = TEAM,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         """Drafts and creates an approval as rita, and has it signed."""
-        path = self.draft(name, **more)
+        path = self.draft(name, namespace=namespace, options=options)
         self.kubectl("rita", "create", "-f", str(path))
         for who in signers:
-            self.escadre("approve", "sign", more.get("--name", name), "--yes", who=who)
+            self.escadre("approve", "sign", (options or {}).get("--name", name), "--yes", who=who)
 
     def kubectl(self, who: str, *arguments: str, stdin: str | None = None) -> str:
         """Kubectl as a person."""

@@ -131,7 +131,7 @@ _LIST: tuple[Reason, ...] = (
         "The mirror's limit of concurrent pulls is reached.",
         "Wait, or raise spec.maxConcurrentPulls of the ModelMirror.",
     ),
-    Reason("Pulling", "The weights are being pulled and verified.", "Wait; see progress."),
+    Reason("Pulling", "The weights are being pulled and verified.", "Wait."),
     Reason(
         "MirrorNotFound",
         "None of the approval's ModelMirrors exists.",

@@ -4,15 +4,16 @@ Read once in cli/; passed down from there.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
 from escadre.errors import Refusal
 
 __all__ = [
+    "RESERVED_FLAGS",
     "AgentSettings",
     "ApprovalSettings",
     "EngineSettings",
@@ -22,6 +23,36 @@ __all__ = [
     "Settings",
     "load",
 ]
+
+
+# Set by escadre from the plan and the approval, or dangerous: remote code is never approved code.
+RESERVED_FLAGS: Final = frozenset(
+    {
+        "--allowed-local-media-path",
+        "--code-revision",
+        "--config",
+        "--config-format",
+        "--download-dir",
+        "--gpu-memory-utilization",
+        "--hf-config-path",
+        "--host",
+        "--load-format",
+        "--max-model-len",
+        "--max-num-batched-tokens",
+        "--max-num-seqs",
+        "--model",
+        "--pipeline-parallel-size",
+        "--port",
+        "--revision",
+        "--served-model-name",
+        "--shutdown-timeout",
+        "--tensor-parallel-size",
+        "--tokenizer",
+        "--tokenizer-mode",
+        "--tokenizer-revision",
+        "--trust-remote-code",
+    }
+)
 
 
 class _Section(BaseModel):
@@ -41,7 +72,8 @@ class EngineSettings(_Section):
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     extra_args: list[Annotated[str, Field(pattern=r"^--[a-z0-9-]+(=[^\s]*)?$")]] = Field(
-        default_factory=list, description="Further vLLM flags, chosen by the platform."
+        default_factory=list,
+        description="Further vLLM flags, chosen by the platform; none that escadre sets itself.",
     )
     env: dict[str, str] = Field(default_factory=dict)
     cpu: str = "4"
@@ -58,6 +90,17 @@ class EngineSettings(_Section):
         default=300, description="How long a replica may finish its requests."
     )
     probe_period_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+
+    @field_validator("extra_args")
+    @classmethod
+    def _not_reserved(cls, given: list[str]) -> list[str]:
+        taken = sorted({one.partition("=")[0] for one in given} & RESERVED_FLAGS)
+        if taken:
+            raise ValueError(
+                f"{', '.join(taken)} must not be given: escadre sets it from the plan and the "
+                "approval, or it would run code that nobody approved"
+            )
+        return given
 
 
 class ApprovalSettings(_Section):

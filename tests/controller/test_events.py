@@ -134,3 +134,14 @@ async def test_a_refusing_server_costs_only_the_event() -> None:
         recording.api.refuse("create", "Event", None)
         recording.recorder.record(_MDEP, "NoCapacity", "x")
         assert len(await recording.events()) == 1
+
+
+@in_virtual_time
+async def test_what_was_done_is_told_also_about_an_object_that_talks_too_much() -> None:
+    async with _Recording(burst=3, refill_seconds=100) as recording:
+        for number in range(5):
+            recording.recorder.record(_MDEP, f"Seen{number}", "a state")
+        recording.recorder.record(_MDEP, "Scaled", "from 3 to 1 replicas", done=True)
+        reasons = {event["reason"] for event in await recording.events()}
+    assert reasons == {"Seen0", "Seen1", "Seen2", "Scaled"}
+    assert recording.recorder.dropped == 2

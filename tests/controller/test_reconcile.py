@@ -16,6 +16,9 @@ from escadre.clients.kube import (
     PODS,
     SERVICES,
 )
+from escadre.controller.keys import FLEET, node_key
+from escadre.controller.manager import reconcile
+from escadre.core.facts import DeploymentKey
 from escadre.names import ANNOTATION_TEMPLATE, LABEL_SERVING, claim_name, node_weights_label
 from escadre.settings import EngineSettings, Settings
 
@@ -342,3 +345,19 @@ async def test_a_spec_of_another_version_is_refused_in_words_and_what_runs_stays
     assert world.condition("Stalled")["reason"] == "InvalidSpec"
     assert "contextLength" in world.condition("Stalled")["message"]
     assert len(workloads(world)) == 1
+
+
+async def test_the_first_plan_of_a_new_wish_has_its_replicas() -> None:
+    world = World()
+    world.approve()
+    world.deploy(scaling={"minReplicas": 2, "maxReplicas": 3})
+    operator = Operator.start(world)
+    world.step()
+    for informer in operator.context.caches.all():
+        await informer.refresh()
+    for node in ("gpu-0", "gpu-1"):
+        await reconcile(operator.context, node_key(node))
+    await reconcile(operator.context, FLEET)
+    plan = operator.context.memory.plan_of(DeploymentKey("team", "chat"))
+    assert plan is not None
+    assert [slot.node is not None for slot in plan.slots] == [True, True]

@@ -66,6 +66,7 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
         "decision": DECISION,
         "last_scale": None,
         "problem": None,
+        "unreachable": False,
         "claim_terminating": "",
         "previous": {},
         "now": NOW,
@@ -106,7 +107,9 @@ ROLLING = RolloutPlan((), 1, "weights are not verified on node gpu-0 yet")
     ("given_facts", "expected"),
     [
         pytest.param(facts(line()), ("True", "Ready"), id="ready"),
-        pytest.param(facts(line(), problem=TAKEN), ("False", "NameTaken"), id="no-service"),
+        pytest.param(
+            facts(line(), problem=TAKEN, unreachable=True), ("False", "NameTaken"), id="no-service"
+        ),
         pytest.param(
             facts(line(), problem=("WriteRefused", "quota")),
             ("True", "Ready"),
@@ -124,7 +127,9 @@ ROLLING = RolloutPlan((), 1, "weights are not verified on node gpu-0 yet")
             facts(line(state="Loading"), **REVOKED), ("False", "Revoked"), id="revoked-and-down"
         ),
         pytest.param(
-            facts(problem=TAKEN, plan=NO_GPUS, **REVOKED), ("False", "NameTaken"), id="problem"
+            facts(problem=TAKEN, unreachable=True, plan=NO_GPUS, **REVOKED),
+            ("False", "NameTaken"),
+            id="problem",
         ),
         pytest.param(facts(plan=NO_GPUS, **REVOKED), ("False", "Revoked"), id="approval"),
         pytest.param(facts(plan=NO_GPUS), ("False", "InsufficientGPUs"), id="planning"),
@@ -491,6 +496,7 @@ FACTS = st.builds(
     decision=st.none()
     | st.builds(lambda reason, text: replace(DECISION, reason=reason, message=text), REASON, TEXT),
     problem=st.none() | st.tuples(REASON, TEXT),
+    unreachable=st.booleans(),
     claim_terminating=st.sampled_from(("", "chat-0")),
     previous=PREVIOUS,
 )

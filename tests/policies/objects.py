@@ -2,7 +2,18 @@
 
 from typing import Any, Final
 
-from tests.policies.users import ANNE, BRUNO, CLARA, DORA, EVE, PIPELINE, Json, User
+from tests.policies.users import (
+    AGENT,
+    ANNE,
+    BRUNO,
+    CLARA,
+    DORA,
+    EVE,
+    OPERATOR,
+    PIPELINE,
+    Json,
+    User,
+)
 
 __all__ = ["PEOPLE", "approval", "pod", "signature", "volume"]
 
@@ -116,8 +127,8 @@ def _role(name: str, *rules: Json) -> Json:
     }
 
 
-def _rule(resource: str, *verbs: str, names: tuple[str, ...] = ()) -> Json:
-    rule: Json = {"apiGroups": [_GROUP], "resources": [resource], "verbs": list(verbs)}
+def _rule(resource: str, *verbs: str, group: str = _GROUP, names: tuple[str, ...] = ()) -> Json:
+    rule: Json = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
     return rule | ({"resourceNames": list(names)} if names else {})
 
 
@@ -141,8 +152,13 @@ def _bind(role: str, *users: User) -> Json:
 PEOPLE: Final[tuple[Json, ...]] = (
     _role("test-signer", _rule("modelsignatures", "create", "get")),
     _role("test-limited", _rule("modelapprovals", "approve", names=("limited",))),
+    # Kubectl reads what it patches; the processes themselves need no such right.
+    _role("test-kubectl-operator", _rule("nodes", "get", group=""), _rule("pods", "get", group="")),
+    _role("test-kubectl-agent", _rule("gpunodes", "get")),
     _bind("escadre-requester", ANNE, PIPELINE),
     _bind("escadre-approver", BRUNO, CLARA, PIPELINE),
     _bind("test-signer", DORA, EVE),
     _bind("test-limited", DORA),
+    _bind("test-kubectl-operator", OPERATOR),
+    _bind("test-kubectl-agent", AGENT),
 )

@@ -6,6 +6,7 @@ without it, nodes are described by their agents alone, and GPUs that foreign pod
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -36,6 +37,8 @@ from escadre.core.node import AgentView, believe
 
 __all__ = ["read_fleet"]
 
+# What the chart's default tolerates; the platform's own list is not everybody's to read.
+_TOLERATED: Final = ({"key": "nvidia.com/gpu", "operator": "Exists"},)
 _SYNC_SECONDS = 60.0
 
 
@@ -89,7 +92,9 @@ async def _from_nodes(api: Api, system_namespace: str, now: float) -> list[NodeF
         async with asyncio.timeout(_SYNC_SECONDS):
             await asyncio.gather(*(informer.synced.wait() for informer in informers))
         memory = Memory()
-        found = (node_facts(caches, memory, node, now) for node in caches.nodes.values())
+        found = (
+            node_facts(caches, memory, node, now, _TOLERATED) for node in caches.nodes.values()
+        )
         return [facts for facts in found if facts]
     finally:
         for task in running:

@@ -26,6 +26,12 @@ class Problem:
 
     reason: str
     message: str
+    kind: str = ""
+
+    @property
+    def blocks_serving(self) -> bool:
+        """Whether it keeps requests from the engines: somebody else has the Service's name."""
+        return self.reason == "NameTaken" and self.kind == "Service"
 
 
 @dataclass(slots=True)
@@ -140,6 +146,7 @@ class Applier:
                 f"{where} exists since {meta.get('creationTimestamp', 'some time')} and is not "
                 f"escadre's; it was left alone. Rename or delete it, or rename the "
                 f"ModelDeployment {_owner_name(intent['metadata'])}",
+                resource.kind,
             )
         )
         return False

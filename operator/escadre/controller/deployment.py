@@ -140,9 +140,8 @@ def _tell(context: Context, view: DeploymentView, rollout: RolloutPlan, applier:
     about = ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid)
     for action in rollout.actions:
         if action.verb in {"Create", "Drain", "Delete", "Replace"}:
-            context.recorder.record(
-                about, action.reason, f"replica {view.name}-{action.slot}: {action.message}"
-            )
+            words = f"replica {view.name}-{action.slot}: {action.message}"
+            context.recorder.record(about, action.reason, words, done=True)
     replaced = {f"{view.name}-{one.slot}" for one in rollout.actions if one.verb != "Keep"}
     for how, kind, name in applier.changed:
         if how == "mended" and name not in replaced:

@@ -98,14 +98,26 @@ class EventRecorder:
         self._bell = asyncio.Event()
         self._names = 0
 
-    def record(self, about: ObjectRef, reason: str, message: str, *, warning: bool = False) -> None:
-        """File one event; never waits, never fails."""
+    def record(
+        self,
+        about: ObjectRef,
+        reason: str,
+        message: str,
+        *,
+        warning: bool = False,
+        done: bool = False,
+    ) -> None:
+        """File one event; never waits, never fails.
+
+        ``done``: it tells of a deed, not of a state. Deeds are few and each is told, however much
+        has been said about the object; only folding bounds them.
+        """
         now = self._clock()
         message = message[:_MESSAGE_LIMIT]
         key = (about, reason, self._folded(about, reason, message, now))
         entry = self._entries.get(key)
         if entry is None or now - entry.started >= self._window_seconds:
-            if not self._allowed(about, now):
+            if not done and not self._allowed(about, now):
                 self.dropped += 1
                 return
             wall = self._wall()

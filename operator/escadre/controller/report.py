@@ -59,7 +59,8 @@ def _facts(
 ) -> StatusFacts:
     identity = DeploymentKey(view.namespace, view.name)
     memory = context.memory
-    problem = applier.problems[0] if applier.problems else None
+    blocking = [one for one in applier.problems if one.blocks_serving]
+    problem = next(iter([*blocking, *applier.problems]), None)
     state = memory.scale.get(identity)
     gone = next(
         (
@@ -84,6 +85,7 @@ def _facts(
         decision=memory.decisions.get(identity),
         last_scale=memory.last_scale.get(identity),
         problem=(problem.reason, problem.message) if problem else None,
+        unreachable=bool(blocking),
         claim_terminating=gone,
         previous=view.status,
         now=iso(context.now()),

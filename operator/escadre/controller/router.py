@@ -173,9 +173,7 @@ class Router:
         self._child(kind, old, new)
         # A new one is where the last plan put it: it changes no plan.
         if old is not None and (
-            new is None
-            or old.annotations != new.annotations
-            or old.terminating != new.terminating
+            new is None or old.annotations != new.annotations or old.terminating != new.terminating
         ):
             self.fleet()
 

@@ -35,6 +35,7 @@ def desired_replicas(
     """How many replicas the deployment is to have; new bounds apply at once."""
     key = DeploymentKey(view.namespace, view.name)
     state = context.memory.scale.get(key)
+    fresh = "replicas" not in view.status  # never told of a number before
     observed: tuple[Observed, ...] | None = None
     if state is None:
         observed = observe(
@@ -44,19 +45,20 @@ def desired_replicas(
             not (one.view.drain and one.view.drain.cause == "ScaleDown") for one in observed
         )
         told = (view.status.get("replicas") or {}).get("desired", 0)
-        fresh = "replicas" not in view.status and approval.approved and view.spec is not None
-        least = view.spec.scaling.min_replicas if fresh and view.spec is not None else 0
+        least = 0
+        if fresh and approval.approved and view.spec is not None:
+            least = view.spec.scaling.min_replicas  # not only after a plan without replicas
         state = start(max(staying, int(told), least), now)
         context.memory.scale[key] = state
     if view.spec is None:
         return state.desired
     scaling = view.spec.scaling
-    if not scaling.min_replicas <= state.desired <= scaling.max_replicas:
+    within = scaling.min_replicas <= state.desired <= scaling.max_replicas
+    if not within or (fresh and observed is not None):
         if observed is None:
             observed = observe(
                 context.caches, context.memory, view, approval.model, context.settings.engine
             )
-        fresh = "replicas" not in view.status  # never told of a number before
         judge_demand(context, view, approval, observed, now, silent=fresh)
     return context.memory.scale[key].desired
 
@@ -121,6 +123,7 @@ def _tell(
         ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid),
         "Scaled",
         f"from {was} to {decision.desired} replicas: {decision.reason}: {decision.message}",
+        done=True,
     )
 
 

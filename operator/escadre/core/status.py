@@ -52,6 +52,7 @@ class StatusFacts:
     decision: Decision | None
     last_scale: LastScale | None
     problem: tuple[str, str] | None  # reason, message of a child that cannot be written
+    unreachable: bool  # that child is the Service: nobody reaches the engines without it
     claim_terminating: str
     previous: Mapping[str, Any]
     now: str
@@ -273,10 +274,11 @@ def _scaling_before(facts: StatusFacts) -> Leaf:
 def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:
     by_type = {leaf.type: leaf for leaf in leaves}
     serving = by_type["Serving"]
-    if facts.problem is not None and facts.problem[0] == "NameTaken":
-        return false("Ready", *facts.problem)  # without its Service nobody reaches the engines
+    if facts.problem is not None and facts.unreachable:
+        return false("Ready", *facts.problem)
     if serving.status == "True":
-        return true("Ready", "Ready", serving.message)
+        also = f"; {facts.problem[0]}: {facts.problem[1]}" if facts.problem else ""
+        return true("Ready", "Ready", serving.message + also)
     if facts.problem is not None:
         return false("Ready", *facts.problem)
     for type_ in ("Approved", "Planned", "WeightsReady", "Scheduled"):

@@ -1,0 +1,157 @@
+"""At rest nothing is written, and blocked deployments are told of numbers at most every 30 s.
+
+ESCADRE_REST_SECONDS sets how long is looked at (acceptance: 120).
+"""
+
+import itertools
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.bench.audit import AGENT, OPERATOR, AuditLog, Entry
+from e2e.cluster.cluster import Cluster
+from e2e.cluster.config import RunnerConfig
+from e2e.cluster.nodes import NodeSpec
+from e2e.cluster.wait import wait_for
+from e2e.engine.checkpoint import Shape, padded
+from e2e.stage.stage import TEAM, Stage
+
+pytestmark = pytest.mark.cluster
+
+COUNT = 50
+SECONDS = float(os.environ.get("ESCADRE_REST_SECONDS", "35"))
+RULE_SECONDS = 30
+SLACK_SECONDS = 0.5  # between the operator's clock and the server's
+QUIET_SECONDS = 5
+NODES = (NodeSpec("gpu-0", gpus=64), NodeSpec("gpu-1", gpus=64), NodeSpec("cpu-0", gpus=0))
+SLOW_PULL = 200_000  # bytes a second and connection: longer than the test
+METRICS = """\
+vllm:num_requests_running{{engine="0",model_name="fake"}} {running}.0
+vllm:num_requests_waiting{{engine="0",model_name="fake"}} 0.0
+"""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Real operators and agents; engines are played, and show the load of ``metrics``."""
+    folder: Path = tmp_path_factory.mktemp("rest")
+    runner = RunnerConfig(fake_all=True, fake_metrics=str(folder / "metrics"))
+    with Cluster("rest", nodes=NODES, runner=runner) as cluster:
+        stage = Stage(cluster, folder)
+        try:
+            stage.install(agent={"slowBytesPerSecond": 0})
+            stage.start_mirror()
+            stage.team(TEAM)
+            stage.everybody()
+            stage.add_mirror()
+            stage.publish("base", seed=1)
+            stage.publish("large", seed=2, shape=padded(Shape(), 128))
+            stage.approve("base")
+            stage.approve("large")
+            stage.wait_installed(90)
+            yield stage
+        finally:
+            stage.close()
+
+
+def names(prefix: str) -> list[str]:
+    return [f"{prefix}-{number:02}" for number in range(COUNT)]
+
+
+def count(stage: Stage, prefix: str, type_: str, reason: str) -> int:
+    return sum(
+        one["metadata"]["name"].startswith(prefix)
+        and any(
+            each["type"] == type_ and each["reason"] == reason
+            for each in one.get("status", {}).get("conditions", [])
+        )
+        for one in stage.cluster.list("mdep", "-n", TEAM)
+    )
+
+
+def watch(audit: AuditLog, seconds: float, check: Callable[[int], None]) -> None:
+    """Calls ``check`` with the mark of the beginning, again and again, for so long."""
+    mark, end = audit.mark(), time.monotonic() + seconds
+
+    def over() -> bool:
+        check(mark)
+        return time.monotonic() >= end
+
+    wait_for(over, seconds + 30, "the time of observation to pass")
+
+
+def rest(audit: AuditLog) -> None:
+    """Until escadre has written nothing for a while: what led here is over."""
+    mark, since = audit.mark(), time.monotonic()
+
+    def quiet() -> bool:
+        nonlocal mark, since
+        if written(audit, mark):
+            mark, since = audit.mark(), time.monotonic()
+        return time.monotonic() - since >= QUIET_SECONDS
+
+    wait_for(quiet, 120, f"no write of escadre for {QUIET_SECONDS} s")
+
+
+def written(audit: AuditLog, mark: int) -> list[Entry]:
+    return audit.writes(mark, user=OPERATOR) + audit.writes(mark, user=AGENT)
+
+
+def test_fifty_ready_deployments_cost_no_write(stage: Stage) -> None:
+    for name in names("ready"):
+        stage.deploy(name, "base")
+    wait_for(
+        lambda: count(stage, "ready", "Ready", "Ready") == COUNT,
+        180,
+        f"{COUNT} deployments to be Ready",
+    )
+    audit = AuditLog(stage.cluster.audit_log)
+    rest(audit)
+
+    def nothing(mark: int) -> None:
+        found = written(audit, mark)
+        if found:
+            raise RuntimeError(f"written at rest: {[one.what for one in found]}")
+
+    watch(audit, SECONDS, nothing)
+
+
+def test_numbers_alone_are_written_every_thirty_seconds_at_most(stage: Stage) -> None:
+    """Fifty wait for a slow pull, fifty serve a load that changes all the time."""
+    if count(stage, "ready", "Ready", "Ready") < COUNT:  # run alone, or in another order
+        test_fifty_ready_deployments_cost_no_write(stage)
+    stage.stop_mirror()
+    stage.start_mirror(rate=SLOW_PULL)
+    for name in names("blocked"):
+        stage.deploy(name, "large")
+    wait_for(
+        lambda: count(stage, "blocked", "WeightsReady", "Pulling") == COUNT,
+        120,
+        f"{COUNT} deployments to wait for the pull",
+    )
+    metrics = stage.folder / "metrics"
+    metrics.write_text(METRICS.format(running=1))
+    audit = AuditLog(stage.cluster.audit_log)
+    turns = 0
+
+    def change(_: int) -> None:
+        nonlocal turns
+        turns += 1
+        metrics.write_text(METRICS.format(running=1 + turns % 3))
+
+    watch(audit, RULE_SECONDS, change)  # what is no mere number has been said by now
+    before = audit.mark()
+    watch(audit, max(SECONDS, RULE_SECONDS), change)
+    assert count(stage, "blocked", "WeightsReady", "Pulling") == COUNT, "the pull ended too early"
+    times: dict[str, list[float]] = defaultdict(list)
+    for one in audit.entries(before, user=OPERATOR):
+        if one.resource == "modeldeployments" and one.writes:
+            times[one.name].append(one.done)
+    assert times, "no status was ever brought up to date"
+    for name, moments in times.items():
+        gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+        assert all(gap >= RULE_SECONDS - SLACK_SECONDS for gap in gaps), (name, gaps)

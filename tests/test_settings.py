@@ -1,0 +1,67 @@
+"""The settings file: what is refused, and in which words."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from escadre.errors import Refusal
+from escadre.settings import RESERVED_FLAGS, load
+
+IMAGE = "registry.example/vllm@sha256:" + "e" * 64
+
+
+def written(folder: Path, **engine: Any) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump({"engine": {"image": IMAGE, **engine}}))
+    return path
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(Refusal) as caught:
+        load(path)
+    assert caught.value.reason == "InvalidSpec"
+    return caught.value.message
+
+
+def test_defaults_need_nothing_but_the_image(tmp_path: Path) -> None:
+    assert load(written(tmp_path)).engine.drain_seconds == 300
+
+
+@pytest.mark.parametrize("flag", sorted(RESERVED_FLAGS))
+@pytest.mark.parametrize("value", ["", "=1"])
+def test_a_flag_that_escadre_sets_or_that_runs_foreign_code_is_refused(
+    tmp_path: Path, flag: str, value: str
+) -> None:
+    message = refused(written(tmp_path, extraArgs=["--enable-prefix-caching", f"{flag}{value}"]))
+    assert flag in message
+    assert "engine.extraArgs" in message
+
+
+def test_flags_that_merely_begin_alike_pass(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, extraArgs=["--max-model-len-hint=3", "--seed=1"]))
+    assert settings.engine.extra_args[1] == "--seed=1"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param("engine: [", "not YAML", id="not-yaml"),
+        pytest.param("engine: {}", "engine.image", id="no-image"),
+        pytest.param("engine: {image: vllm:latest}", "engine.image", id="image-by-tag"),
+        pytest.param(f"engine: {{image: '{IMAGE}', speed: 9}}", "engine.speed", id="unknown"),
+    ],
+)
+def test_a_file_that_cannot_be_used_names_the_field(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(content)
+    message = refused(path)
+    assert words in message
+    assert str(path) in message
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "config.yaml" in refused(tmp_path / "config.yaml")
