@@ -149,6 +149,7 @@ class Measure:
 
         def enough() -> bool:
             nonlocal mark, seen, last
+            self._operator.check()
             for entry, behind in self._audit.tail(mark, user=OPERATOR):
                 mark = behind
                 if counts(entry):
@@ -162,6 +163,7 @@ class Measure:
         """Until all wishes count; looked at every two seconds, for a look costs the server."""
         end = time.monotonic() + 900
         while (seen := await count(self._client)) < self._fleet.count:
+            self._operator.check()
             if time.monotonic() > end:
                 raise AssertionError(f"waiting for {what}: {seen} of {self._fleet.count}")
             await asyncio.sleep(2)

@@ -88,7 +88,7 @@ class OperatorProcess:
         """Until it logs an event; returns when, in seconds since the epoch."""
 
         def heard() -> Json | None:
-            self._alive()
+            self.check()
             return self.said(event)
 
         record: Json = wait_for(
@@ -99,7 +99,8 @@ class OperatorProcess:
         )
         return datetime.fromisoformat(record["timestamp"]).timestamp()
 
-    def _alive(self) -> None:
+    def check(self) -> None:
+        """Raises when it does not run: what it said last says why."""
         if self._process is None or self._process.poll() is not None:
             raise RuntimeError(f"the operator ended: {self.log.read_text()[-2000:]}")
 
@@ -115,7 +116,7 @@ class OperatorProcess:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _proc(self, name: str) -> str:
-        self._alive()
+        self.check()
         pid = self._process.pid if self._process else 0
         return Path(f"/proc/{pid}/{name}").read_text()
 

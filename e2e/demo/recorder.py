@@ -1,6 +1,7 @@
 """Records the steps of the demo: prints them as they go, and a table and a report at the end."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +15,16 @@ from rich.table import Table
 __all__ = ["Recorder"]
 
 
+def _width() -> int | None:
+    """A log is as wide as its lines; a terminal knows its own width."""
+    return None if sys.stdout.isatty() else 140
+
+
 @dataclass
 class Recorder:
     """See the module."""
 
-    console: Console = field(default_factory=Console)
+    console: Console = field(default_factory=lambda: Console(width=_width()))
     steps: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
 

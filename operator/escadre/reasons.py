@@ -35,7 +35,7 @@ _LIST: tuple[Reason, ...] = (
     Reason(
         "SignaturesMissing",
         "Fewer people signed than are required.",
-        "Ask another authorised person for escadre approve sign NAME.",
+        "Ask another authorised person to sign it.",
     ),
     Reason(
         "Expired",

@@ -118,14 +118,21 @@ def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool)
 
 
 def test_a_failure_stays_told_until_a_new_try_brings_something() -> None:
-    failed = FailedPull("DigestMismatch", "chunk 0 …", "m", BEFORE)
+    failed = FailedPull("MirrorUnavailable", "chunk 0 …", "m", BEFORE)
     view = replace(VIEW, wants=(A,), failures={A.manifest_digest: failed})
     told = weights(view)[A.manifest_digest]
-    assert (told["state"], told["reason"], told["mirror"]) == ("Failed", "DigestMismatch", "m")
+    assert (told["state"], told["reason"], told["mirror"]) == ("Failed", "MirrorUnavailable", "m")
     again = replace(view, running=RunningPull(A, reading(arrived=0)))
     assert weights(again)[A.manifest_digest] == told
     moving = replace(view, running=RunningPull(A, reading()))
     assert weights(moving)[A.manifest_digest]["state"] == "Pulling"
+
+
+def test_bad_bytes_stay_told_while_they_are_tried_again() -> None:
+    failed = FailedPull("DigestMismatch", "chunk 0 …", "m", BEFORE)
+    view = replace(VIEW, wants=(A,), failures={A.manifest_digest: failed})
+    moving = replace(view, running=RunningPull(A, reading()))
+    assert weights(moving) == weights(view)
 
 
 def test_a_store_that_cannot_be_used_says_nothing_of_weights() -> None:

@@ -173,7 +173,7 @@ def test_ready_is_told_with_what_blocks_first(
         (facts(line()), "WeightsReady", ("True", "WeightsVerified"), "gpu-0"),
         (facts(plan=PULLS), "WeightsReady", ("False", "Pulling"), "(50 %)"),
         (facts(), "Scheduled", ("Unknown", "NoReplicas"), ""),
-        (facts(line()), "Scheduled", ("True", "Scheduled"), "1 replicas"),
+        (facts(line()), "Scheduled", ("True", "Scheduled"), "1 replica placed"),
         (
             facts(line(state="Pending", message="0/3 nodes are available")),
             "Scheduled",

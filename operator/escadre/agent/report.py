@@ -109,8 +109,10 @@ def _unfinished(want: WantedWeights, view: View, slow: int) -> dict[str, Any]:
     running = view.running
     if running and running.want.manifest_digest != want.manifest_digest:
         running = None
-    # A new try of a failed pull is told as such once it has brought something.
-    if failure and not (running and running.reading.arrived):
+    # A new try of a failed pull is told as such once it has brought something. Bad bytes stay told
+    # until good ones came: an incident must not look like work that goes on by itself.
+    tried = running and running.reading.arrived
+    if failure and (failure.reason == "DigestMismatch" or not tried):
         return _failed(want, failure)
     since = view.since[want.manifest_digest]
     if running:

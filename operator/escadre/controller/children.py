@@ -26,12 +26,12 @@ class Problem:
 
     reason: str
     message: str
-    kind: str = ""
+    kind: str = ""  # of a child that is missing because of it
 
     @property
     def blocks_serving(self) -> bool:
-        """Whether it keeps requests from the engines: somebody else has the Service's name."""
-        return self.reason == "NameTaken" and self.kind == "Service"
+        """Whether it keeps requests from the engines: there is no Service of ours."""
+        return self.kind == "Service"
 
 
 @dataclass(slots=True)
@@ -61,10 +61,17 @@ class Applier:
             return await self._mend(resource, intent, live, cache)
         except Forbidden as error:
             reason = "NamespaceTerminating" if error.namespace_terminating else "WriteRefused"
-            self.problems.append(Problem(reason, _words(resource, intent, error.message)))
+            self._refused(reason, resource, intent, error.message, missing=live is None)
         except Invalid as error:
-            self.problems.append(Problem("WriteRefused", _words(resource, intent, error.message)))
+            self._refused("WriteRefused", resource, intent, error.message, missing=live is None)
         return False
+
+    def _refused(
+        self, reason: str, resource: Resource, intent: Json, message: str, *, missing: bool
+    ) -> None:
+        words = f"applying {resource.kind} {intent['metadata']['name']}: {message}"[:1024]
+        # One that is there goes on as it is.
+        self.problems.append(Problem(reason, words, resource.kind if missing else ""))
 
     async def _create(self, resource: Resource, intent: Json, cache: Informer[Compact]) -> bool:
         meta = intent["metadata"]
@@ -166,7 +173,3 @@ def _owner_name(meta: Mapping[str, Any]) -> str:
     for owner in meta.get("ownerReferences") or []:
         return str(owner["name"])
     return str((meta.get("labels") or {}).get(LABEL_OWNER_NAME, ""))
-
-
-def _words(resource: Resource, intent: Json, message: str) -> str:
-    return f"applying {resource.kind} {intent['metadata']['name']}: {message}"[:1024]

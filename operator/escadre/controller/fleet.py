@@ -2,7 +2,7 @@
 
 from escadre.controller.context import Context
 from escadre.controller.gather import deployment_facts, snapshot
-from escadre.controller.judge import deployment_approval
+from escadre.controller.judge import Approvals
 from escadre.controller.keys import deployment_key, node_key
 from escadre.controller.memory import PlannedFor
 from escadre.controller.scaling import desired_replicas
@@ -14,14 +14,15 @@ __all__ = ["reconcile_fleet"]
 
 async def reconcile_fleet(context: Context) -> float | None:
     """Plans all deployments anew and wakes those, and the nodes, whose plan is another now."""
-    now, policies = context.now(), context.policies()
+    now = context.now()
     caches, memory, settings = context.caches, context.memory, context.settings
+    approvals = Approvals(caches, settings, now, context.policies())
     facts = []
     planned_for: dict[DeploymentKey, PlannedFor] = {}
     for view in caches.deployments.values():
         if view.terminating:
             continue
-        approval = deployment_approval(caches, settings, view, now, policies)
+        approval = approvals.of(view)
         desired = desired_replicas(context, view, approval, now)
         one = deployment_facts(caches, memory, settings, view, approval, desired)
         facts.append(one)

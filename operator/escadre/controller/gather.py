@@ -1,6 +1,7 @@
 """From the caches to the frozen snapshot that the fleet plan is made from. No I/O."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -177,7 +178,15 @@ def _layout(one: Observed, wish: Wish) -> str:
     if one.plan is None:
         return ""
     target = wish.target_queue_depth or -(-3 * one.plan.max_num_seqs // 4)
-    return one.plan.model_copy(update={"target_queue_depth": target}).model_dump_json(by_alias=True)
+    return _retargeted(one.inputs.plan, target) if one.inputs else ""
+
+
+@lru_cache(maxsize=8192)
+def _retargeted(recorded: str, target: int) -> str:
+    plan = parse_plan(recorded)
+    if plan is None:
+        return ""
+    return plan.model_copy(update={"target_queue_depth": target}).model_dump_json(by_alias=True)
 
 
 def _replica_facts(caches: Caches, one: Observed, wish: Wish, leaving: bool) -> ReplicaFacts:

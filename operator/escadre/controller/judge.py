@@ -1,6 +1,6 @@
 """Whether approvals hold, from the caches: signatures, live policies, the clock's ``now``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escadre.controller.caches import Caches
 from escadre.controller.views import ApprovalView, DeploymentView
@@ -9,7 +9,7 @@ from escadre.core.diff import holds
 from escadre.core.facts import ApprovedModel
 from escadre.settings import PolicyExpectation, Settings
 
-__all__ = ["DeploymentApproval", "deployment_approval", "judge", "policy_state"]
+__all__ = ["Approvals", "DeploymentApproval", "deployment_approval", "judge", "policy_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,29 @@ def judge(
         policies=policies,
         now=now,
     )
+
+
+@dataclass(slots=True)
+class Approvals:
+    """`deployment_approval` for one pass over all: each approval is judged once per namespace."""
+
+    caches: Caches
+    settings: Settings
+    now: float
+    policies: PolicyState
+    _known: dict[tuple[str, str], DeploymentApproval] = field(default_factory=dict)
+
+    def of(self, view: DeploymentView) -> DeploymentApproval:
+        """What the approval that a deployment names means for it."""
+        if view.spec is None:
+            return self._judge(view)
+        key = (view.spec.approval, view.namespace)
+        if key not in self._known:
+            self._known[key] = self._judge(view)
+        return self._known[key]
+
+    def _judge(self, view: DeploymentView) -> DeploymentApproval:
+        return deployment_approval(self.caches, self.settings, view, self.now, self.policies)
 
 
 def deployment_approval(

@@ -67,6 +67,8 @@ def parse_plan(text: str) -> Plan | None:
 
 def parse_drain(text: str) -> Drain | None:
     """The drain annotation; a damaged one counts as none, and the drain begins anew."""
+    if not text:
+        return None
     try:
         raw = json.loads(text)
         cause, since = raw["cause"], float(raw["since"])

@@ -19,7 +19,12 @@ from escadre.controller.views import (
     PolicyView,
     SignatureView,
 )
-from escadre.names import LABEL_DEPLOYMENT, LABEL_OWNER_NAME, LABEL_OWNER_NAMESPACE
+from escadre.names import (
+    ANNOTATION_NODE,
+    LABEL_DEPLOYMENT,
+    LABEL_OWNER_NAME,
+    LABEL_OWNER_NAMESPACE,
+)
 
 __all__ = ["Router"]
 
@@ -152,7 +157,7 @@ class Router:
             return
         if one.component == "engine" and one.deployment:
             self._wake(deployment_key(one.namespace, one.deployment))
-            if _place(old) != _place(new):
+            if _place(old) != _place(new) and not self._as_planned(old, one):
                 self.fleet()
         elif one.component == "agent" and one.namespace == self.caches.namespace:
             if one.node:
@@ -160,6 +165,16 @@ class Router:
                 self.fleet()
         elif one.gpus and _place(old) != _place(new):
             self.fleet()
+
+    def _as_planned(self, old: PodView | None, new: PodView) -> bool:
+        """Whether a pod was bound, and to the node that its replica was planned for."""
+        if not new.node or (old is not None and old.node):
+            return False
+        return any(
+            workload.annotations.get(ANNOTATION_NODE) == new.node
+            for workload in self.caches.workloads.by("deployment", (new.namespace, new.deployment))
+            if new.controller.startswith(f"{workload.name}-")
+        )
 
     def _child(self, _: str, old: Compact | None, new: Compact | None) -> None:
         if old is not None and new is not None and _same(old, new):

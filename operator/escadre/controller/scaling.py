@@ -14,7 +14,7 @@ from escadre.api.deployment import LastScale
 from escadre.clients.engine import EngineSample, ScrapeFailure
 from escadre.controller.context import Context
 from escadre.controller.events import ObjectRef
-from escadre.controller.judge import DeploymentApproval, deployment_approval
+from escadre.controller.judge import Approvals, DeploymentApproval
 from escadre.controller.keys import FLEET, deployment_key
 from escadre.controller.memory import EngineReading
 from escadre.controller.observe import QUIET_READINGS, Observed, observe
@@ -202,13 +202,14 @@ class Scaler:
 
     def _judge_all(self) -> None:
         context = self.context
-        now, policies = context.now(), context.policies()
+        now = context.now()
+        approvals = Approvals(context.caches, context.settings, now, context.policies())
         changed = False
         for view in list(context.caches.deployments.values()):
             key = DeploymentKey(view.namespace, view.name)
             if view.terminating or key not in context.memory.scale:
                 continue
-            approval = deployment_approval(context.caches, context.settings, view, now, policies)
+            approval = approvals.of(view)
             observed = observe(
                 context.caches, context.memory, view, approval.model, context.settings.engine
             )

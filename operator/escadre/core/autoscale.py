@@ -202,7 +202,11 @@ def _message(
     reading: _Reading,
     limits: _Limits,
 ) -> str:
-    move = f"{before} → {desired} replicas" if before != desired else f"{desired} replicas"
+    move = (
+        f"{before} → {desired} replicas"
+        if before != desired
+        else f"{desired} replica{'s' if desired != 1 else ''}"
+    )
     parts = [
         (
             f"{move}: {reading.running} running and {reading.waiting} waiting requests at "

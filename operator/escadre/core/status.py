@@ -126,6 +126,10 @@ def _shown_plan(facts: StatusFacts) -> Plan | None:
     return facts.plan.layout.model_copy(update={"rejected": list(facts.plan.rejected[:32])})
 
 
+def _count(number: int) -> str:
+    return f"{number} replica" if number == 1 else f"{number} replicas"
+
+
 def _approved(facts: StatusFacts) -> Leaf:
     if facts.approved:
         return true("Approved", "Approved", facts.approval_message)
@@ -205,7 +209,7 @@ def _scheduled(facts: StatusFacts) -> Leaf:
         return unknown("Scheduled", "NoReplicas", "no replica exists yet")
     pending = [one for one in facts.replicas if one.view.state == "Pending"]
     if not pending:
-        return true("Scheduled", "Scheduled", f"{len(facts.replicas)} replicas have a node")
+        return true("Scheduled", "Scheduled", f"{_count(len(facts.replicas))} placed")
     if facts.claim_terminating:
         return false(
             "Scheduled",
@@ -234,9 +238,9 @@ def _serving(facts: StatusFacts) -> Leaf:
     ready, current = _serving_now(facts)
     need = facts.min_replicas
     if current >= need > 0:
-        return true("Serving", "Serving", f"{current} replicas ready, {need} needed")
+        return true("Serving", "Serving", f"{_count(current)} ready, {need} needed")
     if not facts.replicas:
-        return false("Serving", "NoReplicas", f"0 of {need} replicas ready")
+        return false("Serving", "NoReplicas", f"0 of {_count(need)} ready")
     failing = next((one for one in facts.replicas if one.view.state == "Failing"), None)
     if failing is not None:
         return false("Serving", "EngineFailing", f"replica {failing.name} {failing.message}")
@@ -294,7 +298,7 @@ def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[L
     if stalled is not None:
         return [true("Stalled", stalled.reason, stalled.message)]
     if facts.rollout.outdated:
-        words = facts.rollout.waiting or f"{facts.rollout.outdated} replicas to replace"
+        words = facts.rollout.waiting or f"{_count(facts.rollout.outdated)} to replace"
         return [true("Reconciling", "RollingOut", words)]
     if ready.status == "True":
         return []
