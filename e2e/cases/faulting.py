@@ -129,7 +129,7 @@ def leader(stage: Stage) -> str:
     """Name of the operator pod that holds the Lease, "" while none does."""
     lease = stage.cluster.get("lease", "escadre-operator", NAMESPACE)
     holder: str = lease["spec"].get("holderIdentity") or ""
-    return holder.split("_")[0]
+    return holder.split("_", maxsplit=1)[0]
 
 
 def no_internal_errors(stage: Stage) -> None:

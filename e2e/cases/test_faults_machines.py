@@ -8,7 +8,7 @@ from e2e.cases.audit import OPERATOR, mark, requests
 from e2e.cases.faulting import clear, engine_pods, leader, ready, ready_pod, restarts
 from e2e.cases.serving import Traffic
 from e2e.cluster.wait import wait_for
-from e2e.stage.stage import NAMESPACE, TEAM, Stage
+from e2e.stage.stage import NAMESPACE, Stage
 
 pytestmark = pytest.mark.cluster
 

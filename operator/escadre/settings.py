@@ -77,7 +77,9 @@ class EngineSettings(_Section):
     )
     env: dict[str, str] = Field(default_factory=dict)
     cpu: str = "4"
-    memory: str = "16Gi"
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")] = Field(
+        default="16Gi", description="For each GPU of a replica: one engine process drives one GPU."
+    )
     shared_memory: str = "8Gi"
     cache_size: str = "10Gi"
     run_as_user: Annotated[int, Field(ge=1)] = 65534

@@ -10,7 +10,7 @@ from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.controller.caches import Caches
 from escadre.controller.judge import DeploymentApproval
 from escadre.controller.memory import Memory
-from escadre.controller.observe import Observed, observe
+from escadre.controller.observe import Observed, observe, parse_plan
 from escadre.controller.views import DeploymentView, GPUNodeView, NodeView, PodView
 from escadre.core.facts import (
     DeploymentFacts,

@@ -137,6 +137,7 @@ def _node_affinity(spec: ReplicaSpec) -> dict[str, Any]:
 def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[str, Any]:
     health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 5}
     period = engine.probe_period_seconds
+    memory = _times(engine.memory, spec.plan.gpus)
     return {
         "name": "engine",
         "image": engine.image,
@@ -145,8 +146,8 @@ def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[
         "env": engine_env(engine),
         "ports": [{"name": "http", "containerPort": SERVING_PORT, "protocol": "TCP"}],
         "resources": {
-            "requests": {"cpu": engine.cpu, "memory": engine.memory},
-            "limits": {"memory": engine.memory, GPU_RESOURCE: str(spec.plan.gpus)},
+            "requests": {"cpu": engine.cpu, "memory": memory},
+            "limits": {"memory": memory, GPU_RESOURCE: str(spec.plan.gpus)},
         },
         "startupProbe": {
             **health,
@@ -170,6 +171,11 @@ def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[
             {"name": "logging", "mountPath": "/etc/escadre", "readOnly": True},
         ],
     }
+
+
+def _times(quantity: str, factor: int) -> str:
+    """``16Gi`` times 2 is ``32Gi``."""
+    return f"{int(quantity[:-2]) * factor}{quantity[-2:]}"
 
 
 def _volumes(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> list[dict[str, Any]]:
