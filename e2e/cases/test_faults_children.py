@@ -41,13 +41,7 @@ def test_hand_edits_are_put_right_and_told(stage: Stage) -> None:
     _patch(stage, "deployment", "edited-0", {"spec": template})
     for kind, spec in intended.items():
         name = "edited-0" if kind == "deployment" else "edited"
-        wait_for(
-            lambda kind=kind, name=name, spec=spec: _same(
-                cluster.get(kind, name, TEAM)["spec"], spec
-            ),
-            30,
-            f"{kind} {name} to be as intended",
-        )
+        _until(stage, kind, name, spec)
     ready(stage, "edited")
     (pod,) = engine_pods(stage, "edited")
     assert pod["spec"]["containers"][0]["args"] == container["args"]
@@ -55,6 +49,14 @@ def test_hand_edits_are_put_right_and_told(stage: Stage) -> None:
     mended = {one["message"] for one in events if one["reason"] == "ChildMended"}
     assert "Service edited was put right" in mended, [one["message"] for one in events]
     clear(stage, "edited")
+
+
+def _until(stage: Stage, kind: str, name: str, spec: Json) -> None:
+    wait_for(
+        lambda: _same(stage.cluster.get(kind, name, TEAM)["spec"], spec),
+        30,
+        f"{kind} {name} to be as intended",
+    )
 
 
 def _same(live: Json, intended: Json) -> bool:
@@ -140,8 +142,8 @@ def test_a_namespace_that_ends_is_left_in_peace(stage: Stage) -> None:
     stage.stop_mirror()
     try:
         stage.deploy("leaver", "leaving", namespace=name)
-        stage.wait_condition("leaver", "WeightsReady", "MirrorUnavailable", namespace=name)
-        assert cluster.list("pv", "-l", f"escadre.dev/owner-namespace={name}")
+        volumes = ("pv", "-l", f"escadre.dev/owner-namespace={name}")
+        wait_for(lambda: cluster.list(*volumes), 30, "the volume of leaver")
     finally:
         stage.start_mirror()
     # Something in it refuses to go, so that it stays Terminating while its objects vanish.

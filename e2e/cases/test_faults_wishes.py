@@ -28,8 +28,8 @@ def wishes(stage: Stage) -> Iterator[Stage]:
     stage.deploy("ghost", "nobody-asked")
     stage.deploy("stranger", "base", namespace=OTHER_TEAM)
     stage.deploy("toolong", "base", contextLength=65536)
-    much = {"contextLength": 1048576, "typicalTokens": 1048576, "concurrency": 4096}
-    stage.deploy("toomuch", "liar", **much)
+    much: dict[str, Any] = {"contextLength": 1048576, "typicalTokens": 1048576, "concurrency": 4096}
+    stage.deploy("toomuch", "liar", namespace=TEAM, **much)
     stage.deploy("crash", "liar", contextLength=65536)
     yield stage
     clear(stage, *BLOCKED)
@@ -86,19 +86,24 @@ def test_a_wish_that_cannot_be_met_says_why(
     assert engine_pods(wishes, name, namespace) == []
 
 
-def test_a_stalled_wish_is_met_once_it_is_corrected(wishes: Stage) -> None:
-    wishes.wait_condition("toolong", "Stalled", "ContextTooLong")
-    before = wishes.mdep("toolong")
-    wishes.deploy("toolong", "base")
-    types = {one["type"] for one in ready(wishes, "toolong")["status"]["conditions"]}
+def test_a_stalled_wish_is_met_once_it_is_corrected_and_stops_nothing(stage: Stage) -> None:
+    stage.deploy("regret", "base", contextLength=65536)
+    stage.wait_condition("regret", "Stalled", "ContextTooLong")
+    stage.deploy("regret", "base")
+    types = {one["type"] for one in ready(stage, "regret")["status"]["conditions"]}
     assert "Stalled" not in types
-    wishes.cluster.apply(_wish(before))  # another test may look at it yet
-    wishes.wait_condition("toolong", "Stalled", "ContextTooLong")
-
-
-def _wish(stored: dict[str, Any]) -> dict[str, Any]:
-    meta = {key: stored["metadata"][key] for key in ("name", "namespace")}
-    return {key: stored[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": meta}
+    (before,) = engine_pods(stage, "regret")
+    stage.deploy("regret", "base", contextLength=65536)
+    stage.wait_condition("regret", "Stalled", "ContextTooLong")
+    found = stage.wait_condition("regret", "Serving", "RollingOut")
+    assert "0 of 1 needed replicas are ready on the current inputs, 1 on any" in found["message"]
+    (still,) = engine_pods(stage, "regret")
+    assert still["metadata"]["labels"]["escadre.dev/serving"] == "true"
+    stage.deploy("regret", "base")
+    ready(stage, "regret")
+    (after,) = engine_pods(stage, "regret")
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    clear(stage, "regret")
 
 
 def test_an_engine_that_exits_at_start_explains_itself_and_is_replaced(wishes: Stage) -> None:
@@ -118,8 +123,8 @@ def test_taken_gpus_are_told_with_numbers_and_awaited(stage: Stage) -> None:
     for node in ("gpu-0", "gpu-1"):
         stage.cluster.apply(_foreign(node))
     # 4096 requests of 32768 tokens need four GPUs; three are left on each node.
-    wish = {"contextLength": 32768, "typicalTokens": 32768, "concurrency": 4096}
-    stage.deploy("wide", "base", **wish)
+    wish: dict[str, Any] = {"contextLength": 32768, "typicalTokens": 32768, "concurrency": 4096}
+    stage.deploy("wide", "base", namespace=TEAM, **wish)
     try:
         found = stage.wait_condition("wide", "Planned", "InsufficientGPUs")
         for word in ("1 of 1 replicas have no node", "gpu-0", "4"):

@@ -7,10 +7,7 @@ on the CPU instead of the stand-in.
 import json
 import os
 import platform
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import REPOSITORY, RunnerConfig
@@ -38,13 +35,14 @@ def main() -> int:
         "python": platform.python_version(),
         "engine": "vllm" if real else "stand-in",
     }
-    folder = Path(tempfile.mkdtemp(prefix="escadre-demo-"))
-    runner = RunnerConfig(images=_images(folder) if real else None)
+    runner = RunnerConfig(images=_images() if real else None)
     cluster = Cluster(CLUSTER, nodes=NODES, runner=runner, detached=keep)
-    stage = Stage(cluster, folder)
+    # In the cluster's own folder, so that it goes with the cluster.
+    stage = Stage(cluster, cluster.state.root / "demo")
     try:
         with recorder.step("a real Kubernetes with two simulated 8-GPU nodes"):
             cluster.start()
+            stage.folder.mkdir()
         Act(stage, recorder, real_engine=real).play()
     except (AssertionError, RuntimeError) as error:
         recorder.console.print(f"[red]failed:[/red] {error}", markup=True)
@@ -54,15 +52,15 @@ def main() -> int:
         else:
             stage.close()
             cluster.stop()
-            shutil.rmtree(folder, ignore_errors=True)
         recorder.write(report_path())
         recorder.table()
         recorder.say(f"report: {report_path().relative_to(REPOSITORY)}")
     return 0 if all(one["ok"] for one in recorder.steps) else 1
 
 
-def _images(folder: Path) -> str:
-    path = folder / "images.json"
+def _images() -> str:
+    path = report_path().with_name("images.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(table(ensure_vllm())))
     return str(path)
 

@@ -188,10 +188,26 @@ class Stage:
         if rate:
             command += ["--rate", str(rate)]
         with (self.folder / "mirror.log").open("ab") as log:
-            self._mirror = self.cluster.popen_in_netns(
-                command, env={**os.environ, **python_environment()}, stdout=log, stderr=log
+            self._mirror = subprocess.Popen(
+                self._beside_the_cluster(command),
+                env={**os.environ, **python_environment()},
+                stdout=log,
+                stderr=log,
             )
         wait_for(self._mirror_answers, 20, "the mirror to answer")
+
+    def _beside_the_cluster(self, command: list[str]) -> list[str]:
+        """The command, in the cluster's namespaces: it ends with the cluster, whoever ends that.
+
+        nsenter forks to enter a PID namespace; what it forked ends with it.
+        """
+        namespaces = self.cluster.netns.parent
+        enter = [
+            "nsenter",
+            f"--net={namespaces / 'net'}",
+            f"--pid={namespaces / 'pid_for_children'}",
+        ]
+        return [*enter, "--", "setpriv", "--pdeathsig", "KILL", "--", *command]
 
     def _mirror_answers(self) -> bool:
         probe = f"import urllib.request as u; u.urlopen('{self.mirror_url}/healthz', timeout=2)"

@@ -301,6 +301,25 @@ async def test_a_context_longer_than_the_model_is_stalled_until_edited() -> None
     assert world.condition("Ready")["status"] == "True"
 
 
+async def test_a_wish_that_cannot_be_met_replaces_nothing_that_serves() -> None:
+    world = World()
+    operator = await serving(world)
+    (before,) = world.pods()
+    world.deploy(contextLength=10_000_000)
+    await operator.settle()
+    assert world.pods() == [before]
+    assert world.condition("Stalled")["reason"] == "ContextTooLong"
+    ready = world.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "ContextTooLong")
+    serving_now = world.condition("Serving")
+    assert serving_now["reason"] == "RollingOut"
+    assert "1 on any, 1 to replace" in serving_now["message"]
+    world.deploy(contextLength=32768)
+    await operator.settle()
+    assert world.pods() == [before]
+    assert world.condition("Ready")["status"] == "True"
+
+
 async def test_an_engine_that_exits_explains_itself_in_ready() -> None:
     world = World()
     world.failing.add("chat-0")

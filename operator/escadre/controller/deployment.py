@@ -68,6 +68,8 @@ async def reconcile_deployment(context: Context, key: Key) -> float | None:
 
 
 def _target(slot: int, node: str | None, digest: str, message: str, plan: DeploymentPlan) -> Target:
+    if plan.layout is None:
+        node = None  # the wish has no layout: what runs was made for another one, and stays
     verified = any(
         one.node == node and one.manifest_digest == digest and one.state == "Verified"
         for one in plan.weights

@@ -1,7 +1,7 @@
 """The status of one ModelDeployment from what a pass saw and did, and events for what turned."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from escadre.clients.kube import MODEL_DEPLOYMENTS
 from escadre.controller.children import Applier
@@ -21,6 +21,9 @@ from escadre.render.labels import Owner
 from escadre.render.service import url
 
 __all__ = ["report"]
+
+_ALWAYS_TOLD: Final = frozenset({"Ready", "Approved", "Stalled"})
+_TOLD_WHEN_FALSE: Final = frozenset({"Planned", "WeightsReady", "Scaling"})
 
 
 async def report(
@@ -100,8 +103,15 @@ def _line(one: Observed) -> ReplicaLine:
     return ReplicaLine(one.workload.name, one.node, one.view, message)
 
 
+def _is_news(type_: str, status: str) -> bool:
+    return status == "False" and type_ in _TOLD_WHEN_FALSE
+
+
 def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any]) -> None:
-    """An event for each condition that turned since the last pass told of it."""
+    """An event for each condition that turned since the last pass told of it.
+
+    A leaf that says what Ready says already, or that holds, needs no event of its own.
+    """
     about = ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid)
     turned = {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
     stored = {
@@ -109,9 +119,12 @@ def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any
     }
     before = context.memory.told.get(view.uid, stored)
     context.memory.told[view.uid] = turned
+    ready = turned.get("Ready")
     for one in status["conditions"]:
-        key = (one["status"], one["reason"])
-        if one["status"] == "Unknown" or before.get(one["type"]) == key:
+        type_, key = one["type"], (one["status"], one["reason"])
+        if one["status"] == "Unknown" or before.get(type_) == key:
+            continue
+        if type_ not in _ALWAYS_TOLD and (key == ready or not _is_news(type_, one["status"])):
             continue
         context.recorder.record(
             about,

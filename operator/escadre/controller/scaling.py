@@ -27,6 +27,7 @@ __all__ = ["Scaler", "Scrape", "desired_replicas"]
 
 Scrape = Callable[[str, int], Awaitable[EngineSample | ScrapeFailure]]
 _PARALLEL = 64
+_SPREAD = 0.7  # of the time between two rounds
 
 
 def desired_replicas(
@@ -171,11 +172,17 @@ class Scaler:
             if pod.component == "engine" and pod.ready and pod.ip and not pod.finished
         ]
 
-        async def one(pod: PodView) -> None:
+        # A thousand engines at once would keep an edit waiting: they take turns over the round.
+        pace = self.context.settings.scaling.scrape_seconds * _SPREAD / max(len(pods), 1)
+        spread = len(pods) > _PARALLEL
+
+        async def one(number: int, pod: PodView) -> None:
+            if spread:
+                await asyncio.sleep(number * pace)
             async with gate:
                 await self._read(pod)
 
-        await asyncio.gather(*(one(pod) for pod in pods))
+        await asyncio.gather(*(one(number, pod) for number, pod in enumerate(pods)))
         alive = {pod.uid for pod in pods}
         readings = self.context.memory.readings
         for uid in [uid for uid in readings if uid not in alive]:
