@@ -17,7 +17,7 @@ OPERATORS = ("deployment", "escadre-operator", "-n", NAMESPACE)
 @pytest.fixture(scope="module", autouse=True)
 def brief(stage: Stage) -> Iterator[str]:
     """An approval that soon ends, and its deployment; begun first, so that nobody waits for it."""
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=30)
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=40)
     stage.approve(
         "base", options={"--name": "brief", "--not-after": ends.strftime("%Y-%m-%dT%H:%M:%S")}
     )

@@ -210,13 +210,13 @@ async def test_an_edited_template_changes_once(bench: Bench) -> None:
 
 
 async def test_quantities_are_no_reason_to_write(bench: Bench) -> None:
-    # The API server stores 16384Mi as 16Gi.
+    # For two GPUs, and the API server stores 32768Mi as 32Gi.
     intent = replica_of(engine=EngineSettings(image=image(), memory="16384Mi", cpu="4000m"))
     await bench.apply(intent)
 
     def canonical(live: Json) -> None:
-        container(live)["resources"]["requests"] |= {"memory": "16Gi", "cpu": "4"}
-        container(live)["resources"]["limits"]["memory"] = "16Gi"
+        container(live)["resources"]["requests"] |= {"memory": "32Gi", "cpu": "4"}
+        container(live)["resources"]["limits"]["memory"] = "32Gi"
 
     bench.by_hand(intent, canonical)
     _, applier = await bench.apply(intent)

@@ -29,4 +29,4 @@ class Context:
 
     def policies(self) -> PolicyState:
         """Whether the admission policies are live and the chart's."""
-        return policy_state(self.caches, self.settings.policies)
+        return policy_state(self.caches, self.settings.policies, self.memory.compared)

@@ -3,13 +3,23 @@
 from dataclasses import dataclass, field
 
 from escadre.controller.caches import Caches
-from escadre.controller.views import ApprovalView, DeploymentView
+from escadre.controller.views import ApprovalView, DeploymentView, PolicyView
 from escadre.core.approval import ApprovalVerdict, PolicyState, allows_namespace, evaluate
 from escadre.core.diff import holds
 from escadre.core.facts import ApprovedModel
 from escadre.settings import PolicyExpectation, Settings
 
-__all__ = ["Approvals", "DeploymentApproval", "deployment_approval", "judge", "policy_state"]
+__all__ = [
+    "Approvals",
+    "Compared",
+    "DeploymentApproval",
+    "deployment_approval",
+    "judge",
+    "policy_state",
+]
+
+# By kind and name: as it is live, as it should be, whether they are the same.
+Compared = dict[str, tuple[PolicyView, PolicyExpectation, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +37,14 @@ class DeploymentApproval:
     expires: float | None = None
 
 
-def policy_state(caches: Caches, expected: list[PolicyExpectation]) -> PolicyState:
-    """Whether every admission policy the chart installed is live and unchanged."""
+def policy_state(
+    caches: Caches, expected: list[PolicyExpectation], compared: Compared | None = None
+) -> PolicyState:
+    """Whether every admission policy the chart installed is live and unchanged.
+
+    ``compared`` remembers the live objects seen last: each is compared once, not in every pass.
+    """
+    compared = {} if compared is None else compared
     since = 0.0
     for one in expected:
         cache = caches.policies if one.kind == "ValidatingAdmissionPolicy" else caches.bindings
@@ -38,7 +54,11 @@ def policy_state(caches: Caches, expected: list[PolicyExpectation]) -> PolicySta
                 problem=f"{one.kind} {one.name} is missing: signatures prove nothing "
                 "without it; run helm upgrade to restore it"
             )
-        if not (holds(one.spec, live.spec) and holds(live.spec, one.spec)):
+        before = compared.get(f"{one.kind}/{one.name}")
+        if before is None or before[0] is not live or before[1] is not one:
+            same = holds(one.spec, live.spec) and holds(live.spec, one.spec)
+            before = compared[f"{one.kind}/{one.name}"] = (live, one, same)
+        if not before[2]:
             return PolicyState(
                 problem=f"{one.kind} {one.name} was changed and is not the chart's; "
                 "run helm upgrade to restore it"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from escadre.api.deployment import LastScale
-from escadre.controller.judge import DeploymentApproval
+from escadre.controller.judge import Compared, DeploymentApproval
 from escadre.controller.views import DeploymentView
 from escadre.core.autoscale import Decision, ScaleState
 from escadre.core.facts import DeploymentKey
@@ -70,6 +70,7 @@ class Memory:
     status_written: dict[str, float] = field(default_factory=dict)  # by object uid
     agent_gone_since: dict[str, float] = field(default_factory=dict)  # by node
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
+    compared: Compared = field(default_factory=dict)  # live admission policies
 
     def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:
         """The last plan of a deployment."""
