@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.cluster
 
 Json = dict[str, Any]
 COUNT = 20
+LENGTHS = (4096, 2048)
 KILLS = int(os.environ.get("ESCADRE_KILLS", "3"))
 KILLED_SECONDS = 20
 GRACEFUL_SECONDS = 3
@@ -46,23 +48,43 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             stage.publish("base", seed=1)
             stage.approve("base")
             stage.wait_installed(90)
-            for name in names():
-                stage.deploy(name, "base")
-            wait_for(lambda: done(stage, 4096), 120, f"{COUNT} deployments to serve")
+            wish(stage, LENGTHS[0])
+            wait_for(lambda: done(stage, LENGTHS[0]), 120, f"{COUNT} deployments to serve")
             yield stage
         finally:
             stage.close()
 
 
-def names() -> list[str]:
-    return [f"roll-{number:02}" for number in range(COUNT)]
+def wish(stage: Stage, context_length: int) -> None:
+    """Wishes for all, or a rollout of all."""
+    stage.cluster.apply(
+        *(
+            {
+                "apiVersion": "escadre.dev/v1alpha1",
+                "kind": "ModelDeployment",
+                "metadata": {"name": f"roll-{number:02}", "namespace": TEAM},
+                "spec": {"approval": "base", "contextLength": context_length, "concurrency": 4},
+            }
+            for number in range(COUNT)
+        )
+    )
+
+
+def current(stage: Stage, context_length: int) -> list[bool]:
+    """Of each workload, whether its engine has this context length."""
+    flag = f"--max-model-len={context_length}"
+    workloads = stage.cluster.list("deployments", "-n", TEAM)
+    return [flag in json.dumps(one["spec"]["template"]) for one in workloads]
+
+
+def under_way(stage: Stage, context_length: int) -> bool:
+    """Whether a rollout to this context length has replaced something."""
+    return any(current(stage, context_length))
 
 
 def done(stage: Stage, context_length: int) -> bool:
     """Whether all serve with this context length, each by one replica, and nothing is left."""
-    workloads = stage.cluster.list("deployments", "-n", TEAM)
-    flag = f"--max-model-len={context_length}"
-    current = [flag in json.dumps(one["spec"]["template"]) for one in workloads]
+    made = current(stage, context_length)
     ready = [
         any(
             each["type"] == "Ready"
@@ -72,7 +94,7 @@ def done(stage: Stage, context_length: int) -> bool:
         )
         for one in stage.cluster.list("mdep", "-n", TEAM)
     ]
-    return len(current) == len(ready) == COUNT and all(current) and all(ready)
+    return len(made) == len(ready) == COUNT and all(made) and all(ready)
 
 
 def lease(stage: Stage) -> Json:
@@ -122,15 +144,16 @@ def two_ready(stage: Stage) -> bool:
 def test_a_leader_killed_again_and_again_loses_nothing(stage: Stage) -> None:
     audit = AuditLog(stage.cluster.audit_log)
     mark = audit.mark()
-    for name in names():
-        stage.deploy(name, "base", contextLength=2048)
     took = []
-    for _ in range(KILLS):
+    for number in range(1, KILLS + 1):
+        length = LENGTHS[number % 2]
+        wish(stage, length)
+        wait_for(partial(under_way, stage, length), 60, "the rollout to be under way")
         holder = lease(stage)["holderIdentity"]
         os.kill(process_of(pod_of(holder)), signal.SIGKILL)
         took.append(taken_over(stage, holder, time.time()))
     print(f"failover after kill -9: {[round(one, 1) for one in took]} s")
-    wait_for(lambda: done(stage, 2048), 180, f"{COUNT} deployments on the new inputs")
+    wait_for(partial(done, stage, length), 180, f"{COUNT} deployments on the last inputs")
     assert max(took) <= KILLED_SECONDS, took
     deleted = [one.what for one in audit.writes(mark, user=OPERATOR) if one.verb == "delete"]
     assert deleted == [], "a rollout in place deletes nothing"

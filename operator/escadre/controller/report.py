@@ -103,32 +103,37 @@ def _line(one: Observed) -> ReplicaLine:
     return ReplicaLine(one.workload.name, one.node, one.view, message)
 
 
-def _is_news(type_: str, status: str) -> bool:
-    return status == "False" and type_ in _TOLD_WHEN_FALSE
+Turn = tuple[str, str]  # status, reason
+
+
+def _is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> bool:
+    """Whether a turn deserves an event: not what Ready says already, nor what just holds."""
+    if now[0] == "Unknown" or before == now:
+        return False
+    if type_ == "Approved" and now[0] == "True":
+        return before is not None and before[0] == "False"  # was so from the beginning otherwise
+    if type_ in _ALWAYS_TOLD:
+        return True
+    return now[0] == "False" and type_ in _TOLD_WHEN_FALSE and now != ready
 
 
 def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any]) -> None:
-    """An event for each condition that turned since the last pass told of it.
-
-    A leaf that says what Ready says already, or that holds, needs no event of its own.
-    """
+    """An event for each condition that turned since the last pass told of it."""
     about = ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid)
-    turned = {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
-    stored = {
-        one["type"]: (one["status"], one["reason"]) for one in view.status.get("conditions") or []
-    }
-    before = context.memory.told.get(view.uid, stored)
+    turned = _turns(status)
+    before = context.memory.told.get(view.uid, _turns(view.status))
     context.memory.told[view.uid] = turned
-    ready = turned.get("Ready")
     for one in status["conditions"]:
-        type_, key = one["type"], (one["status"], one["reason"])
-        if one["status"] == "Unknown" or before.get(type_) == key:
-            continue
-        if type_ not in _ALWAYS_TOLD and (key == ready or not _is_news(type_, one["status"])):
-            continue
-        context.recorder.record(
-            about,
-            one["reason"],
-            f"{one['type']}={one['status']}: {one['message']}",
-            warning=one["status"] == "False" and one["type"] != "Ready",
-        )
+        type_ = one["type"]
+        if _is_news(type_, before.get(type_), turned[type_], turned.get("Ready")):
+            context.recorder.record(
+                about,
+                one["reason"],
+                f"{type_}={one['status']}: {one['message']}",
+                warning=one["status"] == "False" and type_ != "Ready",
+            )
+
+
+def _turns(status: Mapping[str, Any]) -> dict[str, Turn]:
+    conditions = status.get("conditions") or []
+    return {one["type"]: (one["status"], one["reason"]) for one in conditions}
