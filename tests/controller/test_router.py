@@ -7,6 +7,7 @@ import pytest
 from tests.controller.world import Operator, World
 
 from escadre.clients.kube import (
+    DEPLOYMENTS,
     GPU_NODES,
     MODEL_APPROVALS,
     MODEL_DEPLOYMENTS,
@@ -113,6 +114,29 @@ async def test_mere_progress_of_a_pull_asks_for_a_plan_seldom(listener: Listener
 async def test_a_deleted_child_wakes_its_deployment_only(listener: Listener) -> None:
     keys = await listener.after(lambda: listener.world.server.remove(SERVICES, "chat", "team"))
     assert set(keys) == {CHAT}
+
+
+async def test_a_status_of_a_child_wakes_nobody(listener: Listener) -> None:
+    def counted() -> None:
+        workload = listener.world.server.get(DEPLOYMENTS, "chat-0", "team")
+        assert workload is not None
+        workload["status"] = {"observedGeneration": 1, "replicas": 1, "readyReplicas": 1}
+        listener.world.server.put(DEPLOYMENTS, workload)
+
+    assert await listener.after(counted) == {}
+
+
+@pytest.mark.parametrize(("node", "replanned"), [("gpu-0", False), ("gpu-1", True)])
+async def test_a_pod_bound_elsewhere_than_planned_asks_for_a_plan(
+    listener: Listener, node: str, replanned: bool
+) -> None:
+    (pod,) = [one for one in listener.world.pods() if one["metadata"]["name"].startswith("chat")]
+    placed = {**pod, "spec": {**pod["spec"], "nodeName": node}}
+    waiting = {**pod, "spec": {k: v for k, v in pod["spec"].items() if k != "nodeName"}}
+    listener.world.server.put(PODS, waiting)
+    keys = await listener.after(lambda: listener.world.server.put(PODS, placed))
+    assert CHAT in keys
+    assert (FLEET in keys) == replanned
 
 
 async def test_a_lost_pod_wakes_its_deployment_and_the_plan(listener: Listener) -> None:

@@ -243,6 +243,9 @@ def test_quantities_are_compared_by_their_value(intent: Json, live: Json, same: 
             True,
         ),
         ({"ports": [{"port": 80}]}, {"ports": [{"port": 80, "protocol": "TCP"}]}, True),
+        # A volume's storageClassName "" is not stored.
+        ({"storageClassName": "", "mode": "x"}, {"mode": "x"}, True),
+        ({"storageClassName": ""}, {"storageClassName": "fast"}, False),
     ],
 )
 def test_holds(intent: Any, live: Any, expected: bool) -> None:

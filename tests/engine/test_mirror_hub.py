@@ -31,6 +31,7 @@ def _client(mirror: MirrorServer, home: Path, script: str, token: str | None = N
         "HF_ENDPOINT": mirror.url,
         "HF_HOME": str(home),
         "HF_TOKEN": token or "hf_secret",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN": "0",  # the drafting tool of this process sets it
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
