@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := $(BIN)/pytest -q
+PYTEST := $(BIN)/pytest -q -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit cluster-test generate verify check demo e2e \
