@@ -49,7 +49,9 @@ class Fleet:
     def install(self, **operator: Any) -> None:
         """The chart, whose own pods are played too, people, and the approval they signed."""
         self.stage.install(
-            image={"repository": "escadre.test/fake"}, operator={"replicas": 1, **operator}
+            image={"repository": "escadre.test/fake"},
+            operator={"replicas": 1, **operator},
+            scaling={"scrapeSeconds": 3, "downStabilizationSeconds": 300},  # the chart's own
         )
         self.stage.start_mirror()
         self.stage.team(TEAM)

@@ -20,7 +20,7 @@ from e2e.stage.stage import TEAM
 __all__ = ["Measure"]
 
 _QUIET_SECONDS: Final = 5.0
-_SPACING_SECONDS: Final = 0.1
+_SPACING_SECONDS: Final = 0.25
 # Children that a person may delete and that come back by themselves; not volumes and claims.
 _HEALED: Final = ("services", "networkpolicies", "poddisruptionbudgets", "deployments")
 _ADMIN: Final = "escadre-test-admin"

@@ -26,10 +26,10 @@ from escadre.names import (
     LABEL_OWNER_NAMESPACE,
 )
 
-__all__ = ["Router"]
+__all__ = ["FLEET_DEBOUNCE", "Router"]
 
 # A burst of changes becomes one planning pass; the limit an edit may wait for its plan.
-FLEET_DEBOUNCE = 0.05
+FLEET_DEBOUNCE = 0.1
 # Numbers of a running pull change all the time; they alone ask for a plan seldom.
 PROGRESS_DEBOUNCE = 5.0
 

@@ -26,12 +26,12 @@ from escadre.controller.caches import Caches
 from escadre.controller.context import Context
 from escadre.controller.events import EventRecorder
 from escadre.controller.health import serve
-from escadre.controller.keys import Key
+from escadre.controller.keys import FLEET, Key
 from escadre.controller.lease import LeaderElector
 from escadre.controller.manager import Manager
 from escadre.controller.memory import Memory
 from escadre.controller.queue import Priority, WorkQueue
-from escadre.controller.router import Router
+from escadre.controller.router import FLEET_DEBOUNCE, Router
 from escadre.controller.scaling import Scaler
 from escadre.controller.shell import Shell
 from escadre.core.facts import DeploymentKey
@@ -70,7 +70,10 @@ class Operator:
             settings=settings,
             recorder=self.recorder,
             now=time.time,
-            wake=lambda key, delay: self._add(key, delay, Priority.NORMAL),
+            # However many ask for a plan: one pass, soon.
+            wake=lambda key, delay: self._add(
+                key, max(delay, FLEET_DEBOUNCE) if key == FLEET else delay, Priority.NORMAL
+            ),
         )
         self.router = Router(self.caches, self._add)
         self.router.wire()
@@ -170,11 +173,13 @@ class Operator:
         await _first(synced, self.stop)
         if self.stop.is_set():
             return
+        # What is held now is held for long: it need not be looked through for garbage again.
+        gc.collect()
+        gc.freeze()
         elector = asyncio.create_task(self.elector.run())
         leading = asyncio.create_task(self.elector.leading.wait())
         await _first(leading, self.stop)
         if not self.stop.is_set():
-            gc.freeze()
             log.info("leading", lease=LEASE_NAME)
             self.metrics.leading(True)
             await self._work()
@@ -260,7 +265,7 @@ async def run(settings: Settings) -> int:
     """Runs the operator in this process; returns the exit status."""
     # The caches live as long as the process: looking through them again and again for garbage took
     # a fifth of a planning pass.
-    gc.set_threshold(10_000, 20, 100)
+    gc.set_threshold(10_000, 20, 20)
     metrics = OperatorMetrics(CollectorRegistry())
     identity = f"{os.environ.get('POD_NAME') or os.uname().nodename}_{os.getpid()}_{time.time_ns()}"
     async with AsyncExitStack() as stack:

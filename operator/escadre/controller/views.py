@@ -4,6 +4,7 @@ Pure projections from the JSON of the API server; nothing here decides anything.
 does not parse keeps its error, so that the reconcile can say so instead of failing.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,7 @@ __all__ = [
 Json = Mapping[str, Any]
 GPU_RESOURCE = "nvidia.com/gpu"
 _SLOT_DIGITS = 6
+_SHORT = 64
 
 
 def epoch(text: str | None) -> float:
@@ -45,6 +47,15 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"spec.{where}: {first['msg']}"
+
+
+def _shared(value: Any) -> Any:
+    """The same value, its keys and short strings kept once for all objects that have them."""
+    if isinstance(value, dict):
+        return {sys.intern(key): _shared(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shared(inner) for inner in value]
+    return sys.intern(value) if isinstance(value, str) and len(value) <= _SHORT else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ class DeploymentView(_Meta):
         except ValidationError as error:
             spec, invalid = None, _explain(error)
         return DeploymentView(
-            **_meta(obj), spec=spec, invalid=invalid, status=obj.get("status") or {}
+            **_meta(obj), spec=spec, invalid=invalid, status=_shared(obj.get("status") or {})
         )
 
 
