@@ -18,24 +18,23 @@ GROUPS = {
 }
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what needs a cluster with its group, and has the groups begin before the rest.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks what needs a cluster with its group, before the workers read the groups."""
+    group = _group(item)
+    if group:
+        item.add_marker(pytest.mark.xdist_group(group))
 
-    Last of all hooks: within a group the random order stays as it was made.
-    """
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has the groups begin before the rest; within one the random order stays as it was made."""
     order = {name: number for number, name in enumerate(GROUPS.values())}
-    ranks = {}
-    for item in items:
-        group = _group(config, item)
-        ranks[item] = order.get(group, len(order))
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+    ranks = {item: order.get(_group(item), len(order)) for item in items}
     items.sort(key=lambda item: ranks[item])
 
 
-def _group(config: pytest.Config, item: pytest.Item) -> str:
+def _group(item: pytest.Item) -> str:
     if item.get_closest_marker("cluster") is None:
         return ""
-    path = PurePath(item.path).relative_to(config.rootpath).as_posix()
+    path = PurePath(item.path).relative_to(item.config.rootpath).as_posix()
     return next(name for folder, name in GROUPS.items() if path.startswith(f"{folder}/"))

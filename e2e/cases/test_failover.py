@@ -37,7 +37,7 @@ NODES = (NodeSpec("gpu-0", gpus=16), NodeSpec("gpu-1", gpus=16))
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Two operators, real agents, engines that are played; twenty deployments serve."""
     runner = RunnerConfig(fake_all=True, backoff_seconds=1, backoff_limit_seconds=1)
-    with Cluster("failover", nodes=NODES, runner=runner) as cluster:
+    with Cluster(f"failover-{os.getpid()}", nodes=NODES, runner=runner) as cluster:
         stage = Stage(cluster, tmp_path_factory.mktemp("failover"))
         try:
             stage.install(operator={"replicas": 2})

@@ -40,7 +40,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Real operators and agents; engines are played, and show the load of ``metrics``."""
     folder: Path = tmp_path_factory.mktemp("rest")
     runner = RunnerConfig(fake_all=True, fake_metrics=str(folder / "metrics"))
-    with Cluster("rest", nodes=NODES, runner=runner) as cluster:
+    with Cluster(f"rest-{os.getpid()}", nodes=NODES, runner=runner) as cluster:
         stage = Stage(cluster, folder)
         try:
             stage.install(agent={"slowBytesPerSecond": 0})

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -94,7 +95,7 @@ class World:
 
 @pytest.fixture(scope="session")
 def real_cluster() -> Iterator[Cluster]:
-    with Cluster("conformance", nodes=[NodeSpec("cpu-0", gpus=0)]) as cluster:
+    with Cluster(f"conformance-{os.getpid()}", nodes=[NodeSpec("cpu-0", gpus=0)]) as cluster:
         yield cluster
 
 

@@ -4,6 +4,7 @@ What the API server fills in changes with its version: a default that is taken f
 would be written against for ever.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ INTENTS: dict[str, Json] = {
 
 @pytest.fixture(scope="module")
 def real_cluster() -> Iterator[Cluster]:
-    with Cluster("children", nodes=[NodeSpec("cpu-0", gpus=0)]) as cluster:
+    with Cluster(f"children-{os.getpid()}", nodes=[NodeSpec("cpu-0", gpus=0)]) as cluster:
         yield cluster
 
 

@@ -1,5 +1,6 @@
 """One real cluster with the chart installed, for all policy tests; no process of it runs here."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -51,7 +52,7 @@ def _policies_bite(cluster: Cluster) -> bool:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The cluster; its objects are those of ``objects.py``."""
-    with Cluster("policies", nodes=[NodeSpec("gpu-0"), NodeSpec("gpu-1")]) as one:
+    with Cluster(f"policies-{os.getpid()}", nodes=[NodeSpec("gpu-0"), NodeSpec("gpu-1")]) as one:
         one.kubectl("create", "namespace", NAMESPACE)
         one.kubectl("create", "namespace", "chat")
         install(one)
