@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := $(BIN)/pytest -q -n 2 --dist loadgroup
+PYTEST := $(BIN)/pytest -q
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit cluster-test generate verify check demo e2e \
@@ -51,10 +51,11 @@ unit: $(STAMP) ## unit tests: seconds, no cluster
 binaries: $(STAMP) ## find or build the programs of the test cluster (once, about 10 minutes)
 	$(BIN)/python -m e2e.cluster binaries
 
-test: $(STAMP) binaries ## all tests, also those on the real API server
+test: $(STAMP) binaries ## all tests but the long cases, also those on the real API server
 	$(PYTEST) -m "not slow" tests e2e
 
-e2e: test ## the same as test
+e2e: $(STAMP) binaries ## every case on the installed chart: faults, failover, rest, upgrade (minutes)
+	$(PYTEST) e2e/cases
 
 generate: $(STAMP) ## CRDs, API reference, reasons, chart copies
 	$(BIN)/python -m escadre.generate
