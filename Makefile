@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -q
+WORKERS ?= 2
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit cluster-test generate verify check demo e2e \
@@ -51,11 +52,11 @@ unit: $(STAMP) ## unit tests: seconds, no cluster
 binaries: $(STAMP) ## find or build the programs of the test cluster (once, about 10 minutes)
 	$(BIN)/python -m e2e.cluster binaries
 
-test: $(STAMP) binaries ## all tests but the long cases, also those on the real API server
-	$(PYTEST) -m "not slow" tests e2e
+test: $(STAMP) binaries ## all tests, also those on the real Kubernetes: faults, failover, rest, upgrade
+	$(PYTEST) -n $(WORKERS) -m "not slow" tests e2e
 
-e2e: $(STAMP) binaries ## every case on the installed chart: faults, failover, rest, upgrade (minutes)
-	$(PYTEST) e2e/cases
+e2e: $(STAMP) binaries ## only those on the real Kubernetes, one after the other
+	$(PYTEST) -m "cluster and not slow" tests e2e
 
 generate: $(STAMP) ## CRDs, API reference, reasons, chart copies
 	$(BIN)/python -m escadre.generate

@@ -1,40 +1,52 @@
-"""How tests share the machine: two workers, and each real cluster belongs to one of them.
+"""How two workers share the tests: a folder whose tests share a cluster goes to one of them whole.
 
-Tests of one group run in one worker, one after the other, so that what they share (a cluster, the
-installed chart) is started once. Tests without a cluster go wherever there is room.
+Elsewhere a file is the unit, since a cluster that a file starts belongs to its module. (Marks of
+the scheduler `loadgroup` would say the same, but xdist 3.8 loses them with pytest 9.2.)
 """
 
 from pathlib import PurePath
+from typing import Any
 
 import pytest
+from typing_extensions import override
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-# Folder -> group; the first that fits. The longest comes first, so that it begins at once.
-GROUPS = {
-    "e2e/cases": "cases",
-    "e2e/cluster": "runner",
-    "e2e": "programs",
-    "tests/policies": "policies",
-    "tests": "api",
-}
+# Folders whose conftest starts a cluster, in the order in which they begin: the longest first.
+SHARED = ("e2e/cases", "tests/policies", "e2e/cluster", "tests/clients")
+# Files that take long by themselves; they begin next.
+LONG = ("e2e/endurance",)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Marks what needs a cluster with its group, before the workers read the groups."""
-    group = _group(item)
-    if group:
-        item.add_marker(pytest.mark.xdist_group(group))
+def unit_of(path: str) -> str:
+    """The folder or file that stays in one worker, of a path in the repository."""
+    return next((folder for folder in SHARED if path.startswith(f"{folder}/")), path)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Has the groups begin before the rest; within one the random order stays as it was made."""
-    order = {name: number for number, name in enumerate(GROUPS.values())}
-    ranks = {item: order.get(_group(item), len(order)) for item in items}
-    items.sort(key=lambda item: ranks[item])
+class ByCluster(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Gives each worker whole units, see `unit_of`."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid.split("::", 1)[0])
 
 
-def _group(item: pytest.Item) -> str:
-    if item.get_closest_marker("cluster") is None:
-        return ""
-    path = PurePath(item.path).relative_to(item.config.rootpath).as_posix()
-    return next(name for folder, name in GROUPS.items() if path.startswith(f"{folder}/"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Replaces the scheduler of ``-n``; units begin in the order of the collection."""
+    config.option.loadscopereorder = False
+    return ByCluster(config, log)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Has the long units begin before the rest; within one the random order stays."""
+    first = (*SHARED[:1], *LONG, *SHARED[1:])
+
+    def rank(item: pytest.Item) -> int:
+        path = PurePath(item.path).relative_to(config.rootpath).as_posix()
+        return next(
+            (place for place, folder in enumerate(first) if path.startswith(f"{folder}/")),
+            len(first),
+        )
+
+    items.sort(key=rank)

@@ -9,7 +9,7 @@ from e2e.cases.faulting import clear, engine_pods, leader, ready, ready_pod, why
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import NAMESPACE, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 OPERATORS = ("deployment", "escadre-operator", "-n", NAMESPACE)
 

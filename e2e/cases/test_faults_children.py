@@ -9,7 +9,7 @@ from e2e.cases.faulting import clear, engine_pods, no_internal_errors, ready, re
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import TEAM, Json, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 MERGE = ("--type=merge", "-p")
 

@@ -10,7 +10,7 @@ from e2e.cases.serving import Traffic
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import NAMESPACE, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 OPERATORS = ("deployment", "escadre-operator", "-n", NAMESPACE)
 

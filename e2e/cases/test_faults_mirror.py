@@ -19,7 +19,7 @@ from e2e.engine.checkpoint import Shape, padded
 from e2e.engine.mirror.tree import MANIFESTS
 from e2e.stage.stage import NAMESPACE, Json, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 MEBIBYTE = 1 << 20
 CHUNK = 64 * MEBIBYTE
 TOKEN = {"apiVersion": "v1", "kind": "Secret", "stringData": {"token": "t"}}

@@ -8,7 +8,7 @@ import pytest
 from e2e.cases.faulting import clear, engine_pods, ready, why
 from e2e.stage.stage import TEAM, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 OTHER_TEAM = "recherche"
 BLOCKED = ("ghost", "toolong", "toomuch", "crash")

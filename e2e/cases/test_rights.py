@@ -15,7 +15,7 @@ from e2e.cases.serving import pods_of, serving
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import NAMESPACE, TEAM, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 Right = tuple[str, str, str, str]  # user, API group, resource, verb
 

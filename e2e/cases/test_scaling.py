@@ -13,7 +13,7 @@ from e2e.cases.serving import Traffic, pods_of, ready_pods, serving
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import TEAM, Json, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 Tell = Callable[[str, object], None]
 

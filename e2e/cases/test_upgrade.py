@@ -10,7 +10,7 @@ from e2e.cases.serving import Traffic, ready_pods, serving
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import NAMESPACE, TEAM, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 NAME = "upgraded"
 SCALING = {"minReplicas": 2, "maxReplicas": 2}

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from tests.controller.world import OTHER_DIGEST, Operator, World
+from tests.controller.operator import Operator
+from tests.controller.world import OTHER_DIGEST, World
 from tests.fakes.kube_faults import Killed
 
 from escadre.clients.kube import EVENTS, LEASES

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.controller.world import Operator, World
+from tests.controller.operator import Operator
+from tests.controller.world import World
 
 from escadre.clients.kube import Conflict, ServerUnavailable, TooManyRequests
 from escadre.controller import manager as module

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tests.controller.world import DIGEST, OTHER_DIGEST, Operator, World
+from tests.controller.operator import Operator
+from tests.controller.world import DIGEST, OTHER_DIGEST, World
 
 from escadre.clients.kube import (
     DEPLOYMENTS,

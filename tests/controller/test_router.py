@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.controller.world import Operator, World
+from tests.controller.operator import Operator
+from tests.controller.world import World
 
 from escadre.clients.kube import (
     DEPLOYMENTS,

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.controller.world import Operator, World
+from tests.controller.operator import Operator
+from tests.controller.world import World
 
 from escadre.clients.kube import MODEL_DEPLOYMENTS
 from escadre.controller.statuswriter import write_status

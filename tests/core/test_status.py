@@ -1,104 +1,31 @@
-"""core/status.py: which reason is told, what counts as work, and that every status is legal."""
+"""core/status.py: which reason is told, what counts as work, what a change of essence is."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
-import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from tests.core.fleets import model
 from tests.core.plans import PLAN
+from tests.core.statuses import (
+    DECISION,
+    NO_GPUS,
+    NOW,
+    PULLS,
+    REVOKED,
+    ROLLING,
+    SCHEMA,
+    TAKEN,
+    VERIFIED,
+    before,
+    conditions,
+    facts,
+    line,
+    planned,
+    told,
+    weights,
+)
 
-from escadre.api.deployment import LastScale, ModelDeploymentStatus, RejectedLayout, WeightsOnNode
-from escadre.core.autoscale import Decision, ScaleState
-from escadre.core.facts import DeploymentKey
-from escadre.core.fleet import DeploymentPlan
-from escadre.core.rollout import Drain, ReplicaView, RolloutPlan
-from escadre.core.status import ReplicaLine, StatusFacts, build_status, essence
-from escadre.reasons import REASONS
-
-Json = dict[str, Any]
-NOW, EARLIER = "2026-11-22T06:15:00Z", "2026-11-22T06:00:00Z"
-MODEL = model()
-DIGEST = MODEL.manifest_digest
-SCHEMA = yaml.safe_load(
-    (Path(__file__).parents[2] / "crds/modeldeployments.yaml").read_text(encoding="utf-8")
-)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
-KEY = DeploymentKey("team", "chat")
-VERIFIED = WeightsOnNode(node="gpu-0", manifest_digest=DIGEST, state="Verified")
-DECISION = Decision(ScaleState(1, 0.0), 1, 3, 2, 1, "AtTarget", "demand 3 of 24", changed=False)
-
-
-def weights(state: str = "Pulling", **more: Any) -> WeightsOnNode:
-    return WeightsOnNode.model_validate(
-        {"node": "gpu-0", "manifest_digest": DIGEST, "state": state, **more}
-    )
-
-
-def planned(**more: Any) -> DeploymentPlan:
-    known: Json = {"layout": PLAN, "reason": "Planned", "message": "", "weights": (VERIFIED,)}
-    return DeploymentPlan(KEY, **{**known, **more})
-
-
-def line(slot: int = 0, state: str = "Ready", message: str = "", **more: Any) -> ReplicaLine:
-    view = ReplicaView(slot, state, **{"current": True, "digest": DIGEST, **more})  # type: ignore[arg-type]  # a literal, parametrized
-    return ReplicaLine(f"chat-{slot}", "gpu-0", view, message)
-
-
-def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
-    """A serving deployment of one replica, seen for the first time in generation 1."""
-    known: Json = {
-        "generation": 1,
-        "url": "http://chat.team.svc/v1",
-        "approved": True,
-        "approval_reason": "Approved",
-        "approval_message": "signed by anna, bruno",
-        "model": MODEL,
-        "plan": planned(),
-        "rollout": RolloutPlan((), 0, ""),
-        "replicas": replicas,
-        "desired": 1,
-        "min_replicas": 1,
-        "decision": DECISION,
-        "last_scale": None,
-        "problem": None,
-        "unreachable": False,
-        "claim_terminating": "",
-        "previous": {},
-        "now": NOW,
-    }
-    return StatusFacts(**{**known, **more})
-
-
-def conditions(status: Json) -> dict[str, Json]:
-    return {one["type"]: one for one in status["conditions"]}
-
-
-def told(given_facts: StatusFacts, type_: str = "Ready") -> tuple[str, str]:
-    found = conditions(build_status(given_facts))[type_]
-    return found["status"], found["reason"]
-
-
-def before(*types: str, generation: int = 1) -> Json:
-    return {
-        "observedGeneration": generation,
-        "conditions": [
-            {"type": one, "status": "True", "reason": "Ready", "lastTransitionTime": EARLIER}
-            for one in types
-        ],
-    }
-
-
-REVOKED: Json = {"approved": False, "approval_reason": "Revoked", "approval_message": "carla did"}
-NO_GPUS = planned(reason="InsufficientGPUs", message="2 GPUs wanted, 1 free", slots=())
-PULLS = planned(weights=(weights(bytes_done=5, bytes_total=10),))
-TAKEN = ("NameTaken", "Service team/chat exists")
-ROLLING = RolloutPlan((), 1, "weights are not verified on node gpu-0 yet")
-
+from escadre.api.deployment import LastScale, WeightsOnNode
+from escadre.core.rollout import Drain
+from escadre.core.status import StatusFacts, build_status, essence
 
 # -- Ready ----------------------------------------------------------------------------------------
 
@@ -440,78 +367,3 @@ def test_anything_else_is(other: StatusFacts) -> None:
 
 def test_essence_reads_a_status_that_nobody_wrote_yet() -> None:
     assert essence({}) == essence({})
-
-
-# -- every status is legal ------------------------------------------------------------------------
-
-TEXT = st.text(max_size=30).map(lambda text: text * 100)
-REASON = st.sampled_from(sorted(REASONS))
-WEIGHTS = st.builds(
-    weights,
-    st.sampled_from(("Queued", "Wanted", "Pulling", "Verified", "Failed")),
-    reason=st.just("") | REASON,
-    message=TEXT.map(lambda text: text[:2048]),
-    bytes_done=st.integers(0, 1 << 50),
-    bytes_total=st.integers(0, 1 << 50),
-    eta_seconds=st.none() | st.integers(0, 1 << 31),
-    mirror=st.none() | st.just("internal"),
-)
-REJECTED = st.builds(
-    RejectedLayout,
-    product=st.just("H100"),
-    tensor_parallel_size=st.integers(1, 64),
-    reason=REASON,
-    message=TEXT.map(lambda text: text[:512]),
-)
-PLANS = st.builds(
-    planned,
-    layout=st.sampled_from((None, PLAN)),
-    reason=st.sampled_from(("", "Planned", "InsufficientGPUs", "ContextTooLong", "NoLayoutFits")),
-    message=TEXT,
-    rejected=st.lists(REJECTED, max_size=40).map(tuple),
-    weights=st.lists(WEIGHTS, max_size=3).map(tuple),
-)
-LINES = st.builds(
-    line,
-    st.integers(0, 999),
-    st.sampled_from(("Pending", "Loading", "Ready", "Failing")),
-    TEXT,
-    current=st.booleans(),
-    drain=st.sampled_from((None, Drain("Rollout", 0.0))),
-    digest=st.sampled_from(("", DIGEST)),
-)
-PREVIOUS = st.sampled_from(({}, before("Ready"), before("Reconciling"), before("Stalled")))
-FACTS = st.builds(
-    lambda lines, **more: facts(*lines, **more),
-    st.lists(LINES, max_size=4),
-    generation=st.integers(0, 1 << 40),
-    approved=st.booleans(),
-    approval_reason=REASON,
-    approval_message=TEXT,
-    model=st.sampled_from((None, MODEL)),
-    plan=st.none() | PLANS,
-    rollout=st.builds(RolloutPlan, st.just(()), st.integers(0, 4), TEXT),
-    desired=st.integers(0, 1000),
-    min_replicas=st.integers(0, 4),
-    decision=st.none()
-    | st.builds(lambda reason, text: replace(DECISION, reason=reason, message=text), REASON, TEXT),
-    problem=st.none() | st.tuples(REASON, TEXT),
-    unreachable=st.booleans(),
-    claim_terminating=st.sampled_from(("", "chat-0")),
-    previous=PREVIOUS,
-)
-
-
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
-@given(FACTS)
-def test_every_status_is_legal(given_facts: StatusFacts) -> None:
-    status = build_status(given_facts)
-    json.dumps(status)
-    ModelDeploymentStatus.model_validate(status)
-    jsonschema.validate(status, SCHEMA)
-    found = conditions(status)
-    assert len(found) == len(status["conditions"])
-    assert not {"Reconciling", "Stalled"} <= set(found)
-    assert found["Ready"]["status"] in {"True", "False"}
-    again = build_status(replace(given_facts, previous=status))
-    assert essence(again) == essence(status), "a second look changes nothing"

@@ -15,7 +15,7 @@ from e2e.stage.stage import ENGINE_IMAGE, NAMESPACE
 from escadre.api.kinds import KINDS
 from escadre.names import GROUP
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 CRDS = REPOSITORY / "crds"
 

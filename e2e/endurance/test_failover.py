@@ -22,7 +22,7 @@ from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import NAMESPACE, TEAM, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 Json = dict[str, Any]
 COUNT = 20

@@ -20,7 +20,7 @@ from e2e.cluster.wait import wait_for
 from e2e.engine.checkpoint import Shape, padded
 from e2e.stage.stage import TEAM, Stage
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 COUNT = 50
 SECONDS = float(os.environ.get("ESCADRE_REST_SECONDS", "35"))

@@ -1,0 +1,93 @@
+"""Deployments as core/status.py is told of them, for its tests."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tests.core.fleets import model
+from tests.core.plans import PLAN
+
+from escadre.api.deployment import WeightsOnNode
+from escadre.core.autoscale import Decision, ScaleState
+from escadre.core.facts import DeploymentKey
+from escadre.core.fleet import DeploymentPlan
+from escadre.core.rollout import ReplicaView, RolloutPlan
+from escadre.core.status import ReplicaLine, StatusFacts, build_status
+
+Json = dict[str, Any]
+NOW, EARLIER = "2026-11-22T06:15:00Z", "2026-11-22T06:00:00Z"
+MODEL = model()
+DIGEST = MODEL.manifest_digest
+SCHEMA = yaml.safe_load(
+    (Path(__file__).parents[2] / "crds/modeldeployments.yaml").read_text(encoding="utf-8")
+)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+KEY = DeploymentKey("team", "chat")
+VERIFIED = WeightsOnNode(node="gpu-0", manifest_digest=DIGEST, state="Verified")
+DECISION = Decision(ScaleState(1, 0.0), 1, 3, 2, 1, "AtTarget", "demand 3 of 24", changed=False)
+
+
+def weights(state: str = "Pulling", **more: Any) -> WeightsOnNode:
+    return WeightsOnNode.model_validate(
+        {"node": "gpu-0", "manifest_digest": DIGEST, "state": state, **more}
+    )
+
+
+def planned(**more: Any) -> DeploymentPlan:
+    known: Json = {"layout": PLAN, "reason": "Planned", "message": "", "weights": (VERIFIED,)}
+    return DeploymentPlan(KEY, **{**known, **more})
+
+
+def line(slot: int = 0, state: str = "Ready", message: str = "", **more: Any) -> ReplicaLine:
+    view = ReplicaView(slot, state, **{"current": True, "digest": DIGEST, **more})  # type: ignore[arg-type]  # a literal, parametrized
+    return ReplicaLine(f"chat-{slot}", "gpu-0", view, message)
+
+
+def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
+    """A serving deployment of one replica, seen for the first time in generation 1."""
+    known: Json = {
+        "generation": 1,
+        "url": "http://chat.team.svc/v1",
+        "approved": True,
+        "approval_reason": "Approved",
+        "approval_message": "signed by anna, bruno",
+        "model": MODEL,
+        "plan": planned(),
+        "rollout": RolloutPlan((), 0, ""),
+        "replicas": replicas,
+        "desired": 1,
+        "min_replicas": 1,
+        "decision": DECISION,
+        "last_scale": None,
+        "problem": None,
+        "unreachable": False,
+        "claim_terminating": "",
+        "previous": {},
+        "now": NOW,
+    }
+    return StatusFacts(**{**known, **more})
+
+
+def conditions(status: Json) -> dict[str, Json]:
+    return {one["type"]: one for one in status["conditions"]}
+
+
+def told(given_facts: StatusFacts, type_: str = "Ready") -> tuple[str, str]:
+    found = conditions(build_status(given_facts))[type_]
+    return found["status"], found["reason"]
+
+
+def before(*types: str, generation: int = 1) -> Json:
+    return {
+        "observedGeneration": generation,
+        "conditions": [
+            {"type": one, "status": "True", "reason": "Ready", "lastTransitionTime": EARLIER}
+            for one in types
+        ],
+    }
+
+
+REVOKED: Json = {"approved": False, "approval_reason": "Revoked", "approval_message": "carla did"}
+NO_GPUS = planned(reason="InsufficientGPUs", message="2 GPUs wanted, 1 free", slots=())
+PULLS = planned(weights=(weights(bytes_done=5, bytes_total=10),))
+TAKEN = ("NameTaken", "Service team/chat exists")
+ROLLING = RolloutPlan((), 1, "weights are not verified on node gpu-0 yet")
