@@ -221,6 +221,16 @@ REFUSED = [
     ),
     pytest.param(
         "ModelApproval",
+        "spec.files",
+        [
+            {"path": "a", "size": 1, "sha256": "0" * 64},
+            {"path": "a", "size": 2, "sha256": "1" * 64},
+        ],
+        "Duplicate value",
+        id="a file twice",
+    ),
+    pytest.param(
+        "ModelApproval",
         "spec.namespaces",
         ["*"],
         "must be the name of a namespace",

@@ -142,7 +142,11 @@ class ModelApprovalSpec(Model):
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     files: Annotated[list[ApprovedFile], Field(min_length=1, max_length=2000)] = Field(
-        description="Every file of the model."
+        description="Every file of the model, each path once.",
+        json_schema_extra={
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["path"],
+        },
     )
     manifest_digest: Digest = Field(
         description="Identity of the weights: sha256 of the manifest (docs/concepts.md)."
