@@ -38,13 +38,13 @@ VIEW = View(
 )
 
 
-def build(view: View, previous: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def build(view: View, previous: dict[str, Any] | None = None) -> dict[str, Any]:
     status = build_status(
         view,
         Identity("gpu-1", "u-1", "b-1"),
         version="1",
         generation=3,
-        previous=previous or [],
+        previous=previous or {},
         slow=1000,
         now=NOW,
     )
@@ -70,6 +70,35 @@ def test_identity_store_and_gpus_are_told() -> None:
         "InventoryReady": "True",
         "StoreReady": "True",
     }
+
+
+GIB = 1 << 30
+HUNDRED = 100 * GIB  # its step is 2 GiB
+
+
+@pytest.mark.parametrize(
+    ("told", "free", "expected"),
+    [
+        (None, 50 * GIB + 17, 50 * GIB),
+        (50 * GIB, 52 * GIB - 1, 50 * GIB),
+        (50 * GIB, 48 * GIB + 1, 50 * GIB),
+        (50 * GIB, 52 * GIB, 52 * GIB),
+        (50 * GIB, 48 * GIB, 48 * GIB),
+        (50 * GIB, 0, 0),
+    ],
+)
+def test_free_bytes_stay_as_told_while_others_write_a_little(
+    told: int | None, free: int, expected: int
+) -> None:
+    before = None if told is None else {"store": {"capacityBytes": HUNDRED, "freeBytes": told}}
+    view = replace(VIEW, store=replace(STORE, space=Space(HUNDRED, free)))
+    assert build(view, before)["store"]["freeBytes"] == expected
+
+
+def test_a_store_of_another_size_is_told_at_once() -> None:
+    before = {"store": {"capacityBytes": HUNDRED, "freeBytes": 49 * GIB}}
+    view = replace(VIEW, store=replace(STORE, space=Space(2 * HUNDRED, 50 * GIB)))
+    assert build(view, before)["store"] == {"capacityBytes": 2 * HUNDRED, "freeBytes": 50 * GIB}
 
 
 def test_verified_weights_repeat_the_store_id() -> None:
@@ -157,8 +186,8 @@ def test_before_the_first_look_conditions_are_unknown() -> None:
 
 
 def test_transition_times_move_only_with_the_status() -> None:
-    first = build(VIEW)["conditions"]
-    for condition in first:
+    first = build(VIEW)
+    for condition in first["conditions"]:
         condition["lastTransitionTime"] = BEFORE
     assert [c["lastTransitionTime"] for c in build(VIEW, first)["conditions"]] == [BEFORE] * 2
     lost = replace(VIEW, store=Refusal("StoreUnusable", "x"))

@@ -85,12 +85,12 @@ class Agent:
         reporter = Reporter(
             api=self.api,
             wish=keeper.want,
-            build=lambda generation, conditions: build_status(
+            build=lambda generation, stands: build_status(
                 _view(keeper, gpus),
                 self.identity,
                 version=__version__,
                 generation=generation,
-                previous=conditions,
+                previous=stands,
                 slow=self.settings.slow_bytes_per_second,
                 now=_now(),
             ),

@@ -4,11 +4,12 @@ Pure. A store that cannot be used reports no id and no weights, so that nobody b
 Numbers that change by themselves are rounded, so that a node at rest writes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from escadre.agent.identity import Identity
 from escadre.agent.inventory import Inventory
+from escadre.agent.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
 from escadre.api.gpunode import WantedWeights
 from escadre.core.conditions import Leaf, false, merge, true, unknown
@@ -18,6 +19,7 @@ __all__ = ["SLOW_AFTER", "build_status"]
 
 SLOW_AFTER: Final = 30.0  # seconds a pull may take to get up to speed
 _GIB: Final = 1 << 30
+_FREE_STEPS: Final = 50  # of the store's size
 _LONGEST: Final = 2048
 
 
@@ -27,7 +29,7 @@ def build_status(
     *,
     version: str,
     generation: int,
-    previous: Iterable[Mapping[str, Any]],
+    previous: Mapping[str, Any],
     slow: int,
     now: str,
 ) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def build_status(
         identity: which node and boot this is.
         version: of the agent.
         generation: of the GPUNode that was read.
-        previous: conditions as they stand, for their transition times.
+        previous: the status as it stands: for transition times, and numbers that are kept.
         slow: bytes per second under which a mirror counts as slow.
         now: RFC 3339.
     """
@@ -56,12 +58,25 @@ def build_status(
         else [],
         "weights": weights,
         "summary": f"{sum(each['state'] == 'Verified' for each in weights)}/{len(weights)}",
-        "conditions": merge(_leaves(view), previous, generation, now),
+        "conditions": merge(_leaves(view), previous.get("conditions") or [], generation, now),
     }
     if store:
-        free = store.space.free // _GIB * _GIB
-        status["store"] = {"capacityBytes": store.space.capacity, "freeBytes": free}
+        status["store"] = _space(store.space, previous.get("store") or {})
     return status
+
+
+def _space(space: Space, before: Mapping[str, Any]) -> dict[str, Any]:
+    """The free bytes as told before until they are off by more than others write at rest."""
+    free = space.free // _GIB * _GIB
+    told = before.get("freeBytes")
+    step = max(_GIB, space.capacity // _FREE_STEPS)
+    if (
+        before.get("capacityBytes") == space.capacity
+        and isinstance(told, int)
+        and abs(space.free - told) < step
+    ):
+        free = told
+    return {"capacityBytes": space.capacity, "freeBytes": free}
 
 
 def _gpu(gpu: dict[str, Any]) -> dict[str, Any]:

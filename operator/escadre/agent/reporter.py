@@ -8,7 +8,7 @@ the API server are waited out with a growing pause.
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ class Reporter:
     Args:
         api: Kubernetes.
         wish: takes what the operator wants.
-        build: makes the status, given generation and present conditions.
+        build: makes the status, given the generation and the status as it stands.
         pulling: whether a pull is under way, so that progress is worth a write.
         metrics: told of writes.
         interval: seconds between two writes of progress.
@@ -43,7 +43,7 @@ class Reporter:
 
     api: GPUNodeApi
     wish: Callable[[tuple[WantedWeights, ...]], None]
-    build: Callable[[int, list[dict[str, Any]]], dict[str, Any]]
+    build: Callable[[int, Mapping[str, Any]], dict[str, Any]]
     pulling: Callable[[], bool]
     metrics: AgentMetrics
     interval: float
@@ -109,7 +109,7 @@ class Reporter:
         meta = node["metadata"]
         # What was written last may not have come back through the watch yet.
         stands = self._written[1] if self._written else node.get("status") or {}
-        status = self.build(int(meta.get("generation", 0)), list(stands.get("conditions") or []))
+        status = self.build(int(meta.get("generation", 0)), stands)
         if self._written == (meta["uid"], status):
             return False
         try:

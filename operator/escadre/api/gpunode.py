@@ -83,7 +83,7 @@ class Store(Model):
 
     capacity_bytes: Bytes = Field(description="Size of the store's file system.")
     free_bytes: Bytes = Field(
-        description="Free for new weights, rounded down to GiB so that it changes seldom."
+        description="Free for new weights, in GiB; told anew when it is off by 2 % of the size."
     )
 
 
