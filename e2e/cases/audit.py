@@ -29,6 +29,7 @@ class Request:
     code: int
     unauthorised: bool  # refused by RBAC, not by a policy
     at: str  # when it came in, as the log has it: sortable
+    body: str  # as JSON; of patches of Nodes only
 
     @property
     def writes(self) -> bool:
@@ -72,4 +73,5 @@ def _request(entry: Json, about: Json) -> Request:
         code=entry.get("responseStatus", {}).get("code", 0),
         unauthorised=decision == "forbid",
         at=entry["requestReceivedTimestamp"],
+        body=json.dumps(entry.get("requestObject")),
     )

@@ -33,7 +33,9 @@ AUDIT_POLICY: Final = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
-rules: [{level: Metadata}]
+rules:
+  - {level: Request, verbs: [patch], resources: [{group: "", resources: [nodes]}]}
+  - {level: Metadata}
 """
 
 
