@@ -97,7 +97,7 @@ class Operator:
         approval = deployment_approval(
             caches, context.settings, view, context.now(), context.policies()
         )
-        observed = observe(caches, context.memory, view, approval.model, context.settings.engine)
+        observed = observe(caches, context.memory, view, approval.model, context.platform)
         judge_demand(context, view, approval, observed, context.now())
 
     async def settle(self, rounds: int = 40) -> int:

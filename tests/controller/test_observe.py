@@ -23,7 +23,7 @@ from escadre.controller.observe import (
 )
 from escadre.controller.views import DeploymentView
 from escadre.core.facts import ApprovedModel, Wish
-from escadre.core.inputs import ReplicaInputs
+from escadre.core.inputs import ReplicaInputs, platform_text
 from escadre.core.rollout import Drain
 from escadre.names import (
     ANNOTATION_DRAIN,
@@ -61,7 +61,9 @@ VIEW = DeploymentView.of(
 )
 OWNER = Owner("team", "chat", "uid-chat")
 WISH = Wish.of(VIEW.spec)
-INPUTS = ReplicaInputs.of(WISH, ENGINE, MODEL.manifest_digest, MODEL.repository, PLAN)
+INPUTS = ReplicaInputs.of(
+    WISH, platform_text(ENGINE), MODEL.manifest_digest, MODEL.repository, PLAN
+)
 
 
 def workload(slot: int = 0, inputs: ReplicaInputs = INPUTS, drain: Drain | None = None) -> Json:
@@ -122,7 +124,7 @@ class Bench:
             self.server.put(PODS if "containers" in one["spec"] else DEPLOYMENTS, one)
         await self.caches.workloads.refresh()
         await self.caches.pods.refresh()
-        return observe(self.caches, self.memory, VIEW, model, engine)
+        return observe(self.caches, self.memory, VIEW, model, platform_text(engine))
 
 
 @pytest.fixture
@@ -176,7 +178,9 @@ async def test_right_after_a_replacement_the_old_pod_is_not_the_new_replica(benc
     before = workload()
     await bench.look(before, pod_of(before))
     newer = EngineSettings(image="registry.example/vllm@sha256:" + "f" * 64)
-    inputs = ReplicaInputs.of(WISH, newer, MODEL.manifest_digest, MODEL.repository, PLAN)
+    inputs = ReplicaInputs.of(
+        WISH, platform_text(newer), MODEL.manifest_digest, MODEL.repository, PLAN
+    )
     (one,) = await bench.look(workload(inputs=inputs), engine=newer)
     assert one.view.current
     assert one.view.state == "Pending"

@@ -17,8 +17,9 @@ from tests.core.fleets import (
 )
 from tests.core.shapes import A100, H100, H200, L40S, MISTRAL_7B
 
+from escadre.core.decisions import products_of
 from escadre.core.facts import NodeFacts, WeightState, Wish
-from escadre.core.fleet import plan_fleet, products_of
+from escadre.core.fleet import plan_fleet
 
 SMALL = digest("small")
 

@@ -10,7 +10,7 @@ from tests.core.plans import PLAN
 
 from escadre.api.deployment import RejectedLayout
 from escadre.core.facts import Wish
-from escadre.core.inputs import ReplicaInputs, parse_inputs, platform_inputs
+from escadre.core.inputs import ReplicaInputs, parse_inputs, platform_text
 from escadre.settings import EngineSettings
 
 WISH = Wish(context_length=32768, concurrency=32, typical_tokens=4096, target_queue_depth=24)
@@ -18,7 +18,8 @@ IMAGE = "registry.example/vllm@sha256:" + "e" * 64
 ENGINE = EngineSettings(image=IMAGE)
 DIGEST = "sha256:" + "ab" * 32
 REPOSITORY = "mistralai/Mistral-Small-3.2-24B-Instruct-2506"
-INPUTS = ReplicaInputs.of(WISH, ENGINE, DIGEST, REPOSITORY, PLAN)
+PLATFORM = platform_text(ENGINE)
+INPUTS = ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, PLAN)
 
 
 def test_the_hash_is_fixed_for_ever() -> None:
@@ -34,8 +35,8 @@ def test_the_hash_is_fixed_for_ever() -> None:
     ],
 )
 def test_the_target_of_scaling_replaces_nothing(wish: Wish) -> None:
-    assert INPUTS.matches(wish, ENGINE, DIGEST, REPOSITORY)
-    assert ReplicaInputs.of(wish, ENGINE, DIGEST, REPOSITORY, PLAN) == INPUTS
+    assert INPUTS.matches(wish, PLATFORM, DIGEST, REPOSITORY)
+    assert ReplicaInputs.of(wish, PLATFORM, DIGEST, REPOSITORY, PLAN) == INPUTS
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_the_target_of_scaling_replaces_nothing(wish: Wish) -> None:
 )
 def test_what_shapes_no_engine_is_not_in_the_plan_hashed(update: dict[str, Any]) -> None:
     plan = PLAN.model_copy(update=update)
-    assert ReplicaInputs.of(WISH, ENGINE, DIGEST, REPOSITORY, plan).hash == INPUTS.hash
+    assert ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, plan).hash == INPUTS.hash
 
 
 @pytest.mark.parametrize(
@@ -84,13 +85,16 @@ def test_what_shapes_no_engine_is_not_in_the_plan_hashed(update: dict[str, Any])
 def test_what_replaces_a_replica(
     wish: Wish, engine: EngineSettings, digest: str, repository: str
 ) -> None:
-    assert not INPUTS.matches(wish, engine, digest, repository)
-    assert ReplicaInputs.of(wish, engine, digest, repository, PLAN).hash != INPUTS.hash
+    platform = platform_text(engine)
+    assert not INPUTS.matches(wish, platform, digest, repository)
+    assert ReplicaInputs.of(wish, platform, digest, repository, PLAN).hash != INPUTS.hash
 
 
 def test_a_plan_the_planner_would_not_choose_today_is_still_current() -> None:
-    other = ReplicaInputs.of(WISH, ENGINE, DIGEST, REPOSITORY, PLAN.model_copy(update={"gpus": 4}))
-    assert other.matches(WISH, ENGINE, DIGEST, REPOSITORY)
+    other = ReplicaInputs.of(
+        WISH, PLATFORM, DIGEST, REPOSITORY, PLAN.model_copy(update={"gpus": 4})
+    )
+    assert other.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
     assert other.hash != INPUTS.hash
 
 
@@ -101,16 +105,16 @@ class NewerSettings(EngineSettings):
 
 
 def test_a_setting_added_later_with_a_default_changes_no_hash() -> None:
-    newer = NewerSettings(image=IMAGE)
-    assert platform_inputs(newer) == platform_inputs(ENGINE)
+    newer = platform_text(NewerSettings(image=IMAGE))
+    assert newer == PLATFORM
     assert INPUTS.matches(WISH, newer, DIGEST, REPOSITORY)
     assert ReplicaInputs.of(WISH, newer, DIGEST, REPOSITORY, PLAN).hash == INPUTS.hash
-    chosen = NewerSettings(image=IMAGE, huge_pages="1Gi")
+    chosen = platform_text(NewerSettings(image=IMAGE, huge_pages="1Gi"))
     assert not INPUTS.matches(WISH, chosen, DIGEST, REPOSITORY)
 
 
 def test_a_default_written_out_is_no_change() -> None:
-    assert platform_inputs(EngineSettings(image=IMAGE, memory="16Gi")) == platform_inputs(ENGINE)
+    assert platform_text(EngineSettings(image=IMAGE, memory="16Gi")) == PLATFORM
 
 
 def test_the_annotation_gives_the_same_inputs_back() -> None:

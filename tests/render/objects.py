@@ -7,7 +7,7 @@ from tests.core.shapes import SMALL_3
 
 from escadre.api.approval import Architecture
 from escadre.core.facts import Wish
-from escadre.core.inputs import ReplicaInputs
+from escadre.core.inputs import ReplicaInputs, platform_text
 from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, replica
 from escadre.render.service import budget, network_policy, service
@@ -56,7 +56,7 @@ def replica_of(
 ) -> Json:
     """The workload object of a replica."""
     wish = Wish(context_length=32768, concurrency=32)
-    inputs = ReplicaInputs.of(wish, engine, DIGEST, REPOSITORY, PLAN)
+    inputs = ReplicaInputs.of(wish, platform_text(engine), DIGEST, REPOSITORY, PLAN)
     spec = ReplicaSpec(slot, inputs, PLAN, model, REPOSITORY, DIGEST, node)
     template = pod_template(owner, spec, engine)
     return replica(owner, slot, inputs=inputs, template=template, node=node, drain=drain)

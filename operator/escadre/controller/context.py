@@ -1,7 +1,7 @@
 """What every reconcile is given: the API, the caches, the settings, the clock, the queue."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escadre.clients.kube import Api
 from escadre.controller.caches import Caches
@@ -10,6 +10,7 @@ from escadre.controller.judge import policy_state
 from escadre.controller.keys import Key
 from escadre.controller.memory import Memory
 from escadre.core.approval import PolicyState
+from escadre.core.inputs import platform_text
 from escadre.settings import Settings
 
 __all__ = ["Context"]
@@ -26,6 +27,10 @@ class Context:
     recorder: EventRecorder
     now: Callable[[], float]
     wake: Callable[[Key, float], None]
+    platform: str = field(init=False)  # the engine settings as replicas record them
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "platform", platform_text(self.settings.engine))
 
     def policies(self) -> PolicyState:
         """Whether the admission policies are live and the chart's."""

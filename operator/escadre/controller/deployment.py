@@ -44,9 +44,7 @@ async def reconcile_deployment(context: Context, key: Key) -> float | None:
     if plan is None or context.memory.planned_for.get(identity) != PlannedFor.of(view, approval):
         context.wake(FLEET, 0.0)  # its pass wakes this key again
         return None
-    observed = observe(
-        context.caches, context.memory, view, approval.model, context.settings.engine
-    )
+    observed = observe(context.caches, context.memory, view, approval.model, context.platform)
     rollout = plan_rollout(
         [one.view for one in observed],
         [_target(one.slot, one.node, one.manifest_digest, one.message, plan) for one in plan.slots],

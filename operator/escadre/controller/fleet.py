@@ -16,7 +16,7 @@ async def reconcile_fleet(context: Context) -> float | None:
     """Plans all deployments anew and wakes those, and the nodes, whose plan is another now."""
     now = context.now()
     caches, memory, settings = context.caches, context.memory, context.settings
-    approvals = Approvals(caches, settings, now, context.policies())
+    approvals = Approvals(caches, settings, now, context.policies(), memory.models)
     facts = []
     planned_for: dict[DeploymentKey, PlannedFor] = {}
     for view in caches.deployments.values():
@@ -24,7 +24,7 @@ async def reconcile_fleet(context: Context) -> float | None:
             continue
         approval = approvals.of(view)
         desired = desired_replicas(context, view, approval, now)
-        one = deployment_facts(caches, memory, settings, view, approval, desired)
+        one = deployment_facts(caches, memory, context.platform, view, approval, desired)
         facts.append(one)
         planned_for[one.key] = PlannedFor.of(view, approval)
     plan = plan_fleet(snapshot(caches, memory, settings, tuple(facts), now))

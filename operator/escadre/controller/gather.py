@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import is_
 from typing import Any
 
 from pydantic import ValidationError
@@ -150,13 +151,42 @@ def _wanted(gpunode: GPUNodeView | None) -> tuple[WantedWeights, ...]:
 def deployment_facts(
     caches: Caches,
     memory: Memory,
-    settings: Settings,
+    platform: str,
     view: DeploymentView,
     approval: DeploymentApproval,
     desired: int,
 ) -> DeploymentFacts:
-    """A ModelDeployment as planning sees it, with the replicas that are to leave marked."""
-    replicas = observe(caches, memory, view, approval.model, settings.engine)
+    """A ModelDeployment as planning sees it, with the replicas that are to leave marked.
+
+    Made anew only when an object it is made from is another one: of a thousand deployments one
+    pass finds few changed.
+    """
+    key = DeploymentKey(view.namespace, view.name)
+    where = (view.namespace, view.name)
+    workloads = caches.workloads.by("deployment", where)
+    pods = caches.pods.by("deployment", where)
+    seen = (view, approval.approved, approval.model, desired, *workloads, *pods)
+    known = memory.facts.get(key)
+    if known is not None and len(known[0]) == len(seen) and all(map(is_, known[0], seen)):
+        return known[1]
+    facts = _deployment_facts(caches, memory, platform, view, approval, desired)
+    # Who is to leave is a question of demand as well, and a damaged replica one of its node.
+    if len(workloads) <= desired and all(one.layout for one in facts.replicas):
+        memory.facts[key] = (seen, facts)
+    else:
+        memory.facts.pop(key, None)
+    return facts
+
+
+def _deployment_facts(
+    caches: Caches,
+    memory: Memory,
+    platform: str,
+    view: DeploymentView,
+    approval: DeploymentApproval,
+    desired: int,
+) -> DeploymentFacts:
+    replicas = observe(caches, memory, view, approval.model, platform)
     wish = Wish.of(view.spec)
     leaving = choose_leaving([one.view for one in replicas], desired)
     return DeploymentFacts(

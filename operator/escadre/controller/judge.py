@@ -1,6 +1,6 @@
 """Whether approvals hold, from the caches: signatures, live policies, the clock's ``now``."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from escadre.controller.caches import Caches
 from escadre.controller.views import ApprovalView, DeploymentView, PolicyView
@@ -87,12 +87,17 @@ def judge(
 
 @dataclass(slots=True)
 class Approvals:
-    """`deployment_approval` for one pass over all: each approval is judged once per namespace."""
+    """`deployment_approval` for one pass over all: each approval is judged once per namespace.
+
+    ``models`` outlives the pass: a model that is as before is the same object again, so that what
+    was made from it is known to stand by a look at its identity.
+    """
 
     caches: Caches
     settings: Settings
     now: float
     policies: PolicyState
+    models: dict[str, ApprovedModel] = field(default_factory=dict)
     _known: dict[tuple[str, str], DeploymentApproval] = field(default_factory=dict)
 
     def of(self, view: DeploymentView) -> DeploymentApproval:
@@ -105,7 +110,13 @@ class Approvals:
         return self._known[key]
 
     def _judge(self, view: DeploymentView) -> DeploymentApproval:
-        return deployment_approval(self.caches, self.settings, view, self.now, self.policies)
+        found = deployment_approval(self.caches, self.settings, view, self.now, self.policies)
+        if found.model is None:
+            return found
+        known = self.models.get(found.model.approval)
+        if known != found.model:
+            known = self.models[found.model.approval] = found.model
+        return replace(found, model=known)
 
 
 def deployment_approval(

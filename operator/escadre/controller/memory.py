@@ -7,7 +7,7 @@ from escadre.api.deployment import LastScale
 from escadre.controller.judge import Compared, DeploymentApproval
 from escadre.controller.views import DeploymentView
 from escadre.core.autoscale import Decision, ScaleState
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts import ApprovedModel, DeploymentFacts, DeploymentKey
 from escadre.core.fleet import DeploymentPlan, FleetPlan
 
 __all__ = ["EngineReading", "Memory", "PlannedFor"]
@@ -71,6 +71,10 @@ class Memory:
     agent_gone_since: dict[str, float] = field(default_factory=dict)  # by node
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
     compared: Compared = field(default_factory=dict)  # live admission policies
+    models: dict[str, ApprovedModel] = field(default_factory=dict)  # by approval
+    facts: dict[DeploymentKey, tuple[tuple[Any, ...], DeploymentFacts]] = field(
+        default_factory=dict
+    )  # what they were made from, compared by identity
 
     def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:
         """The last plan of a deployment."""
@@ -82,5 +86,6 @@ class Memory:
         self.decisions.pop(key, None)
         self.last_scale.pop(key, None)
         self.planned_for.pop(key, None)
+        self.facts.pop(key, None)
         self.status_written.pop(uid, None)
         self.told.pop(uid, None)

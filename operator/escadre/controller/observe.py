@@ -23,7 +23,6 @@ from escadre.names import (
     LABEL_INPUTS,
     replica_name,
 )
-from escadre.settings import EngineSettings
 
 __all__ = [
     "Observed",
@@ -90,10 +89,11 @@ def observe(
     memory: Memory,
     view: DeploymentView,
     model: ApprovedModel | None,
-    engine: EngineSettings,
+    platform: str,
 ) -> tuple[Observed, ...]:
     """Replicas in the order of their slots.
 
+    ``platform`` is core/inputs.py's `platform_text`.
     ``model`` is what the deployment's approval allows, also when it does not hold now; without
     one, what runs counts as current: there is nothing to compare it with.
     """
@@ -104,7 +104,7 @@ def observe(
         slot = _slot(workload, view)
         if workload.controller_uid != view.uid or slot is None:
             continue
-        found.append(_observed(workload, slot, pods, memory, view, model, engine))
+        found.append(_observed(workload, slot, pods, memory, view, model, platform))
     return tuple(sorted(found, key=lambda one: one.view.slot))
 
 
@@ -134,7 +134,7 @@ def _observed(
     memory: Memory,
     view: DeploymentView,
     model: ApprovedModel | None,
-    engine: EngineSettings,
+    platform: str,
 ) -> Observed:
     inputs = _inputs(workload.annotations.get(ANNOTATION_INPUTS, ""))
     # A pod belongs to a ReplicaSet named after the Deployment: a label alone proves nothing.
@@ -149,7 +149,7 @@ def _observed(
         current = True
     else:
         wish = Wish.of(view.spec)
-        current = inputs.matches(wish, engine, model.manifest_digest, model.repository)
+        current = inputs.matches(wish, platform, model.manifest_digest, model.repository)
     replica = ReplicaView(
         slot=slot,
         state=_state(alive),

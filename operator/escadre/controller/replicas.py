@@ -57,7 +57,7 @@ class Replicas:
             return
         inputs = ReplicaInputs.of(
             Wish.of(self.view.spec),
-            self.context.settings.engine,
+            self.context.platform,
             slot.manifest_digest,
             self.model.repository,
             slot.layout,

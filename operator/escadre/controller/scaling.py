@@ -39,9 +39,7 @@ def desired_replicas(
     fresh = "replicas" not in view.status  # never told of a number before
     observed: tuple[Observed, ...] | None = None
     if state is None:
-        observed = observe(
-            context.caches, context.memory, view, approval.model, context.settings.engine
-        )
+        observed = observe(context.caches, context.memory, view, approval.model, context.platform)
         staying = sum(
             not (one.view.drain and one.view.drain.cause == "ScaleDown") for one in observed
         )
@@ -58,7 +56,7 @@ def desired_replicas(
     if not within or (fresh and observed is not None):
         if observed is None:
             observed = observe(
-                context.caches, context.memory, view, approval.model, context.settings.engine
+                context.caches, context.memory, view, approval.model, context.platform
             )
         judge_demand(context, view, approval, observed, now, silent=fresh)
     return context.memory.scale[key].desired
@@ -210,7 +208,9 @@ class Scaler:
     def _judge_all(self) -> None:
         context = self.context
         now = context.now()
-        approvals = Approvals(context.caches, context.settings, now, context.policies())
+        approvals = Approvals(
+            context.caches, context.settings, now, context.policies(), context.memory.models
+        )
         changed = False
         for view in list(context.caches.deployments.values()):
             key = DeploymentKey(view.namespace, view.name)
@@ -218,7 +218,7 @@ class Scaler:
                 continue
             approval = approvals.of(view)
             observed = observe(
-                context.caches, context.memory, view, approval.model, context.settings.engine
+                context.caches, context.memory, view, approval.model, context.platform
             )
             changed |= judge_demand(context, view, approval, observed, now)
         if changed:

@@ -10,30 +10,24 @@ where the pool says; a node where they failed comes last. An outdated replica is
 its own slot: its own GPUs count as free for its replacement, so a rollout needs no spare GPU.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
-
-from pydantic import ValidationError
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from escadre.api.deployment import Plan, RejectedLayout, WeightsOnNode
 from escadre.api.gpunode import WantedWeights
+from escadre.core.decisions import Layouts, products_of, recorded_layout
 from escadre.core.facts import (
     ApprovedModel,
     DeploymentFacts,
     DeploymentKey,
     FleetSnapshot,
-    NodeFacts,
     ReplicaFacts,
-    Wish,
 )
-from escadre.core.layout import GPUProduct, LayoutDecision, plan_layout
-from escadre.core.memory import visible_bytes
 from escadre.core.placement import Draft, Holders, Rank, Slot, place_all, reserve
 from escadre.core.pool import GPUPool
 from escadre.core.pulls import Need, Place, plan_pulls
 
-__all__ = ["DeploymentPlan", "FleetPlan", "SlotPlan", "plan_fleet", "products_of"]
+__all__ = ["DeploymentPlan", "FleetPlan", "SlotPlan", "plan_fleet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,86 +75,21 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     facts = sorted(snapshot.deployments, key=lambda one: (one.created, one.key))
     standing, taken = reserve(facts, nodes)
     pool = GPUPool(nodes.values(), taken)
-    layouts = _Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
+    layouts = Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
     drafts = [_draft(one, layouts, standing) for one in facts]
     place_all(drafts, pool, Holders(nodes.values()))
     pulls = plan_pulls(nodes, snapshot.mirrors, _needs(drafts), _held(facts))
     insufficient = _Insufficient(pool)
     plans = {
-        draft.facts.key: _finish(draft, pulls.states, insufficient)
+        draft.facts.key: _finish(draft, layouts, pulls.states, insufficient)
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
     }
     return FleetPlan(plans, pulls.wanted)
 
 
-def products_of(nodes: Iterable[NodeFacts]) -> tuple[GPUProduct, ...]:
-    """The GPU products of the nodes; the card that CUDA sees least of speaks for its product."""
-    products: dict[str, GPUProduct] = {}
-    for node in sorted(nodes, key=lambda node: node.name):
-        if node.gpus <= 0 or not node.product:
-            continue
-        one = GPUProduct(
-            node.product,
-            node.memory_bytes,
-            node.reserved_bytes,
-            node.compute_capability,
-            node.gpus,
-        )
-        other = products.get(node.product)
-        products[node.product] = one if other is None else _joined(one, other)
-    return tuple(products[name] for name in sorted(products))
-
-
-def _joined(one: GPUProduct, other: GPUProduct) -> GPUProduct:
-    least = min(
-        (one, other),
-        key=lambda card: (
-            visible_bytes(card.name, card.memory_bytes, card.reserved_bytes),
-            card.memory_bytes,
-        ),
-    )
-    return replace(
-        least,
-        compute_capability=min(one.compute_capability, other.compute_capability),
-        node_gpus=max(one.node_gpus, other.node_gpus),
-    )
-
-
-@lru_cache(maxsize=8192)
-def _recorded(layout: str) -> Plan | None:
-    """The layout on a replica's object; None when this version cannot read it."""
-    try:
-        return Plan.model_validate_json(layout)
-    except ValidationError:
-        return None
-
-
-class _Layouts:
-    """Layout decisions of one pass; the key spares hashing an architecture a thousand times."""
-
-    def __init__(self, products: tuple[GPUProduct, ...], percent: int) -> None:
-        self._products = products
-        self._percent = percent
-        self._sizes = {product.name: product.node_gpus for product in products}
-        self._decisions: dict[tuple[str, str, Wish], LayoutDecision] = {}
-
-    def decide(self, model: ApprovedModel, wish: Wish) -> LayoutDecision:
-        """The layout for a model and a wish on today's products."""
-        key = (model.approval, model.approval_uid, wish)
-        if key not in self._decisions:
-            self._decisions[key] = plan_layout(
-                model.architecture, wish, self._products, self._percent
-            )
-        return self._decisions[key]
-
-    def has_room(self, layout: Plan) -> bool:
-        """Whether some node has so many GPUs of the layout's product, free or not."""
-        return layout.gpus <= self._sizes.get(layout.product, 0)
-
-
 def _draft(
     facts: DeploymentFacts,
-    layouts: _Layouts,
+    layouts: Layouts,
     standing: frozenset[tuple[DeploymentKey, int]],
 ) -> Draft:
     draft = Draft(facts, _slots(facts))
@@ -227,7 +156,7 @@ def _kept_layout(replica: ReplicaFacts | None, model: ApprovedModel) -> Plan | N
         return None
     if replica.manifest_digest != model.manifest_digest:
         return None
-    return _recorded(replica.layout)
+    return recorded_layout(replica.layout)
 
 
 def _needs(drafts: list[Draft]) -> list[Need]:
@@ -279,7 +208,10 @@ class _Insufficient:
 
 
 def _finish(
-    draft: Draft, states: Mapping[Place, WeightsOnNode], insufficient: _Insufficient
+    draft: Draft,
+    layouts: Layouts,
+    states: Mapping[Place, WeightsOnNode],
+    insufficient: _Insufficient,
 ) -> DeploymentPlan:
     facts = draft.facts
     if facts.model is None or not draft.choices:
@@ -302,7 +234,7 @@ def _finish(
             reason = "InsufficientGPUs"
             message = f"{len(draft.unplaced)} of {len(slots)} replicas have no node: {missing}"
     if layout is not None and facts.model is not None:
-        layout = layout.model_copy(update={"rejected": list(draft.rejected)})
+        layout = layouts.told(layout, draft.rejected)
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}
     weights = tuple(states[place] for place in sorted(places) if place in states)
     return DeploymentPlan(facts.key, layout, reason, message, draft.rejected, slots, weights)
@@ -316,7 +248,7 @@ def _as_recorded(slot: Slot, draft: Draft) -> SlotPlan:
     return SlotPlan(
         slot.number,
         replica.node,
-        _recorded(replica.layout),
+        recorded_layout(replica.layout),
         replica.manifest_digest,
         draft.reason,
         draft.message,

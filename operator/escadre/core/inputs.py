@@ -8,13 +8,14 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from escadre.api.deployment import Plan
 from escadre.core.facts import Wish
 from escadre.settings import EngineSettings
 
-__all__ = ["ReplicaInputs", "parse_inputs", "platform_inputs", "wish_inputs"]
+__all__ = ["ReplicaInputs", "parse_inputs", "platform_text", "wish_inputs"]
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
@@ -28,9 +29,17 @@ def wish_inputs(wish: Wish) -> dict[str, int | None]:
     }
 
 
-def platform_inputs(engine: EngineSettings) -> dict[str, Any]:
-    """The platform's choices. Defaults are left out: a field added later changes no hash."""
-    return engine.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+def platform_text(engine: EngineSettings) -> str:
+    """The platform's choices as canonical JSON, made once per process.
+
+    Defaults are left out: a field added later changes no hash.
+    """
+    return _canonical(engine.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+
+@lru_cache(maxsize=8192)
+def _wish_text(wish: Wish) -> str:
+    return _canonical(wish_inputs(wish))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,12 @@ class ReplicaInputs:
 
     @staticmethod
     def of(
-        wish: Wish, engine: EngineSettings, manifest_digest: str, repository: str, plan: Plan
+        wish: Wish, platform: str, manifest_digest: str, repository: str, plan: Plan
     ) -> "ReplicaInputs":
-        """The inputs for today's wish, approval, platform and plan."""
+        """The inputs for today's wish, approval, `platform_text` and plan."""
         return ReplicaInputs(
-            wish=_canonical(wish_inputs(wish)),
-            platform=_canonical(platform_inputs(engine)),
+            wish=_wish_text(wish),
+            platform=platform,
             manifest_digest=manifest_digest,
             repository=repository,
             plan=_canonical(
@@ -60,13 +69,11 @@ class ReplicaInputs:
             ),
         )
 
-    def matches(
-        self, wish: Wish, engine: EngineSettings, manifest_digest: str, repository: str
-    ) -> bool:
+    def matches(self, wish: Wish, platform: str, manifest_digest: str, repository: str) -> bool:
         """Whether a replica with these inputs is what today's wish asks for, whatever its plan."""
         return (
-            self.wish == _canonical(wish_inputs(wish))
-            and self.platform == _canonical(platform_inputs(engine))
+            self.wish == _wish_text(wish)
+            and self.platform == platform
             and self.manifest_digest == manifest_digest
             and self.repository == repository
         )
