@@ -201,9 +201,9 @@ async def test_a_pull_that_is_no_longer_wanted_is_called_off(
     world.mirror.pace = 0.2
     world.wish(model)
     async with world.agent():
-        await until(lambda: world.entry(model).get("bytesDone", 0) > 0)
+        await until(lambda: world.entry(model).get("bytesPerSecond", 0) > 0)
         assert world.entry(model)["state"] == "Pulling"
-        assert world.entry(model)["bytesPerSecond"] > 0
+        assert world.entry(model)["bytesDone"] > 0
         world.mirror.pace = 0
         world.wish(small)
         await until(lambda: world.entry(small).get("state") == "Verified")
