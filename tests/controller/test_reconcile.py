@@ -40,6 +40,22 @@ def workloads(world: World) -> dict[str, Json]:
     return {one["metadata"]["name"]: one for one in world.server.all(DEPLOYMENTS)}
 
 
+async def test_a_pod_that_was_bound_elsewhere_is_told_and_its_workload_left_alone() -> None:
+    world = World()
+    operator = await serving(world)
+    before = workloads(world)["chat-0"]
+    (pod,) = world.pods()
+    other = {"gpu-0": "gpu-1", "gpu-1": "gpu-0"}[pod["spec"]["nodeName"]]
+    pod["spec"]["nodeName"] = other
+    world.server.put(PODS, pod)
+    await operator.settle()
+    assert (
+        workloads(world)["chat-0"]["metadata"]["resourceVersion"]
+        == (before["metadata"]["resourceVersion"])
+    )
+    assert world.mdep()["status"]["replicas"]["items"][0]["node"] == other
+
+
 async def test_a_wish_becomes_a_serving_replica_and_then_nothing_is_written() -> None:
     world = World()
     operator = await serving(world)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from operator import is_
 from typing import Any
 
 from pydantic import ValidationError
@@ -158,16 +157,19 @@ def deployment_facts(
 ) -> DeploymentFacts:
     """A ModelDeployment as planning sees it, with the replicas that are to leave marked.
 
-    Made anew only when an object it is made from is another one: of a thousand deployments one
-    pass finds few changed.
+    Made anew only when an object it is made from has another version: of a thousand deployments
+    one pass finds few changed.
     """
     key = DeploymentKey(view.namespace, view.name)
     where = (view.namespace, view.name)
     workloads = caches.workloads.by("deployment", where)
     pods = caches.pods.by("deployment", where)
-    seen = (view, approval.approved, approval.model, desired, *workloads, *pods)
+    # Versions, not the objects: those would be kept alive when newer ones have come.
+    versions = [one.resource_version for one in workloads]
+    versions += [one.resource_version for one in pods]
+    seen = (view.uid, view.generation, approval.approved, approval.model, desired, *versions)
     known = memory.facts.get(key)
-    if known is not None and len(known[0]) == len(seen) and all(map(is_, known[0], seen)):
+    if known is not None and known[0] == seen:
         return known[1]
     facts = _deployment_facts(caches, memory, platform, view, approval, desired)
     # Who is to leave is a question of demand as well, and a damaged replica one of its node.

@@ -74,7 +74,7 @@ class Memory:
     models: dict[str, ApprovedModel] = field(default_factory=dict)  # by approval
     facts: dict[DeploymentKey, tuple[tuple[Any, ...], DeploymentFacts]] = field(
         default_factory=dict
-    )  # what they were made from, compared by identity
+    )  # with the versions of what they were made from
 
     def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:
         """The last plan of a deployment."""

@@ -13,7 +13,7 @@ from escadre.core.facts import ApprovedModel, Wish
 from escadre.core.fleet import DeploymentPlan, SlotPlan
 from escadre.core.inputs import ReplicaInputs
 from escadre.core.rollout import Action, Drain, RolloutPlan
-from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING, replica_name
+from escadre.names import ANNOTATION_DRAIN, ANNOTATION_NODE, LABEL_SERVING, replica_name
 from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, recorded_template, replica
 
@@ -91,7 +91,13 @@ class Replicas:
             # Damaged by hand, and what it was is not to be told: it is replaced when approved.
             await self._note_drain(before, drain)
             return
-        node = slot.node if slot is not None and before.view.current else None
+        recorded = before.workload.annotations.get(ANNOTATION_NODE, "")
+        bound = before.pod is not None and bool(before.pod.node)
+        if bound and self.context.caches.nodes.get(recorded) is not None:
+            # Its pod says where it is; the record is where it would be looked for without one.
+            node: str | None = recorded
+        else:
+            node = slot.node if slot is not None and before.view.current else None
         intent = replica(
             self.owner,
             before.view.slot,

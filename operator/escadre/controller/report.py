@@ -20,9 +20,10 @@ from escadre.names import API_VERSION
 from escadre.render.labels import Owner
 from escadre.render.service import url
 
-__all__ = ["report"]
+__all__ = ["is_news", "report"]
 
 _ALWAYS_TOLD: Final = frozenset({"Ready", "Approved", "Stalled"})
+_UNDER_WAY: Final = frozenset({"Progressing", "Loading", "ReplicasPending"})
 _TOLD_WHEN_FALSE: Final = frozenset({"Planned", "WeightsReady", "Scaling"})
 
 
@@ -106,10 +107,12 @@ def _line(one: Observed) -> ReplicaLine:
 Turn = tuple[str, str]  # status, reason
 
 
-def _is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> bool:
+def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> bool:
     """Whether a turn deserves an event: not what Ready says already, nor what just holds."""
     if now[0] == "Unknown" or before == now:
         return False
+    if type_ == "Ready" and now[1] in _UNDER_WAY and (before is None or before[0] != "True"):
+        return False  # the event of the replica that was made says it
     if type_ == "Approved" and now[0] == "True":
         return before is not None and before[0] == "False"  # was so from the beginning otherwise
     if type_ in _ALWAYS_TOLD:
@@ -125,7 +128,7 @@ def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any
     context.memory.told[view.uid] = turned
     for one in status["conditions"]:
         type_ = one["type"]
-        if _is_news(type_, before.get(type_), turned[type_], turned.get("Ready")):
+        if is_news(type_, before.get(type_), turned[type_], turned.get("Ready")):
             context.recorder.record(
                 about,
                 one["reason"],

@@ -28,6 +28,7 @@ __all__ = ["Scaler", "Scrape", "desired_replicas"]
 Scrape = Callable[[str, int], Awaitable[EngineSample | ScrapeFailure]]
 _PARALLEL = 64
 _SPREAD = 0.7  # of the time between two rounds
+_BATCH = 50  # deployments judged at a stretch
 
 
 def desired_replicas(
@@ -185,7 +186,7 @@ class Scaler:
         readings = self.context.memory.readings
         for uid in [uid for uid in readings if uid not in alive]:
             del readings[uid]
-        self._judge_all()
+        await self._judge_all()
 
     async def _read(self, pod: PodView) -> None:
         result = await self.scrape(pod.ip, SERVING_PORT)
@@ -205,16 +206,18 @@ class Scaler:
                 self.context.wake(deployment_key(pod.namespace, pod.deployment), 0.0)
         readings[pod.uid] = reading
 
-    def _judge_all(self) -> None:
+    async def _judge_all(self) -> None:
         context = self.context
         now = context.now()
         approvals = Approvals(
             context.caches, context.settings, now, context.policies(), context.memory.models
         )
         changed = False
-        for view in list(context.caches.deployments.values()):
-            key = DeploymentKey(view.namespace, view.name)
-            if view.terminating or key not in context.memory.scale:
+        for number, key in enumerate(list(context.memory.scale), 1):
+            if number % _BATCH == 0:
+                await asyncio.sleep(0)  # an edit does not wait for a thousand judgements
+            view = context.caches.deployments.get(key.name, key.namespace)
+            if view is None or view.terminating or key not in context.memory.scale:
                 continue
             approval = approvals.of(view)
             observed = observe(
