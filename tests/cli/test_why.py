@@ -59,6 +59,14 @@ CASES = {
             condition("Serving", "False", "NoReplicas", "0 of 1 replicas ready"),
         ),
     ),
+    "name-taken-and-full": deployment(
+        replicas=replicas(0),
+        conditions=with_conditions(
+            condition("Ready", "False", "NameTaken", "Service chat/assistant is not escadre's"),
+            condition("Planned", "False", "InsufficientGPUs", "2 of 4 replicas have no node"),
+            condition("Serving", "False", "NoReplicas", "0 of 1 replicas ready"),
+        ),
+    ),
     "too-long": deployment(
         plan=None,
         weights=[],
@@ -78,6 +86,7 @@ BLOCKERS = {
     "unseen": "wish",
     "pulling": "weights",
     "signatures": "approval",
+    "name-taken-and-full": "serving",
     "tampered": "weights",
     "revoked-serving": "approval",
     "name-taken": "serving",

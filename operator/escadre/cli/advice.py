@@ -5,13 +5,11 @@ The next step is the one of escadre.reasons; here stands only whose it is and wh
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from escadre.cli.deployed import Deployed
+from escadre.cli.link import Link
 from escadre.reasons import REASONS
-
-if TYPE_CHECKING:
-    from escadre.cli.chain import Link
 
 __all__ = ["Advice", "advise"]
 

@@ -12,22 +12,12 @@ from escadre.api.base import Condition
 from escadre.api.deployment import Plan
 from escadre.cli.advice import Advice, advise
 from escadre.cli.deployed import Deployed
+from escadre.cli.link import Link
 from escadre.cli.marks import WORKING, State
 from escadre.cli.words import bytes_text, count, short_digest, tokens
 from escadre.reasons import REASONS
 
-__all__ = ["Chain", "Link", "build", "said"]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One step: what it is, how it stands, and in words why."""
-
-    step: str
-    state: State
-    text: str
-    condition: Condition | None = None
-    details: tuple[str, ...] = ()
+__all__ = ["Chain", "build", "said"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +48,16 @@ def build(each: Deployed) -> Chain:
 
 
 def _blocker(links: Sequence[Link]) -> Link | None:
-    """The first link that does not hold.
+    """The first link that does not hold; where Ready names a fault, the link of that fault.
 
-    A child that cannot be written is said by Ready alone; that fault goes before mere waiting.
+    A child that cannot be written is said by Ready alone, and goes before everything else.
     """
-    first = next((link for link in links if link.state != "ok"), None)
-    last = links[-1]
-    if first is None or first.state == "blocked" or last.state != "blocked":
-        return first
-    earlier = {link.condition.reason for link in links[:-1] if link.condition}
-    return last if last.condition and last.condition.reason not in earlier else first
+    failing = [link for link in links if link.state != "ok"]
+    ready = links[-1]
+    if ready.state != "blocked" or ready.condition is None or failing[0] is links[0]:
+        return failing[0] if failing else None
+    reason = ready.condition.reason
+    return next(link for link in failing if link.condition and link.condition.reason == reason)
 
 
 def _after(link: Link, blocker: Link) -> Link:

@@ -5,8 +5,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from escadre.cli.chain import Chain, Link, said
+from escadre.cli.chain import Chain, said
 from escadre.cli.deployed import Deployed
+from escadre.cli.link import Link
 from escadre.cli.marks import heading, mark
 from escadre.cli.statusview import grid
 from escadre.cli.words import since, time_text
