@@ -164,29 +164,38 @@ class Scaler:
 
     async def once(self) -> None:
         """One round over all engines and deployments."""
-        gate = asyncio.Semaphore(_PARALLEL)
         pods = [
             pod
             for pod in self.context.caches.pods.values()
             if pod.component == "engine" and pod.ready and pod.ip and not pod.finished
         ]
-
-        # A thousand engines at once would keep an edit waiting: they take turns over the round.
-        pace = self.context.settings.scaling.scrape_seconds * _SPREAD / max(len(pods), 1)
-        spread = len(pods) > _PARALLEL
-
-        async def one(number: int, pod: PodView) -> None:
-            if spread:
-                await asyncio.sleep(number * pace)
-            async with gate:
-                await self._read(pod)
-
-        await asyncio.gather(*(one(number, pod) for number, pod in enumerate(pods)))
+        await self._read_all(pods)
         alive = {pod.uid for pod in pods}
         readings = self.context.memory.readings
         for uid in [uid for uid in readings if uid not in alive]:
             del readings[uid]
         await self._judge_all()
+
+    async def _read_all(self, pods: list[PodView]) -> None:
+        """Some at once; many by turns over the round, so that an edit does not wait for them."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        pace = 0.0
+        if len(pods) > _PARALLEL:
+            pace = self.context.settings.scaling.scrape_seconds * _SPREAD / len(pods)
+        gate = asyncio.Semaphore(_PARALLEL)
+
+        async def one(pod: PodView) -> None:
+            try:
+                await self._read(pod)
+            finally:
+                gate.release()
+
+        async with asyncio.TaskGroup() as group:
+            for number, pod in enumerate(pods):
+                await asyncio.sleep(started + number * pace - loop.time())
+                await gate.acquire()
+                group.create_task(one(pod))
 
     async def _read(self, pod: PodView) -> None:
         result = await self.scrape(pod.ip, SERVING_PORT)

@@ -1,0 +1,122 @@
+"""controller/scaling.py: engines are read by turns, and what was read is remembered."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from tests.controller.operator import Operator
+from tests.controller.test_reconcile import serving
+from tests.controller.world import World
+
+from escadre.clients.engine import EngineSample, ScrapeFailure
+from escadre.clients.kube import PODS
+from escadre.controller.keys import deployment_key
+from escadre.controller.memory import EngineReading
+from escadre.controller.observe import QUIET_READINGS
+from escadre.controller.scaling import Scaler
+from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_SERVING
+from escadre.settings import EngineSettings, ScalingSettings, Settings
+
+Answer = EngineSample | ScrapeFailure
+CHAT = deployment_key("team", "chat")
+LIMIT = 64  # engines read at once
+MANY = 200
+
+
+def scaler(operator: Operator, answer: Callable[[str], Answer], failed: Counter[str]) -> Scaler:
+    async def scrape(address: str, _: int) -> Answer:
+        await asyncio.sleep(0)
+        return answer(address)
+
+    return Scaler(operator.context, scrape, lambda cause: failed.update([cause]))
+
+
+def other_engine(number: int) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": f"more-{number}",
+            "namespace": "team",
+            "labels": {LABEL_COMPONENT: "engine", LABEL_DEPLOYMENT: "other"},
+        },
+        "spec": {"containers": []},
+        "status": {
+            "phase": "Running",
+            "podIP": f"10.0.1.{number}",
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+
+
+async def test_what_was_read_decides_the_number_of_replicas() -> None:
+    world = World()
+    operator = await serving(world, scaling={"maxReplicas": 3, "targetQueueDepth": 4})
+    await scaler(operator, lambda _: EngineSample(5, 6), Counter()).once()
+    (reading,) = operator.context.memory.readings.values()
+    assert (reading.running, reading.waiting, reading.at) == (5, 6, world.time())
+    assert operator.desired == 3
+
+
+async def test_a_failed_reading_is_counted_and_keeps_the_numbers_before() -> None:
+    world = World()
+    operator = await serving(world)
+    failed: Counter[str] = Counter()
+    (uid,) = (pod["metadata"]["uid"] for pod in world.pods())
+    before = operator.context.memory.readings[uid] = EngineReading(1, 2, world.time() - 3)
+    await scaler(operator, lambda _: ScrapeFailure("Timeout", "no answer in 2 s"), failed).once()
+    after = operator.context.memory.readings[uid]
+    assert failed == {"Timeout": 1}
+    assert (after.running, after.waiting, after.at) == (1, 2, before.at)
+    assert after.failure == "no answer in 2 s"
+
+
+async def test_readings_of_engines_that_are_gone_are_dropped() -> None:
+    world = World()
+    operator = await serving(world)
+    operator.context.memory.readings["gone"] = EngineReading(9, 9, world.time())
+    await scaler(operator, lambda _: EngineSample(0, 0), Counter()).once()
+    assert "gone" not in operator.context.memory.readings
+
+
+async def test_an_idle_engine_outside_the_service_wakes_its_deployment_once() -> None:
+    world = World()
+    operator = await serving(world)
+    (pod,) = world.pods()
+    del pod["metadata"]["labels"][LABEL_SERVING]
+    world.server.put(PODS, pod)
+    await operator.context.caches.pods.refresh()
+    one = scaler(operator, lambda _: EngineSample(0, 0), Counter())
+    woken = []
+    for _ in range(QUIET_READINGS + 2):
+        operator.woken.clear()
+        await one.once()
+        woken.append(CHAT in operator.woken)
+    assert woken[QUIET_READINGS - 1]
+    assert not any(woken[QUIET_READINGS:])
+
+
+async def test_many_engines_are_read_by_turns_and_each_once() -> None:
+    engine = EngineSettings(image="registry.example/vllm@sha256:" + "e" * 64)
+    world = World(settings=Settings(engine=engine, scaling=ScalingSettings(scrape_seconds=0.5)))
+    operator = await serving(world)
+    (pod,) = operator.context.caches.pods.by("deployment", ("team", "chat"))
+    running, most, read = 0, 0, Counter[str]()
+
+    async def scrape(address: str, _: int) -> Answer:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        read[address] += 1
+        await asyncio.sleep(0.01)
+        running -= 1
+        return EngineSample(0, 0)
+
+    for number in range(MANY):
+        world.server.put(PODS, other_engine(number))
+    await operator.context.caches.pods.refresh()
+    await Scaler(operator.context, scrape, lambda _: None).once()
+    assert len(read) == MANY + 1
+    assert set(read.values()) == {1}
+    assert pod.ip in read
+    assert most <= LIMIT
+    assert most > 1
