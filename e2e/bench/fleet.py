@@ -53,12 +53,7 @@ class Fleet:
             operator={"replicas": 1, **operator},
             scaling={"scrapeSeconds": 3, "downStabilizationSeconds": 300},  # the chart's own
         )
-        self.stage.start_mirror()
-        self.stage.team(TEAM)
-        self.stage.everybody()
-        self.stage.add_mirror()
-        self.stage.publish(MODEL, seed=1)
-        self.stage.approve(MODEL)
+        self.stage.furnish()
         self.stage.stop_mirror()
 
     def wait_agents(self) -> None:

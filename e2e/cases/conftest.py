@@ -9,7 +9,7 @@ import pytest
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
-from e2e.stage.stage import TEAM, Stage
+from e2e.stage.stage import Stage
 
 NODES = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
 
@@ -34,12 +34,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 agent={"mirrorSecrets": ["mirror-token"]},
             )
             stage.wait_installed(90)
-            stage.start_mirror()
-            stage.team(TEAM)
-            stage.everybody()
-            stage.add_mirror()
-            stage.publish("base", seed=1)
-            stage.approve("base")
+            stage.furnish()
             yield stage
         finally:
             stage.close()

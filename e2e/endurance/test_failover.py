@@ -41,12 +41,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         stage = Stage(cluster, tmp_path_factory.mktemp("failover"))
         try:
             stage.install(operator={"replicas": 2})
-            stage.start_mirror()
-            stage.team(TEAM)
-            stage.everybody()
-            stage.add_mirror()
-            stage.publish("base", seed=1)
-            stage.approve("base")
+            stage.furnish()
             stage.wait_installed(90)
             wish(stage, LENGTHS[0])
             wait_for(lambda: done(stage, LENGTHS[0]), 120, f"{COUNT} deployments to serve")

@@ -44,13 +44,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         stage = Stage(cluster, folder)
         try:
             stage.install(agent={"slowBytesPerSecond": 0})
-            stage.start_mirror()
-            stage.team(TEAM)
-            stage.everybody()
-            stage.add_mirror()
-            stage.publish("base", seed=1)
+            stage.furnish()
             stage.publish("large", seed=2, shape=padded(Shape(), 128))
-            stage.approve("base")
             stage.approve("large")
             stage.wait_installed(90)
             yield stage

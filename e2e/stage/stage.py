@@ -221,6 +221,15 @@ class Stage:
             self._mirror.wait(timeout=10)
             self._mirror = None
 
+    def furnish(self) -> None:
+        """The mirror, people, the team, and the model ``base``, published and approved."""
+        self.start_mirror()
+        self.team(TEAM)
+        self.everybody()
+        self.add_mirror()
+        self.publish("base", seed=1)
+        self.approve("base")
+
     # -- models -----------------------------------------------------------------------------------
 
     def team(self, namespace: str = TEAM) -> None:
