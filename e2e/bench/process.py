@@ -49,6 +49,12 @@ class OperatorProcess:
         path.write_text(self._cluster.get("configmap", "escadre", NAMESPACE)["data"]["config.yaml"])
         return path
 
+    def _chart_environment(self) -> dict[str, str]:
+        """The literal variables of the chart's own container."""
+        found = self._cluster.get("deployment", "escadre-operator", NAMESPACE)
+        (container,) = found["spec"]["template"]["spec"]["containers"]
+        return {one["name"]: one["value"] for one in container["env"] if "value" in one}
+
     @property
     def log(self) -> Path:
         """The log of the latest start."""
@@ -60,6 +66,7 @@ class OperatorProcess:
         self._starts += 1
         environment = {
             **os.environ,
+            **self._chart_environment(),
             "KUBECONFIG": str(kubeconfig),
             "POD_NAME": f"bench-{self._starts}",
         }
