@@ -167,7 +167,7 @@ class Operator:
                 raise error
 
     async def _shell(self, shell: Shell) -> None:
-        """kopf comes last: what its first list leaves in memory is then free in one piece."""
+        """After the caches: what the first list of kopf leaves in memory is free in one piece."""
         await self.caches.synced()
         await shell.run()
 
