@@ -1,0 +1,63 @@
+"""What every view has, and how values that many objects share are kept once."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+__all__ = ["GPU_RESOURCE", "Json", "Meta", "epoch", "explain", "meta_of", "shared"]
+
+Json = Mapping[str, Any]
+GPU_RESOURCE = "nvidia.com/gpu"
+_SHORT = 64
+
+
+def epoch(text: str | None) -> float:
+    """Seconds since the epoch of a Kubernetes time; 0 when there is none."""
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def explain(error: ValidationError) -> str:
+    """The first fault of a spec, with the path of its field."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"spec.{where}: {first['msg']}"
+
+
+def shared(value: Any) -> Any:
+    """The same value, its keys and short strings kept once for all objects that have them."""
+    if isinstance(value, dict):
+        return {sys.intern(key): shared(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shared(inner) for inner in value]
+    return sys.intern(value) if isinstance(value, str) and len(value) <= _SHORT else value
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The metadata that every view has; ``created`` in seconds since the epoch."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    created: float
+    terminating: bool
+
+
+def meta_of(obj: Json) -> dict[str, Any]:
+    """The fields of `Meta` from an object."""
+    meta = obj["metadata"]
+    return {
+        "namespace": meta.get("namespace", ""),
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "resource_version": meta["resourceVersion"],
+        "generation": int(meta.get("generation", 0)),
+        "created": epoch(meta.get("creationTimestamp")),
+        "terminating": "deletionTimestamp" in meta,
+    }
