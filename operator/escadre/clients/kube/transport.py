@@ -88,7 +88,13 @@ class Transport:
         """Send and hand out the body as it comes, for ``seconds`` at most."""
         limits = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
         async with self._exchange(call, limits) as response:
-            yield response.content
+            try:
+                yield response.content
+            finally:
+                # Left in the middle: a farewell in TLS could wait for an answer longer than we do.
+                transport = response.connection.transport if response.connection else None
+                if transport is not None:
+                    transport.abort()
 
     @asynccontextmanager
     async def _exchange(
