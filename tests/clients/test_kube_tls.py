@@ -54,11 +54,12 @@ def test_a_watch_left_in_the_middle_leaves_no_connection(tmp_path: Path) -> None
     async def leave(url: str) -> str:
         configuration = Configuration(host=url)
         configuration.ssl_ca_cert = str(tmp_path / "ca.crt")
-        async with KubeApi(Connection(configuration)) as api:
-            async with aclosing(api.watch(NODES, resource_version="0")) as events:
-                async for event in events:
-                    return str(event.object["metadata"]["name"])
-        return ""
+        async with (
+            KubeApi(Connection(configuration)) as api,
+            aclosing(api.watch(NODES, resource_version="0")) as events,
+        ):
+            first = await anext(events)
+        return str(first.object["metadata"]["name"])
 
     with deaf_server(tmp_path) as url, warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
