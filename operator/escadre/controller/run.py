@@ -149,7 +149,7 @@ class Operator:
             return
         shell = Shell(lambda key: self._add(key, 0.0, Priority.USER))
         always = [one.run() for one in self.caches.all()]
-        always += [self.recorder.run(), self._shell(shell)]
+        always += [self.recorder.run(), shell.run()]
         background = [asyncio.create_task(one) for one in always]
         leader = asyncio.create_task(self._lead())
         # A part that ends by itself is broken: leave in good order, be started again.
@@ -165,11 +165,6 @@ class Operator:
         for error in failed:
             if error is not None:
                 raise error
-
-    async def _shell(self, shell: Shell) -> None:
-        """After the caches: what the first list of kopf leaves in memory is free in one piece."""
-        await self.caches.synced()
-        await shell.run()
 
     async def _lead(self) -> None:
         """Waits for caches and Lease, then works; the Lease is released after the last write."""
