@@ -11,23 +11,24 @@ import pytest
 from typing_extensions import override
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-# Folders whose conftest starts a cluster, in the order in which they begin: the longest first.
-SHARED = ("e2e/cases", "tests/policies", "e2e/cluster", "tests/clients")
-# Files that take long by themselves; they begin next.
-LONG = ("e2e/endurance",)
+# Folders that begin before all else, in this order: the longest first.
+FIRST = ("e2e/cases", "e2e/endurance", "tests/policies", "e2e/cluster", "tests/clients")
+APART = frozenset({"e2e/endurance"})  # here each file has a cluster of its own
 
 
-def unit_of(path: str) -> str:
-    """The folder or file that stays in one worker, of a path in the repository."""
-    return next((folder for folder in SHARED if path.startswith(f"{folder}/")), path)
+def folder_of(path: str) -> str | None:
+    """Which of `FIRST` a path in the repository is in."""
+    return next((folder for folder in FIRST if path.startswith(f"{folder}/")), None)
 
 
 class ByCluster(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Gives each worker whole units, see `unit_of`."""
+    """Gives each worker a whole folder that shares a cluster; elsewhere whole files."""
 
     @override
     def _split_scope(self, nodeid: str) -> str:
-        return unit_of(nodeid.split("::", 1)[0])
+        path = nodeid.split("::", 1)[0]
+        folder = folder_of(path)
+        return path if folder is None or folder in APART else folder
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,13 +41,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 @pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Has the long units begin before the rest; within one the random order stays."""
-    first = (*SHARED[:1], *LONG, *SHARED[1:])
 
     def rank(item: pytest.Item) -> int:
-        path = PurePath(item.path).relative_to(config.rootpath).as_posix()
-        return next(
-            (place for place, folder in enumerate(first) if path.startswith(f"{folder}/")),
-            len(first),
-        )
+        folder = folder_of(PurePath(item.path).relative_to(config.rootpath).as_posix())
+        return len(FIRST) if folder is None else FIRST.index(folder)
 
     items.sort(key=rank)

@@ -96,16 +96,23 @@ def written(audit: AuditLog, mark: int) -> list[Entry]:
     return audit.writes(mark, user=OPERATOR) + audit.writes(mark, user=AGENT)
 
 
+def deploy(
+    stage: Stage, prefix: str, approval: str, *, type_: str, reason: str, deadline: float
+) -> None:
+    """Fifty deployments, until all say so."""
+    for name in names(prefix):
+        stage.deploy(name, approval)
+    wait_for(
+        lambda: count(stage, prefix, type_, reason) == COUNT,
+        deadline,
+        f"{COUNT} deployments {prefix}-… to say {type_}: {reason}",
+    )
+
+
 @pytest.fixture(scope="module")
 def ready(stage: Stage) -> Stage:
     """Fifty deployments serve."""
-    for name in names("ready"):
-        stage.deploy(name, "base")
-    wait_for(
-        lambda: count(stage, "ready", "Ready", "Ready") == COUNT,
-        180,
-        f"{COUNT} deployments to be Ready",
-    )
+    deploy(stage, "ready", "base", type_="Ready", reason="Ready", deadline=180)
     return stage
 
 
@@ -132,20 +139,13 @@ def show(stage: Stage, running: int) -> None:
 @pytest.fixture
 def blocked(ready: Stage) -> Iterator[Stage]:
     """Fifty more wait for a slow pull."""
-    stage = ready
-    stage.stop_mirror()
-    stage.start_mirror(rate=SLOW_PULL)
-    for name in names("blocked"):
-        stage.deploy(name, "large")
-    wait_for(
-        lambda: count(stage, "blocked", "WeightsReady", "Pulling") == COUNT,
-        120,
-        f"{COUNT} deployments to wait for the pull",
-    )
-    yield stage
-    stage.cluster.kubectl("delete", "mdep", "-n", TEAM, *names("blocked"))
-    stage.stop_mirror()
-    stage.start_mirror()
+    ready.stop_mirror()
+    ready.start_mirror(rate=SLOW_PULL)
+    deploy(ready, "blocked", "large", type_="WeightsReady", reason="Pulling", deadline=120)
+    yield ready
+    ready.cluster.kubectl("delete", "mdep", "-n", TEAM, *names("blocked"))
+    ready.stop_mirror()
+    ready.start_mirror()
 
 
 def test_numbers_alone_are_written_every_thirty_seconds_at_most(blocked: Stage) -> None:

@@ -27,7 +27,7 @@ def deaf_server(folder: Path) -> Iterator[str]:
     """Tells one event, and never reads again: a farewell gets no answer. Yields its URL."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.crt", folder / "server.key")
-    told, done = threading.Event(), threading.Event()
+    done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -35,7 +35,6 @@ def deaf_server(folder: Path) -> Iterator[str]:
             with context.wrap_socket(plain, server_side=True) as client:
                 client.recv(65536)
                 client.sendall(_ANSWER)
-                told.set()
                 done.wait(30)
 
         thread = threading.Thread(target=serve)

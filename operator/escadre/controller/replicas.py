@@ -91,23 +91,28 @@ class Replicas:
             # Damaged by hand, and what it was is not to be told: it is replaced when approved.
             await self._note_drain(before, drain)
             return
-        recorded = before.workload.annotations.get(ANNOTATION_NODE, "")
-        bound = before.pod is not None and bool(before.pod.node)
-        if bound and self.context.caches.nodes.get(recorded) is not None:
-            # Its pod says where it is; the record is where it would be looked for without one.
-            node: str | None = recorded
-        else:
-            node = slot.node if slot is not None and before.view.current else None
         intent = replica(
             self.owner,
             before.view.slot,
             inputs=before.inputs,
             template=template,
-            node=node or before.node,
+            node=self._noted_node(before, slot),
             drain=drain_text(drain),
         )
         if await self.applier.apply(intent, self.context.caches.workloads):
             await self._label(before, serving=drain is None)
+
+    def _noted_node(self, before: Observed, slot: SlotPlan | None) -> str:
+        """Where the replica is to be looked for while no pod of it is bound.
+
+        A bound pod says itself where it is: the note then stays, if it names a node at all.
+        """
+        noted = before.workload.annotations.get(ANNOTATION_NODE, "")
+        bound = before.pod is not None and bool(before.pod.node)
+        if bound and self.context.caches.nodes.get(noted) is not None:
+            return noted
+        planned = slot.node if slot is not None and before.view.current else None
+        return planned or before.node
 
     async def _note_drain(self, before: Observed, drain: Drain | None) -> None:
         """Drains a replica whose object cannot be written as a whole."""
