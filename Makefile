@@ -8,8 +8,8 @@ PYTEST := $(BIN)/pytest -q
 WORKERS ?= 2
 
 .DEFAULT_GOAL := install
-.PHONY: help install format lint typecheck test unit cluster-test generate verify check demo e2e \
-	bench-control bench-planner image clean lock binaries
+.PHONY: help install format lint typecheck test unit generate verify check demo e2e \
+	bench-control image clean lock binaries
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \

@@ -397,3 +397,16 @@ async def test_the_first_plan_of_a_new_wish_has_its_replicas() -> None:
     plan = operator.context.memory.plan_of(DeploymentKey("team", "chat"))
     assert plan is not None
     assert [slot.node is not None for slot in plan.slots] == [True, True]
+
+
+async def test_nothing_is_remembered_of_objects_that_are_gone() -> None:
+    world = World()
+    operator = await serving(world)
+    memory = operator.context.memory
+    kept = ("scale", "decisions", "planned_for", "status_written", "told", "models", "facts")
+    assert all(getattr(memory, name) for name in kept)
+    world.server.delete(MODEL_DEPLOYMENTS, "chat", namespace="team")
+    world.server.delete(MODEL_APPROVALS, "small")
+    await operator.settle()
+    assert not world.pods()
+    assert {name: getattr(memory, name) for name in kept} == {name: {} for name in kept}

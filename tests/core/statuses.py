@@ -12,7 +12,8 @@ from escadre.core.autoscale import Decision, ScaleState
 from escadre.core.facts import DeploymentKey
 from escadre.core.fleet import DeploymentPlan
 from escadre.core.rollout import ReplicaView, RolloutPlan
-from escadre.core.status import ReplicaLine, StatusFacts, build_status
+from escadre.core.status import build_status
+from escadre.core.statusfacts import ReplicaLine, StatusFacts
 
 Json = dict[str, Any]
 NOW, EARLIER = "2026-11-22T06:15:00Z", "2026-11-22T06:00:00Z"

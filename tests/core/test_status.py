@@ -25,7 +25,8 @@ from tests.core.statuses import (
 
 from escadre.api.deployment import LastScale, WeightsOnNode
 from escadre.core.rollout import Drain
-from escadre.core.status import StatusFacts, build_status, essence
+from escadre.core.status import build_status, essence
+from escadre.core.statusfacts import StatusFacts
 
 # -- Ready ----------------------------------------------------------------------------------------
 

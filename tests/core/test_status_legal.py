@@ -22,7 +22,8 @@ from tests.core.statuses import (
 
 from escadre.api.deployment import ModelDeploymentStatus, RejectedLayout
 from escadre.core.rollout import Drain, RolloutPlan
-from escadre.core.status import StatusFacts, build_status, essence
+from escadre.core.status import build_status, essence
+from escadre.core.statusfacts import StatusFacts
 from escadre.reasons import REASONS
 
 TEXT = st.text(max_size=30).map(lambda text: text * 100)

@@ -36,7 +36,7 @@ async def reconcile_deployment(context: Context, key: Key) -> float | None:
     if view is None or view.terminating:
         if view is None:
             await prune_orphans(context.api, context.caches, key.namespace, key.name)
-        context.memory.forget(identity, view.uid if view else "")
+        context.memory.forget(identity)
         return None
     now = context.now()
     approval = deployment_approval(context.caches, context.settings, view, now, context.policies())

@@ -28,6 +28,8 @@ async def reconcile_fleet(context: Context) -> float | None:
         facts.append(one)
         planned_for[one.key] = PlannedFor.of(view, approval)
     plan = plan_fleet(snapshot(caches, memory, settings, tuple(facts), now))
+    living = [*caches.deployments.values(), *caches.approvals.values()]
+    memory.keep_only({one.uid for one in living}, {one.name for one in caches.approvals.values()})
     before, before_for = memory.plan, memory.planned_for
     memory.plan, memory.planned_for = plan, planned_for
     for key, value in plan.deployments.items():

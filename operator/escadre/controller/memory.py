@@ -80,12 +80,20 @@ class Memory:
         """The last plan of a deployment."""
         return self.plan.deployments.get(key) if self.plan else None
 
-    def forget(self, key: DeploymentKey, uid: str) -> None:
-        """Drops what belongs to a ModelDeployment that is gone."""
+    def forget(self, key: DeploymentKey) -> None:
+        """Drops what belongs to a ModelDeployment of that name, which is gone."""
         self.scale.pop(key, None)
         self.decisions.pop(key, None)
         self.last_scale.pop(key, None)
         self.planned_for.pop(key, None)
         self.facts.pop(key, None)
-        self.status_written.pop(uid, None)
-        self.told.pop(uid, None)
+
+    def keep_only(self, uids: set[str], approvals: set[str]) -> None:
+        """Drops what belongs to objects that are gone: by uid, and by name of an approval."""
+        for known, alive in (
+            (self.status_written, uids),
+            (self.told, uids),
+            (self.models, approvals),
+        ):
+            for key in known.keys() - alive:
+                known.pop(key, None)

@@ -15,7 +15,8 @@ from escadre.core.approval import iso
 from escadre.core.facts import DeploymentKey
 from escadre.core.fleet import DeploymentPlan
 from escadre.core.rollout import RolloutPlan
-from escadre.core.status import ReplicaLine, StatusFacts, build_status, essence
+from escadre.core.status import build_status, essence
+from escadre.core.statusfacts import ReplicaLine, StatusFacts
 from escadre.names import API_VERSION
 from escadre.render.labels import Owner
 from escadre.render.service import url
