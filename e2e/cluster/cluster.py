@@ -195,7 +195,7 @@ class Cluster:
         """The simulated machine behind a node, to switch off, on, or replace."""
         for index, spec in enumerate(self.config.nodes):
             if spec.name == name:
-                return Machine(self, spec, index)
+                return Machine(self.state, self.kubectl, spec, index)
         known = ", ".join(spec.name for spec in self.config.nodes)
         raise KeyError(f"cluster {self.name} has no node {name!r}; it has {known}")
 

@@ -42,7 +42,7 @@ class Informer(Generic[T]):
         label_selector: str | None = None,
         field_selector: str | None = None,
         indices: Mapping[str, Index[T]] | None = None,
-        page_size: int = 200,  # whole objects of every kind are in memory at once at a start
+        page_size: int = 50,  # whole objects of a page of every kind are the peak of memory
         watch_seconds: int = 300,
         inactivity_seconds: float = 90.0,
         base_delay: float = 0.5,

@@ -63,7 +63,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 310
     settings.watching.connect_timeout = 10
-    settings.watching.chunk_size = 100
+    settings.watching.chunk_size = 50
     settings.networking.request_timeout = 30
     settings.process.ultimate_exiting_timeout = 20
     return settings
