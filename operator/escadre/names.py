@@ -29,6 +29,7 @@ __all__ = [
     "LABEL_SERVING",
     "LABEL_SLOT",
     "MODEL_MOUNT_PATH",
+    "NEVER",
     "NODE_LABEL_PREFIX",
     "SERVING_PORT",
     "STORE_PATH",
@@ -69,6 +70,9 @@ NODE_LABEL_PREFIX: Final = "escadre.node-restriction.kubernetes.io/"
 STORE_PATH: Final = "/var/lib/escadre"
 MODEL_MOUNT_PATH: Final = "/models/weights"
 SERVING_PORT: Final = 8000
+
+# The transition time of a condition that nobody has written yet: defaults of the CRDs.
+NEVER: Final = "1970-01-01T00:00:00Z"
 
 
 def digest_hex(digest: str) -> str:

@@ -7,7 +7,7 @@ it is never removed while an alert may name it.
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["REASONS", "Reason", "next_step"]
+__all__ = ["REASONS", "Reason", "next_step", "under_way"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +197,15 @@ _LIST: tuple[Reason, ...] = (
     ),
     # Replicas
     Reason("Scheduled", "Every replica has a node.", "Nothing."),
-    Reason("ReplicasPending", "A replica waits for a node.", "See the message of the scheduler."),
+    Reason(
+        "ReplicasPending",
+        "A replica waits for a node.",
+        "Wait a minute; if it stays, free or mend what the scheduler names.",
+    ),
     Reason("Serving", "At least minReplicas are ready on the current inputs.", "Nothing."),
     Reason("Loading", "Engines are starting.", "Wait; loading large weights takes minutes."),
     Reason("EngineFailing", "An engine exits at start.", "Read the engine's message."),
-    Reason("NoReplicas", "No replica exists yet.", "See the other conditions."),
+    Reason("NoReplicas", "A needed replica does not exist yet.", "See the other conditions."),
     Reason(
         "NameTaken",
         "An object that is not escadre's has the name of a child.",
@@ -265,6 +269,12 @@ _LIST: tuple[Reason, ...] = (
 )
 
 REASONS: Final[dict[str, Reason]] = {reason.name: reason for reason in _LIST}
+
+
+def under_way(name: str) -> bool:
+    """Whether the reader has nothing to do but wait; False for a reason that is not listed."""
+    known = REASONS.get(name)
+    return known is not None and known.next_step.startswith(("Wait", "Nothing"))
 
 
 def next_step(name: str) -> str:

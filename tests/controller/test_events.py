@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from structlog.testing import capture_logs
 from tests.fakes.kube import FakeApi
 from tests.fakes.virtualtime import in_virtual_time
 
@@ -145,3 +146,30 @@ async def test_what_was_done_is_told_also_about_an_object_that_talks_too_much() 
         reasons = {event["reason"] for event in await recording.events()}
     assert reasons == {"Seen0", "Seen1", "Seen2", "Scaled"}
     assert recording.recorder.dropped == 2
+
+
+@in_virtual_time
+async def test_what_is_new_is_logged_once_with_its_reason() -> None:
+    with capture_logs() as logs:
+        async with _Recording() as recording:
+            for _ in range(3):
+                recording.recorder.record(_MDEP, "NoCapacity", "needs 2 GPUs", warning=True)
+            recording.recorder.record(_NODE, "Labelled", "weights verified")
+    assert logs == [
+        {
+            "event": "needs 2 GPUs",
+            "log_level": "warning",
+            "reason": "NoCapacity",
+            "kind": "ModelDeployment",
+            "namespace": "team",
+            "name": "assistant",
+        },
+        {
+            "event": "weights verified",
+            "log_level": "info",
+            "reason": "Labelled",
+            "kind": "Node",
+            "namespace": "",
+            "name": "gpu-0",
+        },
+    ]

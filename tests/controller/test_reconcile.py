@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from structlog.testing import capture_logs
 from tests.controller.operator import Operator
 from tests.controller.world import DIGEST, OTHER_DIGEST, World
 
@@ -410,3 +411,23 @@ async def test_nothing_is_remembered_of_objects_that_are_gone() -> None:
     await operator.settle()
     assert not world.pods()
     assert {name: getattr(memory, name) for name in kept} == {name: {} for name in kept}
+
+
+async def test_a_child_deleted_by_hand_is_made_again_and_told_of() -> None:
+    world = World()
+    operator = await serving(world)
+    with capture_logs() as told:
+        for resource in (SERVICES, NETWORK_POLICIES):
+            world.server.delete(resource, "chat", namespace="team")
+        await operator.settle()
+    assert {one["event"] for one in told if one["reason"] == "ChildMended"} == {
+        "Service chat was gone; made again",
+        "NetworkPolicy chat was gone; made again",
+    }
+
+
+async def test_what_is_made_for_the_first_time_is_no_mending() -> None:
+    with capture_logs() as told:
+        await serving(World())
+    assert "ReplicaCreated" in {one["reason"] for one in told}
+    assert "ChildMended" not in {one["reason"] for one in told}

@@ -2,10 +2,13 @@
 
 import pytest
 
-from escadre.controller.report import is_news
+from escadre.controller.report import is_news, is_warning
 
 UNKNOWN = ("Unknown", "Pending")
 READY = ("True", "Ready")
+AT_TARGET = ("True", "AtTarget")
+HELD = ("False", "ScalingHeld")
+INVALID = ("True", "InvalidSpec")
 LOADING = ("False", "Loading")
 PULLING = ("False", "Pulling")
 UNSIGNED = ("False", "SignaturesMissing")
@@ -29,6 +32,11 @@ Turn = tuple[str, str]
         pytest.param("Approved", UNKNOWN, APPROVED, LOADING, False, id="was always approved"),
         pytest.param("Approved", UNSIGNED, APPROVED, LOADING, True, id="signed at last"),
         pytest.param("Approved", APPROVED, UNSIGNED, READY, True, id="holds no more"),
+        pytest.param("Approved", UNKNOWN, UNSIGNED, UNSIGNED, False, id="Ready names it"),
+        pytest.param("Scaling", AT_TARGET, HELD, READY, True, id="held while it serves"),
+        pytest.param("Scaling", UNKNOWN, HELD, UNSIGNED, False, id="held, and nothing serves"),
+        pytest.param("Stalled", None, INVALID, ("False", "InvalidSpec"), False, id="in Ready"),
+        pytest.param("Stalled", None, INVALID, READY, True, id="serves, and cannot be read"),
         pytest.param("WeightsReady", UNKNOWN, PULLING, PULLING, False, id="Ready says it"),
         pytest.param("WeightsReady", UNKNOWN, PULLING, READY, True, id="Ready does not"),
         pytest.param("WeightsReady", PULLING, READY, READY, False, id="it just holds"),
@@ -37,3 +45,23 @@ Turn = tuple[str, str]
 )
 def test_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None, news: bool) -> None:
     assert is_news(type_, before, now, ready) is news
+
+
+@pytest.mark.parametrize(
+    ("type_", "before", "now", "warning"),
+    [
+        pytest.param("Ready", UNKNOWN, ("False", "DigestMismatch"), True, id="an incident"),
+        pytest.param("Ready", UNKNOWN, ("False", "InsufficientGPUs"), True, id="no GPUs"),
+        pytest.param("Ready", UNKNOWN, UNSIGNED, True, id="someone must sign"),
+        pytest.param("Ready", UNKNOWN, PULLING, False, id="on its way"),
+        pytest.param("Ready", PULLING, LOADING, False, id="still on its way"),
+        pytest.param("Ready", READY, LOADING, True, id="it serves no more"),
+        pytest.param("Ready", LOADING, READY, False, id="it serves"),
+        pytest.param("Ready", UNKNOWN, ("False", "OfANewerAgent"), True, id="not in the list"),
+        pytest.param("Stalled", None, INVALID, True, id="only an edit helps"),
+    ],
+)
+def test_warnings_are_what_asks_for_someone(
+    type_: str, before: Turn | None, now: Turn, warning: bool
+) -> None:
+    assert is_warning(type_, before, now) is warning

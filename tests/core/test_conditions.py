@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from escadre.api.base import Condition
 from escadre.core.conditions import Leaf, false, merge, true, unknown
+from escadre.names import NEVER
 from escadre.reasons import REASONS
 
 EARLIER, NOW = "2026-11-22T06:00:00Z", "2026-11-22T06:15:00Z"
@@ -55,6 +56,7 @@ def test_a_reason_of_a_newer_agent_is_passed_on() -> None:
         pytest.param(("True", "Ready"), true("A", "Serving"), EARLIER, id="other-reason"),
         pytest.param(("True", "Ready"), Leaf("A", "False", "Loading", ""), NOW, id="flip"),
         pytest.param(("True", "Ready"), unknown("A", "Pending"), NOW, id="unknown"),
+        pytest.param(("Unknown", "Pending"), unknown("A", "NotScaling"), EARLIER, id="still"),
     ],
 )
 def test_a_transition_time_moves_only_when_the_status_flips(
@@ -69,6 +71,13 @@ def test_a_transition_time_moves_only_when_the_status_flips(
     (merged,) = merge([after], previous, 3, NOW)
     assert merged["lastTransitionTime"] == time
     assert merged["observedGeneration"] == 3
+
+
+def test_the_time_of_a_default_is_no_transition() -> None:
+    # Conditions that nobody has written carry 1970: the first who looks says when that was.
+    default = {"type": "A", "status": "Unknown", "reason": "Pending", "lastTransitionTime": NEVER}
+    (merged,) = merge([unknown("A", "NotScaling")], [default], 1, NOW)
+    assert merged["lastTransitionTime"] == NOW
 
 
 def test_a_type_that_is_not_said_any_more_goes() -> None:

@@ -120,6 +120,30 @@ def test_ready_is_told_with_what_blocks_first(
             ("False", "EngineFailing"),
             "chat-0 exited with 1",
         ),
+        (
+            facts(line(state="Pending")),
+            "Serving",
+            ("False", "ReplicasPending"),
+            "0 of 1 needed replicas ready, 1 without a node",
+        ),
+        (
+            facts(line(), min_replicas=3),
+            "Serving",
+            ("False", "NoReplicas"),
+            "1 of 3 needed replicas ready, 2 not made yet",
+        ),
+        (
+            facts(line(drain=Drain("ScaleDown", 0.0)), line(1, state="Loading"), min_replicas=2),
+            "Serving",
+            ("False", "Loading"),
+            "0 of 2",
+        ),
+        (
+            facts(line(drain=Drain("ScaleDown", 0.0))),
+            "Serving",
+            ("False", "Draining"),
+            "0 of 1 needed replicas ready, the others leave",
+        ),
         (facts(decision=None), "Scaling", ("Unknown", "NotScaling"), ""),
         (facts(line()), "Scaling", ("True", "AtTarget"), "demand 3 of 24"),
         (

@@ -21,7 +21,7 @@ from typing import Any
 
 from escadre.api.base import MESSAGE_KEY, Model
 from escadre.api.kinds import Kind, Rule
-from escadre.names import CATEGORY, GROUP, VERSION
+from escadre.names import CATEGORY, GROUP, NEVER, VERSION
 
 __all__ = ["crd", "structural", "walk"]
 
@@ -60,7 +60,6 @@ _HANDLED = {
 }
 _DATE_TIME_LENGTH = 64
 _SPEC_BY_PROGRAM = {"GPUNode"}
-_EPOCH = "1970-01-01T00:00:00Z"
 _UNSEEN = "Nobody looked at this object yet; check that escadre's operator and agents run."
 
 
@@ -249,7 +248,7 @@ def _unseen(types: tuple[str, ...], properties: Schema) -> Schema:
                 "status": "Unknown",
                 "reason": "Pending",
                 "message": _UNSEEN,
-                "lastTransitionTime": _EPOCH,
+                "lastTransitionTime": NEVER,
             }
             for each in types
         ],

@@ -27,6 +27,7 @@ from escadre.render.volume import claim, volume
 __all__ = ["reconcile_deployment"]
 
 PROBLEM_SECONDS = 30.0
+_STANDING = frozenset({"Service", "NetworkPolicy", "PodDisruptionBudget"})  # once, for good
 
 
 async def reconcile_deployment(context: Context, key: Key) -> float | None:
@@ -146,6 +147,13 @@ def _tell(context: Context, view: DeploymentView, rollout: RolloutPlan, applier:
     for how, kind, name in applier.changed:
         if how == "mended" and name not in replaced:
             context.recorder.record(about, "ChildMended", f"{kind} {name} was put right")
+        # With replicas told of, these stood before; volumes and replicas come and go by themselves.
+        if (
+            how == "created"
+            and kind in _STANDING
+            and (view.status.get("replicas") or {}).get("items")
+        ):
+            context.recorder.record(about, "ChildMended", f"{kind} {name} was gone; made again")
 
 
 def _next_look(

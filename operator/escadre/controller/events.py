@@ -3,7 +3,8 @@
 Best effort and never in the way: `record` only files the event in memory, one task writes. The same
 message about the same object within a window is counted, not posted again; a reason whose messages
 keep changing is folded into one event; an object that talks too much is cut short. Used by the
-reconcilers; the reason is the one that stands in condition, log and metric.
+reconcilers; the reason is the one that stands in condition, log and metric. What is filed as new is
+logged, too: events are gone after an hour.
 """
 
 import asyncio
@@ -13,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import structlog
 
 from escadre.clients.kube import EVENTS, Api, ApiError, Json, NotFound
 
@@ -123,6 +126,7 @@ class EventRecorder:
             wall = self._wall()
             entry = _Entry(warning, message, first=wall, last=wall, started=now)
             _remember(self._entries, key, entry)
+            _log(about, reason, message, warning=warning)
         entry.count += 1
         entry.message = message
         entry.last = self._wall()
@@ -227,6 +231,12 @@ class EventRecorder:
         if key[2]:
             return entry.message
         return f"(combined from similar events): {entry.message}"[:_MESSAGE_LIMIT]
+
+
+def _log(about: ObjectRef, reason: str, message: str, *, warning: bool) -> None:
+    log = structlog.get_logger()
+    tell = log.warning if warning else log.info
+    tell(message, reason=reason, kind=about.kind, namespace=about.namespace, name=about.name)
 
 
 def _reference(about: ObjectRef) -> dict[str, str]:

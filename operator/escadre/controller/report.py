@@ -18,14 +18,14 @@ from escadre.core.rollout import RolloutPlan
 from escadre.core.status import build_status, essence
 from escadre.core.statusfacts import ReplicaLine, StatusFacts
 from escadre.names import API_VERSION
+from escadre.reasons import under_way
 from escadre.render.labels import Owner
 from escadre.render.service import url
 
-__all__ = ["is_news", "report"]
+__all__ = ["is_news", "is_warning", "report"]
 
-_ALWAYS_TOLD: Final = frozenset({"Ready", "Approved", "Stalled"})
 _UNDER_WAY: Final = frozenset({"Progressing", "Loading", "ReplicasPending"})
-_TOLD_WHEN_FALSE: Final = frozenset({"Planned", "WeightsReady", "Scaling"})
+_TOLD_WHEN_FALSE: Final = frozenset({"Approved", "Planned", "WeightsReady", "Scaling"})
 
 
 async def report(
@@ -116,9 +116,21 @@ def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> b
         return False  # the event of the replica that was made says it
     if type_ == "Approved" and now[0] == "True":
         return before is not None and before[0] == "False"  # was so from the beginning otherwise
-    if type_ in _ALWAYS_TOLD:
+    if type_ == "Ready":
         return True
+    if type_ == "Stalled":
+        return ready is None or now[1] != ready[1]
+    if type_ == "Scaling" and (ready is None or ready[0] != "True"):
+        return False  # nothing serves: what stands in its way stands in the way of scaling
     return now[0] == "False" and type_ in _TOLD_WHEN_FALSE and now != ready
+
+
+def is_warning(type_: str, before: Turn | None, now: Turn) -> bool:
+    """Whether the event of a turn asks for someone: all but the waits on the way to Ready."""
+    if type_ == "Stalled":
+        return True
+    lost = before is not None and before[0] == "True"
+    return now[0] == "False" and (lost or not under_way(now[1]))
 
 
 def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any]) -> None:
@@ -134,7 +146,7 @@ def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any
                 about,
                 one["reason"],
                 f"{type_}={one['status']}: {one['message']}",
-                warning=one["status"] == "False" and type_ != "Ready",
+                warning=is_warning(type_, before.get(type_), turned[type_]),
             )
 
 

@@ -114,7 +114,8 @@ def evaluate(
             approved, reason, message, digest, len(people), required, tuple(records[-64:]), expires
         )
 
-    revocation = next((one for one in reversed(ordered) if one.decision == "Revoke"), None)
+    # The first one: the approval ended then, whoever revokes it again.
+    revocation = next((one for one in ordered if one.decision == "Revoke"), None)
     if revocation is not None:
         why = f": {revocation.reason}" if revocation.reason else ""
         return verdict(

@@ -207,15 +207,15 @@ def _message(
         if before != desired
         else f"{desired} replica{'s' if desired != 1 else ''}"
     )
-    parts = [
-        (
-            f"{move}: {reading.running} running and {reading.waiting} waiting requests at "
-            f"{limits.target} per replica ask for {asked}, "
-            f"bounds {limits.minimum} to {limits.maximum}"
+    bounds = f"bounds {limits.minimum} to {limits.maximum}"
+    if reading.serving:
+        known = (
+            f"{reading.running} running and {reading.waiting} waiting requests at "
+            f"{limits.target} per replica ask for {asked}"
         )
-    ]
-    if not reading.serving:
-        parts.append("no replica is ready, so demand is unknown")
+    else:
+        known = "demand is unknown until a ready replica has been read"
+    parts = [f"{move}: {known}, {bounds}"]
     if reading.missing:
         named = ", ".join(str(slot) for slot in reading.missing[:_NAMED_SLOTS])
         more = len(reading.missing) - _NAMED_SLOTS

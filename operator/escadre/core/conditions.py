@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from escadre.names import NEVER
 from escadre.reasons import REASONS
 
 __all__ = ["Leaf", "false", "merge", "true", "unknown"]
@@ -53,7 +54,7 @@ def merge(
     merged = []
     for leaf in leaves:
         old = before.get(leaf.type)
-        flipped = old is None or old.get("status") != leaf.status
+        since = old["lastTransitionTime"] if old and old.get("status") == leaf.status else NEVER
         merged.append(
             {
                 "type": leaf.type,
@@ -61,7 +62,7 @@ def merge(
                 "reason": leaf.reason,
                 "message": leaf.message[:_LONGEST],
                 "observedGeneration": generation,
-                "lastTransitionTime": now if flipped or old is None else old["lastTransitionTime"],
+                "lastTransitionTime": now if since == NEVER else since,
             }
         )
     return merged

@@ -142,7 +142,20 @@ def _serving(facts: StatusFacts) -> Leaf:
             f"{current} of {need} needed replicas are ready on the current inputs, {ready} on "
             f"any, {facts.rollout.outdated} to replace{waits}",
         )
-    return false("Serving", "Loading", f"{current} of {need} needed replicas ready")
+    return _not_yet_serving(facts, f"{current} of {need} needed replicas ready")
+
+
+def _not_yet_serving(facts: StatusFacts, ready: str) -> Leaf:
+    """Only engines that start are worth waiting for."""
+    if any(one.view.state == "Loading" for one in facts.replicas):
+        return false("Serving", "Loading", ready)
+    pending = sum(one.view.state == "Pending" for one in facts.replicas)
+    if pending:
+        return false("Serving", "ReplicasPending", f"{ready}, {pending} without a node")
+    missing = facts.min_replicas - len(facts.replicas)
+    if missing > 0:
+        return false("Serving", "NoReplicas", f"{ready}, {missing} not made yet")
+    return false("Serving", "Draining", f"{ready}, the others leave")
 
 
 def _scaling(facts: StatusFacts) -> Leaf:
