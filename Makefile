@@ -20,11 +20,13 @@ install: $(STAMP) ## make .venv from the locked requirements
 $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer with venv is missing: apt-get install -y python3 python3-venv"; exit 1; }
+	@echo "installing the locked requirements into $(VENV), about a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+	@echo "ready: make demo, make test, make help"
 
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from e2e.cluster.binaries import BuildError, provide_programs
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.folders import state_folder
-from e2e.cluster.launch import StartError, is_running, remove_cluster
+from e2e.cluster.launch import StartError, is_running, refuse_second, remove_cluster
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.prerequisites import missing_prerequisites
 from e2e.cluster.programs import cache_folder
@@ -37,6 +38,7 @@ def _up(arguments: argparse.Namespace) -> int:
     nodes.append(NodeSpec("cpu-0", gpus=0, cpus=32, memory_gib=128))
     runner = RunnerConfig(images=arguments.images, fake_all=arguments.fake_all)
     cluster = Cluster(arguments.name, nodes, runner, detached=arguments.keep)
+    refuse_second(arguments.name)
     began = time.monotonic()
     cluster.start()
     for step, seconds in cluster.ready_seconds.items():
@@ -77,7 +79,7 @@ def _status(_: argparse.Namespace) -> int:
 
 def _print_environment(cluster: Cluster) -> None:
     print(f"export KUBECONFIG={cluster.kubeconfig}")
-    print(f"export PATH={cache_folder() / 'bin'}:$PATH")
+    print(f"export PATH={Path(sys.executable).parent}:{cache_folder() / 'bin'}:$PATH")
     print(f"# inside its network (Services, pods): {' '.join(cluster.in_netns(['COMMAND']))}")
 
 
@@ -90,7 +92,11 @@ def _exec(arguments: argparse.Namespace) -> int:
     cluster = Cluster.attach(arguments.name)
     command = [one for one in arguments.command if one != "--"] or ["bash"]
     inside = cluster.in_netns(command)
-    os.execvpe(inside[0], inside, cluster.environment())  # noqa: S606 - becomes the command
+    environment = cluster.environment()
+    mine = os.environ.get("KUBECONFIG", "")
+    if Path(mine).is_relative_to(cluster.state.root):  # of a person of this cluster
+        environment["KUBECONFIG"] = mine
+    os.execvpe(inside[0], inside, environment)  # noqa: S606 - becomes the command
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,7 +23,14 @@ from e2e.cluster.folders import StateFolder, state_folder
 from e2e.cluster.network import connect_host
 from e2e.cluster.wait import NotReachedError, wait_for
 
-__all__ = ["StartError", "is_running", "namespace_pid", "remove_cluster", "start_cluster"]
+__all__ = [
+    "StartError",
+    "is_running",
+    "namespace_pid",
+    "refuse_second",
+    "remove_cluster",
+    "start_cluster",
+]
 
 _START_SECONDS: Final = 120.0
 _STOP_SECONDS: Final = 20.0
@@ -56,6 +63,15 @@ def namespace_pid(state: StateFolder) -> int | None:
 def is_running(state: StateFolder) -> bool:
     """Whether a cluster runs from this folder."""
     return namespace_pid(state) is not None
+
+
+def refuse_second(name: str) -> None:
+    """Raises RuntimeError when a cluster of that name runs: a person may be looking at it."""
+    if is_running(state_folder(name)):
+        raise RuntimeError(
+            f"cluster {name} runs already; end it first: "
+            f".venv/bin/python -m e2e.cluster down --name {name}"
+        )
 
 
 def _same_file(path: Path, descriptor: int) -> bool:

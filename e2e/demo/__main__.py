@@ -11,13 +11,14 @@ import sys
 
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import REPOSITORY, RunnerConfig
+from e2e.cluster.launch import refuse_second
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.programs import KUBERNETES_VERSION
 from e2e.demo.act import Act, report_path
 from e2e.demo.recorder import Recorder
 from e2e.engine.vllm.images import table
 from e2e.engine.vllm.install import ensure_vllm
-from e2e.stage.stage import Stage
+from e2e.stage.stage import TEAM, Stage
 from escadre import __version__
 
 CLUSTER = "demo"
@@ -29,6 +30,11 @@ def main() -> int:
     real = os.environ.get("ENGINE", "") == "vllm"
     keep = bool(os.environ.get("KEEP"))
     recorder = Recorder()
+    try:
+        refuse_second(CLUSTER)
+    except RuntimeError as error:
+        recorder.console.print(f"{error}", highlight=False)
+        return 1
     recorder.versions = {
         "escadre": __version__,
         "kubernetes": KUBERNETES_VERSION,
@@ -47,14 +53,14 @@ def main() -> int:
     except (AssertionError, RuntimeError) as error:
         recorder.console.print(f"[red]failed:[/red] {error}", markup=True)
     finally:
-        if keep:
-            _how_to_look(recorder, stage)
-        else:
+        if not keep:
             stage.close()
             cluster.stop()
         recorder.write(report_path())
         recorder.table()
         recorder.say(f"report: {report_path().relative_to(REPOSITORY)}")
+        if keep:
+            recorder.say(_how_to_look(cluster))
     return 0 if all(one["ok"] for one in recorder.steps) else 1
 
 
@@ -65,16 +71,27 @@ def _images() -> str:
     return str(path)
 
 
-def _how_to_look(recorder: Recorder, stage: Stage) -> None:
-    recorder.say(
-        f"""
-The cluster goes on. Look around:
-  export KUBECONFIG={stage.cluster.kubeconfig}
+def _how_to_look(cluster: Cluster) -> str:
+    tool = f".venv/bin/python -m e2e.cluster {{}} --name {CLUSTER}"
+    return f"""
+The cluster goes on. In a shell here, for kubectl and escadre:
+  eval "$({tool.format("env")})"
   kubectl get mdep,mapp,msig,gpun -A
-  .venv/bin/escadre status -A
-  kubectl get events -n ia-pour-tous
-End it: .venv/bin/python -m e2e.cluster down --name {CLUSTER}"""
-    )
+  escadre status -A
+  escadre why tampered -n {TEAM}
+Pods and Services are in a network of their own; to ask the model, and for what reads the mirror:
+  {tool.format("exec")} -- curl -s http://{_address(cluster)}/v1/chat/completions \\
+    -H 'content-type: application/json' \\
+    -d '{{"model": "assistant", "messages": [{{"role": "user", "content": "Bonjour"}}]}}'
+End it:
+  {tool.format("down")}"""
+
+
+def _address(cluster: Cluster) -> str:
+    try:
+        return str(cluster.get("service", "assistant", TEAM)["spec"]["clusterIP"])
+    except AssertionError:
+        return "CLUSTER-IP"  # a step before it failed
 
 
 if __name__ == "__main__":

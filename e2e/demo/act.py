@@ -173,7 +173,8 @@ class Act:
         choice = said["choices"][0]
         assert choice["finish_reason"] in {"stop", "length"}, said
         assert said["usage"]["completion_tokens"] > 0, said
-        self.recorder.say(f"{said['model']}: {choice['message']['content']!r} {said['usage']}")
+        tokens = said["usage"]["completion_tokens"]
+        self.recorder.say(f"{said['model']} ({tokens} tokens): {choice['message']['content']}")
 
     async def _load(self) -> None:
         stop = asyncio.Event()
@@ -184,7 +185,7 @@ class Act:
         self.recorder.say(f"3 replicas ready after {time.monotonic() - began:.1f} s of load")
         stop.set()
         summary = await load
-        self.recorder.say(json.dumps(summary.as_json()))
+        self._tell("load", summary)
         # A trickle goes on while the replicas leave: it must not notice.
         stop = asyncio.Event()
         trickle = asyncio.create_task(
@@ -193,11 +194,21 @@ class Act:
         await self._until(lambda: self._replica_count() == 1, 120, "1 replica again")
         stop.set()
         quiet = await trickle
-        self.recorder.say(json.dumps(quiet.as_json()))
+        self._tell("trickle while replicas leave", quiet)
         assert summary.lost == 0, summary
         assert quiet.lost == 0, quiet
         last = self.stage.mdep("assistant")["status"]["lastScale"]
-        self.recorder.say(f"lastScale {last}")
+        self.recorder.say(
+            f"last scaling: {last['from']} → {last['to']} replicas, {last['reason']}: demand "
+            f"{last['demand']}, target {last['target']} per replica"
+        )
+
+    def _tell(self, what: str, found: Summary) -> None:
+        latency = f"{found.latency_p50:.1f} s" if found.latency_p50 is not None else "unknown"
+        self.recorder.say(
+            f"{what}: {found.answered} of {found.sent} requests answered, {found.lost} lost, "
+            f"half of them within {latency}"
+        )
 
     async def _run_load(self, load: Load, stop: asyncio.Event) -> Summary:
         return await run_load(
