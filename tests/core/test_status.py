@@ -95,7 +95,7 @@ def test_ready_is_told_with_what_blocks_first(
         (facts(line()), "Approved", ("True", "Approved"), "anna, bruno"),
         (facts(**REVOKED), "Planned", ("Unknown", "Revoked"), "waits for an approval"),
         (facts(plan=None), "Planned", ("Unknown", "Pending"), "no planning pass"),
-        (facts(line()), "Planned", ("True", "Planned"), "576716 tokens"),
+        (facts(line()), "Planned", ("True", "Planned"), "576,716 tokens"),
         (facts(plan=NO_GPUS), "Planned", ("False", "InsufficientGPUs"), "2 GPUs wanted, 1 free"),
         (facts(plan=None), "WeightsReady", ("Unknown", "WeightsWaiting"), "no node"),
         (facts(line()), "WeightsReady", ("True", "WeightsVerified"), "gpu-0"),

@@ -124,19 +124,19 @@ def refuse_memory(need: Need, one: Candidate) -> LayoutRefusal | None:
     if fill.blocks >= need.blocks(concurrency):
         return None
     what = (
-        f"one request of {need.context} tokens"
+        f"one request of {need.context:,} tokens needs"
         if need.blocks(concurrency) == blocks_for(need.context)
-        else f"{concurrency} requests of {need.typical} tokens"
+        else f"{concurrency:,} requests of {need.typical:,} tokens need"
     )
     return LayoutRefusal(
         "CacheTooSmall",
-        f"{what} need {need.blocks(concurrency) * BLOCK_TOKENS} tokens of key-value cache; "
-        f"{_gigabytes(fill.cache_bytes)} beside the weights hold {fill.blocks * BLOCK_TOKENS}, "
-        f"at {fill.bytes_per_token} bytes per token on each GPU",
+        f"{what} {need.blocks(concurrency) * BLOCK_TOKENS:,} tokens of key-value cache; "
+        f"{_gigabytes(fill.cache_bytes)} beside the weights hold {fill.blocks * BLOCK_TOKENS:,}, "
+        f"at {fill.bytes_per_token:,} bytes per token on each GPU",
     )
 
 
 def _gigabytes(amount: int) -> str:
-    """Decimal gigabytes with one digit, by whole-number arithmetic."""
-    tenths = abs(amount) * 10 // _GIGA
+    """Decimal gigabytes to the nearest tenth, as the command line shows them."""
+    tenths = (abs(amount) * 10 + _GIGA // 2) // _GIGA
     return f"{'-' if amount < 0 else ''}{tenths // 10}.{tenths % 10} GB"

@@ -50,10 +50,10 @@ def _planned(facts: StatusFacts) -> Leaf:
     return true(
         "Planned",
         "Planned",
-        f"{layout.summary}: cache for {capacity.key_value_tokens} tokens a replica "
-        f"({capacity.required_tokens} needed), {capacity.full_length_requests} requests of "
-        f"{layout.max_model_len} tokens or {capacity.typical_requests} of "
-        f"{layout.typical_tokens} at once",
+        f"{layout.summary}: cache for {capacity.key_value_tokens:,} tokens a replica "
+        f"({capacity.required_tokens:,} needed), {capacity.full_length_requests:,} requests of "
+        f"{layout.max_model_len:,} tokens or {capacity.typical_requests:,} of "
+        f"{layout.typical_tokens:,} at once",
     )
 
 

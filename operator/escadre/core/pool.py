@@ -66,7 +66,7 @@ class GPUPool:
     def describe(self, product: str, gpus: int) -> str:
         """What a replica needs and what there is, for the message of a refusal."""
         nodes = [name for name, node in self._nodes.items() if node.product == product]
-        need = f"needs {gpus} free GPUs of {product} on one node"
+        need = f"needs {gpus} free GPU{'s' if gpus != 1 else ''} of {product} on one node"
         if not nodes:
             return f"{need}; no node has that product"
         usable = [name for name in nodes if not self._nodes[name].blocked]
