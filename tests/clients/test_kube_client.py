@@ -47,9 +47,10 @@ async def _serving(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     _, port = runner.addresses[0]
-    connection = Connection(options.pop("configuration", None) or Configuration())
+    configuration = options.pop("configuration", None) or Configuration()
     host = f"http://127.0.0.1:{port}"
-    connection.configuration.host = host
+    configuration.host = host
+    connection = Connection(configuration)
     if loader is not None:
         loader.host = host  # it writes the host anew with every token
     try:

@@ -4,16 +4,21 @@ Reads kubeconfig or the pod's own service account through ``kubernetes.aio.confi
 two things a request needs to `KubeApi`: a TLS context and, per request, the Authorization header
 (the hook of the configuration re-reads rotated tokens, at most once a minute). Called by the
 processes' start; sends nothing.
+
+The library writes keys and certificates that stand in the kubeconfig itself to files of its own,
+and removes them when the interpreter ends in good order. They are read into the TLS context here
+and removed at once, so that no end of the process, however sudden, leaves a private key behind.
 """
 
 import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import kube_config as kube_config_files
 
 __all__ = ["Connection", "ConnectionUnknown", "load_connection"]
 
@@ -26,10 +31,18 @@ class ConnectionUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A loaded configuration; ``namespace`` is the pod's own or the context's, if it names one."""
+    """A loaded configuration; ``namespace`` is the pod's own or the context's, if it names one.
+
+    ``tls`` is made at once, as the configuration asks for it; None for plain HTTP (tests).
+    """
 
     configuration: Any
     namespace: str | None = None
+    tls: ssl.SSLContext | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Reads keys and certificates, whose files need not outlive this."""
+        object.__setattr__(self, "tls", _tls(self.configuration) if self._encrypted else None)
 
     @property
     def host(self) -> str:
@@ -48,20 +61,9 @@ class Connection:
         name = self.configuration.tls_server_name
         return str(name) if name else None
 
-    def tls(self) -> ssl.SSLContext | None:
-        """TLS as the configuration asks for it; None for plain HTTP (tests)."""
-        settings = self.configuration
-        if not self.host.startswith("https://"):
-            return None
-        context = ssl.create_default_context(
-            cafile=settings.ssl_ca_cert, cadata=settings.ca_cert_data
-        )
-        if settings.cert_file:
-            context.load_cert_chain(settings.cert_file, keyfile=settings.key_file)
-        if not settings.verify_ssl:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+    @property
+    def _encrypted(self) -> bool:
+        return self.host.startswith("https://")
 
     async def authorization(self) -> str | None:
         """Value of the Authorization header, refreshed if the token has been rotated."""
@@ -79,25 +81,34 @@ async def load_connection(
 
     The pod's account is taken when nothing was asked for and the process runs in a pod.
     """
-    settings = Configuration()
     wanted = kubeconfig or os.environ.get("KUBECONFIG") or None
     in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
     try:
         if wanted is None and context is None and in_pod:
+            settings = Configuration()
             kube_config.load_incluster_config(client_configuration=settings)
             return Connection(settings, _pod_namespace())
-        path = wanted or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
-        _need_a_file(path)
-        loader = await kube_config.load_kube_config(
-            config_file=path, context=context, client_configuration=settings, persist_config=False
-        )
+        return await _from_kubeconfig(wanted or kube_config.KUBE_CONFIG_DEFAULT_LOCATION, context)
     except (kube_config.ConfigException, OSError) as error:
         what = "the pod's service account" if wanted is None and in_pod else "the kubeconfig"
         raise ConnectionUnknown(
             f"loading {what}: {error}; name a kubeconfig with --kubeconfig or $KUBECONFIG"
         ) from error
-    chosen = loader.current_context.get("context") or {}
-    return Connection(settings, chosen.get("namespace"))
+
+
+async def _from_kubeconfig(path: str, context: str | None) -> Connection:
+    _need_a_file(path)
+    settings = Configuration()
+    try:
+        loader = await kube_config.load_kube_config(
+            config_file=path, context=context, client_configuration=settings, persist_config=False
+        )
+        chosen = loader.current_context.get("context") or {}
+        return Connection(settings, chosen.get("namespace"))
+    finally:
+        # Private, but the one way that also makes the library forget the files: it would hand
+        # out their names again to whoever loads the same kubeconfig a second time.
+        kube_config_files._cleanup_temp_files()  # noqa: SLF001 - see above
 
 
 def _need_a_file(path: str) -> None:
@@ -105,6 +116,16 @@ def _need_a_file(path: str) -> None:
     places = [Path(each).expanduser() for each in path.split(os.pathsep) if each]
     if not any(each.exists() for each in places):
         raise FileNotFoundError(f"{path} does not exist")
+
+
+def _tls(settings: Any) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ssl_ca_cert, cadata=settings.ca_cert_data)
+    if settings.cert_file:
+        context.load_cert_chain(settings.cert_file, keyfile=settings.key_file)
+    if not settings.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _pod_namespace() -> str | None:

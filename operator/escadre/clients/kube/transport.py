@@ -141,7 +141,7 @@ class Transport:
         if session is None:
             connector = aiohttp.TCPConnector(
                 limit=0 if streaming else self._connections,
-                ssl=self._connection.tls() or True,
+                ssl=self._connection.tls or True,
                 keepalive_timeout=60,
             )
             session = aiohttp.ClientSession(
