@@ -98,3 +98,12 @@ async def test_a_key_that_does_not_fit_leaves_no_file_either(
     with pytest.raises(ConnectionUnknown, match="loading the kubeconfig"):
         await load_connection(kubeconfig=path)
     assert list(temporary.iterdir()) == []
+
+
+async def test_an_unknown_context_is_answered_with_those_there_are(certificates: Path) -> None:
+    path = _kubeconfig(certificates, "https://127.0.0.1:1", "staging")
+    with pytest.raises(ConnectionUnknown) as refused:
+        await load_connection(kubeconfig=path, context="bogus")
+    assert str(refused.value) == (
+        f"--context bogus: {path} has no context of that name; its contexts are: staging, x"
+    )

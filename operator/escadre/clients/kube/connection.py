@@ -98,6 +98,8 @@ async def load_connection(
 
 async def _from_kubeconfig(path: str, context: str | None) -> Connection:
     _need_a_file(path)
+    if context is not None:
+        _need_context(path, context)
     settings = Configuration()
     try:
         loader = await kube_config.load_kube_config(
@@ -116,6 +118,15 @@ def _need_a_file(path: str) -> None:
     places = [Path(each).expanduser() for each in path.split(os.pathsep) if each]
     if not any(each.exists() for each in places):
         raise FileNotFoundError(f"{path} does not exist")
+
+
+def _need_context(path: str, name: str) -> None:
+    """The library says of an unknown context only that a list lacks an object of that name."""
+    merged = kube_config_files.KubeConfigMerger(path).config
+    known = sorted(str(each["name"]) for each in merged["contexts"].value)
+    if name not in known:
+        there = f"its contexts are: {', '.join(known)}" if known else "it has no context at all"
+        raise ConnectionUnknown(f"--context {name}: {path} has no context of that name; {there}")
 
 
 def _tls(settings: Any) -> ssl.SSLContext:
