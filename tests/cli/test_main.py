@@ -124,9 +124,21 @@ def test_version_needs_no_cluster() -> None:
     assert program.targets == []
 
 
-def test_the_cluster_is_the_one_that_was_named() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--kubeconfig", "f", "--context", "c", "status"), id="before the command"),
+        pytest.param(("status", "--kubeconfig", "f", "--context=c"), id="after the command"),
+        pytest.param(("--context", "c", "why", "x", "--kubeconfig", "f"), id="on both sides"),
+        pytest.param(
+            ("--context", "d", "approve", "show", "x", "--context", "c", "--kubeconfig", "f"),
+            id="twice, the later one counts",
+        ),
+    ],
+)
+def test_the_cluster_is_the_one_that_was_named(arguments: tuple[str, ...]) -> None:
     program = Program()
-    program.run("--kubeconfig", "f", "--context", "c", "status")
+    program.run(*arguments)
     assert program.targets == [Target("f", "c")]
 
 

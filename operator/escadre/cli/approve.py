@@ -14,6 +14,7 @@ from escadre.cli.chain import said
 from escadre.cli.failures import NOT_READY, OK
 from escadre.cli.session import Environment, Output, OutputOption, Session, environment_of, run
 from escadre.cli.signing import signature
+from escadre.cli.target import ClusterCommand
 from escadre.cli.words import time_text
 from escadre.clients.kube import MODEL_SIGNATURES, SELF_SUBJECT_REVIEWS, Conflict, Json
 from escadre.errors import EscadreError, Refusal
@@ -35,9 +36,17 @@ def register(app: typer.Typer) -> None:
         help="Draft, sign, revoke and show approvals of models.", no_args_is_help=True
     )
     approve_draft.register(group)
-    group.command("sign", help="Sign exactly this content, in your own name.")(_sign)
-    group.command("revoke", help="Revoke an approval; nothing new is made from it.")(_revoke)
-    group.command("show", help="Show the content, who signed, what counts, what is missing.")(_show)
+    group.command("sign", cls=ClusterCommand, help="Sign exactly this content, in your own name.")(
+        _sign
+    )
+    group.command(
+        "revoke", cls=ClusterCommand, help="Revoke an approval; nothing new is made from it."
+    )(_revoke)
+    group.command(
+        "show",
+        cls=ClusterCommand,
+        help="Show the content, who signed, what counts, what is missing.",
+    )(_show)
     app.add_typer(group, name="approve")
 
 

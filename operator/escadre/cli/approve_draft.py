@@ -22,6 +22,7 @@ from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.drafting import Draft, make_draft
 from escadre.cli.draftsource import FolderSource, Source, mirror_source
 from escadre.cli.session import Environment, Output, OutputOption, Session, environment_of, run
+from escadre.cli.target import ClusterCommand
 from escadre.clients.kube import (
     MODEL_MIRRORS,
     SECRETS,
@@ -56,7 +57,11 @@ class _Terms:
 
 def register(group: typer.Typer) -> None:
     """Adds the command to `escadre approve`."""
-    group.command("draft", help="Hash a model and write manifest and approval for review.")(_draft)
+    group.command(
+        "draft",
+        cls=ClusterCommand,
+        help="Hash a model and write manifest and approval for review.",
+    )(_draft)
 
 
 def _draft(

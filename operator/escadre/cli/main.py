@@ -7,14 +7,14 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from escadre.cli import agent as agent_command
 from escadre.cli import approve, operator, plan, status, version, why
 from escadre.cli.failures import explain
-from escadre.cli.session import Environment, Target, environment_of
+from escadre.cli.session import Environment
+from escadre.cli.target import target_options
 
 __all__ = ["app", "main"]
 
@@ -33,19 +33,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _root(
-    context: typer.Context,
-    kubeconfig: Annotated[
-        str | None, typer.Option(help="Kubeconfig file; default $KUBECONFIG or ~/.kube/config.")
-    ] = None,
-    kube_context: Annotated[
-        str | None, typer.Option("--context", help="Context of the kubeconfig.")
-    ] = None,
-) -> None:
-    environment_of(context).target = Target(kubeconfig, kube_context)
-
-
+app.callback()(target_options)
 status.register(app)
 why.register(app)
 plan.register(app)

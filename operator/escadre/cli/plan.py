@@ -12,6 +12,7 @@ from escadre.cli.livefleet import read_fleet
 from escadre.cli.planview import document, view
 from escadre.cli.prospect import Prospect, look_ahead
 from escadre.cli.session import NamespaceOption, Output, OutputOption, Session, environment_of, run
+from escadre.cli.target import ClusterCommand
 from escadre.cli.wishes import read_wishes
 from escadre.errors import Refusal
 
@@ -20,9 +21,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("plan", help="Show what a file of ModelDeployments would get, without writing.")(
-        _plan
-    )
+    app.command(
+        "plan",
+        cls=ClusterCommand,
+        help="Show what files of ModelDeployments would get, without writing.",
+    )(_plan)
 
 
 def _plan(

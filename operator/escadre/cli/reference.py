@@ -41,15 +41,20 @@ _CODES = {
     "a question not answered with yes",
     API_FAILED: "the cluster cannot be reached, does not know escadre, or answers with an error",
 }
+_WHICH_CLUSTER = """\
+Every command that asks the cluster takes these, before its name or after it
+(`escadre --context prod status`, `escadre status --context prod`)."""
 
 
 def cli_reference() -> str:
     """The whole page."""
     lines = [_INTRODUCTION, *(f"| {code} | {words} |" for code, words in _CODES.items()), ""]
     root = typer.main.get_command(app)
-    lines += ["## Options of every command", "", *_parameters(root), ""]
+    common = [each.name for each in root.params]
+    lines += ["## Which cluster", "", _WHICH_CLUSTER, "", *_parameters(root.params), ""]
     for name, command in _commands(root, "escadre"):
-        lines += [f"## {name}", "", command.help or "", "", *_parameters(command), ""]
+        own = [each for each in command.params if each.name not in common]
+        lines += [f"## {name}", "", command.help or "", "", *_parameters(own), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -61,8 +66,8 @@ def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix} {name}", command
 
 
-def _parameters(command: Any) -> list[str]:
-    rows = [_row(each) for each in command.params if each.name != "help"]
+def _parameters(parameters: list[Any]) -> list[str]:
+    rows = [_row(each) for each in parameters if each.name != "help"]
     return ["| | |", "|---|---|", *rows] if rows else []
 
 

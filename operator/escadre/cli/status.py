@@ -24,6 +24,7 @@ from escadre.cli.session import (
     run,
 )
 from escadre.cli.statusview import detail, overview, summary
+from escadre.cli.target import ClusterCommand
 
 __all__ = ["register"]
 
@@ -34,9 +35,11 @@ Look = Callable[[], Awaitable[list[Deployed]]]
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("status", help="Show how deployments are: ready, layout, replicas, weights.")(
-        _status
-    )
+    app.command(
+        "status",
+        cls=ClusterCommand,
+        help="Show how deployments are: ready, layout, replicas, weights.",
+    )(_status)
 
 
 def _status(

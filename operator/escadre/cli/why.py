@@ -9,6 +9,7 @@ from escadre.cli.chain import build
 from escadre.cli.deployed import Deployed
 from escadre.cli.failures import NOT_READY, OK
 from escadre.cli.session import NamespaceOption, Output, OutputOption, Session, environment_of, run
+from escadre.cli.target import ClusterCommand
 from escadre.cli.whyview import document, view
 
 __all__ = ["register"]
@@ -16,7 +17,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("why", help="Say why a deployment is not ready: the first link that blocks.")(_why)
+    app.command(
+        "why",
+        cls=ClusterCommand,
+        help="Say why a deployment is not ready: the first link that blocks.",
+    )(_why)
 
 
 def _why(
