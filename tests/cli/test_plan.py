@@ -206,24 +206,72 @@ def test_a_mistake_in_the_file_is_named_with_its_place(
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("content", "words"),
     [
-        pytest.param("a: [", "not YAML", id="no YAML"),
-        pytest.param("kind: Pod", "no ModelDeployment of escadre.dev/v1alpha1", id="no wish"),
+        pytest.param(b"a: [", ", line 1, column 5: not YAML: expected the node", id="no YAML"),
+        pytest.param(b"a: \x01", ": not YAML: unacceptable character", id="a control character"),
+        pytest.param(b"a: 2026-99-99", ": not YAML: month must be in 1..12", id="no such date"),
+        pytest.param(b"\xff\xfe\x00", " is not text in UTF-8", id="binary"),
+        pytest.param(b" \n", " is empty; it should hold a ModelDeployment", id="empty"),
+        pytest.param(b"kind: Pod", ": no ModelDeployment of escadre.dev/v1alpha1", id="no wish"),
     ],
 )
-def test_a_file_without_wishes(tmp_path: Path, text: str, words: str) -> None:
+def test_a_file_without_wishes_is_named_in_one_line(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
     path = tmp_path / "wish.yaml"
-    path.write_text(text)
+    path.write_bytes(content)
     ran = fleet().run("plan", "-f", str(path))
     assert ran.code == 3
-    assert words in ran.err
+    assert ran.err.startswith(f"escadre: {path}{words}")
+    assert ran.err.count("\n") == 1
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_none_is_named_in_one_line(tmp_path: Path) -> None:
     ran = fleet().run("plan", "-f", str(tmp_path / "none.yaml"))
+    says = f"escadre: {tmp_path}/none.yaml does not exist; name a file with -f, or - for stdin\n"
+    assert (ran.code, ran.err) == (3, says)
+    ran = fleet().run("plan", "-f", str(tmp_path))
+    says = f"escadre: {tmp_path} is a folder; name the files in it, each with -f\n"
+    assert (ran.code, ran.err) == (3, says)
+
+
+def test_several_files_are_planned_together(tmp_path: Path) -> None:
+    other = wish(approval="new")
+    other["metadata"] = {**other["metadata"], "name": "other"}
+    arguments = ["plan", "-o", "json"]
+    for number, body in enumerate((approval("new"), wish(), other)):
+        (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(body))
+        arguments += ["-f", str(tmp_path / f"{number}.yaml")]
+    ran = fleet().run(*arguments)
+    items = json.loads(ran.out)["items"]
+    assert [each["name"] for each in items] == ["fresh", "other"]
+    assert items[1]["approval"]["reason"] == "SignaturesMissing"
+
+
+def test_one_deployment_cannot_be_wished_twice(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, wish(), wish(contextLength=4096))
     assert ran.code == 3
-    assert "none.yaml" in ran.err
+    assert "document 2, ModelDeployment fresh: metadata.name: a second" in ran.err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("Assistant_2", id="capitals and an underscore"),
+        pytest.param("2nd", id="a digit first"),
+        pytest.param("assistant-", id="a hyphen last"),
+        pytest.param("a" * 41, id="41 characters"),
+        pytest.param("", id="none"),
+    ],
+)
+def test_a_name_that_the_api_server_would_refuse(tmp_path: Path, name: str) -> None:
+    body = wish()
+    body["metadata"] = {"name": name}
+    ran = plan(fleet(), tmp_path, body)
+    assert ran.code == 3
+    assert "metadata.name must begin with a lower-case letter" in ran.err
+    assert "40 characters at most" in ran.err
 
 
 def test_a_deployment_that_exists_keeps_its_place(tmp_path: Path) -> None:

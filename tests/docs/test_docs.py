@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from escadre.cli.main import app
 from escadre.cli.session import Environment
 from escadre.cli.wishes import read_wishes
+from escadre.cli.wishfiles import read_texts
 from escadre.core import manifest
 from escadre.reasons import REASONS
 
@@ -173,8 +174,8 @@ def test_examples_and_yaml_of_the_pages_are_valid() -> None:
 @pytest.mark.parametrize("folder", ["bank", "quickstart"])
 def test_examples_pass_the_checks_of_plan(folder: str) -> None:
     files = [file for file in EXAMPLES if file.parent.name == folder]
-    text = "\n---\n".join(file.read_text() for file in files)
-    wishes = read_wishes(text, folder, "default")
+    texts = read_texts([str(file) for file in files], lambda name: Path(name).read_text())
+    wishes = read_wishes(texts, "default")
     for wish in wishes.deployments:
         approval = wishes.approvals.get(wish.spec.approval)
         if approval:

@@ -1,4 +1,4 @@
-"""`escadre plan -f FILE`: what would become of a wish on the live cluster. Writes nothing.
+"""`escadre plan -f FILE…`: what would become of a wish on the live cluster. Writes nothing.
 
 Exit code 1: something stands in the way.
 """
@@ -14,7 +14,7 @@ from escadre.cli.prospect import Prospect, look_ahead
 from escadre.cli.session import NamespaceOption, Output, OutputOption, Session, environment_of, run
 from escadre.cli.target import ClusterCommand
 from escadre.cli.wishes import read_wishes
-from escadre.errors import Refusal
+from escadre.cli.wishfiles import read_texts
 
 __all__ = ["register"]
 
@@ -30,8 +30,14 @@ def register(app: typer.Typer) -> None:
 
 def _plan(
     context: typer.Context,
-    file: Annotated[
-        str, typer.Option("-f", "--filename", help="ModelDeployments, and approvals; - is stdin.")
+    files: Annotated[
+        list[str],
+        typer.Option(
+            "-f",
+            "--filename",
+            help="ModelDeployments, and approvals; - is stdin. May be repeated: all are planned "
+            "together.",
+        ),
     ],
     namespace: NamespaceOption = None,
     system_namespace: Annotated[
@@ -40,14 +46,10 @@ def _plan(
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
-    source = "standard input" if file == "-" else file
-    try:
-        text = environment.read_file(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refusal("InvalidSpec", f"reading {source}: {error}") from error
+    texts = read_texts(files, environment.read_file)
 
     async def work(session: Session) -> tuple[list[Prospect], tuple[str, ...]]:
-        wishes = read_wishes(text, source, namespace or session.namespace)
+        wishes = read_wishes(texts, namespace or session.namespace)
         fleet = await read_fleet(session, system_namespace, environment.now())
         return look_ahead(wishes, fleet, environment.now()), fleet.notes
 

@@ -1,26 +1,29 @@
-"""Reads a file of wishes for `escadre plan`: ModelDeployments and ModelApprovals, strictly.
+"""Reads the wishes for `escadre plan`: ModelDeployments and ModelApprovals, strictly.
 
-The API server judges for real when the file is applied; this says the same beforehand for what
+The API server judges for real when the files are applied; this says the same beforehand for what
 people mistype most: unknown fields, wrong types, bounds, fields that contradict each other. Pure.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Model
 from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.schema import structural
-from escadre.errors import Refusal
+from escadre.cli.wishfiles import WishText, documents
+from escadre.errors import EscadreError, Refusal
 from escadre.names import API_VERSION
 
 __all__ = ["ApprovalWish", "DeploymentWish", "Wishes", "read_wishes"]
 
+# What the API server asks of a ModelDeployment's name (api/kinds.py).
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _LONGEST_NAME = 40
 _SPECS: Mapping[str, type[Model]] = {
     "ModelDeployment": ModelDeploymentSpec,
@@ -30,7 +33,7 @@ _SPECS: Mapping[str, type[Model]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeploymentWish:
-    """A ModelDeployment of the file."""
+    """A ModelDeployment of a file."""
 
     namespace: str
     name: str
@@ -39,7 +42,7 @@ class DeploymentWish:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalWish:
-    """A ModelApproval of the file."""
+    """A ModelApproval of a file."""
 
     name: str
     spec: ModelApprovalSpec
@@ -47,49 +50,50 @@ class ApprovalWish:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Everything of the file that planning uses."""
+    """Everything of the files that planning uses."""
 
     deployments: tuple[DeploymentWish, ...]
     approvals: Mapping[str, ApprovalWish]
 
 
-def read_wishes(text: str, source: str, namespace: str) -> Wishes:
+def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
     """Reads YAML or JSON documents; ``namespace`` is for those that name none.
 
     Raises:
-        Refusal: InvalidSpec, naming document, field and what is wrong with it; or nothing to plan.
+        Refusal: InvalidSpec, naming document, field and what is wrong with it.
+        EscadreError: no YAML, or nothing to plan.
     """
-    deployments: list[DeploymentWish] = []
+    deployments: dict[tuple[str, str], DeploymentWish] = {}
     approvals: dict[str, ApprovalWish] = {}
-    for number, body in _documents(text, source):
-        kind, name = str(body.get("kind")), str((body.get("metadata") or {}).get("name", ""))
+    for source, number, body in documents(texts):
+        kind, meta = str(body.get("kind")), body.get("metadata") or {}
         if body.get("apiVersion") != API_VERSION or kind not in _SPECS:
             continue  # a file may hold namespaces, mirrors and the like beside the wishes
+        name = str(meta.get("name", "")) if isinstance(meta, dict) else ""
         where = f"{source}, document {number}, {kind} {name or 'without a name'}"
         spec = _spec(body, kind, where)
         if isinstance(spec, ModelDeploymentSpec):
             _check(name, spec, where)
-            wished = (body["metadata"] or {}).get("namespace") or namespace
-            deployments.append(DeploymentWish(wished, name, spec))
+            wish = DeploymentWish(str(meta.get("namespace") or namespace), name, spec)
+            _refuse_second(deployments, wish, where)
+            deployments[wish.namespace, name] = wish
         elif isinstance(spec, ModelApprovalSpec):
             approvals[name] = ApprovalWish(name, spec)
     if not deployments:
-        raise Refusal("InvalidSpec", f"{source}: no ModelDeployment of {API_VERSION} in it")
-    return Wishes(tuple(deployments), approvals)
+        sources = ", ".join(each.source for each in texts)
+        raise EscadreError(f"{sources}: no ModelDeployment of {API_VERSION} in it")
+    return Wishes(tuple(deployments.values()), approvals)
 
 
-def _documents(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        found = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        raise Refusal("InvalidSpec", f"{source}: not YAML: {error}") from error
-    for number, body in enumerate(found, start=1):
-        if not isinstance(body, dict):
-            continue
-        if body.get("kind") == "List":
-            yield from ((number, item) for item in body.get("items") or ())
-        else:
-            yield number, body
+def _refuse_second(
+    known: Mapping[tuple[str, str], DeploymentWish], wish: DeploymentWish, where: str
+) -> None:
+    if (wish.namespace, wish.name) in known:
+        raise Refusal(
+            "InvalidSpec",
+            f"{where}: metadata.name: a second ModelDeployment {wish.namespace}/{wish.name}; "
+            "only one of them can be planned",
+        )
 
 
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
@@ -120,9 +124,12 @@ def _unknown(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
 
 def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:
     scaling = spec.scaling
-    if not name or len(name) > _LONGEST_NAME:
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
         raise Refusal(
-            "InvalidSpec", f"{where}: metadata.name needs 1 to {_LONGEST_NAME} characters"
+            "InvalidSpec",
+            f"{where}: metadata.name must begin with a lower-case letter, hold lower-case "
+            "letters, digits and - only, end with a letter or digit and have "
+            f"{_LONGEST_NAME} characters at most",
         )
     if scaling.min_replicas > scaling.max_replicas:
         raise Refusal(

@@ -1,0 +1,71 @@
+"""The files of `escadre plan -f`: their text, and the YAML or JSON documents in it.
+
+What cannot be read is said in one line that fits the case; what a document holds is judged by
+wishes.py.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from escadre.errors import EscadreError
+
+__all__ = ["WishText", "documents", "read_texts"]
+
+
+@dataclass(frozen=True, slots=True)
+class WishText:
+    """The text of one file; ``source`` is how messages call it."""
+
+    source: str
+    text: str
+
+
+def read_texts(files: Sequence[str], read: Callable[[str], str]) -> list[WishText]:
+    """Reads every file, each once; raises EscadreError for the first that cannot be read."""
+    return [_read(file, read) for file in dict.fromkeys(files)]
+
+
+def _read(file: str, read: Callable[[str], str]) -> WishText:
+    source = "standard input" if file == "-" else file
+    try:
+        text = read(file)
+    except FileNotFoundError:
+        raise EscadreError(
+            f"{source} does not exist; name a file with -f, or - for stdin"
+        ) from None
+    except IsADirectoryError:
+        raise EscadreError(f"{source} is a folder; name the files in it, each with -f") from None
+    except OSError as error:
+        raise EscadreError(f"{source} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise EscadreError(
+            f"{source} is not text in UTF-8, so it is neither YAML nor JSON"
+        ) from error
+    if not text.strip():
+        raise EscadreError(f"{source} is empty; it should hold a ModelDeployment")
+    return WishText(source, text)
+
+
+def documents(texts: Sequence[WishText]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Source, number and content of every document that is an object; a List's items alone."""
+    for each in texts:
+        for number, body in enumerate(_parse(each), start=1):
+            items = [body]
+            if isinstance(body, dict) and body.get("kind") == "List":
+                items = body.get("items") or []
+            yield from ((each.source, number, item) for item in items if isinstance(item, dict))
+
+
+def _parse(each: WishText) -> list[Any]:
+    try:
+        return list(yaml.safe_load_all(each.text))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise EscadreError(f"{each.source}{at}: not YAML: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:  # a character or a date that YAML does not know
+        first = str(error).partition("\n")[0]
+        raise EscadreError(f"{each.source}: not YAML: {first}") from error
