@@ -161,6 +161,14 @@ def test_a_cluster_without_gpus(tmp_path: Path) -> None:
     assert "NoGPUNodes" in ran.out
 
 
+def test_a_misspelt_approval_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, wish(approval="smal"))
+    assert (
+        "ApprovalNotFound: ModelApproval smal exists neither on the cluster nor in the files; "
+        "near it: small. Next: Create and sign the approval, or correct spec.approval.\n"
+    ) in ran.out
+
+
 @pytest.mark.parametrize("approval_name", ["nowhere", "small"])
 def test_approvals_that_are_missing_or_for_others(tmp_path: Path, approval_name: str) -> None:
     body = wish(approval=approval_name)

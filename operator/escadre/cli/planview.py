@@ -39,6 +39,7 @@ def _one(each: Prospect) -> Group:
         words = f"{each.approval_reason}: {words}"
         if each.plan is not None:
             words += " (planned below as if it held)"
+        words = _with_step(words, each.approval_reason)
     head.add_row(mark(approved), "approval", words)
     plan = each.plan
     if plan is None:
@@ -60,9 +61,15 @@ def _one(each: Prospect) -> Group:
 def _layout_row(plan: DeploymentPlan) -> tuple[Text, str, str]:
     if plan.layout is not None:
         return mark("ok"), "layout", plan.layout.summary
-    known = REASONS.get(plan.reason)
-    step = f" Next: {known.next_step}" if known else ""
-    return mark("blocked"), "layout", f"{plan.reason}: {plan.message}.{step}".replace("..", ".")
+    return mark("blocked"), "layout", _with_step(f"{plan.reason}: {plan.message}", plan.reason)
+
+
+def _with_step(words: str, reason: str) -> str:
+    """The words and the next step of the reason; a message of a condition may end with it."""
+    known = REASONS.get(reason)
+    if known is None or known.next_step in words:
+        return words
+    return f"{words.removesuffix('.')}. Next: {known.next_step}"
 
 
 def _replicas_row(each: Prospect, plan: DeploymentPlan) -> tuple[Text, str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.gpunode import MirrorSource
-from escadre.cli.deployed import Deployed
+from escadre.cli.deployed import Deployed, near
 from escadre.cli.wishes import DeploymentWish, Wishes
 from escadre.core.approval import allows_namespace
 from escadre.core.facts import (
@@ -31,7 +31,7 @@ _UTILIZATION: int = EngineSettings.model_fields["gpu_memory_utilization_percent"
 
 @dataclass(frozen=True, slots=True)
 class KnownApproval:
-    """A ModelApproval of the cluster, or of the file (then nobody has signed it yet)."""
+    """A ModelApproval of the cluster, or of a file (then nobody has signed it yet)."""
 
     name: str
     uid: str
@@ -96,18 +96,22 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
         gpu_memory_utilization_percent=_utilization(one for one, _ in fleet.deployments),
     )
     plans = plan_fleet(snapshot).deployments
-    return [
-        _prospect(wish, key in live, approvals.get(wish.spec.approval), plans[key])
-        for key, wish in wished.items()
-    ]
+    return [_prospect(wish, key in live, approvals, plans[key]) for key, wish in wished.items()]
 
 
 def _prospect(
-    wish: DeploymentWish, exists: bool, approval: KnownApproval | None, plan: DeploymentPlan
+    wish: DeploymentWish,
+    exists: bool,
+    approvals: Mapping[str, KnownApproval],
+    plan: DeploymentPlan,
 ) -> Prospect:
     name = wish.spec.approval
+    approval = approvals.get(name)
     if approval is None:
-        message = f"ModelApproval {name} does not exist, and the file has none of that name"
+        message = (
+            f"ModelApproval {name} exists neither on the cluster nor in the files; "
+            f"{near(name, approvals)}"
+        )
         return Prospect(wish, exists, "ApprovalNotFound", message, None)
     refused = allows_namespace(name, approval.spec, wish.namespace)
     if refused:
