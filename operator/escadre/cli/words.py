@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 __all__ = ["bytes_text", "count", "duration", "short_digest", "since", "time_text", "tokens"]
 
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")  # decimal, as in the conditions
+_UNITS = ("kB", "MB", "GB", "TB", "PB")  # decimal, as in the conditions
 _STEP = 1000
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -12,12 +12,18 @@ _DAY = 24 * _HOUR
 
 
 def bytes_text(value: int) -> str:
-    """Bytes in the largest unit that leaves at least 1: ``48.0 GB``."""
-    number = float(value)
-    for unit in _UNITS:
-        if number < _STEP or unit == _UNITS[-1]:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= _STEP
+    """Bytes in the largest unit that leaves at least 1: ``48.0 GB``.
+
+    To the nearest tenth and by whole numbers, as in the planner's messages (core/candidate.py):
+    beside them the same bytes must not read otherwise.
+    """
+    if value < _STEP:
+        return f"{value} B"
+    for power, unit in enumerate(_UNITS, start=1):
+        if value < _STEP ** (power + 1) or unit == _UNITS[-1]:
+            size = _STEP**power
+            tenths = (value * 10 + size // 2) // size
+            return f"{tenths // 10}.{tenths % 10} {unit}"
     raise AssertionError("unreachable: the last unit returns")
 
 
