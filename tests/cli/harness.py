@@ -38,6 +38,7 @@ class Program:
     api: Api | None = None
     namespace: str = "chat"
     terminal: bool = False
+    width: int = 400
     targets: list[Target] = field(default_factory=list)
 
     def run(self, *arguments: str) -> Ran:
@@ -47,7 +48,7 @@ class Program:
             now=lambda: NOW,
             sleep=self._sleep,
             read_line=lambda: self.answer,
-            out=_console(out, terminal=self.terminal),
+            out=_console(out, terminal=self.terminal, width=self.width),
             err=_console(err),
         )
         code = main(list(arguments), environment)
@@ -63,10 +64,10 @@ class Program:
         yield Session(self.api or self.server.client(self.user), self.namespace)
 
 
-def _console(file: io.StringIO, *, terminal: bool = False) -> Console:
+def _console(file: io.StringIO, *, terminal: bool = False, width: int = 400) -> Console:
     return Console(
         file=file,
-        width=400,
+        width=width,
         height=100,
         force_terminal=terminal,
         highlight=False,

@@ -100,6 +100,27 @@ def test_everything_about_one(name: str, body: dict[str, Any], code: int) -> Non
     check_golden(f"status-{name}", ran.out)
 
 
+def test_headers_stay_whole_on_60_columns() -> None:
+    program = cluster(deployment(), PULLING, deployment("other", "search"))
+    program.width = 60
+    lines = program.run("status", "-A").out.splitlines()
+    titles = ["NAMESPACE", "NAME", "READY", "MODEL", "LAYOUT", "REPLICAS", "REASON"]
+    assert lines[0].split() == titles
+    assert max(len(line) for line in lines) <= 60
+
+
+def test_nothing_is_cut_on_60_columns() -> None:
+    url = f"https://mirror.internal.example/mistralai/{'ab' * 32}.manifest"
+    failed = weights("gpu-0", "Failed", reason="NotFound", message=f"HTTP 404 for {url}")
+    program = cluster(deployment(weights=[failed]))
+    program.width = 60
+    ran = program.run("status", "assistant")
+    assert max(len(line) for line in ran.out.splitlines()) <= 60
+    table = ran.out.partition("\nWeights\n")[2].partition("\n\n")[0]
+    assert "…" not in table
+    assert url in "".join(table.split())
+
+
 def test_no_deployment_at_all_says_where_one_is_to_try() -> None:
     ran = cluster().run("status")
     assert ran.code == 0

@@ -12,7 +12,7 @@ from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus, Signatu
 from escadre.api.base import Condition
 from escadre.cli.chain import said
 from escadre.cli.marks import heading, mark, styled
-from escadre.cli.statusview import grid
+from escadre.cli.tables import grid
 from escadre.cli.words import bytes_text, count, since, time_text
 from escadre.clients.kube import Json
 from escadre.core.approval import content_digest

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from escadre.cli.marks import State, heading, mark
 from escadre.cli.prospect import Prospect
-from escadre.cli.statusview import grid, layout_table
+from escadre.cli.statusview import layout_table
+from escadre.cli.tables import grid
 from escadre.cli.weightsview import weights_table
 from escadre.cli.words import count
 from escadre.core.fleet import DeploymentPlan

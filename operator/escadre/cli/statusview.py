@@ -10,13 +10,13 @@ from rich.text import Text
 from escadre.api.deployment import LastScale, Plan, RejectedLayout, ReplicaStatus
 from escadre.cli.deployed import Deployed
 from escadre.cli.marks import WORKING, State, heading, mark, styled
+from escadre.cli.tables import grid
 from escadre.cli.weightsview import weights_table
 from escadre.cli.words import bytes_text, count, short_digest, since, time_text, tokens
 
 __all__ = [
     "conditions_table",
     "detail",
-    "grid",
     "layout_table",
     "overview",
     "summary",
@@ -32,16 +32,6 @@ _REPLICA_STATES: dict[str, State] = {
     "Pending": "working",
     "Failing": "blocked",
 }
-
-
-def grid(*columns: str) -> Table:
-    """A table without lines; named columns get a header."""
-    table = Table(
-        box=None, pad_edge=False, show_header=any(columns), header_style="", padding=(0, 2, 0, 0)
-    )
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    return table
 
 
 def overview(deployments: Sequence[Deployed], *, namespaces: bool) -> Table:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from escadre.api.deployment import WeightsOnNode
 from escadre.cli.marks import State, mark
+from escadre.cli.tables import grid
 from escadre.cli.words import bytes_text, duration
 
 __all__ = ["weights_table"]
@@ -25,7 +26,7 @@ _BAR_WIDTH = 30
 
 def weights_table(weights: Sequence[WeightsOnNode]) -> Table:
     """One line per node."""
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table = grid("", "", "", "", "")
     for each in weights:
         table.add_row(mark(_STATES[each.state]), each.node, each.state, _bar(each), _words(each))
     return table

@@ -9,7 +9,7 @@ from escadre.cli.chain import Chain, said
 from escadre.cli.deployed import Deployed
 from escadre.cli.link import Link
 from escadre.cli.marks import heading, mark
-from escadre.cli.statusview import grid
+from escadre.cli.tables import grid
 from escadre.cli.words import since, time_text
 
 __all__ = ["document", "view"]
