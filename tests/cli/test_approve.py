@@ -51,6 +51,14 @@ def test_show_says_what_counts_and_what_is_missing() -> None:
     assert document["notJudgedYet"] == ["small-3"]
 
 
+def test_show_says_that_a_revocation_counts() -> None:
+    revoked = condition("Approved", "False", "Revoked", "bob revoked ModelApproval small")
+    word = record("small-1", "bob", "Revoke", why="it revokes")
+    program = cluster(approval(summary="0/2", conditions=[revoked], signatures=[word]))
+    ran = program.run("approve", "show", "small")
+    assert "✗  bob  Revoke    13m20s  yes: it revokes\n" in ran.out
+
+
 def test_show_of_an_approval_that_holds() -> None:
     holds = condition("Approved", "True", "Approved", "signed by bob, claire")
     body = approval(

@@ -113,7 +113,7 @@ def _signatures(asked: Asked, now: float) -> RenderableType:
             record.by,
             record.decision,
             since(record.at, now),
-            "yes" if record.counted else f"no: {record.why}",
+            _counts(record),
         )
     for each in asked.unjudged:
         spec = each["spec"]
@@ -121,6 +121,13 @@ def _signatures(asked: Asked, now: float) -> RenderableType:
             mark("unknown"), spec["by"], spec["decision"], "", "the operator has not looked yet"
         )
     return table
+
+
+def _counts(record: SignatureRecord) -> str:
+    """A revocation is no approval that could be counted, and yet has its full effect."""
+    if record.decision == "Revoke":
+        return "yes: it revokes"
+    return "yes" if record.counted else f"no: {record.why}"
 
 
 def document(asked: Asked) -> dict[str, Any]:
