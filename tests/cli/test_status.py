@@ -100,6 +100,20 @@ def test_everything_about_one(name: str, body: dict[str, Any], code: int) -> Non
     check_golden(f"status-{name}", ran.out)
 
 
+def test_what_waits_for_another_condition_has_one_mark() -> None:
+    body = deployment(
+        conditions=with_conditions(
+            condition("Approved", "False", "SignaturesMissing", "1 of 2 signatures"),
+            condition("Planned", "Unknown", "SignaturesMissing", "waits for an approval"),
+            condition("WeightsReady", "Unknown", "WeightsWaiting", "no node is planned yet"),
+            condition("Scaling", "Unknown", "NotScaling", "no demand was read yet"),
+        )
+    )
+    lines = cluster(body).run("status", "assistant").out.splitlines()
+    marks = {line.split()[1]: line[0] for line in lines if "Unknown" in line}
+    assert marks == {"Planned": "·", "WeightsReady": "·", "Scaling": "·"}
+
+
 def test_headers_stay_whole_on_60_columns() -> None:
     program = cluster(deployment(), PULLING, deployment("other", "search"))
     program.width = 60

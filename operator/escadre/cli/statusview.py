@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from escadre.api.base import Condition
 from escadre.api.deployment import LastScale, Plan, RejectedLayout, ReplicaStatus
 from escadre.cli.deployed import Deployed
 from escadre.cli.marks import WORKING, State, heading, mark, styled
@@ -22,7 +23,6 @@ __all__ = [
     "summary",
 ]
 
-_CONDITION_STATES: dict[str, State] = {"True": "ok", "False": "blocked", "Unknown": "unknown"}
 _TRUE_IS_WORK = {"Reconciling"}
 _TRUE_IS_BAD = {"Stalled"}
 _REPLICA_STATES: dict[str, State] = {
@@ -110,14 +110,19 @@ def conditions_table(each: Deployed, now: float) -> Table:
     """The conditions with their age and message."""
     table = grid("", "CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE")
     for one in each.status.conditions:
-        state = _CONDITION_STATES[one.status]
-        if one.status != "True" and one.reason in WORKING:
-            state = "working"
-        if one.type in _TRUE_IS_WORK | _TRUE_IS_BAD and one.status == "True":
-            state = "working" if one.type in _TRUE_IS_WORK else "blocked"
         age = since(one.last_transition_time, now)
-        table.add_row(mark(state), one.type, styled(one.status), one.reason, age, one.message)
+        table.add_row(mark(_state(one)), one.type, styled(one.status), one.reason, age, one.message)
     return table
+
+
+def _state(one: Condition) -> State:
+    if one.status == "True":
+        bad: State = "blocked" if one.type in _TRUE_IS_BAD else "ok"
+        return "working" if one.type in _TRUE_IS_WORK else bad
+    if one.status == "False":
+        return "working" if one.reason in WORKING else "blocked"
+    # Looked at, but nothing to judge before another condition holds; the message says which.
+    return "unknown" if one.reason == "Pending" else "waiting"
 
 
 def layout_table(plan: Plan | None, rejected: Sequence[RejectedLayout]) -> Table:
