@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from escadre.api.base import Condition
 from escadre.cli.chain import Chain, said
 from escadre.cli.deployed import Deployed
 from escadre.cli.link import Link
@@ -45,8 +46,7 @@ def _explained(blocker: Link, chain: Chain, now: float) -> RenderableType:
     table = grid("", "")
     condition = blocker.condition
     if condition and since(condition.last_transition_time, now):
-        moment = condition.last_transition_time
-        table.add_row("since", f"{time_text(moment)} ({since(moment, now)} ago)")
+        table.add_row("since", _since(condition, now))
     if condition:
         table.add_row("reason", condition.reason)
         table.add_row("why", said(condition))
@@ -55,6 +55,15 @@ def _explained(blocker: Link, chain: Chain, now: float) -> RenderableType:
         table.add_row("who", chain.advice.who)
         table.add_row("look at", chain.advice.look_at)
     return table
+
+
+def _since(condition: Condition, now: float) -> str:
+    """The time is that of the status: a condition that stays False may change its reason."""
+    moment = condition.last_transition_time
+    return (
+        f"{time_text(moment)} ({since(moment, now)} ago): {condition.type} is "
+        f"{condition.status} from then on; its reason may be newer"
+    )
 
 
 def document(each: Deployed, chain: Chain) -> dict[str, Any]:
