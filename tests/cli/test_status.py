@@ -16,7 +16,7 @@ from tests.cli.world import (
     with_conditions,
 )
 
-from escadre.clients.kube import MODEL_DEPLOYMENTS
+from escadre.clients.kube import MODEL_DEPLOYMENTS, Forbidden, Page, Resource
 
 PULLING = deployment(
     "pulling",
@@ -138,7 +138,37 @@ def test_nothing_is_cut_on_60_columns() -> None:
 def test_no_deployment_at_all_says_where_one_is_to_try() -> None:
     ran = cluster().run("status")
     assert ran.code == 0
-    assert ran.out == "No ModelDeployment in chat; examples/quickstart has one to try.\n"
+    assert ran.out == (
+        "No ModelDeployment in chat or any other namespace; examples/quickstart has one to try.\n"
+    )
+    assert "in any namespace; examples/quickstart" in cluster().run("status", "-A").out
+
+
+def test_an_empty_namespace_names_the_way_to_the_others() -> None:
+    program = cluster(deployment("one", "search"), deployment("two", "search"))
+    says = "No ModelDeployment in chat; 2 in other namespaces: escadre status -A\n"
+    assert program.run("status").out == says
+
+
+def test_who_may_not_list_all_namespaces_is_told_of_them_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = cluster(deployment("one", "search"))
+    program.api = api = program.server.client("bob")
+    whole = api.list_page
+
+    async def list_page(resource: Resource, *, namespace: str | None = None, **more: Any) -> Page:
+        if namespace is None:
+            raise Forbidden(method="list", object=resource.plural, status=403)
+        return await whole(resource, namespace=namespace, **more)
+
+    monkeypatch.setattr(api, "list_page", list_page)
+    ran = program.run("status")
+    assert ran.code == 0
+    assert ran.out == (
+        "No ModelDeployment in chat; those of all namespaces, if you may list them: "
+        "escadre status -A\n"
+    )
 
 
 def test_json_has_the_whole_status() -> None:

@@ -15,7 +15,14 @@ from escadre.clients.kube import (
 )
 from escadre.errors import EscadreError
 
-__all__ = ["approval", "approval_if_readable", "deployment", "deployments", "signatures_of"]
+__all__ = [
+    "approval",
+    "approval_if_readable",
+    "deployment",
+    "deployments",
+    "deployments_anywhere",
+    "signatures_of",
+]
 
 
 async def deployment(session: Session, namespace: str, name: str) -> Json:
@@ -48,6 +55,14 @@ async def deployments(session: Session, namespace: str | None) -> list[Json]:
     """The ModelDeployments of a namespace, or of all (None), sorted."""
     found = await list_all(session.api, MODEL_DEPLOYMENTS, namespace=namespace)
     return sorted(found, key=lambda each: (each["metadata"]["namespace"], each["metadata"]["name"]))
+
+
+async def deployments_anywhere(session: Session) -> int | None:
+    """How many ModelDeployments there are at all; None when the user may not look everywhere."""
+    try:
+        return len(await list_all(session.api, MODEL_DEPLOYMENTS))
+    except Forbidden:
+        return None
 
 
 async def approval(session: Session, name: str) -> Json:

@@ -70,10 +70,12 @@ def _status(
                 for each in await fetch.deployments(session, None if everywhere else where)
             ]
 
-        view = _View(environment, name, "any namespace" if everywhere else where, everywhere)
+        view = _View(environment, name, None if everywhere else where)
         if watch:
             return await _watch(environment, view, look, output)
         found = await look()
+        if not found and not everywhere:
+            view.elsewhere = await fetch.deployments_anywhere(session)
         if output is Output.JSON:
             documents = [summary(each) for each in found]
             environment.print_json(documents[0] if name else {"items": documents})
@@ -87,21 +89,29 @@ def _status(
 class _View:
     """How what was found is shown: one deployment whole, or a line for each."""
 
-    def __init__(
-        self, environment: Environment, name: str | None, where: str, namespaces: bool
-    ) -> None:
+    def __init__(self, environment: Environment, name: str | None, namespace: str | None) -> None:
         self._environment = environment
         self._name = name
-        self._where = where
-        self._namespaces = namespaces
+        self._namespace = namespace
+        self.elsewhere: int | None = None  # how many other namespaces have, None if not known
 
     def render(self, found: list[Deployed]) -> RenderableType:
         """The screen."""
         if self._name:
             return detail(found[0], self._environment.now())
         if not found:
-            return Text(f"No ModelDeployment in {self._where}; examples/quickstart has one to try.")
-        return overview(found, namespaces=self._namespaces)
+            return Text(self._nothing())
+        return overview(found, namespaces=self._namespace is None)
+
+    def _nothing(self) -> str:
+        if self._namespace is None:
+            return "No ModelDeployment in any namespace; examples/quickstart has one to try."
+        none = f"No ModelDeployment in {self._namespace}"
+        if self.elsewhere is None:
+            return f"{none}; those of all namespaces, if you may list them: escadre status -A"
+        if self.elsewhere == 0:
+            return f"{none} or any other namespace; examples/quickstart has one to try."
+        return f"{none}; {self.elsewhere} in other namespaces: escadre status -A"
 
     def code(self, found: list[Deployed]) -> int:
         """The exit code: only a named deployment can be not ready."""
