@@ -102,7 +102,6 @@ def test_bytes_that_differ_from_the_mirror_s_own_list_are_refused(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(["--revision", "main"], "no commit of 40 hex", id="branch"),
         pytest.param(["--revision", "0" * 40], "HTTP 401", id="no credentials"),
         pytest.param(
             ["--revision", "0" * 40, "--token-file", "/nowhere"], "No such file", id="no token"
@@ -116,6 +115,67 @@ def test_what_cannot_be_drafted_is_told(
     ran = cluster(hub.url).run("approve", "draft", *TERMS, *arguments, "--out", str(tmp_path))
     assert ran.code != 0
     assert says in ran.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        pytest.param("--revision", "main", "main: must be a commit, 40 lower-case", id="branch"),
+        pytest.param("--repository", "tiny", "tiny: must be organisation/model", id="repository"),
+        pytest.param("--name", "Tiny_1", "Tiny_1 is no name of an object", id="capitals"),
+        pytest.param("--name", "a..b", "letter or digit at both ends and beside each .", id="dots"),
+        pytest.param("--name", "a" * 254, "253 characters at most", id="a long name"),
+        pytest.param("--allow", "Chat", "Chat: must be the name of a namespace", id="namespace"),
+        pytest.param("--mirror", "a/b", "a/b: must be a name of Kubernetes", id="mirror"),
+        pytest.param("--licence", "MIT License", "MIT License: must be one SPDX", id="licence"),
+        pytest.param(
+            "--required-approvals", "0", "0: Input should be greater than or equal", id="nobody"
+        ),
+        pytest.param("--required-approvals", "17", "17: Input should be less than", id="17 people"),
+        pytest.param("--accepted-by", "", "at least 1 character", id="no acceptance"),
+        pytest.param(
+            "--not-after",
+            "2026-09-21",
+            "2026-09-21T00:00:00Z is past, it is 2026-09-21T14:13:20Z now; give a later end",
+            id="this morning",
+        ),
+        pytest.param(
+            "--not-after",
+            "30/06/2027",
+            "30/06/2027 is no time; write a date like 2027-06-30, which means 00:00 UTC at the "
+            "start of that day, or a time like 2027-06-30T18:00:00Z",
+            id="no ISO date",
+        ),
+        pytest.param("--out", "/dev/null/x", "/dev/null is a file, not a folder", id="out"),
+    ],
+)
+def test_a_wrong_option_is_told_before_a_byte_is_read(
+    option: str, value: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = Program(user="anne")
+    given = ["--revision", "0" * 40, "--folder", "/nowhere", option, value]
+    ran = program.run("approve", "draft", *TERMS, *given)
+    assert ran.code == 2
+    assert program.targets == []
+    assert f"Invalid value for {option}: " in (told := capsys.readouterr().err)
+    assert says in told
+
+
+@pytest.mark.parametrize(
+    ("end", "stored"),
+    [
+        pytest.param("2027-06-30", "2027-06-30T00:00:00Z", id="a date begins at midnight UTC"),
+        pytest.param("2027-06-30T18:00:00", "2027-06-30T18:00:00Z", id="no zone is UTC"),
+        pytest.param("2027-06-30T18:00:00+02:00", "2027-06-30T16:00:00Z", id="another zone"),
+    ],
+)
+def test_the_end_is_stored_in_utc(end: str, stored: str, model: Path, tmp_path: Path) -> None:
+    given = ["--revision", "0" * 40, "--folder", str(model), "--requested-by", "anne"]
+    given += ["--not-after", end, "--out", str(tmp_path), "-o", "json"]
+    ran = Program().run("approve", "draft", *TERMS, *given, "--allow", "chat")
+    spec = json.loads(ran.out)["document"]["spec"]
+    assert spec["notAfter"] == stored
+    assert spec["namespaces"] == ["chat"]
 
 
 def test_a_plain_tree_is_drafted_from_its_folder(hub: MirrorServer) -> None:

@@ -5,9 +5,7 @@ the approval. Registered by cli/approve.py.
 """
 
 import base64
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +21,7 @@ from escadre.cli.drafting import Draft, make_draft
 from escadre.cli.draftsource import FolderSource, Source, mirror_source
 from escadre.cli.session import Environment, Output, OutputOption, Session, environment_of, run
 from escadre.cli.target import ClusterCommand
+from escadre.cli.terms import Terms, check_out, check_terms, default_name, parse_end
 from escadre.clients.kube import (
     MODEL_MIRRORS,
     SECRETS,
@@ -35,24 +34,6 @@ from escadre.errors import EscadreError
 from escadre.names import API_VERSION, digest_hex
 
 __all__ = ["approval_document", "register"]
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What the drafting person decides, beside the bytes."""
-
-    name: str
-    repository: str
-    revision: str
-    mirrors: list[str]
-    namespaces: list[str]
-    licence: str
-    accepted_by: str
-    contract: str | None
-    not_after: datetime
-    required_approvals: int
 
 
 def register(group: typer.Typer) -> None:
@@ -69,17 +50,26 @@ def _draft(
     repository: Annotated[str, typer.Option(help="organisation/model.")],
     revision: Annotated[str, typer.Option(help="Commit, 40 hex characters.")],
     mirror: Annotated[
-        list[str], typer.Option(help="ModelMirror that holds the bytes; the first is read.")
+        list[str],
+        typer.Option(help="ModelMirror that holds the bytes. May be repeated; the first is read."),
     ],
-    allow: Annotated[list[str], typer.Option(help="Namespace that may use the model.")],
+    allow: Annotated[
+        list[str], typer.Option(help="Namespace that may use the model. May be repeated.")
+    ],
     licence: Annotated[str, typer.Option(help="SPDX identifier or LicenseRef-NAME.")],
     accepted_by: Annotated[str, typer.Option(help="Who accepted the licence.")],
-    not_after: Annotated[datetime, typer.Option(help="End of the approval (UTC).")],
+    not_after: Annotated[
+        str,
+        typer.Option(
+            help="End of the approval: a date like 2027-06-30, which means 00:00 UTC at the start "
+            "of that day, or a time like 2027-06-30T18:00:00Z."
+        ),
+    ],
     folder: Annotated[
         Path | None, typer.Option(help="Read the bytes from this folder, not from the mirror.")
     ] = None,
     contract: Annotated[str | None, typer.Option(help="Contract, for proprietary weights.")] = None,
-    required_approvals: Annotated[int, typer.Option(help="People who must sign.")] = 2,
+    required_approvals: Annotated[int, typer.Option(help="People who must sign, 1 to 16.")] = 2,
     name: Annotated[str | None, typer.Option(help="Name; default from the repository's.")] = None,
     requested_by: Annotated[str | None, typer.Option(help="Default: you, as the cluster.")] = None,
     token_file: Annotated[
@@ -91,36 +81,37 @@ def _draft(
     out: Annotated[Path, typer.Option(help="Folder for the two files.")] = Path(),
     output: OutputOption = Output.TABLE,
 ) -> None:
-    terms = _Terms(
-        name=name or _default_name(repository),
+    environment = environment_of(context)
+    terms = Terms(
+        name=default_name(repository) if name is None else name,
         repository=repository,
         revision=revision,
-        mirrors=mirror,
-        namespaces=allow,
+        mirrors=list(dict.fromkeys(mirror)),
+        namespaces=list(dict.fromkeys(allow)),
         licence=licence,
         accepted_by=accepted_by,
         contract=contract,
-        not_after=not_after.replace(tzinfo=not_after.tzinfo or UTC),
+        not_after=parse_end(not_after),
         required_approvals=required_approvals,
+        requested_by=requested_by,
     )
-    environment = environment_of(context)
+    check_terms(terms, environment.now())
+    check_out(out)
     source, manifests_url = _source(environment, terms, folder, token_file, system_namespace)
-    requester = requested_by or run(environment, _caller)
+    terms = replace(terms, requested_by=requested_by or run(environment, _caller))
     draft = _with_progress(environment.err, source)
-    document = approval_document(draft, terms, requester)
+    document = approval_document(draft, terms)
     _tell(environment, draft, document, _write(out, draft, document), manifests_url, output)
 
 
 def _source(
     environment: Environment,
-    terms: _Terms,
+    terms: Terms,
     folder: Path | None,
     token_file: Path | None,
     system_namespace: str,
 ) -> tuple[Source, str]:
     """Where the bytes come from, and the mirror's folder of manifests if it was asked."""
-    if not _COMMIT.fullmatch(terms.revision):
-        raise EscadreError(f"--revision {terms.revision} is no commit of 40 hex characters")
     if folder is not None:
         return FolderSource(folder), ""
     name, given = terms.mirrors[0], _token(token_file)
@@ -133,24 +124,16 @@ def _source(
     return source, spec.manifests_base
 
 
-def approval_document(draft: Draft, terms: _Terms, requested_by: str) -> dict[str, Any]:
-    """The ModelApproval; raises EscadreError naming the option that is out of bounds."""
+def approval_document(draft: Draft, terms: Terms) -> dict[str, Any]:
+    """The ModelApproval; raises EscadreError naming the fact of the bytes that is out of bounds."""
     spec = {
-        "requestedBy": requested_by,
-        "repository": terms.repository,
-        "revision": terms.revision,
-        "mirrors": terms.mirrors,
+        **terms.spec(),
         "files": [
             {"path": file.path, "size": file.size, "sha256": file.sha256}
             for file in draft.manifest.files
         ],
         "manifestDigest": draft.digest,
         "architecture": draft.architecture.model_dump(by_alias=True, exclude_none=True),
-        "licence": {"spdx": terms.licence, "acceptedBy": terms.accepted_by}
-        | ({"contract": terms.contract} if terms.contract else {}),
-        "namespaces": terms.namespaces,
-        "notAfter": terms.not_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "requiredApprovals": terms.required_approvals,
     }
     try:
         ModelApprovalSpec.model_validate(spec)
@@ -164,11 +147,6 @@ def approval_document(draft: Draft, terms: _Terms, requested_by: str) -> dict[st
         "metadata": {"name": terms.name},
         "spec": spec,
     }
-
-
-def _default_name(repository: str) -> str:
-    words = re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower())
-    return words.strip("-")[:63].strip("-") or "model"
 
 
 def _token(path: Path | None) -> Credentials | None:
