@@ -178,6 +178,29 @@ def test_the_end_is_stored_in_utc(end: str, stored: str, model: Path, tmp_path: 
     assert spec["namespaces"] == ["chat"]
 
 
+@pytest.mark.parametrize("mirrors", [["intern"], ["internal", "intern"]])
+def test_an_unknown_mirror_is_answered_with_those_there_are(mirrors: list[str]) -> None:
+    program = cluster("https://m.example")
+    terms = [each for each in TERMS if each not in {"--mirror", "internal"}]
+    for mirror in mirrors:
+        terms += ["--mirror", mirror]
+    ran = program.run("approve", "draft", *terms, "--revision", "0" * 40)
+    says = "escadre: ModelMirror intern does not exist; near it: internal\n"
+    assert (ran.code, ran.err) == (3, says)
+
+
+def test_what_was_written_and_overwritten_is_told(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+    given = ["--revision", "0" * 40, "--folder", str(model), "--requested-by", "anne"]
+    given += ["--out", str(out)]
+    first = Program().run("approve", "draft", *TERMS, *given)
+    (manifest,) = out.glob("*.manifest")
+    assert f"\nwrote {manifest}\nwrote {out}/tiny-model.yaml\n" in first.out
+    manifest.unlink()
+    second = Program().run("approve", "draft", *TERMS, *given)
+    assert f"\nwrote {manifest}\noverwrote {out}/tiny-model.yaml\n" in second.out
+
+
 def test_a_plain_tree_is_drafted_from_its_folder(hub: MirrorServer) -> None:
     program = cluster(hub.url, type="http")
     ran = program.run("approve", "draft", *TERMS, "--revision", "0" * 40)

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.mirror import ModelMirrorSpec
+from escadre.cli import fetch
+from escadre.cli.draftfiles import tell, write
 from escadre.cli.drafting import Draft, make_draft
 from escadre.cli.draftsource import FolderSource, Source, mirror_source
 from escadre.cli.session import Environment, Output, OutputOption, Session, environment_of, run
 from escadre.cli.target import ClusterCommand
 from escadre.cli.terms import Terms, check_out, check_terms, default_name, parse_end
 from escadre.clients.kube import (
-    MODEL_MIRRORS,
     SECRETS,
     SELF_SUBJECT_REVIEWS,
     Forbidden,
@@ -31,7 +31,7 @@ from escadre.clients.kube import (
 )
 from escadre.clients.mirror.credentials import Credentials, credentials_from_secret
 from escadre.errors import EscadreError
-from escadre.names import API_VERSION, digest_hex
+from escadre.names import API_VERSION
 
 __all__ = ["approval_document", "register"]
 
@@ -101,7 +101,7 @@ def _draft(
     terms = replace(terms, requested_by=requested_by or run(environment, _caller))
     draft = _with_progress(environment.err, source)
     document = approval_document(draft, terms)
-    _tell(environment, draft, document, _write(out, draft, document), manifests_url, output)
+    tell(environment, draft, document, write(out, draft, document), manifests_url, output)
 
 
 def _source(
@@ -117,6 +117,8 @@ def _source(
     name, given = terms.mirrors[0], _token(token_file)
 
     async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
+        for other in terms.mirrors[1:]:
+            await fetch.mirror(session, other)  # misspelt, it would only be missed much later
         return await _mirror(session, name, given, system_namespace)
 
     spec, credentials = run(environment, look)
@@ -168,7 +170,7 @@ async def _mirror(
     session: Session, name: str, given: Credentials | None, system_namespace: str
 ) -> tuple[ModelMirrorSpec, Credentials | None]:
     """The mirror and the credentials for it."""
-    found = await session.api.get(MODEL_MIRRORS, name)
+    found = await fetch.mirror(session, name)
     spec = ModelMirrorSpec.model_validate(found["spec"])
     secret = spec.credentials_secret_name
     if given or not secret:
@@ -198,48 +200,3 @@ def _with_progress(console: Console, source: Source) -> Draft:
             bars.advance(tasks[path], count)
 
         return make_draft(source, progress)
-
-
-def _write(out: Path, draft: Draft, document: dict[str, Any]) -> tuple[Path, Path]:
-    manifest = out / f"{digest_hex(draft.digest)}.manifest"
-    approval = out / f"{document['metadata']['name']}.yaml"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        manifest.write_bytes(draft.text)
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-        approval.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise EscadreError(f"writing the draft to {out}: {error.strerror}") from error
-    return manifest, approval
-
-
-def _tell(
-    environment: Environment,
-    draft: Draft,
-    document: dict[str, Any],
-    paths: tuple[Path, Path],
-    manifests_url: str,
-    output: Output,
-) -> None:
-    manifest, approval = paths
-    if output is Output.JSON:
-        environment.print_json(
-            {
-                "approval": str(approval),
-                "manifest": str(manifest),
-                "manifestDigest": draft.digest,
-                "files": len(draft.manifest.files),
-                "bytes": draft.manifest.total_bytes,
-                "leftOut": list(draft.selection.left_out),
-                "document": document,
-            }
-        )
-        return
-    say = environment.out.print
-    say(f"{len(draft.manifest.files)} files, {draft.manifest.total_bytes} bytes, {draft.digest}")
-    for path in draft.selection.left_out:
-        say(f"left out: {path}")
-    say(f"1. read {approval}")
-    say(f"2. copy {manifest} to {manifests_url or 'the manifests of the mirror'}/")
-    say(f"3. kubectl apply -f {approval}")
-    say(f"4. others sign: escadre approve sign {document['metadata']['name']}")

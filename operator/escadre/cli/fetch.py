@@ -6,6 +6,7 @@ from escadre.cli.session import Session
 from escadre.clients.kube import (
     MODEL_APPROVALS,
     MODEL_DEPLOYMENTS,
+    MODEL_MIRRORS,
     MODEL_SIGNATURES,
     ApiError,
     Forbidden,
@@ -21,6 +22,7 @@ __all__ = [
     "deployment",
     "deployments",
     "deployments_anywhere",
+    "mirror",
     "signatures_of",
 ]
 
@@ -75,6 +77,19 @@ async def approval(session: Session, name: str) -> Json:
         known = await list_all(session.api, MODEL_APPROVALS)
         raise EscadreError(
             f"ModelApproval {name} does not exist; {near(name, _names(known))}"
+        ) from error
+
+
+async def mirror(session: Session, name: str) -> Json:
+    """One ModelMirror; an unknown name is answered with those that are near."""
+    try:
+        return await session.api.get(MODEL_MIRRORS, name)
+    except NotFound as error:
+        if is_kind_missing(error):
+            raise
+        known = await list_all(session.api, MODEL_MIRRORS)
+        raise EscadreError(
+            f"ModelMirror {name} does not exist; {near(name, _names(known))}"
         ) from error
 
 
