@@ -189,6 +189,18 @@ def test_an_unknown_mirror_is_answered_with_those_there_are(mirrors: list[str]) 
     assert (ran.code, ran.err) == (3, says)
 
 
+def test_a_commit_that_the_mirror_has_not_has_a_fitting_next_step(
+    hub: MirrorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("t0k")
+    given = ["--revision", "0" * 40, "--token-file", str(tmp_path / "token")]
+    ran = cluster(hub.url).run("approve", "draft", *TERMS, *given)
+    assert ran.code == 3
+    assert "ModelMirror internal: listing org/Tiny-Model at 0000" in ran.err
+    assert "HTTP 404, no such repository or commit\nnext: Correct --repository or" in ran.err
+    assert "named file" not in ran.err
+
+
 def test_what_was_written_and_overwritten_is_told(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     given = ["--revision", "0" * 40, "--folder", str(model), "--requested-by", "anne"]

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.hub import HubFile, list_files
 from escadre.clients.mirror.credentials import Credentials
+from escadre.clients.mirror.errors import NotFound
 from escadre.clients.mirror.factory import open_mirror
 from escadre.clients.mirror.protocol import RemoteFile, Sink
 from escadre.clients.mirror.retry import RetryPolicy, attempt, read_range
@@ -102,8 +103,14 @@ def mirror_source(
         read_range(mirror, remote, 0, file.size, sink=sink, policy=RetryPolicy(), wait=wait)
 
     def listing() -> list[HubFile]:
-        return list_files(
-            spec.url, repository, revision, credentials=credentials, ca_bundle=spec.ca_bundle
-        )
+        try:
+            return list_files(
+                spec.url, repository, revision, credentials=credentials, ca_bundle=spec.ca_bundle
+            )
+        except NotFound as error:  # its own next step speaks of a file, and none is named yet
+            raise EscadreError(
+                f"ModelMirror {name}: {error.message}\nnext: Correct --repository or --revision, "
+                "or have whoever runs the mirror bring that commit onto it."
+            ) from error
 
     return MirrorSource(listing, fetch)
