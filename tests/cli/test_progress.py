@@ -1,7 +1,11 @@
 """Progress of a pull comes from the agent, everything else from the deployment."""
 
+from dataclasses import replace
 from typing import Any
 
+from tests.cli.world import condition
+
+from escadre.api.base import Condition
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.cli.deployed import Deployed
 from escadre.cli.progress import overlaid
@@ -20,13 +24,13 @@ def deployed(**weights: Any) -> Deployed:
     )
 
 
-def agent(state: str, done: int) -> dict[str, GPUNodeStatus]:
+def agent(state: str, done: int, total: int = 100) -> dict[str, GPUNodeStatus]:
     entry = {
         "manifestDigest": DIGEST,
         "storeID": "s",
         "state": state,
         "bytesDone": done,
-        "bytesTotal": 100,
+        "bytesTotal": total,
         "since": "2026-01-01T00:00:00Z",
     }
     return {"gpu-0": GPUNodeStatus.model_validate({"storeID": "s", "weights": [entry]})}
@@ -51,3 +55,21 @@ def test_only_the_operator_says_verified_or_failed() -> None:
 def test_a_node_that_may_not_be_read_changes_nothing() -> None:
     before = deployed(bytesDone=1)
     assert overlaid(before, {}) == before
+
+
+def test_the_conditions_speak_of_the_newer_numbers() -> None:
+    old = "node gpu-0 pulled 1 of 100 MB (1 %) from mirror internal at 3 MB/s"
+    before = deployed(bytesDone=1, bytesTotal=100, mirror="internal")
+    conditions = [
+        condition("WeightsReady", "False", "Pulling", old),
+        condition("Ready", "False", "Pulling", old),
+        condition("Reconciling", "True", "Progressing", f"Pulling: {old}"),
+        condition("Planned", "True", "Planned", "1×H100 tp1"),
+    ]
+    status = before.status.model_copy(
+        update={"conditions": [Condition.model_validate(one) for one in conditions]}
+    )
+    told = agent("Pulling", 60_000_000, 100_000_000)
+    said = [one.message for one in overlaid(replace(before, status=status), told).status.conditions]
+    new = "node gpu-0 pulled 60 of 100 MB (60 %) from mirror internal at 0 MB/s"
+    assert said == [new, new, f"Pulling: {new}", "1×H100 tp1"]

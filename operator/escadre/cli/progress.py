@@ -4,16 +4,18 @@ The operator repeats mere numbers in a ModelDeployment every 30 s at most; whoev
 reads the GPUNodes besides. Users without that right see the slower numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import ValidationError
 
+from escadre.api.base import Condition
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import GPUNodeStatus, NodeWeights
 from escadre.cli.deployed import Deployed
 from escadre.cli.session import Session
 from escadre.clients.kube import GPU_NODES, ApiError
+from escadre.core.leaves import weights_leaf
 
 __all__ = ["overlaid", "with_progress"]
 
@@ -38,7 +40,21 @@ def overlaid(deployed: Deployed, told: Mapping[str, GPUNodeStatus]) -> Deployed:
         _newer(one, told[one.node]) if one.node in told and one.state in _MOVING else one
         for one in deployed.status.weights
     ]
-    return replace(deployed, status=deployed.status.model_copy(update={"weights": weights}))
+    conditions = _reworded(deployed.status.conditions, weights)
+    update = {"weights": weights, "conditions": conditions}
+    return replace(deployed, status=deployed.status.model_copy(update=update))
+
+
+def _reworded(conditions: Sequence[Condition], weights: Sequence[WeightsOnNode]) -> list[Condition]:
+    """The conditions that tell of the pull, in its newer numbers: no view contradicts itself."""
+    old = next((one for one in conditions if one.type == "WeightsReady"), None)
+    new = weights_leaf(weights)
+    if old is None or not old.message or (old.reason, new.reason) != ("Pulling", "Pulling"):
+        return [*conditions]
+    return [
+        one.model_copy(update={"message": one.message.replace(old.message, new.message)})
+        for one in conditions
+    ]
 
 
 def _newer(one: WeightsOnNode, told: GPUNodeStatus) -> WeightsOnNode:

@@ -232,7 +232,9 @@ def _finish(
         reason, message = "Planned", layout.summary
         if draft.unplaced:
             reason = "InsufficientGPUs"
-            message = f"{len(draft.unplaced)} of {len(slots)} replicas have no node: {missing}"
+            homeless = len(draft.unplaced)
+            verb = "has" if homeless == 1 else "have"
+            message = f"{homeless} of {len(slots)} replicas {verb} no node: {missing}"
     if layout is not None and facts.model is not None:
         layout = layouts.told(layout, draft.rejected)
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}

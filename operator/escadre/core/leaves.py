@@ -11,7 +11,7 @@ from escadre.core.conditions import Leaf, false, true, unknown
 from escadre.core.statusfacts import StatusFacts, count_of, serving_now
 from escadre.reasons import REASONS
 
-__all__ = ["leaves_of"]
+__all__ = ["leaves_of", "weights_leaf"]
 
 _GIGABYTE: Final = 10**9
 
@@ -21,7 +21,7 @@ def leaves_of(facts: StatusFacts) -> list[Leaf]:
     return [
         _approved(facts),
         _planned(facts),
-        _weights(facts),
+        weights_leaf(facts.plan.weights if facts.plan else ()),
         _scheduled(facts),
         _serving(facts),
         _scaling(facts),
@@ -61,8 +61,8 @@ def _first_rejection(rejected: Sequence[RejectedLayout]) -> str:
     return rejected[0].message if rejected else ""
 
 
-def _weights(facts: StatusFacts) -> Leaf:
-    wanted = facts.plan.weights if facts.plan else ()
+def weights_leaf(wanted: Sequence[WeightsOnNode]) -> Leaf:
+    """WeightsReady of the nodes that are planned; the command line words newer numbers with it."""
     if not wanted:
         return unknown("WeightsReady", "WeightsWaiting", "no node is planned yet")
     missing = [one for one in wanted if one.state != "Verified"]
