@@ -14,6 +14,7 @@ __all__ = [
     "CLUSTER_ADDRESS",
     "CLUSTER_DEVICE",
     "FAKE_POD_RANGE",
+    "FIRST_CLIENT_PORT",
     "KUBELET_PORT",
     "NEXT_HOP",
     "NEXT_HOP_MAC",
@@ -30,6 +31,7 @@ CLUSTER_DEVICE: Final = "k8s0"
 CLUSTER_ADDRESS: Final = "10.10.0.1"
 API_PORT: Final = 6443
 KUBELET_PORT: Final = 10250
+FIRST_CLIENT_PORT: Final = 11000  # the components listen below
 
 SERVICE_RANGE: Final = "10.96.0.0/16"
 SERVICE_API_ADDRESS: Final = "10.96.0.1"

@@ -11,6 +11,7 @@ from e2e.cluster.addresses import (
     CLUSTER_ADDRESS,
     CLUSTER_DEVICE,
     FAKE_POD_RANGE,
+    FIRST_CLIENT_PORT,
     POD_GATEWAY,
     POD_RANGE,
     SERVICE_RANGE,
@@ -58,7 +59,8 @@ def prepare_network(nodes: int) -> None:
         "net.ipv6.conf.all.disable_ipv6": "1",
         "net.ipv6.conf.default.disable_ipv6": "1",
         "net.core.somaxconn": "4096",
-        "net.ipv4.ip_local_port_range": "10240 65000",
+        # Many clients, but none on a port that a component is about to listen on.
+        "net.ipv4.ip_local_port_range": f"{FIRST_CLIENT_PORT} 65000",
     }.items():
         subprocess.run(["sysctl", "-q", "-w", f"{setting}={value}"], check=False)
     # A closed pod answers the probes of its node, but opens nothing towards it.

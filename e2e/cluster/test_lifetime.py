@@ -37,6 +37,14 @@ def name() -> Iterator[str]:
     remove_cluster(chosen)
 
 
+@pytest.fixture
+def detached(name: str) -> Iterator[Cluster]:
+    """A cluster that outlives its starter; ended also after a failed test."""
+    cluster = Cluster(name, detached=True)
+    yield cluster
+    cluster.stop()
+
+
 def _family(pid: int) -> set[int]:
     """A process and everything below it."""
     parents: dict[int, int] = {}
@@ -98,9 +106,9 @@ def test_a_cluster_ends_with_the_process_that_started_it(name: str) -> None:
     assert not _mounts(name)
 
 
-def test_a_killed_cluster_is_cleaned_up_by_the_next_command(name: str) -> None:
+def test_a_killed_cluster_is_cleaned_up_by_the_next_command(detached: Cluster) -> None:
+    cluster, name = detached.start(), detached.name
     state = state_folder(name)
-    cluster = Cluster(name, detached=True).start()
     cluster.apply(build_pod("idle", "default", "exec sleep 1000"))
     wait_for(lambda: is_ready(cluster.get("pod", "idle", "default")), 20, "pod idle Ready")
     holder = namespace_pid(state)

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from e2e.cluster.addresses import API_PORT, KUBELET_PORT
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.pods import PYTHON, build_pod, container_state, is_ready, until_gone, until_over
 from e2e.cluster.wait import wait_for, wait_for_async
@@ -16,6 +17,16 @@ pytestmark = pytest.mark.cluster
 
 def _get(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
     return cluster.get("pod", name, namespace)
+
+
+def test_no_connection_can_take_the_port_that_a_component_listens_on(cluster: Cluster) -> None:
+    # One did, seldom: 10250 was gone when the runner was about to listen, and no pod ever started.
+    listening = cluster.run_in_netns(["ss", "--no-header", "--listening", "--tcp", "--numeric"])
+    ports = {int(line.split()[3].rpartition(":")[2]) for line in listening.stdout.splitlines()}
+    clients = cluster.run_in_netns(["sysctl", "-n", "net.ipv4.ip_local_port_range"]).stdout
+    first, last = map(int, clients.split())
+    assert {API_PORT, KUBELET_PORT} <= ports
+    assert not {port for port in ports if first <= port <= last}
 
 
 async def test_a_pod_gets_ready_by_its_probe_and_answers_behind_its_service(
