@@ -5,6 +5,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,10 +52,18 @@ def _vllm(model: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[byt
         "--config-format mistral --load-format mistral --shutdown-timeout 30"
     )
     url, log = f"http://127.0.0.1:{port}", folder / "vllm.log"
-    environment = image["environment"] | {"HOME": str(folder)}
-    with log.open("wb") as output:
+    # Its processes talk over sockets in TMPDIR and leave them there. The folder of the test is no
+    # place for them: the path of a socket has 107 characters at most.
+    with tempfile.TemporaryDirectory(prefix="vllm-") as sockets, log.open("wb") as output:
+        environment = image["environment"] | {"HOME": str(folder), "TMPDIR": sockets}
         command = [*image["entrypoint"], *shlex.split(flags)]
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        yield from _until_used(process, url, log)
+
+
+def _until_used(
+    process: subprocess.Popen[bytes], url: str, log: Path
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     try:
         deadline = time.monotonic() + _START_SECONDS
         while not _healthy(url):
