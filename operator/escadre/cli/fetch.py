@@ -12,6 +12,7 @@ from escadre.clients.kube import (
     Forbidden,
     Json,
     NotFound,
+    Resource,
     list_all,
 )
 from escadre.errors import EscadreError
@@ -69,27 +70,23 @@ async def deployments_anywhere(session: Session) -> int | None:
 
 async def approval(session: Session, name: str) -> Json:
     """One ModelApproval; an unknown name is answered with those that are near."""
-    try:
-        return await session.api.get(MODEL_APPROVALS, name)
-    except NotFound as error:
-        if is_kind_missing(error):
-            raise
-        known = await list_all(session.api, MODEL_APPROVALS)
-        raise EscadreError(
-            f"ModelApproval {name} does not exist; {near(name, _names(known))}"
-        ) from error
+    return await _named(session, MODEL_APPROVALS, name)
 
 
 async def mirror(session: Session, name: str) -> Json:
     """One ModelMirror; an unknown name is answered with those that are near."""
+    return await _named(session, MODEL_MIRRORS, name)
+
+
+async def _named(session: Session, resource: Resource, name: str) -> Json:
     try:
-        return await session.api.get(MODEL_MIRRORS, name)
+        return await session.api.get(resource, name)
     except NotFound as error:
         if is_kind_missing(error):
             raise
-        known = await list_all(session.api, MODEL_MIRRORS)
+        known = await list_all(session.api, resource)
         raise EscadreError(
-            f"ModelMirror {name} does not exist; {near(name, _names(known))}"
+            f"{resource.kind} {name} does not exist; {near(name, _names(known))}"
         ) from error
 
 
