@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from escadre.core.decimals import in_tenths
+
 __all__ = ["bytes_text", "count", "duration", "short_digest", "since", "time_text", "tokens"]
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB")  # decimal, as in the conditions
@@ -14,16 +16,13 @@ _DAY = 24 * _HOUR
 def bytes_text(value: int) -> str:
     """Bytes in the largest unit that leaves at least 1: ``48.0 GB``.
 
-    To the nearest tenth and by whole numbers, as in the planner's messages (core/candidate.py):
-    beside them the same bytes must not read otherwise.
+    Rounded as in the planner's messages: beside them the same bytes must not read otherwise.
     """
     if value < _STEP:
         return f"{value} B"
     for power, unit in enumerate(_UNITS, start=1):
         if value < _STEP ** (power + 1) or unit == _UNITS[-1]:
-            size = _STEP**power
-            tenths = (value * 10 + size // 2) // size
-            return f"{tenths // 10}.{tenths % 10} {unit}"
+            return f"{in_tenths(value, _STEP**power)} {unit}"
     raise AssertionError("unreachable: the last unit returns")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from escadre.api.approval import Architecture
+from escadre.core.decimals import in_tenths
 from escadre.core.legality import LayoutRefusal
 from escadre.core.memory import (
     BLOCK_TOKENS,
@@ -137,6 +138,4 @@ def refuse_memory(need: Need, one: Candidate) -> LayoutRefusal | None:
 
 
 def _gigabytes(amount: int) -> str:
-    """Decimal gigabytes to the nearest tenth, as the command line shows them."""
-    tenths = (abs(amount) * 10 + _GIGA // 2) // _GIGA
-    return f"{'-' if amount < 0 else ''}{tenths // 10}.{tenths % 10} GB"
+    return f"{in_tenths(amount, _GIGA)} GB"
