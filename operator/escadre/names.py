@@ -16,6 +16,8 @@ __all__ = [
     "ANNOTATION_TEMPLATE_SHA256",
     "API_VERSION",
     "CATEGORY",
+    "DEPLOYMENT_NAME",
+    "DEPLOYMENT_NAME_LENGTH",
     "FIELD_MANAGER",
     "GROUP",
     "LABEL_COMPONENT",
@@ -66,6 +68,10 @@ ANNOTATION_DRAIN: Final = f"{GROUP}/drain"  # JSON {cause, since}
 
 # The kubelet may not set labels under this suffix on its own node (NodeRestriction).
 NODE_LABEL_PREFIX: Final = "escadre.node-restriction.kubernetes.io/"
+
+# What a ModelDeployment may be called: its Service, replicas and claims are named after it.
+DEPLOYMENT_NAME: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
+DEPLOYMENT_NAME_LENGTH: Final = 40
 
 STORE_PATH: Final = "/var/lib/escadre"
 MODEL_MOUNT_PATH: Final = "/models/weights"

@@ -9,6 +9,7 @@ from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.gpunode import GPUNodeSpec, GPUNodeStatus
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.api.signature import ModelSignatureSpec
+from escadre.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
 
 __all__ = ["KINDS", "Kind", "Rule"]
 
@@ -72,12 +73,12 @@ KINDS: tuple[Kind, ...] = (
         ),
         rules=(
             Rule(
-                "size(self.metadata.name) <= 40",
-                "metadata.name may have 40 characters at most: the names of the replicas, the "
-                "service and the volume claim are made from it",
+                f"size(self.metadata.name) <= {DEPLOYMENT_NAME_LENGTH}",
+                f"metadata.name may have {DEPLOYMENT_NAME_LENGTH} characters at most: the names of "
+                "the replicas, the service and the volume claim are made from it",
             ),
             Rule(
-                "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+                f"self.metadata.name.matches('^{DEPLOYMENT_NAME}$')",
                 "metadata.name must begin with a lower-case letter and hold lower-case letters, "
                 "digits and - only: it becomes the name of a Service",
             ),

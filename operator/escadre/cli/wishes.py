@@ -18,13 +18,10 @@ from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.schema import structural
 from escadre.cli.wishfiles import WishText, documents
 from escadre.errors import EscadreError, Refusal
-from escadre.names import API_VERSION
+from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
 
 __all__ = ["ApprovalWish", "DeploymentWish", "Wishes", "read_wishes"]
 
-# What the API server asks of a ModelDeployment's name (api/kinds.py).
-_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_LONGEST_NAME = 40
 _SPECS: Mapping[str, type[Model]] = {
     "ModelDeployment": ModelDeploymentSpec,
     "ModelApproval": ModelApprovalSpec,
@@ -124,12 +121,12 @@ def _unknown(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
 
 def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:
     scaling = spec.scaling
-    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+    if len(name) > DEPLOYMENT_NAME_LENGTH or not re.fullmatch(DEPLOYMENT_NAME, name):
         raise Refusal(
             "InvalidSpec",
             f"{where}: metadata.name must begin with a lower-case letter, hold lower-case "
             "letters, digits and - only, end with a letter or digit and have "
-            f"{_LONGEST_NAME} characters at most",
+            f"{DEPLOYMENT_NAME_LENGTH} characters at most",
         )
     if scaling.min_replicas > scaling.max_replicas:
         raise Refusal(
