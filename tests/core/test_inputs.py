@@ -1,6 +1,7 @@
 """core/inputs.py: what replaces a replica, and what does not."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.plans import PLAN
 
-from escadre.api.deployment import RejectedLayout
+from escadre.api.deployment import Plan, RejectedLayout
 from escadre.core.facts import Wish
-from escadre.core.inputs import ReplicaInputs, parse_inputs, platform_text
+from escadre.core.inputs import FORMAT, ReplicaInputs, parse_inputs, platform_text
 from escadre.settings import EngineSettings
 
 WISH = Wish(context_length=32768, concurrency=32, typical_tokens=4096, target_queue_depth=24)
@@ -22,9 +23,109 @@ PLATFORM = platform_text(ENGINE)
 INPUTS = ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, PLAN)
 
 
+# As 0.1.0 wrote it: no format, null for what is unset.
+RECORD_0_1_0 = (
+    '{"manifestDigest":"' + DIGEST + '","plan":{"capacity":{"fullLengthRequests":17,'
+    '"keyValueTokens":576716,"requiredTokens":131072,"typicalRequests":140},'
+    '"gpuMemoryUtilizationPercent":92,"gpus":2,"maxModelLen":32768,"maxNumBatchedTokens":8192,'
+    '"maxNumSeqs":32,"memory":{"keyValueBytesPerToken":81920,"keyValueCacheBytes":47244640256,'
+    '"overheadBytes":6442450944,"usableBytes":77309411328,"visibleBytes":84825604096,'
+    '"weightsBytes":23622320128},"pipelineParallelSize":1,"product":"NVIDIA-H100-80GB-HBM3",'
+    '"summary":"2×H100 tp2","tensorParallelSize":2,"typicalTokens":4096},"platform":{"image":"'
+    + IMAGE
+    + '"},"repository":"'
+    + REPOSITORY
+    + '","wish":{"concurrency":CONCURRENCY,"contextLength":32768,"typicalTokens":TYPICAL}}'
+)
+
+
+def record_0_1_0(concurrency: str = "32", typical: str = "4096") -> str:
+    return RECORD_0_1_0.replace("CONCURRENCY", concurrency).replace("TYPICAL", typical)
+
+
+def read(text: str) -> ReplicaInputs:
+    found = parse_inputs(text)
+    assert found is not None
+    return found
+
+
 def test_the_hash_is_fixed_for_ever() -> None:
     # It stands in the labels of running pods: another hash function would restart every engine.
-    assert INPUTS.hash == "5e65a78b8a548a63"
+    assert INPUTS.hash == "7aabad591fe98293"
+    assert read(record_0_1_0()).hash == "5e65a78b8a548a63"
+    assert read(record_0_1_0("null", "null")).hash == "ee89272893b9ca26"
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "typical", "wish"),
+    [
+        ("32", "4096", WISH),
+        ("null", "4096", Wish(32768, None, 4096)),
+        ("null", "null", Wish(32768)),
+    ],
+)
+def test_a_record_of_0_1_0_means_what_it_meant(concurrency: str, typical: str, wish: Wish) -> None:
+    found = read(record_0_1_0(concurrency, typical))
+    assert found.matches(wish, PLATFORM, DIGEST, REPOSITORY)
+    assert not found.matches(Wish(32768, 31, 4096), PLATFORM, DIGEST, REPOSITORY)
+    assert found.to_json() == record_0_1_0(concurrency, typical), "it is not written anew"
+
+
+def test_what_is_unset_is_not_recorded() -> None:
+    record = json.loads(ReplicaInputs.of(Wish(32768), PLATFORM, DIGEST, REPOSITORY, PLAN).text)
+    assert record["wish"] == {"contextLength": 32768}
+    assert record["platform"] == {"image": IMAGE}
+    assert record["format"] == FORMAT
+
+
+class NewerPlan(Plan):
+    """The layout of a later version."""
+
+    data_parallel_size: int = 1
+    expert_parallel: bool | None = None
+
+
+def test_a_field_of_the_layout_added_later_changes_no_hash() -> None:
+    newer = NewerPlan.model_validate(PLAN.model_dump())
+    assert ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, newer) == INPUTS
+
+
+@dataclass(frozen=True, slots=True)
+class NewerWish(Wish):
+    """The wish of a later version."""
+
+    quantization: str | None = None
+
+
+def test_a_field_of_the_wish_added_later_changes_no_hash_until_it_is_set() -> None:
+    newer = NewerWish(32768, 32, 4096, 24)
+    assert ReplicaInputs.of(newer, PLATFORM, DIGEST, REPOSITORY, PLAN) == INPUTS
+    assert INPUTS.matches(newer, PLATFORM, DIGEST, REPOSITORY)
+    chosen = NewerWish(32768, 32, 4096, 24, "fp8")
+    assert not INPUTS.matches(chosen, PLATFORM, DIGEST, REPOSITORY)
+    assert ReplicaInputs.of(chosen, PLATFORM, DIGEST, REPOSITORY, PLAN).hash != INPUTS.hash
+
+
+def test_a_setting_that_became_the_default_is_no_change() -> None:
+    assert read(damaged(platform={"image": IMAGE, "memory": "16Gi"})).matches(
+        WISH, PLATFORM, DIGEST, REPOSITORY
+    )
+
+
+@pytest.mark.parametrize("part", ["wish", "platform", "plan"])
+def test_a_field_of_a_newer_version_is_kept_and_not_compared(part: str) -> None:
+    raw = json.loads(INPUTS.text)
+    raw[part]["adapters"] = ["one"]
+    found = read(json.dumps(raw))
+    assert found.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
+    assert json.loads(found.to_json()) == raw
+
+
+def test_of_a_newer_format_only_the_weights_count() -> None:
+    found = read(damaged(format=FORMAT + 1, wish={"context": 7}, platform={"image": "other"}))
+    assert found.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
+    assert not found.matches(WISH, PLATFORM, "sha256:" + "cd" * 32, REPOSITORY)
+    assert not found.matches(WISH, PLATFORM, DIGEST, "mistralai/Other")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +253,7 @@ def damaged(**changes: Any) -> str:
         pytest.param(damaged(repository=["a"]), id="repository-list"),
         pytest.param(damaged(plan="none"), id="plan-not-an-object"),
         pytest.param(damaged(wish=[1]), id="wish-not-an-object"),
+        pytest.param(damaged(format="2"), id="format-not-a-number"),
     ],
 )
 def test_a_damaged_annotation_is_none(text: str) -> None:

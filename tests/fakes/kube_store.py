@@ -63,7 +63,7 @@ class FakeStore:
         self.deletions: list[str] = []  # what was really removed, in order
         self.changed: set[asyncio.Event] = set()  # the watchers' bells
         self.identities: dict[str, str] = {}  # uid -> which object it was
-        self._uids = 0
+        self.uids_given = 0
 
     def table(self, resource: Resource) -> Table:
         if resource not in self.tables:
@@ -108,8 +108,8 @@ class FakeStore:
         table = self.table(resource)
         self._refuse_terminating(resource, wanted)
         self.version += 1
-        self._uids += 1
-        uid = f"00000000-0000-4000-8000-{self._uids:012x}"
+        self.uids_given += 1
+        uid = f"00000000-0000-4000-8000-{self.uids_given:012x}"
         self.identities[uid] = resource.describe(*key_of(wanted))
         meta = {k: v for k, v in wanted["metadata"].items() if k not in SERVER_OWNED}
         meta |= {

@@ -1,39 +1,60 @@
 """The inputs of a replica: what it was made from, recorded on its workload object.
 
 Only a change of these replaces a replica. How the inputs are rendered into a pod is not among
-them, so a new operator version restarts no engine.
+them, so a new operator version restarts no engine. Called by controller/observe, which reads
+records, and controller/replicas, which makes them; knows no object of Kubernetes.
+
+Records outlive the version that wrote them, in both directions, so these rules hold for ever:
+
+- A record is never written anew for a replica that stands: its text and hash are those it was made
+  with. What a record means is compared, not its text.
+- What is unset or a default is not recorded. A field that is added later is then missing in older
+  records, and missing means unset.
+- A field that this version does not know, of a newer one, is kept and not compared: this version
+  has no word for it.
+- ``format`` is raised only when a reader of the earlier format would misread the record. Of a
+  newer format only the weights count (``manifestDigest`` and ``repository`` keep their meaning in
+  all formats): the replica serves what is approved, and is left alone until a version that can
+  read its record is back.
+
+Formats: none (0.1.0, which wrote null for what is unset), 2.
 """
 
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Final
+
+from pydantic.alias_generators import to_camel
 
 from escadre.api.deployment import Plan
 from escadre.core.facts import Wish
 from escadre.settings import EngineSettings
 
-__all__ = ["ReplicaInputs", "parse_inputs", "platform_text", "wish_inputs"]
+__all__ = ["FORMAT", "ReplicaInputs", "parse_inputs", "platform_text", "wish_inputs"]
+
+FORMAT: Final = 2
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_SHAPES_NO_ENGINE: Final = frozenset({"target_queue_depth"})  # of the wish: scaling's
+_NOT_RECORDED: Final = frozenset({"rejected", "target_queue_depth"})  # of the layout
 
 
-def wish_inputs(wish: Wish) -> dict[str, int | None]:
-    """The part of the wish that shapes an engine; the target of scaling does not."""
+def wish_inputs(wish: Wish) -> dict[str, object]:
+    """The part of the wish that shapes an engine, without what is unset."""
     return {
-        "contextLength": wish.context_length,
-        "concurrency": wish.concurrency,
-        "typicalTokens": wish.typical_tokens,
+        to_camel(field.name): value
+        for field in fields(wish)
+        if field.name not in _SHAPES_NO_ENGINE
+        and (value := getattr(wish, field.name)) != field.default
     }
 
 
 def platform_text(engine: EngineSettings) -> str:
-    """The platform's choices as canonical JSON, made once per process.
-
-    Defaults are left out: a field added later changes no hash.
-    """
+    """The platform's choices as canonical JSON, made once per process."""
     return _canonical(engine.model_dump(mode="json", by_alias=True, exclude_defaults=True))
 
 
@@ -44,8 +65,14 @@ def _wish_text(wish: Wish) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaInputs:
-    """Everything a replica is made from, as canonical JSON texts so that it is hashable."""
+    """Everything a replica is made from, as canonical JSON texts so that it is hashable.
 
+    ``text`` is the whole record as it was made. ``wish`` and ``platform`` are what it means to
+    this version: without what is unset, default or unknown. ``plan`` is the layout as recorded.
+    """
+
+    text: str
+    format: int
     wish: str
     platform: str
     manifest_digest: str
@@ -57,43 +84,35 @@ class ReplicaInputs:
         wish: Wish, platform: str, manifest_digest: str, repository: str, plan: Plan
     ) -> "ReplicaInputs":
         """The inputs for today's wish, approval, `platform_text` and plan."""
-        return ReplicaInputs(
-            wish=_wish_text(wish),
-            platform=platform,
-            manifest_digest=manifest_digest,
-            repository=repository,
-            plan=_canonical(
-                plan.model_dump(
-                    mode="json", by_alias=True, exclude={"rejected", "target_queue_depth"}
-                )
-            ),
+        return _read(
+            {
+                "format": FORMAT,
+                "wish": wish_inputs(wish),
+                "platform": json.loads(platform),
+                "manifestDigest": manifest_digest,
+                "repository": repository,
+                "plan": plan.model_dump(
+                    mode="json", by_alias=True, exclude=set(_NOT_RECORDED), exclude_defaults=True
+                ),
+            }
         )
 
     def matches(self, wish: Wish, platform: str, manifest_digest: str, repository: str) -> bool:
         """Whether a replica with these inputs is what today's wish asks for, whatever its plan."""
-        return (
-            self.wish == _wish_text(wish)
-            and self.platform == platform
-            and self.manifest_digest == manifest_digest
-            and self.repository == repository
-        )
+        if (self.manifest_digest, self.repository) != (manifest_digest, repository):
+            return False
+        if self.format > FORMAT:
+            return True
+        return self.wish == _wish_text(wish) and self.platform == platform
 
     @property
     def hash(self) -> str:
-        """First 16 hex of the sha256 over the inputs: a label value."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+        """First 16 hex of the sha256 over the record as it was made: a label value."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """For the annotation on the workload object."""
-        return _canonical(
-            {
-                "wish": json.loads(self.wish),
-                "platform": json.loads(self.platform),
-                "manifestDigest": self.manifest_digest,
-                "repository": self.repository,
-                "plan": json.loads(self.plan),
-            }
-        )
+        return self.text
 
 
 def parse_inputs(text: str) -> ReplicaInputs | None:
@@ -101,7 +120,7 @@ def parse_inputs(text: str) -> ReplicaInputs | None:
     try:
         raw = json.loads(text)
         wish, platform, plan = raw["wish"], raw["platform"], raw["plan"]
-        digest, repository = raw["manifestDigest"], raw["repository"]
+        digest, repository, number = raw["manifestDigest"], raw["repository"], raw.get("format", 1)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not all(isinstance(one, dict) for one in (wish, platform, plan)):
@@ -109,14 +128,35 @@ def parse_inputs(text: str) -> ReplicaInputs | None:
     # Names of volumes and node labels are made from the digest.
     if not (isinstance(repository, str) and isinstance(digest, str) and _DIGEST.match(digest)):
         return None
+    return _read(raw) if isinstance(number, int) else None
+
+
+def _read(raw: Mapping[str, Any]) -> ReplicaInputs:
+    """What a record that is whole means to this version."""
+    wish = {to_camel(field.name): field.default for field in fields(Wish)}
+    platform = {
+        str(field.alias): field.get_default(call_default_factory=True)
+        for field in EngineSettings.model_fields.values()
+    }
     return ReplicaInputs(
-        wish=_canonical(wish),
-        platform=_canonical(platform),
-        manifest_digest=digest,
-        repository=repository,
-        plan=_canonical(plan),
+        text=_canonical(raw),
+        format=raw.get("format", 1),
+        wish=_canonical(_chosen(raw["wish"], wish)),
+        platform=_canonical(_chosen(raw["platform"], platform)),
+        manifest_digest=raw["manifestDigest"],
+        repository=raw["repository"],
+        plan=_canonical(raw["plan"]),
     )
 
 
-def _canonical(value: Any) -> str:
+def _chosen(recorded: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    """What was chosen among the fields that this version knows."""
+    return {
+        key: value
+        for key, value in recorded.items()
+        if key in defaults and value is not None and value != defaults[key]
+    }
+
+
+def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

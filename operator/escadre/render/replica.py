@@ -225,8 +225,13 @@ def replica(
     node: str | None,
     drain: str,
 ) -> dict[str, Any]:
-    """The workload object of one replica around a (new or recorded) template."""
+    """The workload object of one replica around a (new or recorded) template.
+
+    Its label of the inputs is the template's, which its pods carry: pods with another one would not
+    count as this replica.
+    """
     text = json.dumps(template, sort_keys=True, separators=(",", ":"))
+    marked = template["metadata"]["labels"].get(LABEL_INPUTS, inputs.hash)
     annotations = {
         ANNOTATION_INPUTS: inputs.to_json(),
         ANNOTATION_TEMPLATE: text,
@@ -241,7 +246,7 @@ def replica(
         "metadata": metadata(
             owner,
             replica_name(owner.name, slot),
-            labels={LABEL_SLOT: str(slot), LABEL_INPUTS: inputs.hash},
+            labels={LABEL_SLOT: str(slot), LABEL_INPUTS: marked},
             annotations=annotations,
         ),
         "spec": {

@@ -1,0 +1,229 @@
+"""A new version takes over what another one left: no engine restarts, nothing is written at rest.
+
+``data/at-0.1.0.json`` is a cluster that version 0.1.0 made. Newer versions are made here: a wish,
+settings and a layout with one field more.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tests.controller.operator import Operator
+from tests.controller.stored import restore
+from tests.controller.test_reconcile import serving, workloads
+from tests.controller.world import OTHER_DIGEST, World
+
+from escadre.api.deployment import ModelDeploymentSpec, Plan
+from escadre.clients.kube import DEPLOYMENTS
+from escadre.core.facts import Wish
+from escadre.core.inputs import FORMAT
+from escadre.names import ANNOTATION_INPUTS, LABEL_INPUTS
+from escadre.settings import EngineSettings, Settings
+
+Json = dict[str, Any]
+LEFT: Final = Path(__file__).parent / "data" / "at-0.1.0.json"
+
+
+def left() -> World:
+    """The world that 0.1.0 left."""
+    world = World(nodes=0)
+    world.settings = Settings.model_validate(restore(world.server, LEFT))
+    return world
+
+
+def engines(world: World) -> dict[str, str]:
+    return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in world.pods()}
+
+
+async def takes_over(world: World) -> Operator:
+    """Another life of the operator, until nothing moves; no engine may restart."""
+    running, made = engines(world), workloads(world)
+    assert running
+    operator = Operator.start(world)
+    await operator.settle()
+    assert engines(world) == running
+    assert workloads(world) == made, "nothing is written at rest"
+    return operator
+
+
+@dataclass(frozen=True, slots=True)
+class NewerWish(Wish):
+    """The wish of a later version."""
+
+    quantization: str | None = None
+
+
+class NewerSettings(EngineSettings):
+    """The engine settings of a later version."""
+
+    huge_pages: str = "none"
+
+
+class NewerPlan(Plan):
+    """The layout of a later version."""
+
+    data_parallel_size: int = 1
+    expert_parallel: bool | None = None
+
+
+def put_in_place(patch: pytest.MonkeyPatch, older: type, newer: type) -> None:
+    """Lets every module of the product use the newer class."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("escadre.") and vars(module).get(older.__name__) is older:
+            patch.setattr(module, older.__name__, newer)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """What one version made of a record is not what another makes of it."""
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("escadre."):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+
+
+def newer_wish(patch: pytest.MonkeyPatch, quantization: str | None = None) -> None:
+    older = Wish.of
+
+    def of(spec: ModelDeploymentSpec | None) -> Wish:
+        wish = older(spec)
+        return NewerWish(
+            wish.context_length,
+            wish.concurrency,
+            wish.typical_tokens,
+            wish.target_queue_depth,
+            quantization,
+        )
+
+    patch.setattr(Wish, "of", staticmethod(of))
+    put_in_place(patch, Wish, NewerWish)
+
+
+def newer_settings(patch: pytest.MonkeyPatch) -> None:
+    put_in_place(patch, EngineSettings, NewerSettings)
+
+
+def newer_plan(patch: pytest.MonkeyPatch) -> None:
+    put_in_place(patch, Plan, NewerPlan)
+
+
+def engine_of(world: World, kind: type[EngineSettings]) -> None:
+    engine = kind.model_validate(world.settings.engine.model_dump(by_alias=True))
+    world.settings = world.settings.model_copy(update={"engine": engine})
+
+
+NEWER: Final = [newer_wish, newer_settings, newer_plan]
+
+
+async def test_what_0_1_0_left_stays_as_it_is() -> None:
+    world = left()
+    operator = await takes_over(world)
+    assert operator.api.writes == []
+
+
+@pytest.mark.parametrize("newer", NEWER)
+async def test_one_more_optional_field_replaces_no_replica(
+    newer: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = left()
+    newer(monkeypatch)
+    engine_of(world, NewerSettings)
+    await takes_over(world)
+
+
+@pytest.mark.parametrize("newer", NEWER)
+async def test_what_this_version_made_stays_under_a_newer_one_too(
+    newer: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    await serving(world)
+    newer(monkeypatch)
+    engine_of(world, NewerSettings)
+    await takes_over(world)
+
+
+async def test_a_new_field_that_is_set_replaces_every_replica_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = left()
+    before = engines(world)
+    newer_wish(monkeypatch, quantization="fp8")
+    operator = Operator.start(world)
+    await operator.settle(rounds=120)
+    assert not set(before.values()) & set(engines(world).values())
+    await takes_over(world)
+
+
+def rewrite(world: World, change: Callable[[Json], object]) -> None:
+    """Changes the records, as if another version had made the replicas."""
+    for workload in workloads(world).values():
+        notes = workload["metadata"]["annotations"]
+        record = json.loads(notes[ANNOTATION_INPUTS])
+        change(record)
+        notes[ANNOTATION_INPUTS] = json.dumps(record)
+        world.server.put(DEPLOYMENTS, workload)
+
+
+def more_fields(record: Json) -> None:
+    record["adapters"] = ["sha256:" + "c" * 64]
+    record["wish"]["quantization"] = "fp8"
+    record["platform"]["hugePages"] = "1Gi"
+    record["plan"]["dataParallelSize"] = 2
+
+
+def another_form(record: Json) -> None:
+    record["format"] = FORMAT + 1
+    record["wish"] = {"context": {"tokens": 32768}}
+    record["platform"] = {"pods": []}
+    record["plan"] = {"seats": [{"gpus": 1}]}
+
+
+@pytest.mark.parametrize("change", [more_fields, another_form])
+async def test_after_a_downgrade_no_replica_is_replaced(change: Callable[[Json], None]) -> None:
+    world = left()
+    rewrite(world, change)
+    running = engines(world)
+    kept = [one["metadata"]["annotations"][ANNOTATION_INPUTS] for one in workloads(world).values()]
+    operator = Operator.start(world)
+    await operator.settle()
+    assert engines(world) == running
+    after = [one["metadata"]["annotations"][ANNOTATION_INPUTS] for one in workloads(world).values()]
+    assert [json.loads(one) for one in after] == [json.loads(one) for one in kept]
+    assert world.condition("Ready")["status"] == "True"
+    assert world.mdep()["status"]["replicas"]["current"] == 2
+
+
+async def test_after_a_downgrade_other_weights_replace_what_a_newer_version_made() -> None:
+    world = left()
+    rewrite(world, another_form)
+    before = engines(world)
+    world.approve("other", digest=OTHER_DIGEST)
+    for name in ("chat", "dense"):
+        world.deploy(name, approval="other")
+    operator = Operator.start(world)
+    await operator.settle(rounds=120)
+    assert not set(before.values()) & set(engines(world).values())
+
+
+async def test_the_label_of_the_inputs_stays_what_the_pods_carry() -> None:
+    # A hand that writes a field into the record changes its hash, not what the replica is.
+    world = left()
+    rewrite(world, lambda record: record.update(note="by hand"))
+    running = engines(world)
+    operator = Operator.start(world)
+    await operator.settle()
+    assert engines(world) == running
+    carried = {pod["metadata"]["labels"][LABEL_INPUTS] for pod in world.pods()}
+    assert {one["metadata"]["labels"][LABEL_INPUTS] for one in workloads(world).values()} == carried
+    assert world.condition("Ready")["status"] == "True"
