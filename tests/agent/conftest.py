@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 from tests.clients.mirror.faulty import Faulty, faulty
 
-from escadre.agent.durable import remove_tree
-from escadre.agent.meter import Meter
-from escadre.agent.pull import Pull
-from escadre.agent.store import Store, open_store
-from escadre.agent.transfer import TransferLimits
+from escadre.agent.pull.meter import Meter
+from escadre.agent.pull.pull import Pull
+from escadre.agent.pull.transfer import TransferLimits
+from escadre.agent.store.durable import remove_tree
+from escadre.agent.store.store import Store, open_store
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.mirror.factory import open_mirror
 from escadre.clients.mirror.protocol import Mirror
 from escadre.clients.mirror.retry import RetryPolicy
 from escadre.clients.mirror.transport import Timeouts
-from escadre.core import manifest as manifests
-from escadre.core.manifest import CHUNK_SIZE, Manifest, ManifestFile
+from escadre.core.weights import manifest as manifests
+from escadre.core.weights.manifest import CHUNK_SIZE, Manifest, ManifestFile
 
 COMMIT = "0" * 40
 LIMITS = TransferLimits(files=2, chunks=3, retry=RetryPolicy(tries=3, base=0.001))

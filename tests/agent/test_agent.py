@@ -19,8 +19,8 @@ from tests.fakes.kube import FakeApi, FakeServer
 
 from escadre.agent.agent import Agent, inventory_source
 from escadre.agent.gpunode import KubeGPUNode
+from escadre.agent.gpus.inventory import Inventory, InventorySource
 from escadre.agent.identity import Identity
-from escadre.agent.inventory import Inventory, InventorySource
 from escadre.clients.kube import GPU_NODES, SECRETS, Forbidden, ServerUnavailable
 from escadre.errors import Refusal
 from escadre.settings import AgentSettings

@@ -10,12 +10,12 @@ from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree
 from tests.agent.conftest import LIMITS
 
-from escadre.agent.meter import Meter
-from escadre.agent.pull import Pull
-from escadre.agent.store import Store
+from escadre.agent.pull.meter import Meter
+from escadre.agent.pull.pull import Pull
+from escadre.agent.store.store import Store
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.cli.drafting import make_draft
-from escadre.cli.draftsource import mirror_source
+from escadre.cli.approve.drafting import make_draft
+from escadre.cli.approve.source import mirror_source
 from escadre.clients.mirror import errors
 from escadre.clients.mirror.credentials import Credentials
 from escadre.clients.mirror.factory import open_mirror

@@ -4,14 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.agent.test_choose import A, B
+from tests.agent.pull.test_choose import A, B
 
+from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.identity import Identity
-from escadre.agent.inventory import Inventory
-from escadre.agent.meter import Reading
-from escadre.agent.records import ModelRecord
+from escadre.agent.pull.meter import Reading
 from escadre.agent.report import build_status
-from escadre.agent.store import Space
+from escadre.agent.store.records import ModelRecord
+from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
 from escadre.api.gpunode import GPU, GPUNodeStatus
 from escadre.errors import Refusal

@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.fakes.kube import FakeServer
 
 from escadre.cli.main import main
-from escadre.cli.session import Environment, Session, Target
+from escadre.cli.shared.session import Environment, Session, Target
 from escadre.clients.kube import Api
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,9 +6,9 @@ import pytest
 from tests.cli.harness import Program, check_golden
 from tests.cli.world import approval, condition, record
 
-from escadre.cli.signing import signature_name
+from escadre.cli.approve.signing import signature_name
 from escadre.clients.kube import MODEL_APPROVALS, MODEL_SIGNATURES, Forbidden
-from escadre.core.approval import content_digest
+from escadre.core.approvals.verdict import content_digest
 
 DIGEST = content_digest(approval()["spec"])
 MISSING = condition("Approved", "False", "SignaturesMissing", "small has 1 of 2 signatures")

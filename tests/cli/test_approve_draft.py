@@ -15,7 +15,7 @@ from tests.cli.harness import Program
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.clients.kube import MODEL_MIRRORS, SECRETS
-from escadre.core import manifest
+from escadre.core.weights import manifest
 
 TERMS = [
     *("--repository", "org/Tiny-Model", "--allow", "chat", "--licence", "Apache-2.0"),

@@ -8,8 +8,8 @@ import pytest
 from tests.cli.harness import Program
 from typing_extensions import override
 
-from escadre.cli.failures import explain
-from escadre.cli.session import Session, Target
+from escadre.cli.shared.failures import explain
+from escadre.cli.shared.session import Session, Target
 from escadre.clients.kube import (
     ConnectionUnknown,
     NotFound,

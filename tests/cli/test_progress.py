@@ -7,8 +7,8 @@ from tests.cli.world import condition
 
 from escadre.api.base import Condition
 from escadre.api.gpunode import GPUNodeStatus
-from escadre.cli.deployed import Deployed
-from escadre.cli.progress import overlaid
+from escadre.cli.shared.deployed import Deployed
+from escadre.cli.status.progress import overlaid
 
 DIGEST = "sha256:" + "1" * 64
 

@@ -8,8 +8,8 @@ from tests.cli.harness import Program, check_golden
 from tests.cli.test_status import EMPTY, PULLING
 from tests.cli.world import condition, deployment, replica, replicas, weights, with_conditions
 
-from escadre.cli.chain import build
-from escadre.cli.deployed import Deployed
+from escadre.cli.shared.deployed import Deployed
+from escadre.cli.why.chain import build
 from escadre.clients.kube import MODEL_DEPLOYMENTS
 
 MISMATCH = "node gpu-0: consolidated.safetensors chunk 3: got sha256 1111…, approved 2222…"

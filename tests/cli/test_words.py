@@ -2,7 +2,7 @@
 
 import pytest
 
-from escadre.cli.words import bytes_text
+from escadre.cli.shared.words import bytes_text
 
 
 @pytest.mark.parametrize(

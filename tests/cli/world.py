@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from escadre.core.approval import content_digest
+from escadre.core.approvals.verdict import content_digest
 
 Json = dict[str, Any]
 

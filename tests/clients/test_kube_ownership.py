@@ -10,7 +10,7 @@ import pytest
 from tests.clients.conftest import WIDGETS, World
 
 from escadre.clients.kube import LEASES, Conflict
-from escadre.controller.lease import LeaderElector
+from escadre.machinery.lease import LeaderElector
 
 Json = dict[str, Any]
 pytestmark = [

@@ -6,17 +6,17 @@ from tests.controller.world import World
 from tests.fakes.kube import FakeApi
 
 from escadre.clients.kube import Conflict
-from escadre.controller.caches import Caches
 from escadre.controller.context import Context
-from escadre.controller.events import EventRecorder
-from escadre.controller.judge import deployment_approval
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
 from escadre.controller.manager import reconcile
-from escadre.controller.memory import EngineReading, Memory
-from escadre.controller.observe import observe
 from escadre.controller.scaling import judge_demand
 from escadre.core.facts import DeploymentKey
 from escadre.errors import Retryable
+from escadre.machinery.events import EventRecorder
+from escadre.state.caches import Caches
+from escadre.state.judge import deployment_approval
+from escadre.state.memory import EngineReading, Memory
+from escadre.state.observe import observe
 
 __all__ = ["Operator"]
 

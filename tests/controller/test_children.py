@@ -18,16 +18,16 @@ from escadre.clients.kube import (
     Resource,
     resource_of,
 )
-from escadre.controller.caches import Caches
 from escadre.controller.children import Applier
-from escadre.controller.compact import Compact
-from escadre.controller.informer import Informer
 from escadre.errors import Retryable
+from escadre.machinery.compact import Compact
+from escadre.machinery.informer import Informer
 from escadre.names import LABEL_MANAGED_BY
 from escadre.render.labels import Owner
 from escadre.render.service import service
 from escadre.render.volume import volume
 from escadre.settings import EngineSettings
+from escadre.state.caches import Caches
 
 Json = dict[str, Any]
 KINDS = sorted(children())

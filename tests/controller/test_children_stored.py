@@ -16,9 +16,9 @@ from tests.controller.test_children import HANDS
 from tests.render.objects import EVERYTHING_SET, OWNER, children, replica_of
 
 from escadre.clients.kube import NAMESPACES, KubeApi, load_connection, resource_of
-from escadre.controller.caches import Caches
 from escadre.controller.children import Applier
 from escadre.settings import EngineSettings
+from escadre.state.caches import Caches
 
 Json = dict[str, Any]
 pytestmark = pytest.mark.cluster

@@ -12,8 +12,8 @@ from escadre.controller import manager as module
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, Key
 from escadre.controller.manager import Manager
-from escadre.controller.queue import WorkQueue
 from escadre.errors import Retryable
+from escadre.machinery.queue import WorkQueue
 
 CASES: dict[str, tuple[Callable[[], BaseException], str]] = {
     "the cache was behind": (lambda: Conflict(method="apply", object="x", status=409), "conflict"),

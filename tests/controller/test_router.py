@@ -19,8 +19,8 @@ from escadre.clients.kube import (
     SERVICES,
 )
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
-from escadre.controller.queue import Priority
 from escadre.controller.router import PROGRESS_DEBOUNCE, Router
+from escadre.machinery.queue import Priority
 
 CHAT = deployment_key("team", "chat")
 

@@ -12,11 +12,11 @@ from tests.controller.world import World
 from escadre.clients.engine import EngineSample, ScrapeFailure
 from escadre.clients.kube import PODS
 from escadre.controller.keys import deployment_key
-from escadre.controller.memory import EngineReading
-from escadre.controller.observe import QUIET_READINGS
 from escadre.controller.scaling import Scaler
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_SERVING
 from escadre.settings import EngineSettings, ScalingSettings, Settings
+from escadre.state.memory import EngineReading
+from escadre.state.observe import QUIET_READINGS
 
 Answer = EngineSample | ScrapeFailure
 CHAT = deployment_key("team", "chat")

@@ -8,7 +8,7 @@ from tests.controller.world import World
 
 from escadre.clients.kube import MODEL_DEPLOYMENTS
 from escadre.controller.statuswriter import write_status
-from escadre.core.status import essence
+from escadre.core.status.build import essence
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ from escadre.clients.kube import (
     NODES,
     PODS,
 )
-from escadre.core.approval import content_digest
+from escadre.core.approvals.verdict import content_digest
 from escadre.names import LABEL_COMPONENT
 from escadre.settings import EngineSettings, Settings
 

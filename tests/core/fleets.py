@@ -17,8 +17,8 @@ from escadre.core.facts import (
     ReplicaFacts,
     Wish,
 )
-from escadre.core.fleet import DeploymentPlan, FleetPlan, plan_fleet
-from escadre.core.layout import GPUProduct
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
+from escadre.core.layouts.search import GPUProduct
 
 
 def digest(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Replicas and targets of rollouts, for the tests of core/rollout.py."""
+"""Replicas and targets of rollouts, for the tests of core/replicas/rollout.py."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from escadre.core.rollout import Drain, ReplicaView, RolloutPlan, Target, plan_rollout
+from escadre.core.replicas.rollout import Drain, ReplicaView, RolloutPlan, Target, plan_rollout
 
 __all__ = [
     "FLEETS",

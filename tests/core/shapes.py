@@ -1,7 +1,7 @@
 """Shapes of published Mistral models and of GPUs, for the planner's tests."""
 
 from escadre.api.approval import Architecture, Experts, LatentAttention
-from escadre.core.layout import GPUProduct
+from escadre.core.layouts.search import GPUProduct
 
 MIB = 1 << 20
 

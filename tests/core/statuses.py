@@ -1,4 +1,4 @@
-"""Deployments as core/status.py is told of them, for its tests."""
+"""Deployments as core/status/build.py is told of them, for its tests."""
 
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,12 @@ from tests.core.fleets import model
 from tests.core.plans import PLAN
 
 from escadre.api.deployment import WeightsOnNode
-from escadre.core.autoscale import Decision, ScaleState
 from escadre.core.facts import DeploymentKey
-from escadre.core.fleet import DeploymentPlan
-from escadre.core.rollout import ReplicaView, RolloutPlan
-from escadre.core.status import build_status
-from escadre.core.statusfacts import ReplicaLine, StatusFacts
+from escadre.core.fleet.plan import DeploymentPlan
+from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
+from escadre.core.scaling.policy import Decision, ScaleState
+from escadre.core.status.build import build_status
+from escadre.core.status.facts import ReplicaLine, StatusFacts
 
 Json = dict[str, Any]
 NOW, EARLIER = "2026-11-22T06:15:00Z", "2026-11-22T06:00:00Z"

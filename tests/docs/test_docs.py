@@ -12,10 +12,10 @@ import yaml
 from typer.testing import CliRunner
 
 from escadre.cli.main import app
-from escadre.cli.session import Environment
-from escadre.cli.wishes import read_wishes
-from escadre.cli.wishfiles import read_texts
-from escadre.core import manifest
+from escadre.cli.plan.wishes import read_wishes
+from escadre.cli.plan.wishfiles import read_texts
+from escadre.cli.shared.session import Environment
+from escadre.core.weights import manifest
 from escadre.reasons import REASONS
 
 ROOT = Path(__file__).parents[2]

@@ -16,15 +16,15 @@ from prometheus_client import CollectorRegistry
 
 from escadre import __version__
 from escadre.agent.gpunode import GPUNodeApi
+from escadre.agent.gpus.inventory import Inventory, InventorySource
+from escadre.agent.gpus.nvml import NvmlInventory
+from escadre.agent.gpus.simulated import SimulatedInventory
 from escadre.agent.identity import Identity
-from escadre.agent.inventory import Inventory, InventorySource
 from escadre.agent.keeper import Keeper, Times
 from escadre.agent.listen import listening
-from escadre.agent.nvml import NvmlInventory
+from escadre.agent.pull.transfer import TransferLimits
 from escadre.agent.report import build_status
 from escadre.agent.reporter import Reporter
-from escadre.agent.simulated import SimulatedInventory
-from escadre.agent.transfer import TransferLimits
 from escadre.agent.view import View
 from escadre.api.gpunode import WantedWeights
 from escadre.clients.mirror.credentials import credentials_from_secret

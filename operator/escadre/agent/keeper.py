@@ -14,11 +14,11 @@ from typing import Final
 
 import structlog
 
-from escadre.agent.choose import Failure, after_failure, choose
-from escadre.agent.meter import Meter
-from escadre.agent.pull import Pull
-from escadre.agent.store import Store, open_store
-from escadre.agent.transfer import TransferLimits
+from escadre.agent.pull.choose import Failure, after_failure, choose
+from escadre.agent.pull.meter import Meter
+from escadre.agent.pull.pull import Pull
+from escadre.agent.pull.transfer import TransferLimits
+from escadre.agent.store.store import Store, open_store
 from escadre.agent.view import FailedPull, RunningPull, StoreView
 from escadre.api.gpunode import WantedWeights
 from escadre.clients.mirror.errors import MirrorError

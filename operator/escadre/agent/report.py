@@ -7,12 +7,12 @@ Numbers that change by themselves are rounded, so that a node at rest writes not
 from collections.abc import Mapping
 from typing import Any, Final
 
+from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.identity import Identity
-from escadre.agent.inventory import Inventory
-from escadre.agent.store import Space
+from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
 from escadre.api.gpunode import WantedWeights
-from escadre.core.conditions import Leaf, false, merge, true, unknown
+from escadre.core.status.conditions import Leaf, false, merge, true, unknown
 from escadre.errors import Refusal
 
 __all__ = ["SLOW_AFTER", "build_status"]

@@ -6,10 +6,10 @@ One object, one event loop, no locks: loops change a field and call ``changed``.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from escadre.agent.inventory import Inventory
-from escadre.agent.meter import Reading
-from escadre.agent.records import ModelRecord
-from escadre.agent.store import Space
+from escadre.agent.gpus.inventory import Inventory
+from escadre.agent.pull.meter import Reading
+from escadre.agent.store.records import ModelRecord
+from escadre.agent.store.store import Space
 from escadre.api.gpunode import WantedWeights
 from escadre.errors import Refusal
 

@@ -11,10 +11,14 @@ from pathlib import Path
 import typer
 
 from escadre.cli import agent as agent_command
-from escadre.cli import approve, operator, plan, status, version, why
-from escadre.cli.failures import explain
-from escadre.cli.session import Environment
-from escadre.cli.target import target_options
+from escadre.cli import operator, version
+from escadre.cli.approve import command as approve
+from escadre.cli.plan import command as plan
+from escadre.cli.shared.failures import explain
+from escadre.cli.shared.session import Environment
+from escadre.cli.shared.target import target_options
+from escadre.cli.status import command as status
+from escadre.cli.why import command as why
 
 __all__ = ["app", "main"]
 

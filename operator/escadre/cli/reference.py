@@ -7,8 +7,8 @@ from typing import Any
 
 import typer.main
 
-from escadre.cli.failures import API_FAILED, NOT_READY, OK, REFUSED, USAGE
 from escadre.cli.main import app
+from escadre.cli.shared.failures import API_FAILED, NOT_READY, OK, REFUSED, USAGE
 
 __all__ = ["cli_reference"]
 

@@ -5,7 +5,7 @@ import platform
 import typer
 
 from escadre import __version__
-from escadre.cli.session import Output, OutputOption, environment_of
+from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.names import API_VERSION
 
 __all__ = ["register"]

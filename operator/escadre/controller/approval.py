@@ -6,14 +6,14 @@ from typing import Any
 
 from escadre.clients.kube import MODEL_APPROVALS
 from escadre.controller.context import Context
-from escadre.controller.events import ObjectRef
-from escadre.controller.judge import judge
 from escadre.controller.keys import FLEET
 from escadre.controller.statuswriter import write_status
-from escadre.controller.views import ApprovalView
-from escadre.core.approval import ApprovalVerdict, iso
-from escadre.core.conditions import Leaf, false, merge, true
+from escadre.core.approvals.verdict import ApprovalVerdict, iso
+from escadre.core.status.conditions import Leaf, false, merge, true
+from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION
+from escadre.state.judge import judge
+from escadre.state.views import ApprovalView
 
 __all__ = ["reconcile_approval"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from escadre.clients.kube import Api, Conflict, Forbidden, Invalid, NotFound, Resource, resource_of
-from escadre.controller.compact import Compact
-from escadre.controller.informer import Informer
-from escadre.core.diff import corrections, holds
 from escadre.errors import Retryable
+from escadre.machinery.compact import Compact
+from escadre.machinery.diff import corrections, holds
+from escadre.machinery.informer import Informer
 from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
 
 __all__ = ["Applier", "Problem"]

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from escadre.clients.kube import Api
-from escadre.controller.caches import Caches
-from escadre.controller.events import EventRecorder
-from escadre.controller.judge import policy_state
 from escadre.controller.keys import Key
-from escadre.controller.memory import Memory
-from escadre.core.approval import PolicyState
-from escadre.core.inputs import platform_text
+from escadre.core.approvals.verdict import PolicyState
+from escadre.core.replicas.inputs import platform_text
+from escadre.machinery.events import EventRecorder
 from escadre.settings import Settings
+from escadre.state.caches import Caches
+from escadre.state.judge import policy_state
+from escadre.state.memory import Memory
 
 __all__ = ["Context"]
 

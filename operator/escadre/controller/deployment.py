@@ -7,22 +7,22 @@ from collections.abc import Sequence
 
 from escadre.controller.children import Applier, Problem
 from escadre.controller.context import Context
-from escadre.controller.events import ObjectRef
-from escadre.controller.judge import DeploymentApproval, deployment_approval
 from escadre.controller.keys import FLEET, Key
-from escadre.controller.memory import PlannedFor
-from escadre.controller.observe import Observed, observe
 from escadre.controller.prune import prune, prune_orphans
 from escadre.controller.replicas import Replicas, wanted_digests
 from escadre.controller.report import report
-from escadre.controller.views import DeploymentView
 from escadre.core.facts import DeploymentKey
-from escadre.core.fleet import DeploymentPlan
-from escadre.core.rollout import RolloutPlan, Target, plan_rollout
+from escadre.core.fleet.plan import DeploymentPlan
+from escadre.core.replicas.rollout import RolloutPlan, Target, plan_rollout
+from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION, claim_name, volume_name
 from escadre.render.labels import Owner
 from escadre.render.service import budget, network_policy, service
 from escadre.render.volume import claim, volume
+from escadre.state.judge import DeploymentApproval, deployment_approval
+from escadre.state.memory import PlannedFor
+from escadre.state.observe import Observed, observe
+from escadre.state.views import DeploymentView
 
 __all__ = ["reconcile_deployment"]
 

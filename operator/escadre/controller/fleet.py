@@ -1,13 +1,13 @@
 """The key fleet: the only place where GPUs and nodes are given out and pulls admitted."""
 
 from escadre.controller.context import Context
-from escadre.controller.gather import deployment_facts, snapshot
-from escadre.controller.judge import Approvals
 from escadre.controller.keys import deployment_key, node_key
-from escadre.controller.memory import PlannedFor
 from escadre.controller.scaling import desired_replicas
 from escadre.core.facts import DeploymentKey
-from escadre.core.fleet import plan_fleet
+from escadre.core.fleet.plan import plan_fleet
+from escadre.state.gather import deployment_facts, snapshot
+from escadre.state.judge import Approvals
+from escadre.state.memory import PlannedFor
 
 __all__ = ["reconcile_fleet"]
 

@@ -17,8 +17,8 @@ from escadre.controller.deployment import reconcile_deployment
 from escadre.controller.fleet import reconcile_fleet
 from escadre.controller.keys import Key
 from escadre.controller.node import reconcile_node
-from escadre.controller.queue import Priority, ShutDown, WorkQueue
 from escadre.errors import Retryable
+from escadre.machinery.queue import Priority, ShutDown, WorkQueue
 
 __all__ = ["Manager", "Observer", "reconcile"]
 

@@ -5,11 +5,11 @@ from typing import Any
 from escadre.api.gpunode import WantedWeights
 from escadre.clients.kube import GPU_NODES, NODES, Conflict, NotFound
 from escadre.controller.context import Context
-from escadre.controller.gather import belief_of
-from escadre.controller.views import GPUNodeView, NodeView
-from escadre.core.diff import holds
-from escadre.core.node import label_changes
+from escadre.core.fleet.belief import label_changes
+from escadre.machinery.diff import holds
 from escadre.render.gpunode import gpunode
+from escadre.state.gather import belief_of
+from escadre.state.views import GPUNodeView, NodeView
 
 __all__ = ["reconcile_node"]
 

@@ -7,10 +7,10 @@ from escadre.clients.kube import (
     NotFound,
     Resource,
 )
-from escadre.controller.caches import Caches
-from escadre.controller.compact import Compact
-from escadre.controller.views import DeploymentView
+from escadre.machinery.compact import Compact
 from escadre.names import LABEL_OWNER_UID
+from escadre.state.caches import Caches
+from escadre.state.views import DeploymentView
 
 __all__ = ["prune", "prune_orphans"]
 

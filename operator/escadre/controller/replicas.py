@@ -7,15 +7,15 @@ from typing import Any
 from escadre.clients.kube import DEPLOYMENTS, PODS, NotFound
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
-from escadre.controller.observe import Observed, drain_text
-from escadre.controller.views import DeploymentView
 from escadre.core.facts import ApprovedModel, Wish
-from escadre.core.fleet import DeploymentPlan, SlotPlan
-from escadre.core.inputs import ReplicaInputs
-from escadre.core.rollout import Action, Drain, RolloutPlan
+from escadre.core.fleet.plan import DeploymentPlan, SlotPlan
+from escadre.core.replicas.inputs import ReplicaInputs
+from escadre.core.replicas.rollout import Action, Drain, RolloutPlan
 from escadre.names import ANNOTATION_DRAIN, ANNOTATION_NODE, LABEL_SERVING, replica_name
 from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, recorded_template, replica
+from escadre.state.observe import Observed, drain_text
+from escadre.state.views import DeploymentView
 
 __all__ = ["Replicas", "wanted_digests"]
 

@@ -6,21 +6,21 @@ from typing import Any, Final
 from escadre.clients.kube import MODEL_DEPLOYMENTS
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
-from escadre.controller.events import ObjectRef
-from escadre.controller.judge import DeploymentApproval
-from escadre.controller.observe import Observed
 from escadre.controller.statuswriter import write_status
-from escadre.controller.views import DeploymentView
-from escadre.core.approval import iso
+from escadre.core.approvals.verdict import iso
 from escadre.core.facts import DeploymentKey
-from escadre.core.fleet import DeploymentPlan
-from escadre.core.rollout import RolloutPlan
-from escadre.core.status import build_status, essence
-from escadre.core.statusfacts import ReplicaLine, StatusFacts
+from escadre.core.fleet.plan import DeploymentPlan
+from escadre.core.replicas.rollout import RolloutPlan
+from escadre.core.status.build import build_status, essence
+from escadre.core.status.facts import ReplicaLine, StatusFacts
+from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION
 from escadre.reasons import under_way
 from escadre.render.labels import Owner
 from escadre.render.service import url
+from escadre.state.judge import DeploymentApproval
+from escadre.state.observe import Observed
+from escadre.state.views import DeploymentView
 
 __all__ = ["is_news", "is_warning", "report"]
 

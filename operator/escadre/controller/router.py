@@ -4,11 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from escadre.controller.caches import Caches
-from escadre.controller.compact import Compact
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
-from escadre.controller.queue import Priority
-from escadre.controller.views import (
+from escadre.machinery.compact import Compact
+from escadre.machinery.queue import Priority
+from escadre.names import (
+    ANNOTATION_NODE,
+    LABEL_DEPLOYMENT,
+    LABEL_OWNER_NAME,
+    LABEL_OWNER_NAMESPACE,
+)
+from escadre.state.caches import Caches
+from escadre.state.views import (
     ApprovalView,
     DeploymentView,
     GPUNodeView,
@@ -18,12 +24,6 @@ from escadre.controller.views import (
     PodView,
     PolicyView,
     SignatureView,
-)
-from escadre.names import (
-    ANNOTATION_NODE,
-    LABEL_DEPLOYMENT,
-    LABEL_OWNER_NAME,
-    LABEL_OWNER_NAMESPACE,
 )
 
 __all__ = ["FLEET_DEBOUNCE", "Router"]

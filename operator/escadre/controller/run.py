@@ -22,22 +22,22 @@ from escadre.clients.kube import (
     NotFound,
     load_connection,
 )
-from escadre.controller.caches import Caches
 from escadre.controller.context import Context
-from escadre.controller.events import EventRecorder
-from escadre.controller.health import serve
 from escadre.controller.keys import FLEET, Key
-from escadre.controller.lease import LeaderElector
 from escadre.controller.manager import Manager
-from escadre.controller.memory import Memory
-from escadre.controller.queue import Priority, WorkQueue
 from escadre.controller.router import FLEET_DEBOUNCE, Router
 from escadre.controller.scaling import Scaler
 from escadre.controller.shell import Shell
 from escadre.core.facts import DeploymentKey
+from escadre.machinery.events import EventRecorder
+from escadre.machinery.lease import LeaderElector
+from escadre.machinery.queue import Priority, WorkQueue
+from escadre.machinery.serving import serve
 from escadre.metrics.operator import DeploymentNumbers, OperatorMetrics
 from escadre.names import GROUP
 from escadre.settings import Settings
+from escadre.state.caches import Caches
+from escadre.state.memory import Memory
 
 __all__ = ["LEASE_NAME", "Operator", "run"]
 

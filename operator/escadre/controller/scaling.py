@@ -1,7 +1,7 @@
 """Demand: scrapes the engines, runs the scaling policy, and remembers what it decided.
 
-The policy itself is core/autoscale.py; here are the clock, the scraping and the memory. The loop
-runs on the leader only.
+The policy itself is core/scaling/policy.py; here are the clock, the scraping and the memory. The
+loop runs on the leader only.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from typing import Literal
 from escadre.api.deployment import LastScale
 from escadre.clients.engine import EngineSample, ScrapeFailure
 from escadre.controller.context import Context
-from escadre.controller.events import ObjectRef
-from escadre.controller.judge import Approvals, DeploymentApproval
 from escadre.controller.keys import FLEET, deployment_key
-from escadre.controller.memory import EngineReading
-from escadre.controller.observe import QUIET_READINGS, Observed, observe
-from escadre.controller.views import DeploymentView, PodView
-from escadre.core.autoscale import Decision, Sample, ScaleState, decide, start
 from escadre.core.facts import DeploymentKey
+from escadre.core.scaling.policy import Decision, Sample, ScaleState, decide, start
+from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION, SERVING_PORT
+from escadre.state.judge import Approvals, DeploymentApproval
+from escadre.state.memory import EngineReading
+from escadre.state.observe import QUIET_READINGS, Observed, observe
+from escadre.state.views import DeploymentView, PodView
 
 __all__ = ["Scaler", "Scrape", "desired_replicas"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from escadre.clients.kube import NotFound, Resource
 from escadre.controller.context import Context
-from escadre.core.diff import holds
+from escadre.machinery.diff import holds
 from escadre.names import API_VERSION
 
 __all__ = ["write_status"]

@@ -1,4 +1,4 @@
-"""The frozen view of the world that planning works on. Built by controller/gather, read by core.
+"""The frozen view of the world that planning works on. Built by state/gather, read by core.
 
 Times are seconds since the epoch, memory is bytes, GPUs are whole devices. No Kubernetes types.
 """
@@ -69,7 +69,7 @@ class ApprovedModel:
 
 @dataclass(frozen=True, slots=True)
 class WeightState:
-    """An entry of a GPUNode's status, believed (see core/node.py) or not."""
+    """An entry of a GPUNode's status, believed (see core/fleet/belief.py) or not."""
 
     state: Literal["Pulling", "Verified", "Failed"]
     bytes_done: int = 0

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Plan
-from escadre.core.inputs import ReplicaInputs
+from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.names import (
     ANNOTATION_DRAIN,
     ANNOTATION_INPUTS,

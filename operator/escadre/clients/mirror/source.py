@@ -13,7 +13,7 @@ from typing import Final
 from escadre.clients.mirror.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
 from escadre.clients.mirror.protocol import Reader, RemoteFile, Sink
 from escadre.clients.mirror.transport import Body, Transport, shown
-from escadre.core.manifest import MAX_MANIFEST_BYTES
+from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
 from escadre.names import digest_hex
 
 __all__ = ["HttpMirror"]

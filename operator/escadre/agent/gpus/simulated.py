@@ -1,0 +1,47 @@
+"""GPUs from a file: for test clusters and for trying Escadre on a machine without any.
+
+The file is JSON: ``{"driverVersion": "580.65.06", "gpus": [{…}, …]}`` with the fields of
+GPUNode.status.gpus. It is read anew each time, so a test can break a GPU.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from escadre.agent.gpus.inventory import Inventory
+from escadre.api.base import Model
+from escadre.api.gpunode import GPU
+from escadre.errors import Refusal
+
+__all__ = ["SimulatedInventory"]
+
+
+class _File(Model):
+    driver_version: Annotated[str, Field(max_length=64)] = "simulated"
+    gpus: Annotated[list[GPU], Field(max_length=64)]
+
+
+class SimulatedInventory:
+    """Reads GPUs from a JSON file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Inventory:
+        """The GPUs that the file lists now."""
+        try:
+            content = _File.model_validate(json.loads(self._path.read_bytes()))
+        except OSError as error:
+            raise self._refusal(str(error.strerror)) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise self._refusal(f"{where}: {first['msg']}") from error
+        except ValueError as error:
+            raise self._refusal(f"not JSON: {error}") from error
+        return Inventory(content.driver_version, tuple(content.gpus))
+
+    def _refusal(self, what: str) -> Refusal:
+        return Refusal("NVMLUnavailable", f"reading simulated GPUs from {self._path}: {what}")

@@ -1,0 +1,121 @@
+"""A file that is being pulled: its bytes, and which of its chunks are verified.
+
+``partial/<sha256>.data`` has the file's full size from the start (the space is reserved),
+``partial/<sha256>.chunks`` one mark per chunk behind a header that names what was asked for. The
+data of a chunk is synced before its mark is set, so after any crash a mark means verified bytes.
+Chunks may be written by several threads, each by one.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+from escadre.agent.store.durable import sync_folder
+from escadre.agent.store.records import chunks_digest
+from escadre.core.weights.manifest import Chunk, ManifestFile, chunks_of
+
+__all__ = ["PartialFile", "partial_paths"]
+
+_TODO: Final = b"."
+_DONE: Final = b"x"
+
+
+def partial_paths(folder: Path, sha256: str) -> tuple[Path, Path]:
+    """Where the data and the marks of a file are."""
+    return folder / f"{sha256}.data", folder / f"{sha256}.chunks"
+
+
+class PartialFile:
+    """An open partial file; ``close`` it, or use it as a context manager."""
+
+    def __init__(self, folder: Path, file: ManifestFile) -> None:
+        self.file = file
+        self._folder = folder
+        self._data_path, self._marks_path = partial_paths(folder, file.sha256)
+        header = f"escadre-partial/v1 {file.size} {chunks_digest(file)}\n".encode()
+        self._header = len(header)
+        self._data = os.open(self._data_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            self._marks = os.open(self._marks_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError:
+            os.close(self._data)
+            raise
+        self._done = self._read_marks(header)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the verified chunks."""
+        return sum(chunk.size for chunk in chunks_of(self.file) if self._done[chunk.index])
+
+    def missing(self) -> Iterator[Chunk]:
+        """Chunks that are not verified yet, in order."""
+        return (chunk for chunk in chunks_of(self.file) if not self._done[chunk.index])
+
+    def reserve(self) -> None:
+        """Reserve the file's whole size on disk; OSError (ENOSPC) when it is not there."""
+        if self.file.size:
+            os.posix_fallocate(self._data, 0, self.file.size)
+        os.ftruncate(self._data, self.file.size)
+        os.fsync(self._data)
+        sync_folder(self._folder)
+
+    def discard(self) -> None:
+        """Give the space back when nothing of the file is verified."""
+        if not any(self._done):
+            for path in (self._marks_path, self._data_path):
+                path.unlink(missing_ok=True)
+
+    def write(self, offset: int, piece: bytes) -> None:
+        """Put bytes of a chunk in their place; they count for nothing until it is marked."""
+        view = memoryview(piece)
+        while view:
+            written = os.pwrite(self._data, view, offset)
+            view, offset = view[written:], offset + written
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Bytes as they are on disk."""
+        return os.pread(self._data, size, offset)
+
+    def mark(self, chunk: Chunk) -> None:
+        """Say that a chunk's bytes are verified; durable when it returns."""
+        os.fdatasync(self._data)
+        os.pwrite(self._marks, _DONE, self._header + chunk.index)
+        os.fdatasync(self._marks)
+        self._done[chunk.index] = True
+
+    def finish(self, blob: Path) -> None:
+        """Make the verified file a read-only blob; its record is the caller's to write."""
+        if not all(self._done):
+            raise ValueError(f"{self.file.path}: chunks are missing")
+        os.fchmod(self._data, 0o444)
+        os.fsync(self._data)
+        self._data_path.replace(blob)
+        sync_folder(blob.parent)
+        self._marks_path.unlink(missing_ok=True)
+        sync_folder(self._folder)
+
+    def close(self) -> None:
+        """Close the files."""
+        os.close(self._data)
+        os.close(self._marks)
+
+    def _read_marks(self, header: bytes) -> list[bool]:
+        count = len(self.file.chunks)
+        stored = os.pread(self._marks, len(header) + count, 0)
+        whole = os.fstat(self._data).st_size == self.file.size
+        if stored[: len(header)] == header and len(stored) == len(header) + count and whole:
+            return [mark == _DONE[0] for mark in stored[len(header) :]]
+        os.ftruncate(self._marks, 0)
+        os.pwrite(self._marks, header + _TODO * count, 0)
+        os.fsync(self._marks)
+        with suppress(OSError):
+            os.fchmod(self._data, 0o644)
+        return [False] * count

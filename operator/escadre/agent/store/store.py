@@ -1,0 +1,132 @@
+"""The store of a node: verified weights on a disk of its own, found again after any crash.
+
+::
+
+    store.json           identity: a random id, written once into an empty store
+    blobs/sha256/        verified files by content
+    partial/             files being pulled, with the marks of their verified chunks
+    quarantine/          samples of bytes that were not the approved ones
+    manifests/           manifests by digest
+    models/              one folder of hard links per model: what pods mount
+    records/             what was verified, written last
+
+One agent at a time (a lock). Verified weights are never deleted here.
+"""
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from escadre.agent.store.blobs import Blobs
+from escadre.agent.store.durable import disk_faults, remove_tree, write_whole
+from escadre.agent.store.models import Models
+from escadre.errors import Refusal
+
+__all__ = ["Space", "Store", "open_store"]
+
+_FOLDERS: Final = (
+    "blobs/sha256",
+    "partial",
+    "quarantine",
+    "manifests",
+    "models",
+    "records/blobs",
+    "records/models",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The file system of the store, in bytes."""
+
+    capacity: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store."""
+
+    root: Path
+    id: str
+    blobs: Blobs
+    models: Models
+    _lock: BinaryIO
+
+    def space(self) -> Space:
+        """How large the file system is and how much of it is free for new weights."""
+        with disk_faults("reading the free space", self.root):
+            stat = os.statvfs(self.root)
+        return Space(stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize)
+
+    def intact(self) -> bool:
+        """Whether the disk below is still the one that was opened."""
+        try:
+            return _read_id(self.root / "store.json") == self.id
+        except (OSError, ValueError):
+            return False
+
+    def close(self) -> None:
+        """Let another agent have the store; closing twice does no harm."""
+        self._lock.close()
+
+
+def open_store(root: Path, now: Callable[[], str]) -> Store:
+    """Open the store, or make one in an empty folder.
+
+    Args:
+        root: its folder; made when missing.
+        now: the time as RFC 3339 text.
+
+    Raises:
+        Refusal: StoreUnusable, saying what the disk answers; StoreFull.
+    """
+    with disk_faults("opening", root):
+        for folder in _FOLDERS:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        lock = _lock(root)
+        try:
+            store_id = _identity(root)
+            for draft in (root / "models").glob(".*"):
+                remove_tree(draft)
+        except BaseException:
+            lock.close()
+            raise
+    blobs = Blobs(root, now)
+    return Store(root, store_id, blobs, Models(root, store_id, blobs, now), lock)
+
+
+def _lock(root: Path) -> BinaryIO:
+    handle = (root / "store.lock").open("ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.close()
+        raise Refusal("StoreUnusable", f"another agent has the store {root} open") from error
+    return handle
+
+
+def _identity(root: Path) -> str:
+    """The id in store.json; a new one when there is none, which disowns all older records."""
+    path = root / "store.json"
+    try:
+        return _read_id(path)
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        raise Refusal("StoreUnusable", f"{path} is damaged: {error}") from error
+    store_id = str(uuid.uuid4())
+    write_whole(path, json.dumps({"format": 1, "storeID": store_id}).encode())
+    return store_id
+
+
+def _read_id(path: Path) -> str:
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict) or content.get("format") != 1:
+        raise ValueError("not of format 1")
+    return str(uuid.UUID(str(content.get("storeID"))))

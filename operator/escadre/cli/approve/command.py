@@ -1,0 +1,205 @@
+"""`escadre approve …`: who allowed which bytes. draft, sign, revoke and show.
+
+Signing is a word of the person whose credentials are used: the API server lets only the caller's
+own name through, and the operator counts. Nothing here decides whether an approval holds.
+"""
+
+from typing import Annotated, Literal
+
+import typer
+
+from escadre.cli.approve import draft as approve_draft
+from escadre.cli.approve.signing import signature
+from escadre.cli.approve.view import Asked, content, document, view
+from escadre.cli.shared import fetch
+from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.session import (
+    Environment,
+    Output,
+    OutputOption,
+    Session,
+    environment_of,
+    run,
+)
+from escadre.cli.shared.target import ClusterCommand
+from escadre.cli.shared.words import time_text
+from escadre.cli.why.chain import said
+from escadre.clients.kube import MODEL_SIGNATURES, SELF_SUBJECT_REVIEWS, Conflict, Json
+from escadre.errors import EscadreError, Refusal
+
+__all__ = ["register"]
+
+_JUDGED_WITHIN_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
+
+Decision = Literal["Approve", "Revoke"]
+_Name = Annotated[str, typer.Argument(help="ModelApproval.")]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(
+        help="Draft, sign, revoke and show approvals of models.", no_args_is_help=True
+    )
+    approve_draft.register(group)
+    group.command("sign", cls=ClusterCommand, help="Sign exactly this content, in your own name.")(
+        _sign
+    )
+    group.command(
+        "revoke", cls=ClusterCommand, help="Revoke an approval; nothing new is made from it."
+    )(_revoke)
+    group.command(
+        "show",
+        cls=ClusterCommand,
+        help="Show the content, who signed, what counts, what is missing.",
+    )(_show)
+    app.add_typer(group, name="approve")
+
+
+def _show(context: typer.Context, name: _Name, output: OutputOption = Output.TABLE) -> None:
+    environment = environment_of(context)
+
+    async def work(session: Session) -> Asked:
+        return await _read(session, name)
+
+    asked = run(environment, work)
+    if output is Output.JSON:
+        environment.print_json(document(asked))
+    else:
+        environment.show(view(asked, environment.now()))
+    condition = asked.approved
+    raise typer.Exit(OK if condition and condition.status == "True" else NOT_READY)
+
+
+def _sign(
+    context: typer.Context,
+    name: _Name,
+    yes: _Yes = False,
+    reason: _Reason = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    _say(context, name, "Approve", yes=yes, reason=reason, output=output)
+
+
+def _revoke(
+    context: typer.Context,
+    name: _Name,
+    yes: _Yes = False,
+    reason: _Reason = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    _say(context, name, "Revoke", yes=yes, reason=reason, output=output)
+
+
+def _say(
+    context: typer.Context,
+    name: str,
+    decision: Decision,
+    *,
+    yes: bool,
+    reason: str | None,
+    output: Output,
+) -> None:
+    """Shows what is at stake, asks, writes the signature, and says what it changed."""
+    environment = environment_of(context)
+
+    async def look(session: Session) -> tuple[Asked, str]:
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        who = await session.api.create(SELF_SUBJECT_REVIEWS, {**review, "metadata": {}})
+        return await _read(session, name), who["status"]["userInfo"]["username"]
+
+    asked, by = run(environment, look)
+    if decision == "Approve":
+        _check(asked, by, environment.now())
+    if output is Output.TABLE:
+        environment.show(content(asked))
+    if not yes:
+        _ask(environment, asked, by, decision)
+    body = signature(name, by, decision, asked.digest, reason)
+
+    async def write(session: Session) -> Asked:
+        await _create(session, body, by, decision)
+        return await _judged(environment, session, name, body["metadata"]["name"])
+
+    _tell(environment, run(environment, write), body, output)
+
+
+async def _read(session: Session, name: str) -> Asked:
+    body = await fetch.approval(session, name)
+    return Asked.read(body, await fetch.signatures_of(session, name))
+
+
+def _check(asked: Asked, by: str, now: float) -> None:
+    """Refuses a signature that can never count; the operator would only say so afterwards."""
+    condition, until = asked.approved, asked.spec.not_after
+    if condition and condition.reason == "Revoked":
+        raise Refusal("Revoked", f"{said(condition)}; a further signature changes nothing")
+    if until.timestamp() <= now:
+        raise Refusal("Expired", f"ModelApproval {asked.name} expired at {time_text(until)}")
+    if by == asked.spec.requested_by:
+        raise EscadreError(
+            f"{by} requested ModelApproval {asked.name}, and the requester's own signature never "
+            f"counts: somebody else signs it with escadre approve sign {asked.name}"
+        )
+
+
+def _ask(environment: Environment, asked: Asked, by: str, decision: Decision) -> None:
+    """Asks on the terminal; anything but yes is a no."""
+    verb = "Sign" if decision == "Approve" else "Revoke"
+    environment.err.print(f"{verb} {asked.name} as {by}? [y/N] ", end="")
+    try:
+        answer = environment.read_line()
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise EscadreError(f"nothing was written: not confirmed (--yes {verb.lower()}s unasked)")
+
+
+async def _create(session: Session, body: Json, by: str, decision: Decision) -> None:
+    try:
+        await session.api.create(MODEL_SIGNATURES, body)
+    except Conflict as error:
+        if not error.already_exists:
+            raise
+        word = "signed" if decision == "Approve" else "revoked"
+        raise EscadreError(
+            f"{by} has {word} this content already (ModelSignature {body['metadata']['name']}); "
+            "one person counts once"
+        ) from error
+
+
+async def _judged(environment: Environment, session: Session, name: str, written: str) -> Asked:
+    """The approval once the operator has looked at the signature, or as it is after a while."""
+    waited = 0.0
+    while True:
+        asked = await _read(session, name)
+        seen = any(record.name == written for record in asked.status.signatures)
+        if seen or waited >= _JUDGED_WITHIN_SECONDS:
+            return asked
+        await environment.sleep(_LOOK_SECONDS)
+        waited += _LOOK_SECONDS
+
+
+def _tell(environment: Environment, asked: Asked, body: Json, output: Output) -> None:
+    written, spec = body["metadata"]["name"], body["spec"]
+    record = next((one for one in asked.status.signatures if one.name == written), None)
+    condition = asked.approved
+    if output is Output.JSON:
+        environment.print_json({"signature": written, **spec, "approval": document(asked)})
+        return
+    word = "signed" if spec["decision"] == "Approve" else "revoked"
+    environment.out.print(f"{spec['by']} {word} {asked.name} (ModelSignature {written}).")
+    if record is None:
+        environment.out.print(
+            f"The operator has not looked at it yet; escadre approve show {asked.name}"
+        )
+        return
+    if not record.counted and spec["decision"] == "Approve":
+        environment.out.print(f"It does not count: {record.why}.")
+    if condition:
+        summary = f" ({asked.status.summary})" if asked.status.summary else ""
+        environment.out.print(
+            f"Approved: {condition.status}  {condition.reason}{summary}: {condition.message}"
+        )

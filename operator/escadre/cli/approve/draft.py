@@ -1,0 +1,209 @@
+"""`escadre approve draft`: hashes a model and writes manifest and ModelApproval for review.
+
+Nothing is sent to the cluster: people read the draft, publish the manifest on the mirror and apply
+the approval. Registered by cli/approve/command.py.
+"""
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from escadre.api.approval import ModelApprovalSpec
+from escadre.api.mirror import ModelMirrorSpec
+from escadre.cli.approve.drafting import Draft, make_draft
+from escadre.cli.approve.files import tell, write
+from escadre.cli.approve.source import FolderSource, Source, mirror_source
+from escadre.cli.approve.terms import Terms, check_out, check_terms, default_name, parse_end
+from escadre.cli.shared import fetch
+from escadre.cli.shared.session import (
+    Environment,
+    Output,
+    OutputOption,
+    Session,
+    environment_of,
+    run,
+)
+from escadre.cli.shared.target import ClusterCommand
+from escadre.clients.kube import (
+    SECRETS,
+    SELF_SUBJECT_REVIEWS,
+    Forbidden,
+    NotFound,
+)
+from escadre.clients.mirror.credentials import Credentials, credentials_from_secret
+from escadre.errors import EscadreError
+from escadre.names import API_VERSION
+
+__all__ = ["approval_document", "register"]
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the command to `escadre approve`."""
+    group.command(
+        "draft",
+        cls=ClusterCommand,
+        help="Hash a model and write manifest and approval for review.",
+    )(_draft)
+
+
+def _draft(
+    context: typer.Context,
+    repository: Annotated[str, typer.Option(help="organisation/model.")],
+    revision: Annotated[str, typer.Option(help="Commit, 40 hex characters.")],
+    mirror: Annotated[
+        list[str],
+        typer.Option(help="ModelMirror that holds the bytes. May be repeated; the first is read."),
+    ],
+    allow: Annotated[
+        list[str], typer.Option(help="Namespace that may use the model. May be repeated.")
+    ],
+    licence: Annotated[str, typer.Option(help="SPDX identifier or LicenseRef-NAME.")],
+    accepted_by: Annotated[str, typer.Option(help="Who accepted the licence.")],
+    not_after: Annotated[
+        str,
+        typer.Option(
+            help="End of the approval: a date like 2027-06-30, which means 00:00 UTC at the start "
+            "of that day, or a time like 2027-06-30T18:00:00Z."
+        ),
+    ],
+    folder: Annotated[
+        Path | None, typer.Option(help="Read the bytes from this folder, not from the mirror.")
+    ] = None,
+    contract: Annotated[str | None, typer.Option(help="Contract, for proprietary weights.")] = None,
+    required_approvals: Annotated[int, typer.Option(help="People who must sign, 1 to 16.")] = 2,
+    name: Annotated[str | None, typer.Option(help="Name; default from the repository's.")] = None,
+    requested_by: Annotated[str | None, typer.Option(help="Default: you, as the cluster.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Token for the mirror, instead of the Secret it names.")
+    ] = None,
+    system_namespace: Annotated[
+        str, typer.Option(help="Where the mirror's Secret is.")
+    ] = "escadre-system",
+    out: Annotated[Path, typer.Option(help="Folder for the two files.")] = Path(),
+    output: OutputOption = Output.TABLE,
+) -> None:
+    environment = environment_of(context)
+    terms = Terms(
+        name=default_name(repository) if name is None else name,
+        repository=repository,
+        revision=revision,
+        mirrors=list(dict.fromkeys(mirror)),
+        namespaces=list(dict.fromkeys(allow)),
+        licence=licence,
+        accepted_by=accepted_by,
+        contract=contract,
+        not_after=parse_end(not_after),
+        required_approvals=required_approvals,
+        requested_by=requested_by,
+    )
+    check_terms(terms, environment.now())
+    check_out(out)
+    source, manifests_url = _source(environment, terms, folder, token_file, system_namespace)
+    terms = replace(terms, requested_by=requested_by or run(environment, _caller))
+    draft = _with_progress(environment.err, source)
+    document = approval_document(draft, terms)
+    tell(environment, draft, document, write(out, draft, document), manifests_url, output)
+
+
+def _source(
+    environment: Environment,
+    terms: Terms,
+    folder: Path | None,
+    token_file: Path | None,
+    system_namespace: str,
+) -> tuple[Source, str]:
+    """Where the bytes come from, and the mirror's folder of manifests if it was asked."""
+    if folder is not None:
+        return FolderSource(folder), ""
+    name, given = terms.mirrors[0], _token(token_file)
+
+    async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
+        for other in terms.mirrors[1:]:
+            await fetch.mirror(session, other)  # misspelt, it would only be missed much later
+        return await _mirror(session, name, given, system_namespace)
+
+    spec, credentials = run(environment, look)
+    source = mirror_source(name, spec, terms.repository, terms.revision, credentials)
+    return source, spec.manifests_base
+
+
+def approval_document(draft: Draft, terms: Terms) -> dict[str, Any]:
+    """The ModelApproval; raises EscadreError naming the fact of the bytes that is out of bounds."""
+    spec = {
+        **terms.spec(),
+        "files": [
+            {"path": file.path, "size": file.size, "sha256": file.sha256}
+            for file in draft.manifest.files
+        ],
+        "manifestDigest": draft.digest,
+        "architecture": draft.architecture.model_dump(by_alias=True, exclude_none=True),
+    }
+    try:
+        ModelApprovalSpec.model_validate(spec)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise EscadreError(f"the draft's {where} is not allowed: {first['msg']}") from error
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ModelApproval",
+        "metadata": {"name": terms.name},
+        "spec": spec,
+    }
+
+
+def _token(path: Path | None) -> Credentials | None:
+    if path is None:
+        return None
+    try:
+        return credentials_from_secret(str(path), {"token": path.read_bytes()})
+    except OSError as error:
+        raise EscadreError(f"--token-file {path}: {error.strerror}") from error
+
+
+async def _caller(session: Session) -> str:
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    who = await session.api.create(SELF_SUBJECT_REVIEWS, {**review, "metadata": {}})
+    return str(who["status"]["userInfo"]["username"])
+
+
+async def _mirror(
+    session: Session, name: str, given: Credentials | None, system_namespace: str
+) -> tuple[ModelMirrorSpec, Credentials | None]:
+    """The mirror and the credentials for it."""
+    found = await fetch.mirror(session, name)
+    spec = ModelMirrorSpec.model_validate(found["spec"])
+    secret = spec.credentials_secret_name
+    if given or not secret:
+        return spec, given
+    where = f"Secret {system_namespace}/{secret}, which ModelMirror {name} names"
+    try:
+        body = await session.api.get(SECRETS, secret, namespace=system_namespace)
+    except (Forbidden, NotFound) as error:
+        raise EscadreError(f"{where}: {error}; give --token-file") from error
+    data = {key: base64.b64decode(value) for key, value in (body.get("data") or {}).items()}
+    return spec, credentials_from_secret(secret, data)
+
+
+def _with_progress(console: Console, source: Source) -> Draft:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(path: str, count: int, size: int) -> None:
+            if path not in tasks:
+                tasks[path] = bars.add_task(path, total=size)
+            bars.advance(tasks[path], count)
+
+        return make_draft(source, progress)

@@ -1,0 +1,135 @@
+"""Makes a draft: hashes every byte once, checks what can be checked, reads the planner's facts.
+
+The digests are computed here, from bytes; what a mirror says of itself is only held against them.
+Called by cli/approve/draft.py; writes nothing.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from escadre.api.approval import Architecture
+from escadre.cli.approve.source import Source
+from escadre.clients.hub import HubFile
+from escadre.core.weights import manifest as manifests
+from escadre.core.weights.architecture import read_architecture
+from escadre.core.weights.digesting import FileDigester
+from escadre.core.weights.intake import (
+    IntakeError,
+    Selection,
+    check_index,
+    check_json,
+    select_files,
+)
+from escadre.core.weights.manifest import Manifest, ManifestFile
+from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_tensors
+
+__all__ = ["Draft", "Progress", "make_draft"]
+
+_FILES_AT_ONCE: Final = 4
+_LARGEST_JSON: Final = 64 * 1024 * 1024
+
+Progress = Callable[[str, int, int], None]  # path, bytes that came, size
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be approved."""
+
+    manifest: Manifest
+    text: bytes
+    digest: str
+    architecture: Architecture
+    selection: Selection
+
+
+def make_draft(source: Source, progress: Progress) -> Draft:
+    """Read everything and put it together.
+
+    Raises:
+        IntakeError: what cannot be approved, naming file and cause.
+        Refusal: faults of the mirror.
+    """
+    listed = {file.path: file for file in source.files()}
+    selection = select_files(listed)
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        read = list(pool.map(lambda path: _read(source, listed[path], progress), selection.files))
+    kept = {each.path: each.kept for each in read}
+    documents = {
+        path: check_json(path, kept[path]) for path in selection.files if path.endswith(".json")
+    }
+    for path, document in documents.items():
+        if path.endswith(".index.json"):
+            check_index(path, document, selection.weights)
+    manifest = Manifest(tuple(each.file for each in read))
+    text = manifests.render(manifest)
+    tensors = [tensor for each in read for tensor in each.tensors]
+    architecture = read_architecture(selection, documents[selection.config], tensors)
+    return Draft(manifest, text, manifests.digest(text), architecture, selection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    path: str
+    file: ManifestFile
+    kept: bytes
+    tensors: tuple[Tensor, ...]
+
+
+def _read(source: Source, listed: HubFile, progress: Progress) -> _Read:
+    digester, start = FileDigester(), _Start(listed)
+
+    def take(piece: bytes) -> None:
+        digester.take(piece)
+        start.take(piece)
+        progress(listed.path, len(piece), listed.size)
+
+    source.read(listed, take)
+    file = digester.finish(listed.path)
+    _check_listed(listed, file)
+    return _Read(listed.path, file, bytes(start.kept), start.tensors())
+
+
+def _check_listed(listed: HubFile, file: ManifestFile) -> None:
+    if file.size != listed.size:
+        raise IntakeError(f"{listed.path}: {file.size} bytes came, {listed.size} were listed")
+    if listed.sha256 and listed.sha256 != file.sha256:
+        raise IntakeError(
+            f"{listed.path}: the bytes have sha256 {file.sha256}, but the mirror lists "
+            f"{listed.sha256}; they were damaged, or the mirror's list is of another file"
+        )
+
+
+class _Start:
+    """Keeps what is needed of a file: all of a JSON file, the header of a safetensors file."""
+
+    def __init__(self, listed: HubFile) -> None:
+        self._listed = listed
+        self._weights = listed.path.endswith(".safetensors")
+        self._wanted = PREFIX if self._weights else 0
+        if listed.path.endswith(".json"):
+            self._wanted = listed.size
+            if listed.size > _LARGEST_JSON:
+                raise IntakeError(
+                    f"{listed.path}: {listed.size} bytes, a JSON file may have {_LARGEST_JSON}"
+                )
+        self.kept = bytearray()
+
+    def take(self, piece: bytes) -> None:
+        """Keep the beginning of what is still wanted."""
+        while piece and len(self.kept) < self._wanted:
+            part = piece[: self._wanted - len(self.kept)]
+            self.kept += part
+            piece = piece[len(part) :]
+            if self._weights and len(self.kept) == PREFIX:
+                size = header_size(self._listed.path, bytes(self.kept), self._listed.size)
+                self._wanted = PREFIX + size
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors of a weights file; none of another."""
+        if not self._weights:
+            return ()
+        path, size = self._listed.path, self._listed.size
+        header_size(path, bytes(self.kept), size)  # too short to have been looked at on the way
+        return read_tensors(path, bytes(self.kept[PREFIX:]), size)

@@ -1,0 +1,74 @@
+"""The two files of a draft, and what is said of them. Called by cli/approve/draft.py."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from escadre.cli.approve.drafting import Draft
+from escadre.cli.shared.session import Environment, Output
+from escadre.errors import EscadreError
+from escadre.names import digest_hex
+
+__all__ = ["Files", "tell", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where the draft lies; ``overwritten`` are those of its files that were there before."""
+
+    manifest: Path
+    approval: Path
+    overwritten: tuple[Path, ...]
+
+
+def write(out: Path, draft: Draft, document: dict[str, Any]) -> Files:
+    """Writes manifest and approval into ``out``, which is made if need be."""
+    manifest = out / f"{digest_hex(draft.digest)}.manifest"
+    approval = out / f"{document['metadata']['name']}.yaml"
+    overwritten = tuple(each for each in (manifest, approval) if each.exists())
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        manifest.write_bytes(draft.text)
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        approval.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EscadreError(f"writing the draft to {out}: {error.strerror}") from error
+    return Files(manifest, approval, overwritten)
+
+
+def tell(
+    environment: Environment,
+    draft: Draft,
+    document: dict[str, Any],
+    files: Files,
+    manifests_url: str,
+    output: Output,
+) -> None:
+    """Says what was drafted and written, and what people do next."""
+    manifest, approval = files.manifest, files.approval
+    if output is Output.JSON:
+        environment.print_json(
+            {
+                "approval": str(approval),
+                "manifest": str(manifest),
+                "overwritten": [str(each) for each in files.overwritten],
+                "manifestDigest": draft.digest,
+                "files": len(draft.manifest.files),
+                "bytes": draft.manifest.total_bytes,
+                "leftOut": list(draft.selection.left_out),
+                "document": document,
+            }
+        )
+        return
+    say = environment.out.print
+    say(f"{len(draft.manifest.files)} files, {draft.manifest.total_bytes} bytes, {draft.digest}")
+    for path in draft.selection.left_out:
+        say(f"left out: {path}")
+    for each in (manifest, approval):
+        say(f"{'overwrote' if each in files.overwritten else 'wrote'} {each}")
+    say(f"1. read {approval}")
+    say(f"2. copy {manifest} to {manifests_url or 'the manifests of the mirror'}/")
+    say(f"3. kubectl apply -f {approval}")
+    say(f"4. others sign: escadre approve sign {document['metadata']['name']}")

@@ -1,0 +1,152 @@
+"""What the drafting person decides beside the bytes, held against the rules of the API.
+
+Judged before the first byte is read: nobody should wait for hundreds of gigabytes to be hashed and
+then be told that an option is wrong. Pure, but for a look at the folder that --out names. Called by
+cli/approve/draft.py.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from pydantic import ValidationError
+
+from escadre.api.approval import ModelApprovalSpec
+from escadre.api.schema import structural
+from escadre.cli.shared.words import time_text
+
+__all__ = ["Terms", "check_out", "check_terms", "default_name", "parse_end"]
+
+_OPTIONS: Final = {
+    "requestedBy": "--requested-by",
+    "repository": "--repository",
+    "revision": "--revision",
+    "mirrors": "--mirror",
+    "licence.spdx": "--licence",
+    "licence.acceptedBy": "--accepted-by",
+    "licence.contract": "--contract",
+    "namespaces": "--allow",
+    "requiredApprovals": "--required-approvals",
+}
+_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_LONGEST_NAME: Final = 253
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The options of a draft; ``requested_by`` None means the caller, whom the cluster names."""
+
+    name: str
+    repository: str
+    revision: str
+    mirrors: list[str]
+    namespaces: list[str]
+    licence: str
+    accepted_by: str
+    contract: str | None
+    not_after: datetime
+    required_approvals: int
+    requested_by: str | None
+
+    def spec(self) -> dict[str, Any]:
+        """The part of the ModelApproval's spec that they make up."""
+        requester = {"requestedBy": self.requested_by} if self.requested_by else {}
+        contract = {"contract": self.contract} if self.contract else {}
+        return {
+            **requester,
+            "repository": self.repository,
+            "revision": self.revision,
+            "mirrors": self.mirrors,
+            "licence": {"spdx": self.licence, "acceptedBy": self.accepted_by, **contract},
+            "namespaces": self.namespaces,
+            "notAfter": time_text(self.not_after),
+            "requiredApprovals": self.required_approvals,
+        }
+
+
+def default_name(repository: str) -> str:
+    """A legal name made from the model's."""
+    words = re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower())
+    return words.strip("-")[:63].strip("-") or "model"
+
+
+def parse_end(text: str) -> datetime:
+    """The time that --not-after names; without a zone it is UTC.
+
+    Raises:
+        BadParameter: it names none.
+    """
+    try:
+        end = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text} is no time; write a date like 2027-06-30, which means 00:00 UTC at the start "
+            "of that day, or a time like 2027-06-30T18:00:00Z",
+            param_hint="--not-after",
+        ) from None
+    return end if end.tzinfo else end.replace(tzinfo=UTC)
+
+
+def check_terms(terms: Terms, now: float) -> None:
+    """Refuses what the API server would refuse, or what could never hold.
+
+    Raises:
+        BadParameter: naming the option, its value and the rule.
+    """
+    if len(terms.name) > _LONGEST_NAME or not _NAME.fullmatch(terms.name):
+        raise typer.BadParameter(
+            f"{terms.name} is no name of an object: lower-case letters, digits, - and . only, a "
+            f"letter or digit at both ends and beside each ., {_LONGEST_NAME} characters at most",
+            param_hint="--name",
+        )
+    if terms.not_after.timestamp() <= now:
+        raise typer.BadParameter(
+            f"{time_text(terms.not_after)} is past, it is "
+            f"{time_text(datetime.fromtimestamp(now, UTC))} now; give a later end",
+            param_hint="--not-after",
+        )
+    _check_fields(terms.spec())
+
+
+def _check_fields(spec: dict[str, Any]) -> None:
+    """By the API's own model; what only the bytes can tell is missing and not asked for yet."""
+    try:
+        ModelApprovalSpec.model_validate(spec)
+    except ValidationError as error:
+        first = next((each for each in error.errors() if each["type"] != "missing"), None)
+        if first is None:
+            return
+        where = ".".join(part for part in first["loc"] if isinstance(part, str))
+        rule = _rule(first["loc"]) if first["type"] == "string_pattern_mismatch" else ""
+        value = "" if isinstance(first["input"], list) else f"{first['input']}: "
+        raise typer.BadParameter(
+            f"{value}{rule or first['msg']}", param_hint=_OPTIONS[where]
+        ) from None
+
+
+def _rule(place: tuple[int | str, ...]) -> str:
+    """What the API server says of a value there that does not match its pattern."""
+    schema = structural(ModelApprovalSpec, people=True)
+    for part in place:
+        schema = schema["items"] if isinstance(part, int) else schema["properties"][part]
+    rules = schema.get("x-kubernetes-validations")
+    return str(rules[0]["message"]) if rules else ""
+
+
+def check_out(out: Path) -> None:
+    """Refuses a folder that could not be written to once everything is hashed.
+
+    Raises:
+        BadParameter: naming the folder that is in the way.
+    """
+    path = out.absolute()
+    place = next(each for each in (path, *path.parents) if each.exists())
+    if not place.is_dir():
+        raise typer.BadParameter(f"{out}: {place} is a file, not a folder", param_hint="--out")
+    if not os.access(place, os.W_OK):
+        raise typer.BadParameter(f"{out}: you may not write to {place}", param_hint="--out")

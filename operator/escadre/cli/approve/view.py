@@ -1,0 +1,151 @@
+"""What `escadre approve show` and `sign` print: an approval and its signatures. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus, SignatureRecord
+from escadre.api.base import Condition
+from escadre.cli.shared.marks import heading, mark, styled
+from escadre.cli.shared.tables import grid
+from escadre.cli.shared.words import bytes_text, count, since, time_text
+from escadre.cli.why.chain import said
+from escadre.clients.kube import Json
+from escadre.core.approvals.verdict import content_digest
+from escadre.errors import Refusal
+from escadre.reasons import REASONS
+
+__all__ = ["Asked", "content", "document", "view"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A ModelApproval as stored, with the digest of its content as people sign it."""
+
+    name: str
+    spec: ModelApprovalSpec
+    status: ModelApprovalStatus
+    digest: str
+    unjudged: tuple[Json, ...] = ()  # signatures that the operator has not looked at
+
+    @classmethod
+    def read(cls, body: Json, signatures: list[Json]) -> "Asked":
+        """Reads an object of the API server.
+
+        Raises:
+            Refusal: ApprovalInvalid, when this version cannot read it.
+        """
+        name, raw = body["metadata"]["name"], body.get("spec") or {}
+        try:
+            spec = ModelApprovalSpec.model_validate(raw)
+            status = ModelApprovalStatus.model_validate(body.get("status") or {})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise Refusal(
+                "ApprovalInvalid", f"ModelApproval {name}: {where}: {first['msg']}"
+            ) from error
+        judged = {record.name for record in status.signatures}
+        unjudged = tuple(each for each in signatures if each["metadata"]["name"] not in judged)
+        return cls(name, spec, status, content_digest(raw), unjudged)
+
+    @property
+    def approved(self) -> Condition | None:
+        """The condition Approved."""
+        return next((each for each in self.status.conditions if each.type == "Approved"), None)
+
+
+def content(asked: Asked) -> Table:
+    """What is being signed: every fact a person should read before."""
+    spec = asked.spec
+    size = sum(each.size for each in spec.files)
+    contract = f", contract {spec.licence.contract}" if spec.licence.contract else ""
+    table = grid("", "")
+    table.add_row("model", spec.repository)
+    table.add_row("revision", spec.revision)
+    table.add_row("files", f"{count(len(spec.files), 'file')}, {bytes_text(size)}")
+    table.add_row("weights", spec.manifest_digest)
+    table.add_row(
+        "licence", f"{spec.licence.spdx}, accepted by {spec.licence.accepted_by}{contract}"
+    )
+    table.add_row("namespaces", ", ".join(spec.namespaces))
+    table.add_row("mirrors", ", ".join(spec.mirrors))
+    table.add_row("valid until", time_text(spec.not_after))
+    table.add_row("requested by", spec.requested_by)
+    table.add_row("asks for", f"{count(spec.required_approvals, 'approval')} by others")
+    table.add_row("content", asked.digest)
+    return table
+
+
+def view(asked: Asked, now: float) -> Group:
+    """The whole of `approve show`."""
+    condition = asked.approved
+    title = heading(f"{asked.name}  ")
+    title.append_text(Text("Approved: ") + styled(condition.status if condition else "Unknown"))
+    if condition:
+        title.append(f"  {condition.reason}")
+    if asked.status.summary:
+        title.append(f"  {asked.status.summary}")
+    parts: list[RenderableType] = [title, content(asked), Text(), heading("Signatures")]
+    parts.append(_signatures(asked, now))
+    if condition and condition.status != "True":
+        parts += [Text(), Text(said(condition))]
+        known = REASONS.get(condition.reason)
+        if known:
+            parts.append(Text(f"next: {known.next_step.replace('NAME', asked.name)}"))
+    left = asked.spec.not_after.timestamp() - now
+    if left > 0 and condition and condition.status == "True":
+        parts += [Text(), Text(f"Expires in {max(1, round(left / 86400))} days.")]
+    return Group(*parts)
+
+
+def _signatures(asked: Asked, now: float) -> RenderableType:
+    if not asked.status.signatures and not asked.unjudged:
+        return Text("  nobody has signed")
+    table = grid("", "BY", "DECISION", "SINCE", "COUNTS")
+    for record in asked.status.signatures:
+        table.add_row(
+            mark("ok" if record.counted else "blocked"),
+            record.by,
+            record.decision,
+            since(record.at, now),
+            _counts(record),
+        )
+    for each in asked.unjudged:
+        spec = each["spec"]
+        table.add_row(
+            mark("unknown"), spec["by"], spec["decision"], "", "the operator has not looked yet"
+        )
+    return table
+
+
+def _counts(record: SignatureRecord) -> str:
+    """A revocation is no approval that could be counted, and yet has its full effect."""
+    if record.decision == "Revoke":
+        return "yes: it revokes"
+    return "yes" if record.counted else f"no: {record.why}"
+
+
+def document(asked: Asked) -> dict[str, Any]:
+    """The same as JSON."""
+    condition = asked.approved
+    return {
+        "name": asked.name,
+        "approved": condition is not None and condition.status == "True",
+        "reason": condition.reason if condition else "Pending",
+        "message": condition.message if condition else "",
+        "summary": asked.status.summary,
+        "contentDigest": asked.digest,
+        "signatures": [_record(record) for record in asked.status.signatures],
+        "notJudgedYet": [each["metadata"]["name"] for each in asked.unjudged],
+        "spec": asked.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+
+
+def _record(record: SignatureRecord) -> dict[str, Any]:
+    document: dict[str, Any] = record.model_dump(mode="json", by_alias=True)
+    return document

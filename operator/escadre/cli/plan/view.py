@@ -1,0 +1,134 @@
+"""What `escadre plan` prints: prospects in, rich renderables and JSON out. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from escadre.cli.plan.prospect import Prospect
+from escadre.cli.shared.marks import State, heading, mark
+from escadre.cli.shared.tables import grid
+from escadre.cli.shared.weightsview import weights_table
+from escadre.cli.shared.words import count
+from escadre.cli.status.view import layout_table
+from escadre.core.fleet.plan import DeploymentPlan
+from escadre.reasons import REASONS
+
+__all__ = ["document", "view"]
+
+
+def view(prospects: Sequence[Prospect], notes: Sequence[str]) -> Group:
+    """Every wish, then what could not be seen."""
+    parts: list[RenderableType] = []
+    for each in prospects:
+        parts += [_one(each), Text()]
+    parts += [Text(f"Note: {note}") for note in notes]
+    parts.append(Text("Nothing was written."))
+    return Group(*parts)
+
+
+def _one(each: Prospect) -> Group:
+    wish = each.wish
+    known = "exists" if each.exists else "new"
+    parts: list[RenderableType] = [heading(f"{wish.namespace}/{wish.name} ({known})")]
+    head = grid("", "", "")
+    approved: State = "ok" if each.approval_reason == "Approved" else "blocked"
+    words = each.approval_message
+    if approved != "ok":
+        words = f"{each.approval_reason}: {words}"
+        if each.plan is not None:
+            words += " (planned below as if it held)"
+        words = _with_step(words, each.approval_reason)
+    head.add_row(mark(approved), "approval", words)
+    plan = each.plan
+    if plan is None:
+        return Group(*parts, head)
+    head.add_row(*_layout_row(plan))
+    head.add_row(*_replicas_row(each, plan))
+    parts.append(head)
+    if plan.layout is not None:
+        parts += [Text(), heading("Layout"), layout_table(plan.layout, plan.rejected)]
+    elif plan.rejected:
+        parts += [Text(), heading("Layouts tried"), layout_table(None, plan.rejected)]
+    if plan.slots:
+        parts += [Text(), heading("Replicas"), _slots(each, plan)]
+    if plan.weights:
+        parts += [Text(), heading("Weights"), weights_table(plan.weights)]
+    return Group(*parts)
+
+
+def _layout_row(plan: DeploymentPlan) -> tuple[Text, str, str]:
+    if plan.layout is not None:
+        return mark("ok"), "layout", plan.layout.summary
+    return mark("blocked"), "layout", _with_step(f"{plan.reason}: {plan.message}", plan.reason)
+
+
+def _with_step(words: str, reason: str) -> str:
+    """The words and the next step of the reason; a message of a condition may end with it."""
+    known = REASONS.get(reason)
+    if known is None or known.next_step in words:
+        return words
+    return f"{words.removesuffix('.')}. Next: {known.next_step}"
+
+
+def _replicas_row(each: Prospect, plan: DeploymentPlan) -> tuple[Text, str, str]:
+    scaling = each.wish.spec.scaling
+    placed = sum(slot.node is not None for slot in plan.slots)
+    words = (
+        f"{placed} of {count(max(len(plan.slots), scaling.min_replicas), 'replica')} with a node; "
+        f"{scaling.min_replicas} at least, {scaling.max_replicas} at most"
+    )
+    if plan.layout is None:
+        return mark("waiting"), "replicas", "wait for a layout"
+    if placed < len(plan.slots):
+        return mark("blocked"), "replicas", f"{words}. {plan.reason}: {plan.message}"
+    return mark("ok"), "replicas", words
+
+
+def _slots(each: Prospect, plan: DeploymentPlan) -> Table:
+    table = grid("", "REPLICA", "NODE", "LAYOUT", "WHY")
+    for slot in plan.slots:
+        table.add_row(
+            mark("ok" if slot.node else "blocked"),
+            f"{each.wish.name}-{slot.slot}",
+            slot.node or "-",
+            slot.layout.summary if slot.layout else "-",
+            "" if slot.node else f"{slot.reason}: {slot.message}",
+        )
+    return table
+
+
+def document(prospects: Sequence[Prospect], notes: Sequence[str]) -> dict[str, Any]:
+    """The same as JSON."""
+    return {"items": [_document(each) for each in prospects], "notes": list(notes)}
+
+
+def _document(each: Prospect) -> dict[str, Any]:
+    plan = each.plan
+    return {
+        "namespace": each.wish.namespace,
+        "name": each.wish.name,
+        "exists": each.exists,
+        "fine": each.fine,
+        "approval": {
+            "name": each.wish.spec.approval,
+            "reason": each.approval_reason,
+            "message": each.approval_message,
+        },
+        "reason": plan.reason if plan else each.approval_reason,
+        "message": plan.message if plan else each.approval_message,
+        "layout": _dump(plan.layout) if plan and plan.layout else None,
+        "rejected": [_dump(one) for one in plan.rejected] if plan else [],
+        "replicas": [
+            {"slot": s.slot, "node": s.node, "reason": s.reason, "message": s.message}
+            for s in (plan.slots if plan else ())
+        ],
+        "weights": [_dump(one) for one in plan.weights] if plan else [],
+    }
+
+
+def _dump(model: Any) -> dict[str, Any]:
+    dumped: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return dumped

@@ -1,0 +1,136 @@
+"""Reads the wishes for `escadre plan`: ModelDeployments and ModelApprovals, strictly.
+
+The API server judges for real when the files are applied; this says the same beforehand for what
+people mistype most: unknown fields, wrong types, bounds, fields that contradict each other. Pure.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from escadre.api.approval import ModelApprovalSpec
+from escadre.api.base import Model
+from escadre.api.deployment import ModelDeploymentSpec
+from escadre.api.schema import structural
+from escadre.cli.plan.wishfiles import WishText, documents
+from escadre.errors import EscadreError, Refusal
+from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
+
+__all__ = ["ApprovalWish", "DeploymentWish", "Wishes", "read_wishes"]
+
+_SPECS: Mapping[str, type[Model]] = {
+    "ModelDeployment": ModelDeploymentSpec,
+    "ModelApproval": ModelApprovalSpec,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentWish:
+    """A ModelDeployment of a file."""
+
+    namespace: str
+    name: str
+    spec: ModelDeploymentSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalWish:
+    """A ModelApproval of a file."""
+
+    name: str
+    spec: ModelApprovalSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Everything of the files that planning uses."""
+
+    deployments: tuple[DeploymentWish, ...]
+    approvals: Mapping[str, ApprovalWish]
+
+
+def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
+    """Reads YAML or JSON documents; ``namespace`` is for those that name none.
+
+    Raises:
+        Refusal: InvalidSpec, naming document, field and what is wrong with it.
+        EscadreError: no YAML, or nothing to plan.
+    """
+    deployments: dict[tuple[str, str], DeploymentWish] = {}
+    approvals: dict[str, ApprovalWish] = {}
+    for source, number, body in documents(texts):
+        kind, meta = str(body.get("kind")), body.get("metadata") or {}
+        if body.get("apiVersion") != API_VERSION or kind not in _SPECS:
+            continue  # a file may hold namespaces, mirrors and the like beside the wishes
+        name = str(meta.get("name", "")) if isinstance(meta, dict) else ""
+        where = f"{source}, document {number}, {kind} {name or 'without a name'}"
+        spec = _spec(body, kind, where)
+        if isinstance(spec, ModelDeploymentSpec):
+            _check(name, spec, where)
+            wish = DeploymentWish(str(meta.get("namespace") or namespace), name, spec)
+            _refuse_second(deployments, wish, where)
+            deployments[wish.namespace, name] = wish
+        elif isinstance(spec, ModelApprovalSpec):
+            approvals[name] = ApprovalWish(name, spec)
+    if not deployments:
+        sources = ", ".join(each.source for each in texts)
+        raise EscadreError(f"{sources}: no ModelDeployment of {API_VERSION} in it")
+    return Wishes(tuple(deployments.values()), approvals)
+
+
+def _refuse_second(
+    known: Mapping[tuple[str, str], DeploymentWish], wish: DeploymentWish, where: str
+) -> None:
+    if (wish.namespace, wish.name) in known:
+        raise Refusal(
+            "InvalidSpec",
+            f"{where}: metadata.name: a second ModelDeployment {wish.namespace}/{wish.name}; "
+            "only one of them can be planned",
+        )
+
+
+def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
+    model, raw = _SPECS[kind], body.get("spec") or {}
+    for path in _unknown(structural(model, people=True), raw, "spec"):
+        raise Refusal("InvalidSpec", f"{where}: {path}")
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in ("spec", *first["loc"]))
+        raise Refusal("InvalidSpec", f"{where}: {field}: {first['msg']}") from error
+
+
+def _unknown(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
+    """Fields that the schema does not have, each with the nearest that it has."""
+    if isinstance(value, dict) and "properties" in schema:
+        for name, child in value.items():
+            if name in schema["properties"]:
+                yield from _unknown(schema["properties"][name], child, f"{path}.{name}")
+                continue
+            close = difflib.get_close_matches(str(name), schema["properties"], n=1)
+            yield f"{path}.{name}: unknown field" + (f"; near it: {close[0]}" if close else "")
+    elif isinstance(value, list) and "items" in schema:
+        for index, child in enumerate(value):
+            yield from _unknown(schema["items"], child, f"{path}[{index}]")
+
+
+def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:
+    scaling = spec.scaling
+    if len(name) > DEPLOYMENT_NAME_LENGTH or not re.fullmatch(DEPLOYMENT_NAME, name):
+        raise Refusal(
+            "InvalidSpec",
+            f"{where}: metadata.name must begin with a lower-case letter, hold lower-case "
+            "letters, digits and - only, end with a letter or digit and have "
+            f"{DEPLOYMENT_NAME_LENGTH} characters at most",
+        )
+    if scaling.min_replicas > scaling.max_replicas:
+        raise Refusal(
+            "InvalidSpec",
+            f"{where}: spec.scaling.minReplicas {scaling.min_replicas} is more than maxReplicas "
+            f"{scaling.max_replicas}",
+        )

@@ -1,0 +1,112 @@
+"""Reads objects for the commands, with an answer for each way in which they can be missing."""
+
+from escadre.cli.shared.deployed import near
+from escadre.cli.shared.failures import is_kind_missing
+from escadre.cli.shared.session import Session
+from escadre.clients.kube import (
+    MODEL_APPROVALS,
+    MODEL_DEPLOYMENTS,
+    MODEL_MIRRORS,
+    MODEL_SIGNATURES,
+    ApiError,
+    Forbidden,
+    Json,
+    NotFound,
+    Resource,
+    list_all,
+)
+from escadre.errors import EscadreError
+
+__all__ = [
+    "approval",
+    "approval_if_readable",
+    "deployment",
+    "deployments",
+    "deployments_anywhere",
+    "mirror",
+    "signatures_of",
+]
+
+
+async def deployment(session: Session, namespace: str, name: str) -> Json:
+    """One ModelDeployment; an unknown name is answered with those that are near."""
+    try:
+        return await session.api.get(MODEL_DEPLOYMENTS, name, namespace=namespace)
+    except NotFound as error:
+        if is_kind_missing(error):
+            raise
+        raise EscadreError(await _missing_deployment(session, namespace, name)) from error
+
+
+async def _missing_deployment(session: Session, namespace: str, name: str) -> str:
+    here = await list_all(session.api, MODEL_DEPLOYMENTS, namespace=namespace)
+    message = (
+        f"ModelDeployment {namespace}/{name} does not exist; "
+        f"in this namespace {near(name, _names(here))}"
+    )
+    try:
+        everywhere = await list_all(session.api, MODEL_DEPLOYMENTS)
+    except ApiError:  # a user of one namespace may not look at the others
+        return message
+    other = sorted(
+        each["metadata"]["namespace"] for each in everywhere if each["metadata"]["name"] == name
+    )
+    return f"{message}; one of that name is in: {', '.join(other)} (-n)" if other else message
+
+
+async def deployments(session: Session, namespace: str | None) -> list[Json]:
+    """The ModelDeployments of a namespace, or of all (None), sorted."""
+    found = await list_all(session.api, MODEL_DEPLOYMENTS, namespace=namespace)
+    return sorted(found, key=lambda each: (each["metadata"]["namespace"], each["metadata"]["name"]))
+
+
+async def deployments_anywhere(session: Session) -> int | None:
+    """How many ModelDeployments there are at all; None when the user may not look everywhere."""
+    try:
+        return len(await list_all(session.api, MODEL_DEPLOYMENTS))
+    except Forbidden:
+        return None
+
+
+async def approval(session: Session, name: str) -> Json:
+    """One ModelApproval; an unknown name is answered with those that are near."""
+    return await _named(session, MODEL_APPROVALS, name)
+
+
+async def mirror(session: Session, name: str) -> Json:
+    """One ModelMirror; an unknown name is answered with those that are near."""
+    return await _named(session, MODEL_MIRRORS, name)
+
+
+async def _named(session: Session, resource: Resource, name: str) -> Json:
+    try:
+        return await session.api.get(resource, name)
+    except NotFound as error:
+        if is_kind_missing(error):
+            raise
+        known = await list_all(session.api, resource)
+        raise EscadreError(
+            f"{resource.kind} {name} does not exist; {near(name, _names(known))}"
+        ) from error
+
+
+async def approval_if_readable(session: Session, name: str) -> Json | None:
+    """One ModelApproval, None when it is missing or the user may not read it."""
+    try:
+        return await session.api.get(MODEL_APPROVALS, name)
+    except (NotFound, Forbidden):
+        return None
+
+
+async def signatures_of(session: Session, name: str) -> list[Json]:
+    """The ModelSignatures on one approval, oldest first."""
+    found = await list_all(session.api, MODEL_SIGNATURES)
+    mine = [each for each in found if each["spec"].get("approval") == name]
+    return sorted(
+        mine,
+        key=lambda each: (each["metadata"].get("creationTimestamp", ""), each["metadata"]["name"]),
+    )
+
+
+def _names(objects: list[Json]) -> list[str]:
+    return [each["metadata"]["name"] for each in objects]

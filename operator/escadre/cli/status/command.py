@@ -1,0 +1,150 @@
+"""`escadre status [NAME]`: how deployments are, once or live. Exit code 1: NAME is not ready."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from escadre.cli.shared import fetch
+from escadre.cli.shared.deployed import Deployed
+from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.session import (
+    Environment,
+    NamespaceOption,
+    Output,
+    OutputOption,
+    Session,
+    environment_of,
+    run,
+)
+from escadre.cli.shared.target import ClusterCommand
+from escadre.cli.status.progress import with_progress
+from escadre.cli.status.view import detail, overview, summary
+
+__all__ = ["register"]
+
+_WATCH_SECONDS = 1.0
+
+Look = Callable[[], Awaitable[list[Deployed]]]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(
+        "status",
+        cls=ClusterCommand,
+        help="Show how deployments are: ready, layout, replicas, weights.",
+    )(_status)
+
+
+def _status(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="ModelDeployment; all without it.")] = None,
+    namespace: NamespaceOption = None,
+    everywhere: Annotated[
+        bool, typer.Option("-A", "--all-namespaces", help="All namespaces.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("-w", "--watch", help="Keep showing until interrupted.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    if name and everywhere:
+        raise typer.BadParameter("NAME and --all-namespaces exclude each other; use -n NAMESPACE")
+    environment = environment_of(context)
+
+    async def work(session: Session) -> int:
+        where = namespace or session.namespace
+
+        async def look() -> list[Deployed]:
+            if name:
+                one = Deployed.read(await fetch.deployment(session, where, name))
+                return [await with_progress(session, one)]
+            return [
+                Deployed.read(each)
+                for each in await fetch.deployments(session, None if everywhere else where)
+            ]
+
+        view = _View(environment, name, None if everywhere else where)
+        if watch:
+            return await _watch(environment, view, look, output)
+        found = await look()
+        if not found and not everywhere:
+            view.elsewhere = await fetch.deployments_anywhere(session)
+        if output is Output.JSON:
+            documents = [summary(each) for each in found]
+            environment.print_json(documents[0] if name else {"items": documents})
+        else:
+            environment.show(view.render(found))
+        return view.code(found)
+
+    raise typer.Exit(run(environment, work))
+
+
+class _View:
+    """How what was found is shown: one deployment whole, or a line for each."""
+
+    def __init__(self, environment: Environment, name: str | None, namespace: str | None) -> None:
+        self._environment = environment
+        self._name = name
+        self._namespace = namespace
+        self.elsewhere: int | None = None  # how many other namespaces have, None if not known
+
+    def render(self, found: list[Deployed]) -> RenderableType:
+        """The screen."""
+        if self._name:
+            return detail(found[0], self._environment.now())
+        if not found:
+            return Text(self._nothing())
+        return overview(found, namespaces=self._namespace is None)
+
+    def _nothing(self) -> str:
+        if self._namespace is None:
+            return "No ModelDeployment in any namespace; examples/quickstart has one to try."
+        none = f"No ModelDeployment in {self._namespace}"
+        if self.elsewhere is None:
+            return f"{none}; those of all namespaces, if you may list them: escadre status -A"
+        if self.elsewhere == 0:
+            return f"{none} or any other namespace; examples/quickstart has one to try."
+        return f"{none}; {self.elsewhere} in other namespaces: escadre status -A"
+
+    def code(self, found: list[Deployed]) -> int:
+        """The exit code: only a named deployment can be not ready."""
+        return OK if not self._name or found[0].is_ready else NOT_READY
+
+
+async def _watch(environment: Environment, view: _View, look: Look, output: Output) -> int:
+    """Shows each change until interrupted; on a terminal in place, else as further lines."""
+    found: list[Deployed] = []
+    try:
+        if output is Output.TABLE and environment.out.is_terminal:
+            with Live(console=environment.out, auto_refresh=False) as live:
+                while True:
+                    found = await look()
+                    live.update(view.render(found), refresh=True)
+                    await environment.sleep(_WATCH_SECONDS)
+        before: object = None
+        while True:
+            found = await look()
+            documents = [summary(each) for each in found]
+            if documents != before:
+                before = documents
+                _print_change(environment, view, found, output)
+            await environment.sleep(_WATCH_SECONDS)
+    except asyncio.CancelledError:  # Ctrl-C
+        return view.code(found) if found else OK
+
+
+def _print_change(
+    environment: Environment, view: _View, found: list[Deployed], output: Output
+) -> None:
+    if output is Output.TABLE:
+        environment.show(view.render(found))
+        return
+    for each in found:
+        environment.out.print(json.dumps(summary(each), ensure_ascii=False), soft_wrap=True)

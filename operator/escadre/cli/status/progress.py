@@ -1,0 +1,74 @@
+"""Progress of pulls as the agents tell it now: newer than the deployment's own status.
+
+The operator repeats mere numbers in a ModelDeployment every 30 s at most; whoever watches a pull
+reads the GPUNodes besides. Users without that right see the slower numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from escadre.api.base import Condition
+from escadre.api.deployment import WeightsOnNode
+from escadre.api.gpunode import GPUNodeStatus, NodeWeights
+from escadre.cli.shared.deployed import Deployed
+from escadre.cli.shared.session import Session
+from escadre.clients.kube import GPU_NODES, ApiError
+from escadre.core.status.leaves import weights_leaf
+
+__all__ = ["overlaid", "with_progress"]
+
+_MOVING = {"Wanted", "Pulling"}
+
+
+async def with_progress(session: Session, deployed: Deployed) -> Deployed:
+    """The deployment with the numbers of its agents."""
+    told: dict[str, GPUNodeStatus] = {}
+    for node in sorted({one.node for one in deployed.status.weights if one.state in _MOVING}):
+        try:
+            body = await session.api.get(GPU_NODES, node)
+            told[node] = GPUNodeStatus.model_validate(body.get("status") or {})
+        except (ApiError, ValidationError):
+            continue  # not ours to read, or gone: what the status says stays
+    return overlaid(deployed, told)
+
+
+def overlaid(deployed: Deployed, told: Mapping[str, GPUNodeStatus]) -> Deployed:
+    """Pure part of ``with_progress``."""
+    weights = [
+        _newer(one, told[one.node]) if one.node in told and one.state in _MOVING else one
+        for one in deployed.status.weights
+    ]
+    conditions = _reworded(deployed.status.conditions, weights)
+    update = {"weights": weights, "conditions": conditions}
+    return replace(deployed, status=deployed.status.model_copy(update=update))
+
+
+def _reworded(conditions: Sequence[Condition], weights: Sequence[WeightsOnNode]) -> list[Condition]:
+    """The conditions that tell of the pull, in its newer numbers: no view contradicts itself."""
+    old = next((one for one in conditions if one.type == "WeightsReady"), None)
+    new = weights_leaf(weights)
+    if old is None or not old.message or (old.reason, new.reason) != ("Pulling", "Pulling"):
+        return [*conditions]
+    return [
+        one.model_copy(update={"message": one.message.replace(old.message, new.message)})
+        for one in conditions
+    ]
+
+
+def _newer(one: WeightsOnNode, told: GPUNodeStatus) -> WeightsOnNode:
+    entry: NodeWeights | None = next(
+        (entry for entry in told.weights if entry.manifest_digest == one.manifest_digest), None
+    )
+    if entry is None or entry.state != "Pulling":
+        return one
+    return one.model_copy(
+        update={
+            "state": "Pulling",
+            "bytes_done": entry.bytes_done,
+            "bytes_total": entry.bytes_total,
+            "bytes_per_second": entry.bytes_per_second,
+            "eta_seconds": entry.eta_seconds,
+        }
+    )

@@ -1,0 +1,183 @@
+"""What `escadre status` prints: ModelDeployments in, rich renderables and JSON out. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from escadre.api.base import Condition
+from escadre.api.deployment import LastScale, Plan, RejectedLayout, ReplicaStatus
+from escadre.cli.shared.deployed import Deployed
+from escadre.cli.shared.marks import WORKING, State, heading, mark, styled
+from escadre.cli.shared.tables import grid
+from escadre.cli.shared.weightsview import weights_table
+from escadre.cli.shared.words import bytes_text, count, short_digest, since, time_text, tokens
+
+__all__ = [
+    "conditions_table",
+    "detail",
+    "layout_table",
+    "overview",
+    "summary",
+]
+
+_TRUE_IS_WORK = {"Reconciling"}
+_TRUE_IS_BAD = {"Stalled"}
+_REPLICA_STATES: dict[str, State] = {
+    "Ready": "ok",
+    "Loading": "working",
+    "Draining": "working",
+    "Pending": "working",
+    "Failing": "blocked",
+}
+
+
+def overview(deployments: Sequence[Deployed], *, namespaces: bool) -> Table:
+    """One line per deployment, as `kubectl get mdep` has them."""
+    titles = ["NAME", "READY", "MODEL", "LAYOUT", "REPLICAS", "REASON"]
+    table = grid(*(["NAMESPACE", *titles] if namespaces else titles))
+    for each in deployments:
+        ready, plan, replicas = each.ready, each.status.plan, each.status.replicas
+        cells: list[RenderableType] = [
+            each.name,
+            styled(ready.status if ready and each.judged else "Unknown"),
+            each.model or "-",
+            plan.summary if plan else "-",
+            replicas.summary if replicas else "-",
+            ready.reason if ready else "Pending",
+        ]
+        table.add_row(*([each.namespace, *cells] if namespaces else cells))
+    return table
+
+
+def summary(each: Deployed) -> dict[str, Any]:
+    """The JSON of one deployment: the columns, and the whole status as the API has it."""
+    ready = each.ready
+    return {
+        "namespace": each.namespace,
+        "name": each.name,
+        "ready": each.is_ready,
+        "reason": ready.reason if ready else "Pending",
+        "message": ready.message if ready else "",
+        "status": each.status.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+
+
+def detail(each: Deployed, now: float) -> Group:
+    """Everything about one deployment."""
+    status = each.status
+    parts: list[RenderableType] = [_header(each), Text(), conditions_table(each, now)]
+    if status.plan:
+        title = f"Layout  {status.plan.summary}"
+        parts += [Text(), heading(title), layout_table(status.plan, status.plan.rejected)]
+    if status.weights:
+        parts += [Text(), heading("Weights"), weights_table(status.weights)]
+    if status.replicas:
+        title = f"Replicas  {status.replicas.summary}"
+        parts += [Text(), heading(title)]
+        if status.replicas.items:
+            parts.append(_replicas_table(status.replicas.items))
+    if status.last_scale:
+        parts += [Text(), _last_scale(status.last_scale, now)]
+    return Group(*parts)
+
+
+def _header(each: Deployed) -> Table:
+    status = each.status
+    table = grid("", "")
+    ready = each.ready
+    word = styled(ready.status if ready else "Unknown")
+    reason = Text(f"  {ready.reason}" if ready else "")
+    table.add_row(heading(f"{each.namespace}/{each.name}"), word.append_text(reason))
+    if each.problem:
+        table.add_row("unreadable", each.problem)
+    if not each.judged:
+        seen = max(status.observed_generation, 0)
+        table.add_row("stale", f"generation {each.generation}, the operator saw {seen}")
+    if status.approval:
+        served = status.approval
+        table.add_row("model", f"{served.repository} @ {short_digest(served.revision)}")
+        table.add_row("weights", served.manifest_digest)
+        table.add_row("approval", served.name)
+    if status.url:
+        table.add_row("url", status.url)
+    return table
+
+
+def conditions_table(each: Deployed, now: float) -> Table:
+    """The conditions with their age and message."""
+    table = grid("", "CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE")
+    for one in each.status.conditions:
+        age = since(one.last_transition_time, now)
+        table.add_row(mark(_state(one)), one.type, styled(one.status), one.reason, age, one.message)
+    return table
+
+
+def _state(one: Condition) -> State:
+    if one.status == "True":
+        bad: State = "blocked" if one.type in _TRUE_IS_BAD else "ok"
+        return "working" if one.type in _TRUE_IS_WORK else bad
+    if one.status == "False":
+        return "working" if one.reason in WORKING else "blocked"
+    # Looked at, but nothing to judge before another condition holds; the message says which.
+    return "unknown" if one.reason == "Pending" else "waiting"
+
+
+def layout_table(plan: Plan | None, rejected: Sequence[RejectedLayout]) -> Table:
+    """The arithmetic of a layout, each line one step that can be checked by hand."""
+    table = grid("", "")
+    for title, words in _arithmetic(plan) if plan else ():
+        table.add_row(f"  {title}", words)
+    for each in rejected:
+        which = f"{each.product} tp{each.tensor_parallel_size}"
+        table.add_row("  not", f"{which}: {each.reason}: {each.message}")
+    return table
+
+
+def _arithmetic(plan: Plan) -> list[tuple[str, str]]:
+    memory, capacity = plan.memory, plan.capacity
+    cache = bytes_text(memory.key_value_cache_bytes)
+    fill = (
+        f"{bytes_text(memory.visible_bytes)} visible × {plan.gpu_memory_utilization_percent} % = "
+        f"{bytes_text(memory.usable_bytes)} = {bytes_text(memory.weights_bytes)} weights + "
+        f"{bytes_text(memory.overhead_bytes)} overhead + {cache} cache"
+    )
+    room = (
+        f"{cache} ÷ {memory.key_value_bytes_per_token:,} bytes per token = "
+        f"{tokens(capacity.key_value_tokens)}; needed {capacity.required_tokens:,} = "
+        f"max({plan.max_model_len:,}, {plan.max_num_seqs} × {plan.typical_tokens:,})"
+    )
+    holds = (
+        f"{count(capacity.full_length_requests, 'request')} of {plan.max_model_len:,} tokens, or "
+        f"{capacity.typical_requests:,} of {plan.typical_tokens:,}; {plan.max_num_seqs} at once, "
+        f"scales at {plan.target_queue_depth} per replica"
+    )
+    spread = (
+        f"{count(plan.gpus, 'GPU')} of {plan.product}: tensor parallel "
+        f"{plan.tensor_parallel_size}, pipeline parallel {plan.pipeline_parallel_size}"
+    )
+    return [("replica", spread), ("one GPU", fill), ("cache", room), ("holds", holds)]
+
+
+def _replicas_table(items: Sequence[ReplicaStatus]) -> Table:
+    table = grid("", "REPLICA", "STATE", "NODE", "INPUTS", "MESSAGE")
+    for one in items:
+        table.add_row(
+            mark(_REPLICA_STATES[one.state]),
+            one.name,
+            one.state,
+            one.node or "-",
+            "current" if one.current else "old",
+            one.message,
+        )
+    return table
+
+
+def _last_scale(scale: LastScale, now: float) -> Text:
+    return Text(
+        f"Last scaling  {scale.from_} → {scale.to} at {time_text(scale.at)} "
+        f"({since(scale.at, now)} ago): {scale.reason}; demand {scale.demand}, "
+        f"target {scale.target} per replica"
+    )

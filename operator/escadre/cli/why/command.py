@@ -1,0 +1,52 @@
+"""`escadre why NAME`: the chain from wish to blocker, in words. Exit code 1: it is not ready."""
+
+from typing import Annotated
+
+import typer
+
+from escadre.cli.shared import fetch
+from escadre.cli.shared.deployed import Deployed
+from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.session import (
+    NamespaceOption,
+    Output,
+    OutputOption,
+    Session,
+    environment_of,
+    run,
+)
+from escadre.cli.shared.target import ClusterCommand
+from escadre.cli.why.chain import build
+from escadre.cli.why.view import document, view
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(
+        "why",
+        cls=ClusterCommand,
+        help="Say why a deployment is not ready: the first link that blocks.",
+    )(_why)
+
+
+def _why(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="ModelDeployment.")],
+    namespace: NamespaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    environment = environment_of(context)
+
+    async def work(session: Session) -> Deployed:
+        body = await fetch.deployment(session, namespace or session.namespace, name)
+        return Deployed.read(body)
+
+    each = run(environment, work)
+    chain = build(each)
+    if output is Output.JSON:
+        environment.print_json(document(each, chain))
+    else:
+        environment.show(view(each, chain, environment.now()))
+    raise typer.Exit(OK if each.is_ready else NOT_READY)

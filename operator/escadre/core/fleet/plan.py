@@ -1,0 +1,257 @@
+"""Gives out GPUs, nodes and pulls over all deployments in one pass.
+
+The controller calls it under its key ``fleet``, the only place where shared things are given out;
+what replicas hold already is fixed input, so a healthy replica is never moved or planned anew
+because nodes came or went. Pure and deterministic: the order of the input does not matter.
+
+Order: the minReplicas of all deployments, older ones first; then further replicas one at a time
+by turns. A slot goes where its weights are verified, else where they are wanted or pulled, else
+where the pool says; a node where they failed comes last. An outdated replica is planned anew in
+its own slot: its own GPUs count as free for its replacement, so a rollout needs no spare GPU.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from escadre.api.deployment import Plan, RejectedLayout, WeightsOnNode
+from escadre.api.gpunode import WantedWeights
+from escadre.core.facts import (
+    ApprovedModel,
+    DeploymentFacts,
+    DeploymentKey,
+    FleetSnapshot,
+    ReplicaFacts,
+)
+from escadre.core.fleet.placement import Draft, Holders, Rank, Slot, place_all, reserve
+from escadre.core.fleet.pool import GPUPool
+from escadre.core.fleet.pulls import Need, Place, plan_pulls
+from escadre.core.layouts.decisions import Layouts, products_of, recorded_layout
+
+__all__ = ["DeploymentPlan", "FleetPlan", "SlotPlan", "plan_fleet"]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPlan:
+    """What one slot shall run, and where. ``node`` None: nowhere to go now."""
+
+    slot: int
+    node: str | None
+    layout: Plan | None
+    manifest_digest: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPlan:
+    """Layout and slots of one deployment.
+
+    ``reason`` is Planned, InsufficientGPUs, a refusal of the layout, or "" without an approval.
+    ``layout`` carries today's rejected layouts, also when it was recorded without them.
+    ``slots`` holds every existing slot that is not leaving, then new ones up to the desired number.
+    Without an approval or a layout existing slots are as recorded and there are no new ones.
+    """
+
+    key: DeploymentKey
+    layout: Plan | None
+    reason: str
+    message: str
+    rejected: tuple[RejectedLayout, ...] = ()
+    slots: tuple[SlotPlan, ...] = ()
+    weights: tuple[WeightsOnNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """The whole fleet: a plan per deployment, GPUNode.spec.weights per node."""
+
+    deployments: Mapping[DeploymentKey, DeploymentPlan]
+    nodes: Mapping[str, tuple[WantedWeights, ...]]
+
+
+def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
+    """Plans every deployment and node of the snapshot."""
+    nodes = {node.name: node for node in sorted(snapshot.nodes, key=lambda node: node.name)}
+    facts = sorted(snapshot.deployments, key=lambda one: (one.created, one.key))
+    standing, taken = reserve(facts, nodes)
+    pool = GPUPool(nodes.values(), taken)
+    layouts = Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
+    drafts = [_draft(one, layouts, standing) for one in facts]
+    place_all(drafts, pool, Holders(nodes.values()))
+    pulls = plan_pulls(nodes, snapshot.mirrors, _needs(drafts), _held(facts))
+    insufficient = _Insufficient(pool)
+    plans = {
+        draft.facts.key: _finish(draft, layouts, pulls.states, insufficient)
+        for draft in sorted(drafts, key=lambda draft: draft.facts.key)
+    }
+    return FleetPlan(plans, pulls.wanted)
+
+
+def _draft(
+    facts: DeploymentFacts,
+    layouts: Layouts,
+    standing: frozenset[tuple[DeploymentKey, int]],
+) -> Draft:
+    draft = Draft(facts, _slots(facts))
+    for slot in draft.slots:
+        slot.holds = (facts.key, slot.number) in standing
+    model = facts.model
+    if model is None:
+        return draft
+    settled: list[Plan] = []
+    homeless: list[Plan] = []
+    for slot in draft.slots:
+        layout = _kept_layout(slot.replica, model)
+        if layout is None or slot.replica is None:
+            continue
+        if slot.holds:
+            slot.layout, slot.node, slot.settled = layout, slot.replica.node, True
+            settled.append(layout)
+        else:
+            homeless.append(layout)
+    decision = layouts.decide(model, facts.wish)
+    if settled:
+        stays = settled[0]
+        draft.choices = (stays,)
+        draft.rejected = tuple(
+            one
+            for one in decision.rejected
+            if (one.product, one.tensor_parallel_size) != (stays.product, stays.gpus)
+        )
+        return draft
+    possible = tuple(one for one in homeless[:1] if layouts.has_room(one))
+    draft.choices, draft.rejected = possible + decision.alternatives, decision.rejected
+    if not draft.choices:
+        draft.reason, draft.message = decision.reason, decision.message
+    return draft
+
+
+def _slots(facts: DeploymentFacts) -> list[Slot]:
+    """Existing slots that stay, then the lowest free numbers up to the desired number."""
+    staying = sorted(
+        (one for one in facts.replicas if not one.leaving), key=lambda replica: replica.slot
+    )
+    used = {replica.slot for replica in facts.replicas}
+    numbers: list[tuple[int, ReplicaFacts | None]] = [(one.slot, one) for one in staying]
+    number = 0
+    while len(numbers) < facts.desired and facts.model is not None:
+        if number not in used:
+            numbers.append((number, None))
+        number += 1
+    return [
+        Slot(number, _precedence(facts, position), replica)
+        for position, (number, replica) in enumerate(numbers)
+    ]
+
+
+def _precedence(facts: DeploymentFacts, position: int) -> Rank:
+    key = facts.key
+    if position < facts.min_replicas:
+        return (0, facts.created, key.namespace, key.name, position)
+    return (1, float(position - facts.min_replicas), key.namespace, key.name, position)
+
+
+def _kept_layout(replica: ReplicaFacts | None, model: ApprovedModel) -> Plan | None:
+    if replica is None or not replica.wish_matches:
+        return None
+    if replica.manifest_digest != model.manifest_digest:
+        return None
+    return recorded_layout(replica.layout)
+
+
+def _needs(drafts: list[Draft]) -> list[Need]:
+    """Weights that slots need, by precedence; also where an outdated replica serves the same."""
+    ranked: list[tuple[Rank, Need]] = []
+    for draft in drafts:
+        model = draft.facts.model
+        if model is None:
+            continue
+        for slot in draft.slots:
+            names = {slot.node}
+            replica = slot.replica
+            if (
+                replica is not None
+                and slot.holds
+                and replica.manifest_digest == model.manifest_digest
+            ):
+                names.add(replica.node)
+            ranked.extend(
+                (slot.rank, Need(Place(name, model.manifest_digest), model))
+                for name in sorted(name for name in names if name is not None)
+            )
+    return [need for _, need in sorted(ranked, key=lambda one: one[0])]
+
+
+def _held(facts: list[DeploymentFacts]) -> list[Place]:
+    """Where replicas are, bound or planned, with the weights they serve."""
+    places = {
+        Place(replica.node, replica.manifest_digest)
+        for one in facts
+        for replica in one.replicas
+        if replica.node is not None and replica.manifest_digest  # "": its inputs are damaged
+    }
+    return sorted(places)
+
+
+class _Insufficient:
+    """Messages for slots without a node, made once per product and size."""
+
+    def __init__(self, pool: GPUPool) -> None:
+        self._pool = pool
+        self._messages: dict[tuple[str, int], str] = {}
+
+    def message(self, layout: Plan) -> str:
+        key = (layout.product, layout.gpus)
+        if key not in self._messages:
+            self._messages[key] = self._pool.describe(layout.product, layout.gpus)
+        return self._messages[key]
+
+
+def _finish(
+    draft: Draft,
+    layouts: Layouts,
+    states: Mapping[Place, WeightsOnNode],
+    insufficient: _Insufficient,
+) -> DeploymentPlan:
+    facts = draft.facts
+    if facts.model is None or not draft.choices:
+        slots = tuple(_as_recorded(slot, draft) for slot in draft.slots if slot.replica)
+        layout = next((slot.layout for slot in slots if slot.layout is not None), None)
+        if facts.model is not None:
+            layout = None
+        reason, message = draft.reason, draft.message
+    else:
+        layout, digest = draft.choices[0], facts.model.manifest_digest
+        missing = insufficient.message(layout) if draft.unplaced else ""
+        slots = tuple(
+            SlotPlan(slot.number, slot.node, slot.layout, digest, "Planned", "")
+            if slot.node is not None
+            else SlotPlan(slot.number, None, layout, digest, "InsufficientGPUs", missing)
+            for slot in draft.slots
+        )
+        reason, message = "Planned", layout.summary
+        if draft.unplaced:
+            reason = "InsufficientGPUs"
+            homeless = len(draft.unplaced)
+            verb = "has" if homeless == 1 else "have"
+            message = f"{homeless} of {len(slots)} replicas {verb} no node: {missing}"
+    if layout is not None and facts.model is not None:
+        layout = layouts.told(layout, draft.rejected)
+    places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}
+    weights = tuple(states[place] for place in sorted(places) if place in states)
+    return DeploymentPlan(facts.key, layout, reason, message, draft.rejected, slots, weights)
+
+
+def _as_recorded(slot: Slot, draft: Draft) -> SlotPlan:
+    """An existing slot of a deployment for which nothing is planned: it stays as it is."""
+    replica = slot.replica
+    if replica is None:
+        raise ValueError("only existing slots are recorded")
+    return SlotPlan(
+        slot.number,
+        replica.node,
+        recorded_layout(replica.layout),
+        replica.manifest_digest,
+        draft.reason,
+        draft.message,
+    )

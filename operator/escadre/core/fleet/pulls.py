@@ -1,0 +1,253 @@
+"""Which weights each node is told to pull, from which mirror, and which pulls wait.
+
+core/fleet/plan.py calls it with the needs of all deployments in order of precedence. A pull once
+admitted stays admitted; at most ``maxConcurrentPulls`` nodes pull from a mirror. A pull that
+failed, and one whose agent is not ready, frees its place but stays wanted: the agent tries again by
+itself. After a failure that another mirror could mend, the next mirror that exists is taken.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from escadre.api.deployment import WeightsOnNode
+from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.core.facts import ApprovedModel, NodeFacts
+
+__all__ = ["Need", "Place", "PullPlan", "plan_pulls"]
+
+_TRY_ANOTHER: Final = frozenset(
+    {
+        "DigestMismatch",
+        "MirrorSlow",
+        "MirrorUnavailable",
+        "NotFound",
+        "SecretNotFound",
+        "SecretNotGranted",
+        "Unauthorized",
+    }
+)
+
+
+class Place(NamedTuple):
+    """Weights on a node."""
+
+    node: str
+    digest: str
+
+
+class Need(NamedTuple):
+    """A deployment's replica needs its model's weights on a node."""
+
+    place: Place
+    model: ApprovedModel
+
+
+@dataclass(frozen=True, slots=True)
+class PullPlan:
+    """GPUNode.spec.weights of every node, and the state of each need."""
+
+    wanted: Mapping[str, tuple[WantedWeights, ...]]
+    states: Mapping[Place, WeightsOnNode]
+
+
+class _Pulls:
+    """One pass: entries decided so far, and the nodes that pull from each mirror."""
+
+    def __init__(self, nodes: Mapping[str, NodeFacts], mirrors: Mapping[str, MirrorSource]) -> None:
+        self.nodes = nodes
+        self.mirrors = mirrors
+        self.before = {
+            Place(node.name, entry.manifest_digest): entry
+            for node in nodes.values()
+            for entry in node.wanted
+        }
+        self.entries: dict[Place, WantedWeights] = {}
+        self.waiting: dict[Place, tuple[str, str]] = {}
+        self._busy: dict[str, set[str]] = {}
+
+    def keep(self, place: Place, entry: WantedWeights) -> None:
+        """The entry stays; its node counts while it pulls."""
+        self.entries[place] = entry
+        if self._pulls(place, entry.source.name):
+            self._busy.setdefault(entry.source.name, set()).add(place.node)
+
+    def choose_mirror(self, place: Place, model: ApprovedModel) -> str | None:
+        """The mirror of today's entry, the next one after a failure, the first one anew."""
+        existing = [name for name in model.mirrors if name in self.mirrors]
+        entry = self.before.get(place)
+        if entry is None or entry.source.name not in existing:
+            return existing[0] if existing else None
+        state = self.nodes[place.node].weights.get(place.digest)
+        if (
+            state is not None
+            and state.state == "Failed"
+            and state.mirror == entry.source.name
+            and state.reason in _TRY_ANOTHER
+        ):
+            return existing[(existing.index(entry.source.name) + 1) % len(existing)]
+        return entry.source.name
+
+    def admit(self, place: Place, model: ApprovedModel, mirror: str | None) -> None:
+        """A new entry, if there is a mirror with a free place; else what is waited for."""
+        node = self.nodes[place.node]
+        verified = place.digest in node.verified
+        if mirror is None:
+            if not verified or place in self.before:
+                names = ", ".join(model.mirrors)
+                message = f"none of the approval's ModelMirrors exists: {names}"
+                self._wait(place, "MirrorNotFound", message)
+        elif not verified and not node.agent_ready:
+            self._wait(place, "AgentNotReady", f"the agent of node {node.name} is not ready")
+        elif not verified and not self._has_room(mirror, place.node):
+            limit = self.mirrors[mirror].max_concurrent_pulls
+            message = (
+                f"{limit} nodes pull from ModelMirror {mirror} already, its maxConcurrentPulls"
+            )
+            self._wait(place, "PullQueued", message)
+        else:
+            self.entries[place] = self.entry(place, model, mirror)
+            if not verified:
+                self._busy.setdefault(mirror, set()).add(place.node)
+
+    def entry(self, place: Place, model: ApprovedModel, mirror: str) -> WantedWeights:
+        """What GPUNode.spec says; the same object as now when nothing changes."""
+        source = self.mirrors[mirror]
+        now = self.before.get(place)
+        facts = (model.approval, model.repository, model.revision, model.file_bytes, source)
+        if now is not None and facts == (
+            now.approval,
+            now.repository,
+            now.revision,
+            now.bytes,
+            now.source,
+        ):
+            return now
+        return WantedWeights(
+            manifest_digest=place.digest,
+            approval=model.approval,
+            repository=model.repository,
+            revision=model.revision,
+            bytes=model.file_bytes,
+            source=source,
+        )
+
+    def _wait(self, place: Place, reason: str, message: str) -> None:
+        """Waits for a pull; an entry of before stays as it is, it is still wanted."""
+        now = self.before.get(place)
+        if now is not None:
+            self.keep(place, now)
+        else:
+            self.waiting[place] = (reason, message)
+
+    def _has_room(self, mirror: str, node: str) -> bool:
+        busy = self._busy.get(mirror, set())
+        return node in busy or len(busy) < self.mirrors[mirror].max_concurrent_pulls
+
+    def _pulls(self, place: Place, mirror: str) -> bool:
+        """Whether a wanted entry counts: neither done nor failed, and its agent at work."""
+        node = self.nodes[place.node]
+        if place.digest in node.verified or not node.agent_ready:
+            return False
+        state = node.weights.get(place.digest)
+        if state is None or state.state == "Pulling":
+            return True
+        # A failure on the mirror before is no failure on this one.
+        return state.state == "Failed" and state.mirror not in (None, mirror)
+
+
+def plan_pulls(
+    nodes: Mapping[str, NodeFacts],
+    mirrors: Mapping[str, MirrorSource],
+    needs: Sequence[Need],
+    held: Iterable[Place],
+) -> PullPlan:
+    """Entries for all needs in their order; ``held`` are places where replicas exist already.
+
+    An entry of now stays while a need or a replica holds it, also when no approval holds any more.
+    """
+    pulls = _Pulls(nodes, mirrors)
+    models: dict[Place, ApprovedModel] = {}
+    for need in needs:
+        if need.place.node in nodes:
+            models[need.place] = _preferred(pulls, need, models.get(need.place))
+    others = [place for place in held if place.node in nodes and place not in models]
+    for place in others:
+        now = pulls.before.get(place)
+        if now is not None:
+            pulls.keep(place, now)
+    rest: list[tuple[Place, ApprovedModel, str | None]] = []
+    for place, model in models.items():
+        mirror = pulls.choose_mirror(place, model)
+        now = pulls.before.get(place)
+        if now is not None and mirror == now.source.name:
+            pulls.keep(place, pulls.entry(place, model, mirror))
+        else:
+            rest.append((place, model, mirror))
+    for place, model, mirror in rest:
+        pulls.admit(place, model, mirror)
+    wanted: dict[str, list[WantedWeights]] = {name: [] for name in sorted(nodes)}
+    for place in sorted(pulls.entries):
+        wanted[place.node].append(pulls.entries[place])
+    states = {place: _state(pulls, place, model.file_bytes) for place, model in models.items()}
+    states.update((place, _state(pulls, place, _recorded_bytes(pulls, place))) for place in others)
+    return PullPlan({name: tuple(entries) for name, entries in wanted.items()}, states)
+
+
+def _preferred(pulls: _Pulls, need: Need, other: ApprovedModel | None) -> ApprovedModel:
+    """Two approvals may allow the same bytes: today's stays, else the first by name."""
+    if other is None:
+        return need.model
+    now = pulls.before.get(need.place)
+    pair = (other, need.model)
+    if now is not None:
+        for model in pair:
+            if model.approval == now.approval:
+                return model
+    return min(pair, key=lambda model: model.approval)
+
+
+def _recorded_bytes(pulls: _Pulls, place: Place) -> int:
+    """Size of weights that no approval speaks for any more, as far as it is known."""
+    entry = pulls.entries.get(place)
+    state = pulls.nodes[place.node].weights.get(place.digest)
+    if entry is not None:
+        return entry.bytes
+    return state.bytes_total if state is not None else 0
+
+
+def _state(pulls: _Pulls, place: Place, total: int) -> WeightsOnNode:
+    node = pulls.nodes[place.node]
+    common = {"node": place.node, "manifest_digest": place.digest}
+    if place.digest in node.verified:
+        return WeightsOnNode(**common, state="Verified", bytes_done=total, bytes_total=total)
+    if place in pulls.waiting:
+        reason, message = pulls.waiting[place]
+        return WeightsOnNode(
+            **common, state="Queued", bytes_total=total, reason=reason, message=message
+        )
+    entry = pulls.entries.get(place)
+    mirror = None if entry is None else entry.source.name
+    state = node.weights.get(place.digest)
+    if state is None or state.state == "Verified":
+        reason = "" if node.agent_ready else "AgentNotReady"
+        message = "" if node.agent_ready else f"the agent of node {node.name} is not ready"
+        return WeightsOnNode(
+            **common,
+            state="Wanted",
+            bytes_total=total,
+            mirror=mirror,
+            reason=reason,
+            message=message,
+        )
+    return WeightsOnNode(
+        **common,
+        state=state.state,
+        bytes_done=state.bytes_done,
+        bytes_total=state.bytes_total or total,
+        bytes_per_second=state.bytes_per_second,
+        eta_seconds=state.eta_seconds,
+        mirror=state.mirror or mirror,
+        reason=state.reason,
+        message=state.message,
+    )

@@ -1,0 +1,141 @@
+"""One layout on one GPU product: its flags, how it fills a GPU, and whether a wish fits.
+
+core/layouts/search.py makes candidates, smallest first, and takes the first that fits.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from escadre.api.approval import Architecture
+from escadre.core.decimals import in_tenths
+from escadre.core.engines.gpu_memory import (
+    BLOCK_TOKENS,
+    EngineLimits,
+    GPUFill,
+    batched_tokens,
+    blocks_for,
+    effective_utilization,
+    fill_gpu,
+    overhead_bytes,
+    visible_bytes,
+)
+from escadre.core.engines.legality import LayoutRefusal
+
+__all__ = ["Candidate", "GPUProduct", "Need", "candidate", "most_sequences", "refuse_memory"]
+
+_MOST_DEFAULT_CONCURRENCY: Final = 256
+_GIGA: Final = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class GPUProduct:
+    """A GPU product of the cluster; ``node_gpus`` is the most of them on one node."""
+
+    name: str
+    memory_bytes: int
+    reserved_bytes: int | None
+    compute_capability: tuple[int, int]
+    node_gpus: int
+
+
+class Need(NamedTuple):
+    """What a replica must hold; ``concurrency`` None: as many typical requests as fit."""
+
+    context: int
+    typical: int
+    concurrency: int | None
+
+    def tokens(self, concurrency: int) -> int:
+        """Tokens of cache, as the status shows them."""
+        return max(self.context, concurrency * self.typical)
+
+    def blocks(self, concurrency: int) -> int:
+        """Blocks of cache: each request rounds up."""
+        return max(blocks_for(self.context), concurrency * blocks_for(self.typical))
+
+
+class Candidate(NamedTuple):
+    """A tensor parallel size on a product, with the flags and the memory that follow."""
+
+    product: GPUProduct
+    limits: EngineLimits
+    utilization_percent: int
+    fill: GPUFill
+
+    @property
+    def size(self) -> int:
+        """GPUs, all in one tensor parallel group."""
+        return self.limits.tensor_parallel_size
+
+
+def candidate(
+    architecture: Architecture,
+    need: Need,
+    product: GPUProduct,
+    size: int,
+    utilization_percent: int,
+) -> Candidate:
+    """The layout with the wished concurrency, or one request: see most_sequences."""
+    visible = visible_bytes(product.name, product.memory_bytes, product.reserved_bytes)
+    percent = effective_utilization(visible, utilization_percent)
+    sequences = need.concurrency or 1
+    limits = EngineLimits(size, sequences, batched_tokens(visible, sequences))
+    fill = fill_gpu(architecture, limits, visible, percent)
+    return Candidate(product, limits, percent, fill)
+
+
+def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Candidate:
+    """The layout with as many sequences as typical requests fit beside contextLength, at most 256.
+
+    More sequences cost more overhead, so what fits falls with them: a binary search finds it. What
+    the cache holds at the upper bound is a lower bound, mostly close.
+    """
+
+    def with_sequences(sequences: int) -> Candidate:
+        visible = one.fill.visible_bytes
+        limits = EngineLimits(one.size, sequences, batched_tokens(visible, sequences))
+        overhead = overhead_bytes(architecture, limits)
+        return one._replace(limits=limits, fill=replace(one.fill, overhead_bytes=overhead))
+
+    typical = blocks_for(need.typical)
+    high = min(_MOST_DEFAULT_CONCURRENCY, one.fill.blocks // typical)
+    low, best = 1, one
+    middle = max(1, min(high, with_sequences(high).fill.blocks // typical))
+    while low < high:
+        tried = with_sequences(middle)
+        if tried.fill.blocks >= need.blocks(middle):
+            low, best = middle, tried
+        else:
+            high = middle - 1
+        middle = (low + high + 1) // 2
+    return best
+
+
+def refuse_memory(need: Need, one: Candidate) -> LayoutRefusal | None:
+    """Why the wish does not fit the memory, None when it does."""
+    fill = one.fill
+    if fill.blocks == 0:
+        return LayoutRefusal(
+            "WeightsTooLarge",
+            f"each GPU would hold {_gigabytes(fill.weights_bytes)} of weights and "
+            f"{_gigabytes(fill.overhead_bytes)} of overhead, but has "
+            f"{_gigabytes(fill.usable_bytes)} usable",
+        )
+    concurrency = need.concurrency or 1
+    if fill.blocks >= need.blocks(concurrency):
+        return None
+    what = (
+        f"one request of {need.context:,} tokens needs"
+        if need.blocks(concurrency) == blocks_for(need.context)
+        else f"{concurrency:,} requests of {need.typical:,} tokens need"
+    )
+    return LayoutRefusal(
+        "CacheTooSmall",
+        f"{what} {need.blocks(concurrency) * BLOCK_TOKENS:,} tokens of key-value cache; "
+        f"{_gigabytes(fill.cache_bytes)} beside the weights hold {fill.blocks * BLOCK_TOKENS:,}, "
+        f"at {fill.bytes_per_token:,} bytes per token on each GPU",
+    )
+
+
+def _gigabytes(amount: int) -> str:
+    return f"{in_tenths(amount, _GIGA)} GB"

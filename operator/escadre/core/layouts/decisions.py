@@ -1,0 +1,88 @@
+"""Layouts for the deployments of one planning pass: on which products, and what was recorded."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+from pydantic import ValidationError
+
+from escadre.api.deployment import Plan, RejectedLayout
+from escadre.core.engines.gpu_memory import visible_bytes
+from escadre.core.facts import ApprovedModel, NodeFacts, Wish
+from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
+
+__all__ = ["Layouts", "products_of", "recorded_layout"]
+
+
+def products_of(nodes: Iterable[NodeFacts]) -> tuple[GPUProduct, ...]:
+    """The GPU products of the nodes; the card that CUDA sees least of speaks for its product."""
+    products: dict[str, GPUProduct] = {}
+    for node in sorted(nodes, key=lambda node: node.name):
+        if node.gpus <= 0 or not node.product:
+            continue
+        one = GPUProduct(
+            node.product,
+            node.memory_bytes,
+            node.reserved_bytes,
+            node.compute_capability,
+            node.gpus,
+        )
+        other = products.get(node.product)
+        products[node.product] = one if other is None else _joined(one, other)
+    return tuple(products[name] for name in sorted(products))
+
+
+def _joined(one: GPUProduct, other: GPUProduct) -> GPUProduct:
+    least = min(
+        (one, other),
+        key=lambda card: (
+            visible_bytes(card.name, card.memory_bytes, card.reserved_bytes),
+            card.memory_bytes,
+        ),
+    )
+    return replace(
+        least,
+        compute_capability=min(one.compute_capability, other.compute_capability),
+        node_gpus=max(one.node_gpus, other.node_gpus),
+    )
+
+
+@lru_cache(maxsize=8192)
+def recorded_layout(layout: str) -> Plan | None:
+    """The layout on a replica's object; None when this version cannot read it."""
+    try:
+        return Plan.model_validate_json(layout)
+    except ValidationError:
+        return None
+
+
+class Layouts:
+    """Layout decisions of one pass; the key spares hashing an architecture a thousand times."""
+
+    def __init__(self, products: tuple[GPUProduct, ...], percent: int) -> None:
+        self._products = products
+        self._percent = percent
+        self._sizes = {product.name: product.node_gpus for product in products}
+        self._decisions: dict[tuple[str, str, Wish], LayoutDecision] = {}
+        self._told: dict[tuple[int, ...], tuple[Plan, tuple[RejectedLayout, ...], Plan]] = {}
+
+    def decide(self, model: ApprovedModel, wish: Wish) -> LayoutDecision:
+        """The layout for a model and a wish on today's products."""
+        key = (model.approval, model.approval_uid, wish)
+        if key not in self._decisions:
+            self._decisions[key] = plan_layout(
+                model.architecture, wish, self._products, self._percent
+            )
+        return self._decisions[key]
+
+    def told(self, layout: Plan, rejected: tuple[RejectedLayout, ...]) -> Plan:
+        """The layout with today's rejected ones; one object for all deployments alike."""
+        key = (id(layout), *map(id, rejected))  # both are held, so no id is used twice
+        if key not in self._told:
+            copy = layout.model_copy(update={"rejected": list(rejected)})
+            self._told[key] = (layout, rejected, copy)
+        return self._told[key][2]
+
+    def has_room(self, layout: Plan) -> bool:
+        """Whether some node has so many GPUs of the layout's product, free or not."""
+        return layout.gpus <= self._sizes.get(layout.product, 0)

@@ -1,0 +1,269 @@
+"""The smallest single-node layout that holds a wish, and why every smaller one does not.
+
+core/fleet/plan.py calls it for each deployment, the command line for a dry run. It knows products,
+not nodes: which node a replica goes to is the fleet's decision. Pure and deterministic, whole
+numbers; what fits a GPU is core/engines/gpu_memory.py's answer, which sizes are legal
+core/engines/legality.py's.
+
+A layout fits when its cache holds one request of contextLength and ``concurrency`` requests of
+typicalTokens, counted in blocks. Without a wished concurrency it is as many typical requests as
+fit, 256 at most. Products are ranked: fewest GPUs, native arithmetic for the weights' type,
+least memory left over (large cards stay for large models), name.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from escadre.api.approval import Architecture
+from escadre.api.deployment import Capacity, MemoryArithmetic, Plan, RejectedLayout
+from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
+from escadre.core.engines.legality import (
+    LayoutRefusal,
+    candidate_sizes,
+    check_dtype,
+    check_size,
+    is_native,
+)
+from escadre.core.facts import Wish
+from escadre.core.layouts.candidate import (
+    Candidate,
+    GPUProduct,
+    Need,
+    candidate,
+    most_sequences,
+    refuse_memory,
+)
+
+__all__ = ["GPUProduct", "LayoutDecision", "plan_layout", "short_product"]
+
+_DEFAULT_TYPICAL_TOKENS: Final = 4096
+_MOST_GPUS: Final = 64
+_MOST_REJECTED: Final = 32
+_NOISE: Final = re.compile(
+    r"-(SXM\d*|HBM\d\w*|PCIE|PCIe|Blackwell|Server|Workstation|Edition|Generation|Ada)(?=-|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutDecision:
+    """The layout, or why there is none.
+
+    ``alternatives`` are the best layouts of each product, ranked; the first is ``plan``.
+    """
+
+    plan: Plan | None
+    alternatives: tuple[Plan, ...]
+    reason: str
+    message: str
+    rejected: tuple[RejectedLayout, ...] = ()
+
+
+class _Search(NamedTuple):
+    """What came out of one product: its smallest layout that fits, or the best that does not."""
+
+    fitting: Candidate | None
+    closest: Candidate | None
+    rejected: tuple[RejectedLayout, ...]
+
+
+@lru_cache(maxsize=4096)
+def plan_layout(
+    architecture: Architecture,
+    wish: Wish,
+    products: tuple[GPUProduct, ...],
+    utilization_percent: int,
+) -> LayoutDecision:
+    """Decides the layout of one replica; pure, so its answers are kept for the next pass."""
+    need = Need(
+        wish.context_length,
+        wish.typical_tokens or min(wish.context_length, _DEFAULT_TYPICAL_TOKENS),
+        wish.concurrency,
+    )
+    refusal = _refuse_wish(architecture, need, products)
+    if refusal is not None:
+        return LayoutDecision(None, (), refusal.reason, refusal.message)
+    ordered = sorted(products, key=lambda product: product.name)
+    searches = [_search(architecture, need, product, utilization_percent) for product in ordered]
+    ranked = sorted(
+        ((search.fitting, search.rejected) for search in searches if search.fitting is not None),
+        key=lambda found: _rank(architecture, need, found[0]),
+    )
+    failed = [search for search in searches if search.fitting is None]
+    if not ranked:
+        rejected = _bounded([search.rejected for search in failed])
+        message = _explain(architecture, need, failed, rejected)
+        return LayoutDecision(None, (), "NoLayoutFits", message, rejected)
+    rejected = _bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
+    plans = tuple(
+        _plan(need, fitting, wish.target_queue_depth, rejected if index == 0 else smaller)
+        for index, (fitting, smaller) in enumerate(ranked)
+    )
+    return LayoutDecision(plans[0], plans, "Planned", plans[0].summary, rejected)
+
+
+def short_product(name: str) -> str:
+    """A product's name as people say it: NVIDIA-H100-80GB-HBM3 is H100."""
+    short = re.sub(r"^(NVIDIA|Tesla|Quadro)-(GeForce-)?", "", name)
+    short = _NOISE.sub("", short)
+    if short.startswith("H100"):
+        short = short.replace("-80GB", "")
+    return short[:40] or name[:40]
+
+
+def _refuse_wish(
+    architecture: Architecture, need: Need, products: Sequence[GPUProduct]
+) -> LayoutRefusal | None:
+    if need.context > architecture.max_context_length:
+        return LayoutRefusal(
+            "ContextTooLong",
+            f"contextLength {need.context} is more than the {architecture.max_context_length} "
+            "tokens the model allows",
+        )
+    if need.typical > need.context:
+        return LayoutRefusal(
+            "TypicalTokensTooLong",
+            f"typicalTokens {need.typical} is more than contextLength {need.context}",
+        )
+    if not any(product.node_gpus > 0 for product in products):
+        return LayoutRefusal(
+            "NoGPUNodes", "no node offers GPUs with product, memory and compute capability"
+        )
+    return None
+
+
+def _search(
+    architecture: Architecture, need: Need, product: GPUProduct, utilization_percent: int
+) -> _Search:
+    """Smallest first, past the node's size too, to say what would be needed."""
+    refusal = check_dtype(architecture, product.compute_capability)
+    if refusal is not None:
+        return _Search(None, None, (_reject(product, 1, refusal),))
+    sliced = "-MIG-" in product.name  # slices of a GPU have no links between them
+    most = 1 if sliced else min(product.node_gpus, _MOST_GPUS)
+    rejected: list[RejectedLayout] = []
+    closest: Candidate | None = None
+    for size in candidate_sizes(architecture, 1 if sliced else _MOST_GPUS):
+        refusal = check_size(architecture, size)
+        if refusal is not None:
+            if size <= most:
+                rejected.append(_reject(product, size, refusal))
+            continue
+        one = candidate(architecture, need, product, size, utilization_percent)
+        refusal = refuse_memory(need, one)
+        if size > most:
+            if refusal is None:
+                rejected.append(_reject(product, size, _too_small(product, size, most)))
+                break
+            continue
+        if refusal is None:
+            if need.concurrency is None:
+                one = most_sequences(architecture, need, one)
+            return _Search(one, None, tuple(rejected))
+        rejected.append(_reject(product, size, refusal))
+        if closest is None or one.fill.blocks > closest.fill.blocks:
+            closest = one
+    return _Search(None, closest, tuple(rejected))
+
+
+def _too_small(product: GPUProduct, size: int, most: int) -> LayoutRefusal:
+    return LayoutRefusal(
+        "NodeTooSmall",
+        f"{size} GPUs on one node would hold it; the largest node with {product.name} has {most}",
+    )
+
+
+def _rank(architecture: Architecture, need: Need, one: Candidate) -> tuple[int, bool, int, str]:
+    concurrency = need.concurrency or 1
+    left = one.fill.blocks - need.blocks(concurrency)
+    return (
+        one.size,
+        not is_native(architecture, one.product.compute_capability),
+        left * BLOCK_TOKENS * one.fill.bytes_per_token * one.size,
+        one.product.name,
+    )
+
+
+def _plan(
+    need: Need,
+    one: Candidate,
+    target_queue_depth: int | None,
+    rejected: tuple[RejectedLayout, ...],
+) -> Plan:
+    fill, limits, size = one.fill, one.limits, one.size
+    return Plan(
+        summary=f"{size}×{short_product(one.product.name)} tp{size}",
+        product=one.product.name,
+        gpus=size,
+        tensor_parallel_size=size,
+        pipeline_parallel_size=1,
+        max_model_len=need.context,
+        max_num_seqs=limits.max_num_seqs,
+        max_num_batched_tokens=limits.max_num_batched_tokens,
+        gpu_memory_utilization_percent=one.utilization_percent,
+        typical_tokens=need.typical,
+        target_queue_depth=target_queue_depth or -(-3 * limits.max_num_seqs // 4),
+        memory=MemoryArithmetic(
+            visible_bytes=fill.visible_bytes,
+            usable_bytes=fill.usable_bytes,
+            weights_bytes=fill.weights_bytes,
+            overhead_bytes=fill.overhead_bytes,
+            key_value_cache_bytes=fill.cache_bytes,
+            key_value_bytes_per_token=fill.bytes_per_token,
+        ),
+        capacity=Capacity(
+            key_value_tokens=fill.blocks * BLOCK_TOKENS,
+            required_tokens=need.tokens(limits.max_num_seqs),
+            full_length_requests=fill.blocks // blocks_for(need.context),
+            typical_requests=fill.blocks // blocks_for(need.typical),
+        ),
+        rejected=list(rejected),
+    )
+
+
+def _explain(
+    architecture: Architecture,
+    need: Need,
+    searches: Sequence[_Search],
+    rejected: tuple[RejectedLayout, ...],
+) -> str:
+    """What was wished, the most this cluster could hold, and what would be needed."""
+    parts = [f"no layout on one node holds {need.tokens(need.concurrency or 1)} tokens of cache"]
+    if need.concurrency is not None and need.concurrency * need.typical > need.context:
+        parts[0] += f" ({need.concurrency} requests of {need.typical} tokens)"
+    close = [search.closest for search in searches if search.closest is not None]
+    best = max(close, key=lambda one: (one.fill.blocks, one.product.name), default=None)
+    if best is not None and best.fill.blocks:
+        tokens = best.fill.blocks * BLOCK_TOKENS
+        context = min(tokens, architecture.max_context_length)
+        parts.append(
+            f"the most is {tokens} tokens on {best.size}×{best.product.name}: contextLength up to "
+            f"{context}, or {best.fill.blocks // blocks_for(need.typical)} requests of "
+            f"{need.typical} tokens"
+        )
+    parts.extend(
+        f"{one.tensor_parallel_size}×{one.product} on one node would hold it, none has so many"
+        for one in [one for one in rejected if one.reason == "NodeTooSmall"][:2]
+    )
+    if len(parts) == 1:
+        parts.extend(f"{one.product}: {one.message}" for one in rejected[-2:])
+    return "; ".join(parts)
+
+
+def _bounded(groups: Sequence[tuple[RejectedLayout, ...]]) -> tuple[RejectedLayout, ...]:
+    """The refusals of all products, 32 at most; each product's last ones say the most."""
+    if sum(len(group) for group in groups) > _MOST_REJECTED:
+        share = max(1, _MOST_REJECTED // len(groups))
+        groups = [group[-share:] for group in groups]
+    return tuple(one for group in groups for one in group)[:_MOST_REJECTED]
+
+
+def _reject(product: GPUProduct, size: int, refusal: LayoutRefusal) -> RejectedLayout:
+    return RejectedLayout(
+        product=product.name[:128],
+        tensor_parallel_size=size,
+        reason=refusal.reason,
+        message=refusal.message[:512],
+    )

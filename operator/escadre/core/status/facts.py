@@ -1,0 +1,60 @@
+"""What the status of a ModelDeployment is made from: the facts of one pass. Pure data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from escadre.api.deployment import LastScale
+from escadre.core.facts import ApprovedModel
+from escadre.core.fleet.plan import DeploymentPlan
+from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
+from escadre.core.scaling.policy import Decision
+
+__all__ = ["ReplicaLine", "StatusFacts", "count_of", "serving_now"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaLine:
+    """A replica for the status."""
+
+    name: str
+    node: str
+    view: ReplicaView
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """Everything a status is made from. ``previous`` is the status as stored."""
+
+    generation: int
+    url: str
+    approved: bool
+    approval_reason: str
+    approval_message: str
+    model: ApprovedModel | None
+    plan: DeploymentPlan | None
+    rollout: RolloutPlan
+    replicas: tuple[ReplicaLine, ...]
+    desired: int
+    min_replicas: int
+    decision: Decision | None
+    last_scale: LastScale | None
+    problem: tuple[str, str] | None  # reason, message of a child that cannot be written
+    unreachable: bool  # that child is the Service: nobody reaches the engines without it
+    claim_terminating: str
+    previous: Mapping[str, Any]
+    now: str
+
+
+def serving_now(facts: StatusFacts) -> tuple[int, int]:
+    """Ready replicas that answer the Service: all, and those on the current inputs."""
+    ready = [one for one in facts.replicas if one.view.state == "Ready" and not one.view.drain]
+    # Without an approval that holds there are no new inputs to be on.
+    current = [one for one in ready if one.view.current or not facts.approved]
+    return len(ready), len(current)
+
+
+def count_of(number: int) -> str:
+    """That many replicas, in words."""
+    return f"{number} replica" if number == 1 else f"{number} replicas"

@@ -1,0 +1,180 @@
+"""Every informer of the operator, in one place: what is watched, how it is kept and indexed."""
+
+import asyncio
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from escadre.clients.kube import (
+    DEPLOYMENTS,
+    GPU_NODES,
+    MODEL_APPROVALS,
+    MODEL_DEPLOYMENTS,
+    MODEL_MIRRORS,
+    MODEL_SIGNATURES,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    SERVICES,
+    VALIDATING_ADMISSION_POLICIES,
+    VALIDATING_ADMISSION_POLICY_BINDINGS,
+    Api,
+    Resource,
+)
+from escadre.machinery.compact import Compact, compacting
+from escadre.machinery.informer import Informer
+from escadre.names import (
+    ANNOTATION_DRAIN,
+    ANNOTATION_INPUTS,
+    ANNOTATION_NODE,
+    FIELD_MANAGER,
+    LABEL_DEPLOYMENT,
+    LABEL_MANAGED_BY,
+    LABEL_OWNER_NAME,
+    LABEL_OWNER_NAMESPACE,
+)
+from escadre.state.views import (
+    ApprovalView,
+    DeploymentView,
+    GPUNodeView,
+    MirrorView,
+    NamespaceView,
+    NodeView,
+    PodView,
+    PolicyView,
+    SignatureView,
+)
+
+__all__ = ["CHILD_RESOURCES", "Caches"]
+
+# Namespaced children, in the order in which they are applied.
+CHILD_RESOURCES: tuple[Resource, ...] = (
+    SERVICES,
+    NETWORK_POLICIES,
+    POD_DISRUPTION_BUDGETS,
+    PERSISTENT_VOLUME_CLAIMS,
+    DEPLOYMENTS,
+)
+
+_OURS = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
+_HEADER = (ANNOTATION_INPUTS, ANNOTATION_NODE, ANNOTATION_DRAIN)
+
+
+def _by_deployment(child: Compact) -> Iterable[Hashable]:
+    name = child.labels.get(LABEL_DEPLOYMENT)
+    return ((child.namespace, name),) if name else ()
+
+
+def _by_owner(child: Compact) -> Iterable[Hashable]:
+    return ((child.labels.get(LABEL_OWNER_NAMESPACE, ""), child.labels.get(LABEL_OWNER_NAME, "")),)
+
+
+def _engine_pods(pod: PodView) -> Iterable[Hashable]:
+    return ((pod.namespace, pod.deployment),) if pod.component == "engine" else ()
+
+
+def _pods_on_node(pod: PodView) -> Iterable[Hashable]:
+    return (pod.node,) if pod.node else ()
+
+
+@dataclass(slots=True)
+class Caches:
+    """The informers. Reads are synchronous; see Informer."""
+
+    api: Api
+    namespace: str  # of the operator and the agents
+    deployments: Informer[DeploymentView] = field(init=False)
+    approvals: Informer[ApprovalView] = field(init=False)
+    signatures: Informer[SignatureView] = field(init=False)
+    mirrors: Informer[MirrorView] = field(init=False)
+    gpunodes: Informer[GPUNodeView] = field(init=False)
+    nodes: Informer[NodeView] = field(init=False)
+    namespaces: Informer[NamespaceView] = field(init=False)
+    pods: Informer[PodView] = field(init=False)
+    policies: Informer[PolicyView] = field(init=False)
+    bindings: Informer[PolicyView] = field(init=False)
+    volumes: Informer[Compact] = field(init=False)
+    children: dict[str, Informer[Compact]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        api = self.api
+        self.deployments = Informer(
+            api,
+            MODEL_DEPLOYMENTS,
+            DeploymentView.of,
+            indices={
+                "approval": lambda one: (one.spec.approval,) if one.spec else (),
+                "namespace": lambda one: (one.namespace,),
+            },
+        )
+        self.approvals = Informer(api, MODEL_APPROVALS, ApprovalView.of)
+        self.signatures = Informer(
+            api,
+            MODEL_SIGNATURES,
+            SignatureView.of,
+            indices={"approval": lambda one: (one.signature.approval,)},
+        )
+        self.mirrors = Informer(api, MODEL_MIRRORS, MirrorView.of)
+        self.gpunodes = Informer(api, GPU_NODES, GPUNodeView.of)
+        self.nodes = Informer(api, NODES, NodeView.of)
+        self.namespaces = Informer(api, NAMESPACES, NamespaceView.of)
+        self.pods = Informer(
+            api,
+            PODS,
+            PodView.of,
+            indices={"deployment": _engine_pods, "node": _pods_on_node},
+        )
+        self.policies = Informer(api, VALIDATING_ADMISSION_POLICIES, PolicyView.of)
+        self.bindings = Informer(api, VALIDATING_ADMISSION_POLICY_BINDINGS, PolicyView.of)
+        self.volumes = Informer(
+            api,
+            PERSISTENT_VOLUMES,
+            compacting(keep_status=True),
+            label_selector=_OURS,
+            indices={"owner": _by_owner},
+        )
+        self.children = {
+            resource.kind: Informer(
+                api,
+                resource,
+                compacting(_HEADER, keep_status=resource is PERSISTENT_VOLUME_CLAIMS),
+                label_selector=_OURS,
+                indices={"deployment": _by_deployment},
+            )
+            for resource in CHILD_RESOURCES
+        }
+
+    @property
+    def workloads(self) -> Informer[Compact]:
+        """The workload objects, one for each replica."""
+        return self.children[DEPLOYMENTS.kind]
+
+    @property
+    def claims(self) -> Informer[Compact]:
+        """The volume claims."""
+        return self.children[PERSISTENT_VOLUME_CLAIMS.kind]
+
+    def all(self) -> tuple[Informer[Any], ...]:
+        """Every informer."""
+        return (
+            self.deployments,
+            self.approvals,
+            self.signatures,
+            self.mirrors,
+            self.gpunodes,
+            self.nodes,
+            self.namespaces,
+            self.pods,
+            self.policies,
+            self.bindings,
+            self.volumes,
+            *self.children.values(),
+        )
+
+    async def synced(self) -> None:
+        """Waits until every first list is in memory."""
+        await asyncio.gather(*(informer.synced.wait() for informer in self.all()))

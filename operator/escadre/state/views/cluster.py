@@ -1,0 +1,86 @@
+"""Views of Nodes, Namespaces and admission policies."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, meta_of
+
+__all__ = ["NamespaceView", "NodeView", "PolicyView"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView(Meta):
+    """A Node: labels, identity, GPUs, and why nothing new may go there ("" if it may)."""
+
+    labels: Mapping[str, str]
+    boot_id: str
+    gpus: int
+    blocked: str
+    taints: tuple[Json, ...]
+
+    def untolerated(self, tolerations: Iterable[Json]) -> str:
+        """The first taint that keeps engines with these tolerations away, "" if none does."""
+        wanted = tuple(tolerations)
+        for taint in self.taints:
+            if not any(_tolerates(toleration, taint) for toleration in wanted):
+                return f"{taint['key']}:{taint['effect']}"
+        return ""
+
+    @staticmethod
+    def of(obj: Json) -> "NodeView":
+        """Projection."""
+        spec, status = obj.get("spec") or {}, obj.get("status") or {}
+        return NodeView(
+            **meta_of(obj),
+            labels=obj["metadata"].get("labels") or {},
+            boot_id=(status.get("nodeInfo") or {}).get("bootID", ""),
+            gpus=int((status.get("allocatable") or {}).get(GPU_RESOURCE, 0)),
+            blocked=_node_blocked(spec, status),
+            # Kubernetes itself tolerates the taint of a resource for pods that ask for it, where
+            # the admission plugin ExtendedResourceToleration is on.
+            taints=tuple(
+                taint
+                for taint in spec.get("taints") or []
+                if taint["effect"] in {"NoSchedule", "NoExecute"} and taint["key"] != GPU_RESOURCE
+            ),
+        )
+
+
+def _node_blocked(spec: Json, status: Json) -> str:
+    if spec.get("unschedulable"):
+        return "is cordoned"
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "Ready" and condition["status"] != "True":
+            return "is not Ready"
+    return ""
+
+
+def _tolerates(toleration: Json, taint: Json) -> bool:
+    if toleration.get("effect") not in {None, "", taint["effect"]}:
+        return False
+    if toleration.get("operator") == "Exists":
+        return toleration.get("key") in {None, "", taint["key"]}
+    same = toleration.get("key") == taint["key"]
+    return same and bool(toleration.get("value", "") == taint.get("value", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceView(Meta):
+    """A Namespace."""
+
+    @staticmethod
+    def of(obj: Json) -> "NamespaceView":
+        """Projection."""
+        return NamespaceView(**meta_of(obj))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView(Meta):
+    """A ValidatingAdmissionPolicy or its binding."""
+
+    spec: Json
+
+    @staticmethod
+    def of(obj: Json) -> "PolicyView":
+        """Projection."""
+        return PolicyView(**meta_of(obj), spec=obj.get("spec") or {})

@@ -1,0 +1,209 @@
+"""The inventory: NVML with a stand-in that answers as the library does, and the simulated source.
+
+The reading in data/ was written by hand after public listings of an H100; it is no recording.
+"""
+
+# ruff: noqa: N802, N815 - named as pynvml names them
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pynvml
+import pytest
+
+from escadre.agent.gpus.nvml import NvmlInventory
+from escadre.agent.gpus.simulated import SimulatedInventory
+from escadre.errors import Refusal
+
+DATA = Path(__file__).parent / "data"
+
+
+class FakeNvml:
+    """Answers of a driver, from a file; errors are pynvml's own classes."""
+
+    NVML_NVLINK_MAX_LINKS = pynvml.NVML_NVLINK_MAX_LINKS
+    NVML_FI_DEV_GET_GPU_RECOVERY_ACTION = pynvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION
+    nvmlMemory_v2 = pynvml.nvmlMemory_v2
+    NVMLError = pynvml.NVMLError
+    NVMLError_NotSupported = pynvml.NVMLError_NotSupported
+    NVMLError_InvalidArgument = pynvml.NVMLError_InvalidArgument
+    NVMLError_FunctionNotFound = pynvml.NVMLError_FunctionNotFound
+    NVMLError_NoPermission = pynvml.NVMLError_NoPermission
+    NVMLError_ArgumentVersionMismatch = pynvml.NVMLError_ArgumentVersionMismatch
+
+    def __init__(self, reading: dict[str, Any]) -> None:
+        self.reading = reading
+        self.begun = 0
+        self.broken: Exception | None = None
+
+    def nvmlInit(self) -> None:
+        if self.broken:
+            raise self.broken
+        self.begun += 1
+
+    def nvmlShutdown(self) -> None:
+        self.begun -= 1
+
+    def nvmlSystemGetDriverVersion(self) -> str:
+        if self.broken:
+            raise self.broken
+        return str(self.reading["driver"])
+
+    def nvmlDeviceGetCount(self) -> int:
+        return len(self.reading["gpus"])
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> dict[str, Any]:
+        gpu: dict[str, Any] = self.reading["gpus"][index]
+        if gpu.get("lost"):
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+        return gpu
+
+    def nvmlDeviceGetUUID(self, gpu: dict[str, Any]) -> str:
+        return str(gpu["uuid"])
+
+    def nvmlDeviceGetName(self, gpu: dict[str, Any]) -> str:
+        return str(gpu["name"])
+
+    def nvmlDeviceGetCudaComputeCapability(self, gpu: dict[str, Any]) -> tuple[int, int]:
+        major, minor = gpu["capability"]
+        return major, minor
+
+    def nvmlDeviceGetMemoryInfo(self, gpu: dict[str, Any], version: int = 0) -> SimpleNamespace:
+        if version and "reserved" not in gpu:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+        return SimpleNamespace(total=gpu["memory"], reserved=gpu.get("reserved"))
+
+    def nvmlDeviceGetMigMode(self, gpu: dict[str, Any]) -> tuple[int, int]:
+        if "mig" not in gpu:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return gpu["mig"], gpu["mig"]
+
+    def nvmlDeviceGetNvLinkState(self, gpu: dict[str, Any], link: int) -> int:
+        links = gpu.get("links", [])
+        if link >= len(links):
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
+        return int(links[link])
+
+    def nvmlDeviceGetRemappedRows(self, gpu: dict[str, Any]) -> tuple[int, ...]:
+        if "rows" not in gpu:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return tuple(gpu["rows"])
+
+    def nvmlDeviceGetFieldValues(self, gpu: dict[str, Any], _: list[int]) -> list[SimpleNamespace]:
+        known = "action" in gpu
+        value = SimpleNamespace(uiVal=gpu.get("action", 0))
+        return [SimpleNamespace(nvmlReturn=0 if known else 3, value=value)]
+
+
+@pytest.fixture
+def nvml() -> FakeNvml:
+    return FakeNvml(json.loads((DATA / "nvml-two-h100.json").read_text()))
+
+
+def test_a_healthy_node_is_read(nvml: FakeNvml) -> None:
+    inventory = NvmlInventory(nvml).read()
+    assert inventory.driver_version == "580.65.06"
+    first, second = inventory.gpus
+    assert first.product == "NVIDIA-H100-80GB-HBM3"
+    assert first.memory_bytes == 85520809984
+    assert first.reserved_bytes == 570425344
+    assert first.compute_capability == "9.0"
+    assert first.nvlink
+    assert first.healthy
+    assert (second.index, second.mig) == (1, True)
+
+
+def test_what_a_gpu_cannot_tell_stays_unknown(nvml: FakeNvml) -> None:
+    for name in ("reserved", "mig", "links", "rows", "action"):
+        nvml.reading["gpus"][0].pop(name)
+    gpu = NvmlInventory(nvml).read().gpus[0]
+    assert (gpu.reserved_bytes, gpu.mig, gpu.nvlink, gpu.healthy) == (None, False, False, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param({"action": 2}, "NVML asks for a reboot of the node", id="recovery action"),
+        pytest.param({"action": 99}, "recovery action 99", id="unknown action"),
+        pytest.param({"rows": [0, 1, 0, 1]}, "remapping memory rows failed", id="rows failed"),
+        pytest.param({"rows": [0, 1, 1, 0]}, "reset the GPU", id="row pending"),
+    ],
+)
+def test_a_gpu_that_needs_attention_says_so(
+    nvml: FakeNvml, change: dict[str, Any], says: str
+) -> None:
+    nvml.reading["gpus"][1].update(change)
+    sick = NvmlInventory(nvml).read().gpus[1]
+    assert not sick.healthy
+    assert says in sick.message
+
+
+def test_a_lost_gpu_stays_in_the_list_as_it_was(nvml: FakeNvml) -> None:
+    source = NvmlInventory(nvml)
+    before = source.read().gpus[1]
+    nvml.reading["gpus"][1]["lost"] = True
+    lost = source.read().gpus[1]
+    assert (lost.uuid, lost.product, lost.healthy) == (before.uuid, before.product, False)
+    assert "GPU is lost" in lost.message
+    unknown = NvmlInventory(nvml).read().gpus[1]
+    assert (unknown.uuid, unknown.healthy) == ("", False)
+
+
+def test_no_library_is_a_message_and_comes_back(nvml: FakeNvml) -> None:
+    source = NvmlInventory(nvml)
+    nvml.broken = pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+    with pytest.raises(Refusal, match="NVML not available: NVML Shared Library Not Found") as c:
+        source.read()
+    assert c.value.reason == "NVMLUnavailable"
+    nvml.broken = None
+    assert len(source.read().gpus) == 2
+    nvml.broken = pynvml.NVMLError(pynvml.NVML_ERROR_UNKNOWN)  # the driver was reloaded
+    with pytest.raises(Refusal):
+        source.read()
+    assert nvml.begun == 0
+    nvml.broken = None
+    source.read()
+    assert nvml.begun == 1
+
+
+def test_the_real_library_without_a_driver_is_a_message() -> None:
+    try:
+        NvmlInventory().read()
+    except Refusal as refusal:
+        assert refusal.message.startswith("NVML not available: ")  # noqa: PT017 - a GPU may be here
+
+
+def test_simulated_gpus_are_read_anew_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "gpus.json"
+    gpu = {
+        "index": 0,
+        "uuid": "GPU-0",
+        "product": "NVIDIA-H100-80GB-HBM3",
+        "memoryBytes": 85520809984,
+        "computeCapability": "9.0",
+        "nvlink": True,
+        "healthy": True,
+    }
+    path.write_text(json.dumps({"driverVersion": "1", "gpus": [gpu]}))
+    source = SimulatedInventory(path)
+    assert source.read().gpus[0].healthy
+    path.write_text(json.dumps({"gpus": [gpu | {"healthy": False}]}))
+    assert not source.read().gpus[0].healthy
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(None, "No such file", id="missing"),
+        pytest.param("{", "not JSON", id="not JSON"),
+        pytest.param('{"gpus": [{"index": -1}]}', r"gpus\.0\.index", id="wrong field"),
+    ],
+)
+def test_unusable_simulations_are_refused(tmp_path: Path, text: str | None, says: str) -> None:
+    path = tmp_path / "gpus.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(Refusal, match=says):
+        SimulatedInventory(path).read()

@@ -1,0 +1,301 @@
+"""Pulling a model from a real server, with each fault of the table."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from tests.agent.conftest import Puller, SampleModel, opened_mirror, where
+from tests.clients.mirror.faulty import Answer, Fault, Faulty, flip, refuse, reset, stall
+
+from escadre.agent.pull.pull import Pull
+from escadre.agent.store import blobs
+from escadre.agent.store.store import Store
+from escadre.clients.mirror.errors import (
+    DigestMismatch,
+    MirrorError,
+    MirrorSlow,
+    MirrorUnavailable,
+    NotFound,
+    Unauthorized,
+)
+from escadre.clients.mirror.retry import Cancelled
+from escadre.core.weights.manifest import CHUNK_SIZE
+from escadre.errors import Refusal
+
+BIG = "consolidated.safetensors"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_model_is_pulled_verified_and_published(
+    pull: Puller, model: SampleModel, store: Store, server: Faulty
+) -> None:
+    work = pull(model)
+    record = work.run()
+    assert tree(store.models.path(model.digest)) == model.contents
+    assert record.bytes == model.manifest.total_bytes
+    assert store.models.verified() == {model.digest: record}
+    reading = work.meter.reading()
+    assert (reading.done, reading.total) == (record.bytes, record.bytes)
+    assert reading.arrived == record.bytes - len(model.contents["sub/again.json"])
+    assert len(server.paths()) == len(set(server.paths())) + 1  # two chunks of one file
+    assert list((store.root / "partial").iterdir()) == []
+
+
+def test_folders_and_files_are_read_only_hard_links(
+    pull: Puller, small: SampleModel, store: Store
+) -> None:
+    pull(small).run()
+    folder = store.models.path(small.digest)
+    assert folder.stat().st_mode & 0o777 == 0o555
+    for path in folder.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o444
+        assert path.stat().st_nlink == 2
+        assert not path.is_symlink()
+
+
+def test_a_file_of_another_model_is_not_pulled_again(
+    pull: Puller, model: SampleModel, small: SampleModel, store: Store, server: Faulty
+) -> None:
+    pull(small).run()
+    server.log.clear()
+    pull(model).run()
+    assert where("params.json") not in server.paths()
+    assert set(store.models.verified()) == {model.digest, small.digest}
+
+
+def test_a_verified_model_needs_no_mirror(
+    pull: Puller, small: SampleModel, server: Faulty, store: Store
+) -> None:
+    pull(small).run()
+    server.log.clear()
+    assert pull(small).run() == store.models.verified()[small.digest]
+    assert server.log == []
+
+
+def gzip(answer: Answer) -> None:
+    answer.headers["Content-Encoding"] = "gzip"
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([flip(3)], id="bit flip once"),
+        pytest.param([reset(40 << 20)], id="reset in the chunk"),
+        pytest.param([refuse(503), refuse(500)], id="5xx twice"),
+        pytest.param([refuse(429, {"Retry-After": "0"})], id="429"),
+    ],
+)
+def test_faults_that_pass_cost_a_retry(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store, faults: list[Fault]
+) -> None:
+    server.faults[where(BIG)] = faults
+    pull(model).run()
+    assert tree(store.models.path(model.digest)) == model.contents
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        pytest.param(flip(3), DigestMismatch, "approved is", id="bit flip"),
+        pytest.param(refuse(401), Unauthorized, "401", id="401"),
+        pytest.param(refuse(403), Unauthorized, "403", id="403"),
+        pytest.param(refuse(404), NotFound, "tekken.json: HTTP 404", id="404"),
+        pytest.param(refuse(500), MirrorUnavailable, "500", id="500"),
+        pytest.param(reset(5), MirrorUnavailable, "getting", id="reset"),
+        pytest.param(gzip, MirrorUnavailable, "gzip", id="gzip"),
+        pytest.param(
+            refuse(302, {"Location": "http://elsewhere.example/x"}),
+            MirrorUnavailable,
+            "another origin",
+            id="redirect",
+        ),
+    ],
+)
+def test_faults_that_stay_are_typed_and_nothing_is_served(
+    pull: Puller,
+    model: SampleModel,
+    server: Faulty,
+    store: Store,
+    fault: Fault,
+    error: type[MirrorError],
+    says: str,
+) -> None:
+    server.always[where("tekken.json")] = fault
+    with pytest.raises(error, match=says):
+        pull(model).run()
+    assert store.models.verified() == {}
+    assert not store.models.path(model.digest).exists()
+
+
+def test_silence_is_mirror_slow(
+    pull: Puller, small: SampleModel, server: Faulty, store: Store
+) -> None:
+    server.always[where("a.safetensors")] = stall(100, server.released)
+    made = pull(small)
+    impatient = opened_mirror(server, idle=0.3)
+    work = Pull(made.digest, made.total, impatient, store, made.meter, made.stop, made.limits)
+    with pytest.raises(MirrorSlow, match="no byte for"):
+        work.run()
+    impatient.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"tokens" * 999, id="truncated"),
+        pytest.param(b"tokens" * 1000 + b"x", id="extra bytes"),
+        pytest.param(b"", id="emptied"),
+    ],
+)
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_file_of_another_size_is_refused(
+    pull: Puller, model: SampleModel, server: Faulty, content: bytes, ranges: bool
+) -> None:
+    server.files[where("tekken.json")] = content
+    server.ranges = ranges
+    with pytest.raises(DigestMismatch, match="approved file has 6000"):
+        pull(model).run()
+
+
+def test_bad_bytes_are_set_aside_with_their_story(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store
+) -> None:
+    server.always[where("tekken.json")] = flip(0)
+    with pytest.raises(DigestMismatch, match=r"tekken\.json, chunk 0 .*sample: quarantine/"):
+        pull(model).run()
+    (sample,) = (store.root / "quarantine").glob("*.bin")
+    assert sample.read_bytes()[1:] == model.contents["tekken.json"][1:]
+    story = sample.with_suffix(".json").read_text()
+    assert "tekken.json" in story
+    assert server.url in story
+
+
+def test_a_server_that_ignores_ranges_is_read_as_streams(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store
+) -> None:
+    server.ranges = False
+    pull(model).run()
+    assert tree(store.models.path(model.digest)) == model.contents
+
+
+def test_a_wrong_content_range_leads_to_a_stream(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store
+) -> None:
+    def lies(answer: Answer) -> None:
+        if answer.status == 206:
+            answer.headers["Content-Range"] = "bytes 0-1/2"
+
+    server.always[where(BIG)] = lies
+    pull(model).run()
+    assert tree(store.models.path(model.digest)) == model.contents
+
+
+def in_streams(server: Faulty, path: str, faults: list[Fault]) -> Fault:
+    """Apply ``faults`` to requests without a range only, one each."""
+
+    def fault(answer: Answer) -> None:
+        asked = [entry.range for entry in server.log if entry.path == path]
+        if asked[-1] is None and faults:
+            faults.pop(0)(answer)
+
+    return fault
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_stream_with_bad_bytes_is_read_once_more(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store, times: int
+) -> None:
+    server.ranges = False
+    server.always[where(BIG)] = in_streams(server, where(BIG), [flip(CHUNK_SIZE + 5)] * times)
+    work = pull(model)
+    if times == 1:
+        work.run()
+        assert tree(store.models.path(model.digest)) == model.contents
+    else:
+        with pytest.raises(DigestMismatch, match="chunk 1"):
+            work.run()
+
+
+def test_a_broken_stream_is_begun_again_and_keeps_its_chunks(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store
+) -> None:
+    server.ranges = False
+    server.always[where(BIG)] = in_streams(server, where(BIG), [reset(CHUNK_SIZE + 100)])
+    work = pull(model)
+    work.run()
+    assert tree(store.models.path(model.digest)) == model.contents
+    reading = work.meter.reading()
+    assert reading.done == reading.total
+
+
+def test_another_manifest_is_a_mismatch(pull: Puller, small: SampleModel, server: Faulty) -> None:
+    server.files[f"/escadre-manifests/{small.digest[7:]}.manifest"] = small.text + b"\n"
+    with pytest.raises(DigestMismatch, match=f"approved is {small.digest}"):
+        pull(small).run()
+
+
+def test_a_missing_manifest_names_its_url(pull: Puller, small: SampleModel, server: Faulty) -> None:
+    server.files.clear()
+    with pytest.raises(NotFound, match=f"/escadre-manifests/{small.digest[7:]}.manifest"):
+        pull(small).run()
+
+
+def test_manifest_and_approval_have_to_agree(
+    pull: Puller, small: SampleModel, store: Store
+) -> None:
+    made = pull(small)
+    wrong = Pull(made.digest, 1, made.mirror, store, made.meter, made.stop, made.limits)
+    with pytest.raises(Refusal, match="draft the approval again"):
+        wrong.run()
+
+
+def test_too_little_space_is_told_before_the_first_byte(
+    pull: Puller, model: SampleModel, server: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "free_bytes", lambda _: 70 << 20)
+    with pytest.raises(Refusal, match=r"\d+ more bytes are needed.* has 73400320 bytes free") as c:
+        pull(model).run()
+    assert c.value.reason == "StoreFull"
+    assert len(server.log) == 1  # the manifest
+
+
+def test_a_pull_that_is_called_off_keeps_its_chunks(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store
+) -> None:
+    server.always[where("tekken.json")] = stall(10, server.released)
+    made = pull(model)
+    impatient = opened_mirror(server, idle=1)
+    work = Pull(made.digest, made.total, impatient, store, made.meter, made.stop, made.limits)
+    outcome: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work.run()
+        except Cancelled as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    marks = store.root / "partial"
+    deadline = time.monotonic() + 10
+    blob = store.blobs.path(model.manifest.files[0].sha256)
+    while not blob.exists() and time.monotonic() < deadline and thread.is_alive():
+        thread.join(0.01)
+    work.stop.set()
+    thread.join(10)
+    impatient.close()
+    assert [type(error) for error in outcome] == [Cancelled]
+    assert blob.exists()
+    assert {path.suffix for path in marks.iterdir()} == {".data", ".chunks"}
+    server.always.clear()
+    server.log.clear()
+    pull(model).run()
+    assert where(BIG) not in server.paths()

@@ -1,0 +1,152 @@
+"""The memory model: exact cache bytes, and estimates held against measured start-ups."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.shapes import EVERY_MODEL, LARGE_2, LARGE_3, MISTRAL_7B, SMALL_3, SMALL_4
+
+from escadre.api.approval import Architecture
+from escadre.core.engines.gpu_memory import (
+    GIB,
+    MIB,
+    EngineLimits,
+    batched_tokens,
+    effective_utilization,
+    fill_gpu,
+    key_value_bytes_per_token,
+    overhead_bytes,
+    visible_bytes,
+    weights_bytes,
+)
+
+SIZES = st.sampled_from([1, 2, 4, 8, 16])
+
+
+@pytest.mark.parametrize(
+    ("model", "whole"),
+    [
+        pytest.param(MISTRAL_7B, 131072, id="7B"),
+        pytest.param(SMALL_3, 163840, id="Small 3"),
+        pytest.param(LARGE_2, 360448, id="Large 2"),
+        pytest.param(SMALL_4, 23040, id="Small 4 (MLA)"),
+        pytest.param(LARGE_3, 70272, id="Large 3 (MLA)"),
+    ],
+)
+def test_cache_bytes_per_token_of_the_whole_model(model: Architecture, whole: int) -> None:
+    assert key_value_bytes_per_token(model, 1) == whole
+
+
+def test_cache_is_split_over_key_value_heads_and_then_repeated() -> None:
+    assert [key_value_bytes_per_token(SMALL_3, tp) for tp in (2, 4, 8, 16)] == [
+        81920,
+        40960,
+        20480,
+        20480,
+    ]
+
+
+def test_latent_cache_is_whole_on_every_gpu() -> None:
+    assert {key_value_bytes_per_token(LARGE_3, tp) for tp in (1, 2, 4, 8)} == {70272}
+
+
+def llama(
+    weight_bytes: int, layers: int, hidden: int, ffn: int, vocabulary: int, context: int
+) -> Architecture:
+    return MISTRAL_7B.model_copy(
+        update={
+            "weight_bytes": weight_bytes,
+            "layers": layers,
+            "hidden_size": hidden,
+            "intermediate_size": ffn,
+            "vocabulary_size": vocabulary,
+            "max_context_length": context,
+        }
+    )
+
+
+LLAMA_8B = llama(16_060_522_496, 32, 4096, 14336, 128256, 131072)
+LLAMA_70B_FP8 = llama(72_680_000_000, 80, 8192, 28672, 128256, 131072)
+QWEN_32B = llama(65_524_246_528, 64, 5120, 25600, 151936, 40960)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "weights", "cache"),
+    [
+        pytest.param(LLAMA_8B, 1, 14.99, 51.38, id="Llama-3.1-8B"),
+        pytest.param(LLAMA_70B_FP8, 2, 33.88, 32.00, id="Llama-3.3-70B-FP8 TP2"),
+        pytest.param(QWEN_32B, 1, 61.03, 4.45, id="Qwen3-32B"),
+        pytest.param(QWEN_32B, 2, 30.59, 34.49, id="Qwen3-32B TP2"),
+    ],
+)
+def test_estimate_is_below_and_near_what_vllm_measured(
+    model: Architecture, size: int, weights: float, cache: float
+) -> None:
+    """H100 of 79.18 GiB, utilisation 0.90, 1024 sequences, vLLM 0.11 (llm-d-planner's table)."""
+    visible = round(79.18 * GIB)
+    fill = fill_gpu(model, EngineLimits(size, 1024, 8192), visible, 90)
+    assert 0 <= round(fill.weights_bytes / GIB - weights, 2) < 0.2
+    assert 0 <= cache - fill.cache_bytes / GIB < 1.5
+
+
+@pytest.mark.parametrize(
+    ("product", "mebibytes", "measured"),
+    [
+        ("NVIDIA-H100-80GB-HBM3", 81559, 79.18),
+        ("NVIDIA-A100-SXM4-80GB", 81920, 79.15),
+        ("NVIDIA-A10", 23028, 21.99),
+        ("NVIDIA-GeForce-RTX-5090", 32607, 31.36),
+        ("NVIDIA-H200", 143771, 139.8),
+        ("NVIDIA-B200", 183359, 178.4),
+    ],
+)
+def test_visible_memory_is_at_most_what_torch_saw(
+    product: str, mebibytes: int, measured: float
+) -> None:
+    estimate = visible_bytes(product, mebibytes * MIB, None) / GIB
+    assert measured - 0.3 < estimate <= measured + 0.005
+
+
+def test_known_reservation_is_taken_as_it_is() -> None:
+    assert visible_bytes("NVIDIA-H100", 80 * GIB, 600 * MIB) == 80 * GIB - 600 * MIB
+
+
+@pytest.mark.parametrize(
+    ("visible", "percent"),
+    [
+        pytest.param(22 * GIB, 90, id="24 GB card keeps 2 GiB free"),
+        pytest.param(14 * GIB, 85, id="16 GB card keeps 2 GiB free"),
+        pytest.param(45 * GIB, 92, id="48 GB card"),
+        pytest.param(79 * GIB, 92, id="80 GB card"),
+    ],
+)
+def test_utilization_leaves_small_cards_room_for_graphs(visible: int, percent: int) -> None:
+    assert effective_utilization(visible, 92) == percent
+
+
+def test_utilization_never_exceeds_the_platforms() -> None:
+    assert effective_utilization(22 * GIB, 70) == 70
+
+
+def test_batched_tokens_follow_the_card_and_never_fall_below_the_sequences() -> None:
+    assert batched_tokens(79 * GIB, 32) == 8192
+    assert batched_tokens(44 * GIB, 32) == 2048
+    assert batched_tokens(44 * GIB, 4096) == 4096
+
+
+@given(st.sampled_from(EVERY_MODEL), SIZES, SIZES)
+def test_more_gpus_never_need_more_weights_each(model: Architecture, one: int, other: int) -> None:
+    low, high = sorted((one, other))
+    assert weights_bytes(model, high) <= weights_bytes(model, low)
+    assert weights_bytes(model, low) * low >= model.weight_bytes
+
+
+@given(st.sampled_from(EVERY_MODEL), SIZES, st.integers(1, 4096), st.integers(1, 4096))
+def test_more_sequences_never_leave_more_cache(
+    model: Architecture, size: int, one: int, other: int
+) -> None:
+    low, high = sorted((one, other))
+    few, many = (
+        overhead_bytes(model, EngineLimits(size, seqs, batched_tokens(79 * GIB, seqs)))
+        for seqs in (low, high)
+    )
+    assert few <= many

@@ -1,0 +1,140 @@
+"""Which pulls the fleet pass admits, from which mirror, and what stays wanted."""
+
+from dataclasses import replace
+
+import pytest
+from tests.core.fleets import (
+    deployment,
+    digest,
+    mirror,
+    model,
+    node,
+    plan_of,
+    running,
+    snapshot,
+    wanted,
+)
+
+from escadre.core.facts import NodeFacts, WeightState
+from escadre.core.fleet.plan import FleetPlan, plan_fleet
+
+SMALL = digest("small")
+
+
+def spread(count: int) -> tuple[NodeFacts, ...]:
+    """Nodes with room for one replica each."""
+    return tuple(node(f"n{index}", 1) for index in range(count))
+
+
+def states_of(plan: FleetPlan, name: str) -> dict[str, str]:
+    return {state.node: state.state for state in plan_of(plan, name).weights}
+
+
+def test_no_more_nodes_pull_than_the_mirror_allows() -> None:
+    plan = plan_fleet(snapshot((deployment("a", desired=4),), spread(4), mirror(pulls=2)))
+    assert states_of(plan, "a") == {"n0": "Wanted", "n1": "Wanted", "n2": "Queued", "n3": "Queued"}
+    queued = plan_of(plan, "a").weights[2]
+    assert queued.reason == "PullQueued"
+    assert "2 nodes pull from ModelMirror internal" in queued.message
+    assert plan.nodes["n2"] == ()
+
+
+def test_one_node_pulls_several_models_in_one_place() -> None:
+    both = (deployment("a"), deployment("b", approved=model("other")))
+    plan = plan_fleet(snapshot(both, (node("n1"),), mirror(pulls=1)))
+    assert len(plan.nodes["n1"]) == 2
+
+
+def test_an_admitted_pull_stays_and_a_verified_one_frees_its_place() -> None:
+    nodes = spread(3)
+    late = replace(nodes[2], wanted=(wanted(model(), mirror(pulls=1)),))
+    seen = snapshot((deployment("a", desired=3),), (*nodes[:2], late), mirror(pulls=1))
+    assert states_of(plan_fleet(seen), "a") == {"n0": "Queued", "n1": "Queued", "n2": "Wanted"}
+    done = replace(late, verified=frozenset({SMALL}))
+    seen = replace(seen, nodes=(*nodes[:2], done))
+    assert states_of(plan_fleet(seen), "a") == {"n0": "Wanted", "n1": "Queued", "n2": "Verified"}
+
+
+@pytest.mark.parametrize("reason", ["StoreFull", "DigestMismatch"])
+def test_a_failed_pull_frees_its_place_but_stays_wanted(reason: str) -> None:
+    failed = {SMALL: WeightState("Failed", mirror="internal", reason=reason)}
+    source = mirror(pulls=1)
+    nodes = (replace(node("n0", 1), weights=failed, wanted=(wanted(model(), source),)), *spread(2))
+    replicas = (running("n0", bound=False),)
+    one = deployment("a", desired=2, replicas=replicas)
+    plan = plan_fleet(snapshot((one,), (nodes[0], nodes[2]), source))
+    assert states_of(plan, "a") == {"n0": "Failed", "n1": "Wanted"}
+    assert plan.nodes["n0"] == nodes[0].wanted
+
+
+def test_an_agent_that_is_not_ready_neither_pulls_nor_counts() -> None:
+    nodes = (replace(node("n0", 1), agent_ready=False, wanted=(wanted(model()),)), node("n1", 1))
+    plan = plan_fleet(snapshot((deployment("a", desired=2),), nodes, mirror(pulls=1)))
+    assert states_of(plan, "a") == {"n0": "Wanted", "n1": "Wanted"}
+    fresh = (replace(nodes[0], wanted=()), nodes[1])
+    one = plan_of(plan_fleet(snapshot((deployment("a", desired=2),), fresh)), "a")
+    assert [(state.state, state.reason) for state in one.weights] == [
+        ("Queued", "AgentNotReady"),
+        ("Wanted", ""),
+    ]
+
+
+def test_a_missing_mirror_is_named_and_the_next_one_used() -> None:
+    one = deployment("a", approved=model(mirrors=("gone", "internal")))
+    plan = plan_fleet(snapshot((one,), (node("n1"),)))
+    assert plan.nodes["n1"][0].source.name == "internal"
+    one = deployment("a", approved=model(mirrors=("gone", "lost")))
+    (state,) = plan_of(plan_fleet(snapshot((one,), (node("n1"),))), "a").weights
+    assert (state.state, state.reason) == ("Queued", "MirrorNotFound")
+    assert "gone, lost" in state.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "failed_on", "after"),
+    [
+        ("MirrorUnavailable", "first", "second"),
+        ("DigestMismatch", "first", "second"),
+        ("StoreFull", "first", "first"),
+        ("MirrorUnavailable", "second", "first"),
+    ],
+)
+def test_a_failure_moves_to_the_next_mirror(reason: str, failed_on: str, after: str) -> None:
+    approved = model(mirrors=("first", "gone", "second"))
+    mirrors = (mirror("first"), mirror("second"))
+    entry = wanted(approved, next(one for one in mirrors if one.name == failed_on))
+    failed = {SMALL: WeightState("Failed", mirror=failed_on, reason=reason)}
+    seen = replace(node("n1"), wanted=(entry,), weights=failed)
+    one = deployment("a", approved=approved)
+    plan = plan_fleet(snapshot((one,), (seen,), *mirrors))
+    assert plan.nodes["n1"][0].source.name == after
+    moved = replace(seen, wanted=plan.nodes["n1"])
+    again = plan_fleet(snapshot((one,), (moved,), *mirrors))
+    assert again.nodes == plan.nodes
+
+
+def test_the_only_mirror_is_kept_after_a_failure() -> None:
+    failed = {SMALL: WeightState("Failed", mirror="internal", reason="MirrorUnavailable")}
+    seen = replace(node("n1"), wanted=(wanted(model()),), weights=failed)
+    plan = plan_fleet(snapshot((deployment("a"),), (seen,)))
+    assert plan.nodes["n1"] == seen.wanted
+    (state,) = plan_of(plan, "a").weights
+    assert (state.state, state.reason) == ("Failed", "MirrorUnavailable")
+
+
+def test_entries_nothing_needs_are_dropped_and_changed_mirrors_refreshed() -> None:
+    old = replace(node("n1"), wanted=(wanted(model("old")), wanted(model())))
+    changed = mirror().model_copy(update={"url": "http://elsewhere.example"})
+    plan = plan_fleet(snapshot((deployment("a"),), (old,), changed))
+    assert [(entry.approval, entry.source.url) for entry in plan.nodes["n1"]] == [
+        ("small", "http://elsewhere.example")
+    ]
+
+
+def test_two_approvals_of_the_same_bytes_share_one_entry() -> None:
+    other = replace(model(), approval="another")
+    both = (deployment("a"), deployment("b", approved=other))
+    plan = plan_fleet(snapshot(both, (node("n1"),)))
+    assert [entry.approval for entry in plan.nodes["n1"]] == ["another"]
+    held = replace(node("n1"), wanted=(wanted(model()),))
+    plan = plan_fleet(snapshot(both, (held,)))
+    assert plan.nodes["n1"] == held.wanted

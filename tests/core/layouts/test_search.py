@@ -1,0 +1,225 @@
+"""The smallest layout that holds a wish: choices, numbers, refusals, and properties."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.shapes import (
+    A100,
+    B200,
+    EVERY_GPU,
+    EVERY_MODEL,
+    H100,
+    H200,
+    L40S,
+    LARGE_2,
+    LARGE_3,
+    MEDIUM_3,
+    MISTRAL_7B,
+    SMALL_3,
+    T4,
+)
+
+from escadre.api.approval import Architecture
+from escadre.api.deployment import Plan
+from escadre.core.facts import Wish
+from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout, short_product
+from escadre.reasons import REASONS
+
+
+def planned(model: Architecture, wish: Wish, *products: GPUProduct, percent: int = 92) -> Plan:
+    decision = plan_layout(model, wish, products, percent)
+    assert decision.plan is not None, decision.message
+    return decision.plan
+
+
+@pytest.mark.parametrize(
+    ("model", "wish", "products", "summary"),
+    [
+        pytest.param(
+            MISTRAL_7B, Wish(32768), EVERY_GPU, "1×L4 tp1", id="smallest card that holds it"
+        ),
+        pytest.param(SMALL_3, Wish(32768, 32), (H100,), "1×H100 tp1", id="24B beside 32 x 4096"),
+        pytest.param(SMALL_3, Wish(32768, 64), (H100,), "2×H100 tp2", id="more at once, more GPUs"),
+        pytest.param(SMALL_3, Wish(32768, 64), (H100, H200), "1×H200 tp1", id="fewest GPUs first"),
+        pytest.param(MEDIUM_3, Wish(32768, 16), (A100, H100), "4×H100 tp4", id="native FP8 first"),
+        pytest.param(LARGE_3, Wish(32768), EVERY_GPU, "8×H200 tp8", id="675B of FP8"),
+    ],
+)
+def test_choice(
+    model: Architecture, wish: Wish, products: tuple[GPUProduct, ...], summary: str
+) -> None:
+    assert planned(model, wish, *products).summary == summary
+
+
+def test_the_arithmetic_adds_up_and_is_in_whole_bytes() -> None:
+    plan = planned(SMALL_3, Wish(32768, 32, 4096), H100)
+    memory = plan.memory
+    assert (
+        memory.usable_bytes
+        == memory.weights_bytes + memory.overhead_bytes + memory.key_value_cache_bytes
+    )
+    assert memory.usable_bytes == memory.visible_bytes * 92 // 100
+    assert plan.capacity.required_tokens == 32 * 4096
+    assert plan.capacity.key_value_tokens >= plan.capacity.required_tokens
+    assert plan.capacity.full_length_requests == plan.capacity.key_value_tokens // 32768
+    assert plan.capacity.typical_requests == plan.capacity.key_value_tokens // 4096
+    assert (plan.max_model_len, plan.max_num_seqs, plan.target_queue_depth) == (32768, 32, 24)
+    assert plan.max_num_batched_tokens == 8192
+
+
+def test_concurrency_defaults_to_what_fits_and_is_the_largest_that_does() -> None:
+    plan = planned(SMALL_3, Wish(32768), H100)
+    seqs = plan.max_num_seqs
+    assert seqs == plan.capacity.typical_requests
+    assert plan.typical_tokens == 4096
+    assert plan.target_queue_depth == -(-3 * seqs // 4)
+    same = planned(SMALL_3, Wish(32768, seqs), H100)
+    assert same.memory == plan.memory
+    assert planned(SMALL_3, Wish(32768, seqs + 1), H100).gpus > plan.gpus
+
+
+def test_concurrency_defaults_to_256_at_most() -> None:
+    assert planned(MISTRAL_7B, Wish(1024), H200).max_num_seqs == 256
+
+
+def test_typical_tokens_default_to_a_short_context() -> None:
+    assert planned(MISTRAL_7B, Wish(1000), H100).typical_tokens == 1000
+
+
+def test_a_short_wish_keeps_its_target() -> None:
+    assert planned(MISTRAL_7B, Wish(1000, 8, target_queue_depth=3), H100).target_queue_depth == 3
+
+
+def test_sequences_raise_the_batch() -> None:
+    assert planned(MISTRAL_7B, Wish(1024, 4096, 16), H200).max_num_batched_tokens == 8192
+    assert planned(MISTRAL_7B, Wish(1024, 3000, 16), L40S).max_num_batched_tokens == 3000
+
+
+def test_every_smaller_layout_is_rejected_with_a_reason_and_numbers() -> None:
+    plan = planned(LARGE_2, Wish(32768, 16), H100)
+    assert [(one.tensor_parallel_size, one.reason) for one in plan.rejected] == [
+        (1, "WeightsTooLarge"),
+        (2, "WeightsTooLarge"),
+    ]
+    assert plan.summary == "4×H100 tp4"
+    assert all(any(char.isdigit() for char in one.message) for one in plan.rejected)
+
+
+def refused(model: Architecture, wish: Wish, *products: GPUProduct) -> LayoutDecision:
+    decision = plan_layout(model, wish, products, 92)
+    assert decision.plan is None
+    assert decision.reason in REASONS
+    return decision
+
+
+def test_context_over_the_models() -> None:
+    decision = refused(MISTRAL_7B, Wish(32769), H100)
+    assert decision.reason == "ContextTooLong"
+    assert "32769" in decision.message
+    assert "32768" in decision.message
+
+
+def test_typical_over_context() -> None:
+    assert refused(MISTRAL_7B, Wish(4096, 1, 5000), H100).reason == "TypicalTokensTooLong"
+
+
+def test_no_gpu_nodes() -> None:
+    assert refused(MISTRAL_7B, Wish(4096)).reason == "NoGPUNodes"
+
+
+def test_old_cards_do_not_compute_in_bfloat16() -> None:
+    decision = refused(MISTRAL_7B, Wish(4096), T4)
+    assert decision.reason == "NoLayoutFits"
+    assert [one.reason for one in decision.rejected] == ["DtypeNotSupported"]
+    assert "compute capability 8.0" in decision.message
+
+
+def test_a_wish_too_large_says_what_would_fit() -> None:
+    decision = refused(SMALL_3, Wish(131072, 256, 8192), L40S)
+    assert decision.reason == "NoLayoutFits"
+    assert "2097152 tokens" in decision.message
+    assert "4×NVIDIA-L40S" in decision.message
+    within = int(decision.message.split(" or ")[1].split(" requests")[0])
+    assert planned(SMALL_3, Wish(131072, within, 8192), L40S).gpus == 4
+
+
+def test_a_model_too_large_says_how_many_gpus_would_hold_it() -> None:
+    two = replace(H100, node_gpus=2)
+    decision = refused(LARGE_2, Wish(32768), two)
+    assert [one.reason for one in decision.rejected] == ["WeightsTooLarge"] * 2 + ["NodeTooSmall"]
+    assert "4×NVIDIA-H100-80GB-HBM3 on one node would hold it" in decision.message
+
+
+def test_slices_of_a_gpu_are_never_joined() -> None:
+    slices = replace(A100, name="NVIDIA-A100-SXM4-80GB-MIG-1g.10gb", memory_bytes=10 << 30)
+    assert {one.tensor_parallel_size for one in refused(SMALL_3, Wish(4096), slices).rejected} == {
+        1
+    }
+
+
+@pytest.mark.parametrize(
+    ("product", "short"),
+    [
+        ("NVIDIA-H100-80GB-HBM3", "H100"),
+        ("NVIDIA-H100-PCIe", "H100"),
+        ("NVIDIA-H100-NVL", "H100-NVL"),
+        ("NVIDIA-A100-SXM4-40GB", "A100-40GB"),
+        ("Tesla-T4", "T4"),
+        ("NVIDIA-L40S", "L40S"),
+        ("NVIDIA-GeForce-RTX-4090", "RTX-4090"),
+        ("NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition", "RTX-PRO-6000"),
+        ("NVIDIA", "NVIDIA"),
+    ],
+)
+def test_short_names(product: str, short: str) -> None:
+    assert short_product(product) == short
+
+
+WISHES = st.builds(
+    Wish,
+    context_length=st.integers(1, 400_000),
+    concurrency=st.none() | st.integers(1, 4096),
+    typical_tokens=st.none() | st.integers(1, 100_000),
+)
+PRODUCTS = st.lists(st.sampled_from(EVERY_GPU), unique=True).map(tuple)
+
+
+@given(st.sampled_from(EVERY_MODEL), WISHES, PRODUCTS, st.randoms())
+def test_any_wish_ends_in_a_layout_that_holds_it_or_in_a_reason(
+    model: Architecture, wish: Wish, products: tuple[GPUProduct, ...], random: Random
+) -> None:
+    decision = plan_layout(model, wish, products, 92)
+    shuffled = list(products)
+    random.shuffle(shuffled)
+    assert plan_layout(model, wish, tuple(shuffled), 92) == decision
+    assert len(decision.rejected) <= 32
+    assert {one.reason for one in decision.rejected} <= set(REASONS)
+    if decision.plan is None:
+        assert decision.reason in REASONS
+        assert decision.message
+        return
+    for plan in decision.alternatives:
+        assert plan.max_model_len == wish.context_length
+        assert plan.capacity.full_length_requests >= 1
+        assert plan.capacity.typical_requests >= plan.max_num_seqs
+        assert plan.capacity.key_value_tokens >= plan.capacity.required_tokens
+        assert plan.max_num_batched_tokens >= plan.max_num_seqs
+        assert plan.gpus == plan.tensor_parallel_size
+        assert wish.concurrency in (None, plan.max_num_seqs)
+        assert Plan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan
+
+
+@given(st.sampled_from(EVERY_MODEL), WISHES, st.sampled_from(EVERY_GPU), st.integers(1, 4))
+def test_a_smaller_context_never_needs_more_gpus(
+    model: Architecture, wish: Wish, product: GPUProduct, divisor: int
+) -> None:
+    less = replace(wish, context_length=max(wish.context_length // divisor, 1))
+    less = replace(less, typical_tokens=less.typical_tokens and min(8, less.context_length))
+    more = plan_layout(model, wish, (product, B200), 92).plan
+    if more is not None:
+        smaller = plan_layout(model, less, (product, B200), 92).plan
+        assert smaller is not None
+        assert smaller.gpus <= more.gpus

@@ -1,0 +1,265 @@
+"""core/replicas/inputs.py: what replaces a replica, and what does not."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.plans import PLAN
+
+from escadre.api.deployment import Plan, RejectedLayout
+from escadre.core.facts import Wish
+from escadre.core.replicas.inputs import FORMAT, ReplicaInputs, parse_inputs, platform_text
+from escadre.settings import EngineSettings
+
+WISH = Wish(context_length=32768, concurrency=32, typical_tokens=4096, target_queue_depth=24)
+IMAGE = "registry.example/vllm@sha256:" + "e" * 64
+ENGINE = EngineSettings(image=IMAGE)
+DIGEST = "sha256:" + "ab" * 32
+REPOSITORY = "mistralai/Mistral-Small-3.2-24B-Instruct-2506"
+PLATFORM = platform_text(ENGINE)
+INPUTS = ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, PLAN)
+
+
+# As 0.1.0 wrote it: no format, null for what is unset.
+RECORD_0_1_0 = (
+    '{"manifestDigest":"' + DIGEST + '","plan":{"capacity":{"fullLengthRequests":17,'
+    '"keyValueTokens":576716,"requiredTokens":131072,"typicalRequests":140},'
+    '"gpuMemoryUtilizationPercent":92,"gpus":2,"maxModelLen":32768,"maxNumBatchedTokens":8192,'
+    '"maxNumSeqs":32,"memory":{"keyValueBytesPerToken":81920,"keyValueCacheBytes":47244640256,'
+    '"overheadBytes":6442450944,"usableBytes":77309411328,"visibleBytes":84825604096,'
+    '"weightsBytes":23622320128},"pipelineParallelSize":1,"product":"NVIDIA-H100-80GB-HBM3",'
+    '"summary":"2×H100 tp2","tensorParallelSize":2,"typicalTokens":4096},"platform":{"image":"'
+    + IMAGE
+    + '"},"repository":"'
+    + REPOSITORY
+    + '","wish":{"concurrency":CONCURRENCY,"contextLength":32768,"typicalTokens":TYPICAL}}'
+)
+
+
+def record_0_1_0(concurrency: str = "32", typical: str = "4096") -> str:
+    return RECORD_0_1_0.replace("CONCURRENCY", concurrency).replace("TYPICAL", typical)
+
+
+def read(text: str) -> ReplicaInputs:
+    found = parse_inputs(text)
+    assert found is not None
+    return found
+
+
+def test_the_hash_is_fixed_for_ever() -> None:
+    # It stands in the labels of running pods: another hash function would restart every engine.
+    assert INPUTS.hash == "7aabad591fe98293"
+    assert read(record_0_1_0()).hash == "5e65a78b8a548a63"
+    assert read(record_0_1_0("null", "null")).hash == "ee89272893b9ca26"
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "typical", "wish"),
+    [
+        ("32", "4096", WISH),
+        ("null", "4096", Wish(32768, None, 4096)),
+        ("null", "null", Wish(32768)),
+    ],
+)
+def test_a_record_of_0_1_0_means_what_it_meant(concurrency: str, typical: str, wish: Wish) -> None:
+    found = read(record_0_1_0(concurrency, typical))
+    assert found.matches(wish, PLATFORM, DIGEST, REPOSITORY)
+    assert not found.matches(Wish(32768, 31, 4096), PLATFORM, DIGEST, REPOSITORY)
+    assert found.to_json() == record_0_1_0(concurrency, typical), "it is not written anew"
+
+
+def test_what_is_unset_is_not_recorded() -> None:
+    record = json.loads(ReplicaInputs.of(Wish(32768), PLATFORM, DIGEST, REPOSITORY, PLAN).text)
+    assert record["wish"] == {"contextLength": 32768}
+    assert record["platform"] == {"image": IMAGE}
+    assert record["format"] == FORMAT
+
+
+class NewerPlan(Plan):
+    """The layout of a later version."""
+
+    data_parallel_size: int = 1
+    expert_parallel: bool | None = None
+
+
+def test_a_field_of_the_layout_added_later_changes_no_hash() -> None:
+    newer = NewerPlan.model_validate(PLAN.model_dump())
+    assert ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, newer) == INPUTS
+
+
+@dataclass(frozen=True, slots=True)
+class NewerWish(Wish):
+    """The wish of a later version."""
+
+    quantization: str | None = None
+
+
+def test_a_field_of_the_wish_added_later_changes_no_hash_until_it_is_set() -> None:
+    newer = NewerWish(32768, 32, 4096, 24)
+    assert ReplicaInputs.of(newer, PLATFORM, DIGEST, REPOSITORY, PLAN) == INPUTS
+    assert INPUTS.matches(newer, PLATFORM, DIGEST, REPOSITORY)
+    chosen = NewerWish(32768, 32, 4096, 24, "fp8")
+    assert not INPUTS.matches(chosen, PLATFORM, DIGEST, REPOSITORY)
+    assert ReplicaInputs.of(chosen, PLATFORM, DIGEST, REPOSITORY, PLAN).hash != INPUTS.hash
+
+
+def test_a_setting_that_became_the_default_is_no_change() -> None:
+    assert read(damaged(platform={"image": IMAGE, "memory": "16Gi"})).matches(
+        WISH, PLATFORM, DIGEST, REPOSITORY
+    )
+
+
+@pytest.mark.parametrize("part", ["wish", "platform", "plan"])
+def test_a_field_of_a_newer_version_is_kept_and_not_compared(part: str) -> None:
+    raw = json.loads(INPUTS.text)
+    raw[part]["adapters"] = ["one"]
+    found = read(json.dumps(raw))
+    assert found.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
+    assert json.loads(found.to_json()) == raw
+
+
+def test_of_a_newer_format_only_the_weights_count() -> None:
+    found = read(damaged(format=FORMAT + 1, wish={"context": 7}, platform={"image": "other"}))
+    assert found.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
+    assert not found.matches(WISH, PLATFORM, "sha256:" + "cd" * 32, REPOSITORY)
+    assert not found.matches(WISH, PLATFORM, DIGEST, "mistralai/Other")
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish(32768, 32, 4096, None),
+        Wish(32768, 32, 4096, 1000),
+    ],
+)
+def test_the_target_of_scaling_replaces_nothing(wish: Wish) -> None:
+    assert INPUTS.matches(wish, PLATFORM, DIGEST, REPOSITORY)
+    assert ReplicaInputs.of(wish, PLATFORM, DIGEST, REPOSITORY, PLAN) == INPUTS
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        {"target_queue_depth": 99},
+        {
+            "rejected": [
+                RejectedLayout(
+                    product="T4", tensor_parallel_size=1, reason="CacheTooSmall", message="2 < 3"
+                )
+            ]
+        },
+    ],
+)
+def test_what_shapes_no_engine_is_not_in_the_plan_hashed(update: dict[str, Any]) -> None:
+    plan = PLAN.model_copy(update=update)
+    assert ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, plan).hash == INPUTS.hash
+
+
+@pytest.mark.parametrize(
+    ("wish", "engine", "digest", "repository"),
+    [
+        pytest.param(Wish(16384, 32, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="context"),
+        pytest.param(Wish(32768, 16, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="concurrency"),
+        pytest.param(Wish(32768, None, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="unset"),
+        pytest.param(Wish(32768, 32, 2048, 24), ENGINE, DIGEST, REPOSITORY, id="typical"),
+        pytest.param(
+            WISH,
+            EngineSettings(image="registry.example/vllm@sha256:" + "f" * 64),
+            DIGEST,
+            REPOSITORY,
+            id="image",
+        ),
+        pytest.param(
+            WISH,
+            EngineSettings(image=IMAGE, extra_args=["--enable-prefix-caching"]),
+            DIGEST,
+            REPOSITORY,
+            id="flags",
+        ),
+        pytest.param(WISH, ENGINE, "sha256:" + "cd" * 32, REPOSITORY, id="digest"),
+        pytest.param(WISH, ENGINE, DIGEST, "mistralai/Other", id="repository"),
+    ],
+)
+def test_what_replaces_a_replica(
+    wish: Wish, engine: EngineSettings, digest: str, repository: str
+) -> None:
+    platform = platform_text(engine)
+    assert not INPUTS.matches(wish, platform, digest, repository)
+    assert ReplicaInputs.of(wish, platform, digest, repository, PLAN).hash != INPUTS.hash
+
+
+def test_a_plan_the_planner_would_not_choose_today_is_still_current() -> None:
+    other = ReplicaInputs.of(
+        WISH, PLATFORM, DIGEST, REPOSITORY, PLAN.model_copy(update={"gpus": 4})
+    )
+    assert other.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
+    assert other.hash != INPUTS.hash
+
+
+class NewerSettings(EngineSettings):
+    """The settings of a later version: one more field, with a default."""
+
+    huge_pages: str = "none"
+
+
+def test_a_setting_added_later_with_a_default_changes_no_hash() -> None:
+    newer = platform_text(NewerSettings(image=IMAGE))
+    assert newer == PLATFORM
+    assert INPUTS.matches(WISH, newer, DIGEST, REPOSITORY)
+    assert ReplicaInputs.of(WISH, newer, DIGEST, REPOSITORY, PLAN).hash == INPUTS.hash
+    chosen = platform_text(NewerSettings(image=IMAGE, huge_pages="1Gi"))
+    assert not INPUTS.matches(WISH, chosen, DIGEST, REPOSITORY)
+
+
+def test_a_default_written_out_is_no_change() -> None:
+    assert platform_text(EngineSettings(image=IMAGE, memory="16Gi")) == PLATFORM
+
+
+def test_the_annotation_gives_the_same_inputs_back() -> None:
+    assert parse_inputs(INPUTS.to_json()) == INPUTS
+
+
+def test_what_a_later_version_wrote_in_plan_and_platform_survives() -> None:
+    raw = json.loads(INPUTS.to_json())
+    raw["plan"]["dataParallelSize"] = 2
+    raw["platform"]["hugePages"] = "1Gi"
+    kept = parse_inputs(json.dumps(raw))
+    assert kept is not None
+    assert json.loads(kept.to_json()) == raw
+
+
+def damaged(**changes: Any) -> str:
+    raw = {**json.loads(INPUTS.to_json()), **changes}
+    return json.dumps({key: value for key, value in raw.items() if value is not ...})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="missing"),
+        pytest.param("{", id="cut"),
+        pytest.param("null", id="null"),
+        pytest.param("[]", id="list"),
+        pytest.param('"text"', id="text"),
+        pytest.param("7", id="number"),
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param(json.dumps({"wish": {}}), id="fields-missing"),
+        pytest.param(damaged(manifestDigest="latest"), id="no-digest"),
+        pytest.param(damaged(manifestDigest=7), id="digest-not-text"),
+        pytest.param(damaged(repository=None), id="repository-not-text"),
+        pytest.param(damaged(repository=["a"]), id="repository-list"),
+        pytest.param(damaged(plan="none"), id="plan-not-an-object"),
+        pytest.param(damaged(wish=[1]), id="wish-not-an-object"),
+        pytest.param(damaged(format="2"), id="format-not-a-number"),
+    ],
+)
+def test_a_damaged_annotation_is_none(text: str) -> None:
+    assert parse_inputs(text) is None
+
+
+@given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+def test_no_annotation_makes_it_fail(text: str) -> None:
+    assert parse_inputs(text) is None

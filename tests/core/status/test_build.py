@@ -1,0 +1,394 @@
+"""core/status/build.py: which reason is told, what counts as work, what a change of essence is."""
+
+from dataclasses import replace
+
+import pytest
+from tests.core.plans import PLAN
+from tests.core.statuses import (
+    DECISION,
+    NO_GPUS,
+    NOW,
+    PULLS,
+    REVOKED,
+    ROLLING,
+    SCHEMA,
+    TAKEN,
+    VERIFIED,
+    before,
+    conditions,
+    facts,
+    line,
+    planned,
+    told,
+    weights,
+)
+
+from escadre.api.deployment import LastScale, WeightsOnNode
+from escadre.core.replicas.rollout import Drain
+from escadre.core.status.build import build_status, essence
+from escadre.core.status.facts import StatusFacts
+
+# -- Ready ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "expected"),
+    [
+        pytest.param(facts(line()), ("True", "Ready"), id="ready"),
+        pytest.param(
+            facts(line(), problem=TAKEN, unreachable=True), ("False", "NameTaken"), id="no-service"
+        ),
+        pytest.param(
+            facts(line(), problem=("WriteRefused", "quota")),
+            ("True", "Ready"),
+            id="serves-all-the-same",
+        ),
+        pytest.param(
+            facts(line(), **REVOKED), ("True", "Ready"), id="revoked-while-serving-stays-ready"
+        ),
+        pytest.param(
+            facts(line(current=False), **REVOKED),
+            ("True", "Ready"),
+            id="revoked-while-serving-other-inputs",
+        ),
+        pytest.param(
+            facts(line(state="Loading"), **REVOKED), ("False", "Revoked"), id="revoked-and-down"
+        ),
+        pytest.param(
+            facts(problem=TAKEN, unreachable=True, plan=NO_GPUS, **REVOKED),
+            ("False", "NameTaken"),
+            id="problem",
+        ),
+        pytest.param(facts(plan=NO_GPUS, **REVOKED), ("False", "Revoked"), id="approval"),
+        pytest.param(facts(plan=NO_GPUS), ("False", "InsufficientGPUs"), id="planning"),
+        pytest.param(
+            facts(line(state="Pending"), plan=replace(NO_GPUS, weights=PULLS.weights)),
+            ("False", "InsufficientGPUs"),
+            id="planning-before-weights",
+        ),
+        pytest.param(facts(line(state="Pending"), plan=PULLS), ("False", "Pulling"), id="weights"),
+        pytest.param(facts(line(state="Pending")), ("False", "ReplicasPending"), id="scheduling"),
+        pytest.param(facts(line(state="Loading")), ("False", "Loading"), id="loading"),
+        pytest.param(facts(line(state="Failing")), ("False", "EngineFailing"), id="failing"),
+        pytest.param(facts(), ("False", "NoReplicas"), id="nothing-yet"),
+        pytest.param(
+            facts(line(current=False), rollout=ROLLING), ("False", "RollingOut"), id="outdated"
+        ),
+        pytest.param(
+            facts(line(), line(1, state="Loading"), min_replicas=2), ("False", "Loading"), id="few"
+        ),
+        pytest.param(
+            facts(line(), line(1, state="Failing"), min_replicas=1), ("True", "Ready"), id="enough"
+        ),
+    ],
+)
+def test_ready_is_told_with_what_blocks_first(
+    given_facts: StatusFacts, expected: tuple[str, str]
+) -> None:
+    assert told(given_facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "type_", "expected", "words"),
+    [
+        (facts(**REVOKED), "Approved", ("False", "Revoked"), "carla did"),
+        (facts(line()), "Approved", ("True", "Approved"), "anna, bruno"),
+        (facts(**REVOKED), "Planned", ("Unknown", "Revoked"), "waits for an approval"),
+        (facts(plan=None), "Planned", ("Unknown", "Pending"), "no planning pass"),
+        (facts(line()), "Planned", ("True", "Planned"), "576,716 tokens"),
+        (facts(plan=NO_GPUS), "Planned", ("False", "InsufficientGPUs"), "2 GPUs wanted, 1 free"),
+        (facts(plan=None), "WeightsReady", ("Unknown", "WeightsWaiting"), "no node"),
+        (facts(line()), "WeightsReady", ("True", "WeightsVerified"), "gpu-0"),
+        (facts(plan=PULLS), "WeightsReady", ("False", "Pulling"), "(50 %)"),
+        (facts(), "Scheduled", ("Unknown", "NoReplicas"), ""),
+        (facts(line()), "Scheduled", ("True", "Scheduled"), "1 replica placed"),
+        (
+            facts(line(state="Pending", message="0/3 nodes are available")),
+            "Scheduled",
+            ("False", "ReplicasPending"),
+            "chat-0: 0/3 nodes",
+        ),
+        (
+            facts(line(state="Pending"), claim_terminating="chat-abab"),
+            "Scheduled",
+            ("False", "ReplicasPending"),
+            "PersistentVolumeClaim chat-abab is being deleted",
+        ),
+        (
+            facts(line(state="Failing", message="exited with 1")),
+            "Serving",
+            ("False", "EngineFailing"),
+            "chat-0 exited with 1",
+        ),
+        (
+            facts(line(state="Pending")),
+            "Serving",
+            ("False", "ReplicasPending"),
+            "0 of 1 needed replicas ready, 1 without a node",
+        ),
+        (
+            facts(line(), min_replicas=3),
+            "Serving",
+            ("False", "NoReplicas"),
+            "1 of 3 needed replicas ready, 2 not made yet",
+        ),
+        (
+            facts(line(drain=Drain("ScaleDown", 0.0)), line(1, state="Loading"), min_replicas=2),
+            "Serving",
+            ("False", "Loading"),
+            "0 of 2",
+        ),
+        (
+            facts(line(drain=Drain("ScaleDown", 0.0))),
+            "Serving",
+            ("False", "Draining"),
+            "0 of 1 needed replicas ready, the others leave",
+        ),
+        (facts(decision=None), "Scaling", ("Unknown", "NotScaling"), ""),
+        (facts(line()), "Scaling", ("True", "AtTarget"), "demand 3 of 24"),
+        (
+            facts(line(), decision=replace(DECISION, reason="MetricsMissing", message="slot 0")),
+            "Scaling",
+            ("False", "MetricsMissing"),
+            "slot 0",
+        ),
+        (
+            facts(line(), decision=replace(DECISION, reason="ScalingHeld", message="held")),
+            "Scaling",
+            ("False", "ScalingHeld"),
+            "held",
+        ),
+        (
+            facts(line(), decision=replace(DECISION, reason="NotScaling", message="loads")),
+            "Scaling",
+            ("Unknown", "NotScaling"),
+            "loads",
+        ),
+    ],
+)
+def test_leaves(
+    given_facts: StatusFacts, type_: str, expected: tuple[str, str], words: str
+) -> None:
+    found = conditions(build_status(given_facts))[type_]
+    assert (found["status"], found["reason"]) == expected
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason", "words"),
+    [
+        pytest.param(
+            [weights("Failed", reason="DigestMismatch", message="chunk 3 of a.safetensors")],
+            "DigestMismatch",
+            "node gpu-0: chunk 3",
+            id="failed",
+        ),
+        pytest.param(
+            [weights(), weights("Failed", node="gpu-1", reason="StoreFull", message="full")],
+            "StoreFull",
+            "gpu-1: full (2 of 2 nodes wait)",
+            id="the-worst-is-told",
+        ),
+        pytest.param(
+            [VERIFIED, weights("Queued", node="gpu-1", mirror="internal")],
+            "PullQueued",
+            "free pull of mirror internal (1 of 2",
+            id="queued",
+        ),
+        pytest.param(
+            [weights("Queued", reason="MirrorNotFound", message="no mirror")],
+            "MirrorNotFound",
+            "no mirror",
+            id="queued-with-a-reason",
+        ),
+        pytest.param([weights("Wanted", mirror="m")], "Pulling", "told to pull", id="wanted"),
+        pytest.param(
+            [
+                weights(
+                    bytes_done=12_000_000_000,
+                    bytes_total=48_000_000_000,
+                    bytes_per_second=500_000_000,
+                    eta_seconds=72,
+                    mirror="m",
+                )
+            ],
+            "Pulling",
+            "12 of 48 GB (25 %) from mirror m at 500 MB/s, 72 s left",
+            id="progress",
+        ),
+        pytest.param(
+            [weights("Failed", reason="DiskOnFire", message="it burns")],
+            "DiskOnFire",
+            "it burns",
+            id="reason-of-a-newer-agent",
+        ),
+        pytest.param([weights("Failed")], "Pulling", "failed", id="failed-without-words"),
+    ],
+)
+def test_weights(entries: list[WeightsOnNode], reason: str, words: str) -> None:
+    found = conditions(build_status(facts(plan=planned(weights=tuple(entries)))))["WeightsReady"]
+    assert (found["status"], found["reason"]) == ("False", reason)
+    assert words in found["message"]
+
+
+# -- work -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "types"),
+    [
+        pytest.param(facts(line(state="Loading")), {"Reconciling"}, id="new"),
+        pytest.param(facts(line()), set(), id="ready"),
+        pytest.param(
+            facts(line(state="Loading"), previous=before("Reconciling")),
+            {"Reconciling"},
+            id="goes-on-until-ready",
+        ),
+        pytest.param(facts(line(), previous=before("Reconciling")), set(), id="is-done"),
+        pytest.param(
+            facts(line(state="Loading"), previous=before("Ready")), set(), id="a-replica-was-lost"
+        ),
+        pytest.param(
+            facts(line(), line(1, state="Loading"), desired=2, previous=before("Ready")),
+            set(),
+            id="scaling-up-is-no-work-of-a-change",
+        ),
+        pytest.param(
+            facts(line(), line(1, drain=Drain("ScaleDown", 0.0)), previous=before("Ready")),
+            set(),
+            id="scaling-down-neither",
+        ),
+        pytest.param(
+            facts(line(current=False), rollout=ROLLING, previous=before("Ready")),
+            {"Reconciling"},
+            id="rollout-after-a-change-of-approval-or-platform",
+        ),
+        pytest.param(
+            facts(line(), line(1, current=False), rollout=ROLLING, previous=before("Ready")),
+            {"Reconciling"},
+            id="rollout-with-enough-ready",
+        ),
+        pytest.param(
+            facts(line(state="Loading"), generation=2, previous=before("Ready")),
+            {"Reconciling"},
+            id="spec-edited",
+        ),
+        pytest.param(
+            facts(plan=planned(layout=None, reason="ContextTooLong", message="9 > 8")),
+            {"Stalled"},
+            id="too-long",
+        ),
+        pytest.param(
+            facts(approved=False, approval_reason="InvalidSpec", approval_message="spec.x"),
+            {"Stalled"},
+            id="invalid",
+        ),
+        pytest.param(
+            facts(approved=False, approval_reason="ApprovalNotFound", approval_message="none"),
+            {"Reconciling"},
+            id="missing-approval-can-be-made-by-others",
+        ),
+        pytest.param(facts(problem=TAKEN), {"Reconciling"}, id="name-taken-is-not-stalled"),
+        pytest.param(facts(plan=NO_GPUS), {"Reconciling"}, id="no-gpus-is-not-stalled"),
+        pytest.param(
+            facts(line(state="Loading"), previous=before("Stalled")),
+            {"Reconciling"},
+            id="what-was-stalled-is-worked-on",
+        ),
+    ],
+)
+def test_reconciling_and_stalled(given_facts: StatusFacts, types: set[str]) -> None:
+    found = conditions(build_status(given_facts))
+    assert {"Reconciling", "Stalled"} & set(found) == types
+    assert all(found[one]["status"] == "True" for one in types)
+
+
+def test_the_operator_says_at_least_what_the_schema_puts_there() -> None:
+    # A condition put there by a default has no manager: apply would never remove it.
+    defaults = SCHEMA["default"]["conditions"]
+    assert {one["type"] for one in defaults} <= set(conditions(build_status(facts())))
+    assert all(one["status"] == "Unknown" for one in defaults)
+
+
+def test_transition_times_stay_while_the_status_stays() -> None:
+    first = build_status(facts(line()))
+    held = replace(DECISION, reason="MetricsMissing")
+    later = build_status(facts(line(), previous=first, now="2026-11-22T07:00:00Z", decision=held))
+    times = {type_: one["lastTransitionTime"] for type_, one in conditions(later).items()}
+    assert times.pop("Scaling") == "2026-11-22T07:00:00Z"
+    assert set(times.values()) == {NOW}
+
+
+# -- the rest -------------------------------------------------------------------------------------
+
+
+def test_replicas() -> None:
+    found = build_status(
+        facts(
+            line(0),
+            line(1, current=False),
+            line(2, state="Failing", message="exited with 1"),
+            line(3, drain=Drain("ScaleDown", 0.0)),
+            desired=3,
+        )
+    )["replicas"]
+    assert (found["desired"], found["summary"]) == (3, "2/3")
+    # One that drains does not answer the Service any more.
+    assert (found["ready"], found["current"]) == (2, 1)
+    assert [one["state"] for one in found["items"]] == ["Ready", "Ready", "Failing", "Draining"]
+    assert found["items"][2]["message"] == "exited with 1"
+
+
+def test_a_drained_replica_is_not_one_of_those_that_serve() -> None:
+    assert told(facts(line(drain=Drain("ScaleDown", 0.0))))[0] == "False"
+
+
+def test_a_leader_that_just_began_does_not_know_less_of_scaling() -> None:
+    first = build_status(facts(line()))
+    assert told(facts(line(), previous=first, decision=None), "Scaling") == ("True", "AtTarget")
+    unseen = {"conditions": SCHEMA["default"]["conditions"]}
+    found = conditions(build_status(facts(previous=unseen, decision=None)))["Scaling"]
+    assert (found["reason"], found["message"]) == ("NotScaling", "no demand was read yet")
+
+
+def test_the_last_scaling_stays_over_a_restart() -> None:
+    scale = LastScale.model_validate(
+        {"from": 1, "to": 2, "demand": 40, "target": 24, "reason": "DemandUp", "at": NOW}
+    )
+    first = build_status(facts(line(), last_scale=scale))
+    assert first["lastScale"]["at"] == NOW
+    assert build_status(facts(line(), previous=first))["lastScale"] == first["lastScale"]
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    found = build_status(facts(model=None, plan=None))
+    assert not {"plan", "approval", "weights", "lastScale"} & set(found)
+
+
+def test_a_change_of_mere_numbers_is_no_change_of_essence() -> None:
+    slow = facts(plan=planned(weights=(weights(bytes_done=5, bytes_total=10, eta_seconds=9),)))
+    fast = facts(plan=planned(weights=(weights(bytes_done=6, bytes_total=10, eta_seconds=3),)))
+    one, other = build_status(slow), build_status(fast)
+    assert one != other
+    assert essence(one) == essence(other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        facts(line(state="Loading")),
+        facts(line(), line(1)),
+        facts(line(), desired=2),
+        facts(line(), generation=2),
+        facts(line(), plan=planned(layout=PLAN.model_copy(update={"max_num_seqs": 64}))),
+        facts(line(), plan=planned(weights=(weights("Failed", reason="StoreFull"),))),
+        facts(line(), **REVOKED),
+        facts(line(message="drained")),
+    ],
+)
+def test_anything_else_is(other: StatusFacts) -> None:
+    assert essence(build_status(facts(line()))) != essence(build_status(other))
+
+
+def test_essence_reads_a_status_that_nobody_wrote_yet() -> None:
+    assert essence({}) == essence({})

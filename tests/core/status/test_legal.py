@@ -1,0 +1,99 @@
+"""core/status/build.py: whatever happens, the schema of the kind accepts the status."""
+
+import json
+from dataclasses import replace
+
+import jsonschema  # type: ignore[import-untyped]  # ships no types
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.core.plans import PLAN
+from tests.core.statuses import (
+    DECISION,
+    DIGEST,
+    MODEL,
+    SCHEMA,
+    before,
+    conditions,
+    facts,
+    line,
+    planned,
+    weights,
+)
+
+from escadre.api.deployment import ModelDeploymentStatus, RejectedLayout
+from escadre.core.replicas.rollout import Drain, RolloutPlan
+from escadre.core.status.build import build_status, essence
+from escadre.core.status.facts import StatusFacts
+from escadre.reasons import REASONS
+
+TEXT = st.text(max_size=30).map(lambda text: text * 100)
+REASON = st.sampled_from(sorted(REASONS))
+WEIGHTS = st.builds(
+    weights,
+    st.sampled_from(("Queued", "Wanted", "Pulling", "Verified", "Failed")),
+    reason=st.just("") | REASON,
+    message=TEXT.map(lambda text: text[:2048]),
+    bytes_done=st.integers(0, 1 << 50),
+    bytes_total=st.integers(0, 1 << 50),
+    eta_seconds=st.none() | st.integers(0, 1 << 31),
+    mirror=st.none() | st.just("internal"),
+)
+REJECTED = st.builds(
+    RejectedLayout,
+    product=st.just("H100"),
+    tensor_parallel_size=st.integers(1, 64),
+    reason=REASON,
+    message=TEXT.map(lambda text: text[:512]),
+)
+PLANS = st.builds(
+    planned,
+    layout=st.sampled_from((None, PLAN)),
+    reason=st.sampled_from(("", "Planned", "InsufficientGPUs", "ContextTooLong", "NoLayoutFits")),
+    message=TEXT,
+    rejected=st.lists(REJECTED, max_size=40).map(tuple),
+    weights=st.lists(WEIGHTS, max_size=3).map(tuple),
+)
+LINES = st.builds(
+    line,
+    st.integers(0, 999),
+    st.sampled_from(("Pending", "Loading", "Ready", "Failing")),
+    TEXT,
+    current=st.booleans(),
+    drain=st.sampled_from((None, Drain("Rollout", 0.0))),
+    digest=st.sampled_from(("", DIGEST)),
+)
+PREVIOUS = st.sampled_from(({}, before("Ready"), before("Reconciling"), before("Stalled")))
+FACTS = st.builds(
+    lambda lines, **more: facts(*lines, **more),
+    st.lists(LINES, max_size=4),
+    generation=st.integers(0, 1 << 40),
+    approved=st.booleans(),
+    approval_reason=REASON,
+    approval_message=TEXT,
+    model=st.sampled_from((None, MODEL)),
+    plan=st.none() | PLANS,
+    rollout=st.builds(RolloutPlan, st.just(()), st.integers(0, 4), TEXT),
+    desired=st.integers(0, 1000),
+    min_replicas=st.integers(0, 4),
+    decision=st.none()
+    | st.builds(lambda reason, text: replace(DECISION, reason=reason, message=text), REASON, TEXT),
+    problem=st.none() | st.tuples(REASON, TEXT),
+    unreachable=st.booleans(),
+    claim_terminating=st.sampled_from(("", "chat-0")),
+    previous=PREVIOUS,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@given(FACTS)
+def test_every_status_is_legal(given_facts: StatusFacts) -> None:
+    status = build_status(given_facts)
+    json.dumps(status)
+    ModelDeploymentStatus.model_validate(status)
+    jsonschema.validate(status, SCHEMA)
+    found = conditions(status)
+    assert len(found) == len(status["conditions"])
+    assert not {"Reconciling", "Stalled"} <= set(found)
+    assert found["Ready"]["status"] in {"True", "False"}
+    again = build_status(replace(given_facts, previous=status))
+    assert essence(again) == essence(status), "a second look changes nothing"

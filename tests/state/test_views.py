@@ -1,0 +1,321 @@
+"""state/views.py: what is read out of objects as the API server stores them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escadre.core.approvals.verdict import content_digest
+from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_INPUTS, LABEL_SERVING, LABEL_SLOT
+from escadre.state.views import (
+    ApprovalView,
+    DeploymentView,
+    GPUNodeView,
+    MirrorView,
+    NamespaceView,
+    NodeView,
+    PodView,
+    PolicyView,
+    SignatureView,
+    epoch,
+)
+
+Json = dict[str, Any]
+
+
+def stored(spec: Json | None = None, status: Json | None = None, **meta: Any) -> Json:
+    whole: Json = {
+        "metadata": {
+            "name": "a",
+            "uid": "u",
+            "resourceVersion": "7",
+            "creationTimestamp": "2026-11-22T06:15:00Z",
+            **meta,
+        }
+    }
+    if spec is not None:
+        whole["spec"] = spec
+    if status is not None:
+        whole["status"] = status
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, 0.0),
+        ("", 0.0),
+        ("1970-01-01T00:00:00Z", 0.0),
+        ("2026-11-22T06:15:00Z", datetime(2026, 11, 22, 6, 15, tzinfo=UTC).timestamp()),
+        (
+            "2026-11-22T06:15:00.250000Z",
+            datetime(2026, 11, 22, 6, 15, tzinfo=UTC).timestamp() + 0.25,
+        ),
+    ],
+)
+def test_epoch(text: str | None, seconds: float) -> None:
+    assert epoch(text) == seconds
+
+
+def test_metadata() -> None:
+    view = NamespaceView.of(stored(namespace="team", generation=3))
+    assert (view.namespace, view.name, view.uid, view.resource_version) == ("team", "a", "u", "7")
+    assert (view.generation, view.terminating) == (3, False)
+    assert view.created == epoch("2026-11-22T06:15:00Z")
+    assert NamespaceView.of(stored(deletionTimestamp="2026-11-22T06:16:00Z")).terminating
+    assert NamespaceView.of(stored()).namespace == ""
+
+
+# -- what people write ----------------------------------------------------------------------------
+
+
+def test_a_deployment_that_does_not_parse_keeps_its_error() -> None:
+    good = DeploymentView.of(stored({"approval": "small", "contextLength": 8192}))
+    assert good.spec is not None
+    assert (good.spec.scaling.min_replicas, good.invalid) == (1, "")
+    bad = DeploymentView.of(stored({"approval": "small", "contextLength": -1}))
+    assert bad.spec is None
+    assert "contextLength" in bad.invalid
+    assert DeploymentView.of(stored()).spec is None
+
+
+def test_an_unknown_field_of_a_newer_version_does_not_matter() -> None:
+    spec = {"approval": "small", "contextLength": 8192, "speculative": {"tokens": 3}}
+    assert DeploymentView.of(stored(spec)).spec is not None
+
+
+def test_the_digest_of_an_approval_is_of_the_spec_as_stored_also_when_it_does_not_parse() -> None:
+    raw = {"requestedBy": "rita", "unknown": 1}
+    view = ApprovalView.of(stored(raw))
+    assert view.spec is None
+    assert view.invalid.startswith("spec.")
+    assert view.content_digest == content_digest(raw)
+
+
+def test_a_signature() -> None:
+    spec = {"approval": "small", "by": "anna", "decision": "Approve", "contentDigest": "sha256:0"}
+    view = SignatureView.of(stored(spec))
+    assert view.signature.created == view.created
+    assert (view.signature.name, view.signature.by, view.signature.reason) == ("a", "anna", "")
+
+
+def test_a_mirror_that_does_not_parse_is_none() -> None:
+    assert MirrorView.of(stored({"type": "http", "url": "http://m.example"})).spec is not None
+    assert MirrorView.of(stored({"type": "ftp", "url": "ftp://m.example"})).spec is None
+
+
+def test_a_policy_is_kept_whole() -> None:
+    assert PolicyView.of(stored({"validations": []})).spec == {"validations": []}
+
+
+# -- nodes ----------------------------------------------------------------------------------------
+
+
+def test_a_gpunode_knows_the_node_it_belongs_to() -> None:
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "a", "uid": "node-1"}
+    view = GPUNodeView.of(stored({"weights": []}, {"bootID": "b"}, ownerReferences=[owner]))
+    assert (view.node_uid, view.status.boot_id) == ("node-1", "b")
+    assert GPUNodeView.of(stored()).node_uid == ""
+
+
+def test_a_gpunode_status_that_does_not_parse_is_no_report() -> None:
+    assert GPUNodeView.of(stored(status={"bootID": "b", "gpus": 7})).status.boot_id == ""
+
+
+def node(spec: Json | None = None, ready: str = "True", **status: Any) -> NodeView:
+    conditions = [{"type": "Ready", "status": ready}]
+    return NodeView.of(stored(spec or {}, {"conditions": conditions, **status}))
+
+
+@pytest.mark.parametrize(
+    ("view", "blocked"),
+    [
+        pytest.param(node(), "", id="free"),
+        pytest.param(node({"unschedulable": True}), "is cordoned", id="cordoned"),
+        pytest.param(node(ready="False"), "is not Ready", id="not-ready"),
+        pytest.param(node(ready="Unknown"), "is not Ready", id="unknown"),
+    ],
+)
+def test_why_nothing_new_may_go_on_a_node(view: NodeView, blocked: str) -> None:
+    assert view.blocked == blocked
+
+
+def test_a_nodes_gpus_and_boot() -> None:
+    view = node(allocatable={"nvidia.com/gpu": "8"}, nodeInfo={"bootID": "boot"})
+    assert (view.gpus, view.boot_id) == (8, "boot")
+    assert (node().gpus, node().boot_id) == (0, "")
+    assert NodeView.of(stored()).blocked == ""
+
+
+def tainted(key: str, effect: str, value: str | None = None) -> NodeView:
+    taint = {"key": key, "effect": effect, **({"value": value} if value is not None else {})}
+    return node({"taints": [taint]})
+
+
+GPU_POOL = {"key": "pool", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("view", "tolerations", "untolerated"),
+    [
+        pytest.param(tainted("a", "NoSchedule"), [], "a:NoSchedule", id="no-toleration"),
+        pytest.param(tainted("a", "NoExecute"), [], "a:NoExecute", id="no-execute"),
+        pytest.param(tainted("a", "PreferNoSchedule"), [], "", id="preference"),
+        pytest.param(tainted("nvidia.com/gpu", "NoSchedule"), [], "", id="gpu-taint"),
+        pytest.param(tainted("pool", "NoSchedule", "gpu"), [GPU_POOL], "", id="equal"),
+        pytest.param(
+            tainted("pool", "NoSchedule", "cpu"), [GPU_POOL], "pool:NoSchedule", id="other-value"
+        ),
+        pytest.param(
+            tainted("pool", "NoExecute", "gpu"), [GPU_POOL], "pool:NoExecute", id="other-effect"
+        ),
+        pytest.param(
+            tainted("pool", "NoSchedule", "gpu"),
+            [{"key": "pool", "value": "gpu"}],
+            "",
+            id="operator-and-effect-left-out",
+        ),
+        pytest.param(
+            tainted("pool", "NoSchedule", "x"),
+            [{"key": "pool", "operator": "Exists"}],
+            "",
+            id="exists",
+        ),
+        pytest.param(tainted("pool", "NoSchedule", "x"), [{"operator": "Exists"}], "", id="all"),
+    ],
+)
+def test_a_taint_that_engines_tolerate_blocks_nothing(
+    view: NodeView, tolerations: list[Json], untolerated: str
+) -> None:
+    assert view.untolerated(tolerations) == untolerated
+
+
+# -- pods -----------------------------------------------------------------------------------------
+
+
+def pod(spec: Json | None = None, labels: dict[str, str] | None = None, **status: Any) -> PodView:
+    return PodView.of(stored(spec or {}, status, labels=labels or {}))
+
+
+def test_an_empty_pod() -> None:
+    view = PodView.of(stored())
+    assert (view.ready, view.finished, view.node, view.slot) == (False, False, "", None)
+    assert (view.gpus, view.failing, view.unscheduled, view.inputs) == (0, "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("label", "slot"),
+    [("0", 0), ("12", 12), ("", None), ("-1", None), ("a", None), ("9" * 40, None)],
+)
+def test_a_pods_slot(label: str, slot: int | None) -> None:
+    assert pod(labels={LABEL_SLOT: label}).slot == slot
+
+
+def test_an_engine_pod() -> None:
+    labels = {
+        LABEL_COMPONENT: "engine",
+        LABEL_DEPLOYMENT: "chat",
+        LABEL_SERVING: "true",
+        LABEL_INPUTS: "0123456789abcdef",
+    }
+    view = pod(
+        {"nodeName": "gpu-0", "containers": [{"resources": {"limits": {"nvidia.com/gpu": "2"}}}]},
+        labels,
+        podIP="10.0.0.9",
+        phase="Running",
+        conditions=[
+            {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-22T06:15:00Z"}
+        ],
+    )
+    assert (view.component, view.deployment, view.serving) == ("engine", "chat", True)
+    assert (view.node, view.ip, view.ready, view.gpus) == ("gpu-0", "10.0.0.9", True, 2)
+    assert (view.ready_changed, view.inputs) == (view.created, "0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("phase", "finished"), [("Running", False), ("Succeeded", True), ("Failed", True), ("", False)]
+)
+def test_a_finished_pod_holds_nothing(phase: str, finished: bool) -> None:
+    assert pod(phase=phase).finished is finished
+
+
+def test_why_a_pod_waits_for_a_node() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
+    assert pod(conditions=[condition]).unscheduled == "0/3 nodes are available"
+    assert pod(conditions=[{**condition, "status": "True"}]).unscheduled == ""
+
+
+CRASHED = {"exitCode": 1, "reason": "Error", "message": "estimated maximum model length is 8192"}
+
+
+@pytest.mark.parametrize(
+    ("container", "failing"),
+    [
+        pytest.param({"state": {"running": {}}, "ready": True}, "", id="runs"),
+        pytest.param({"state": {"running": {}}, "ready": False}, "", id="loads"),
+        pytest.param(
+            {
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": {"terminated": CRASHED},
+                "restartCount": 3,
+                "ready": False,
+            },
+            "exited with 1, 3 restarts: estimated maximum model length is 8192",
+            id="crash-loop-in-the-engines-words",
+        ),
+        pytest.param(
+            {"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "ready": False},
+            "exited with 137, 0 restarts: OOMKilled",
+            id="killed",
+        ),
+        pytest.param(
+            {"state": {"running": {}}, "lastState": {"terminated": CRASHED}, "ready": True},
+            "",
+            id="crashed-once-and-serves",
+        ),
+        pytest.param(
+            {"state": {"terminated": {"exitCode": 0}}, "ready": False}, "", id="ended-well"
+        ),
+        pytest.param(
+            {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}},
+            "ImagePullBackOff: no such image",
+            id="image",
+        ),
+        pytest.param(
+            {"state": {"waiting": {"reason": "CreateContainerConfigError"}}},
+            "CreateContainerConfigError:",
+            id="configuration",
+        ),
+        pytest.param({"state": {"waiting": {"reason": "ContainerCreating"}}}, "", id="being-made"),
+    ],
+)
+def test_why_an_engine_does_not_run(container: Json, failing: str) -> None:
+    assert pod(containerStatuses=[container]).failing == failing
+
+
+@given(st.text(max_size=20).map(lambda text: text * 200), st.booleans())
+def test_words_of_an_engine_are_cut_to_what_a_status_holds(words: str, image: bool) -> None:
+    ended = {"state": {"terminated": {"exitCode": 1, "message": words}}}
+    waits = {"state": {"waiting": {"reason": "ErrImagePull", "message": words}}}
+    assert len(pod(containerStatuses=[waits if image else ended]).failing) <= 1024
+
+
+def with_gpus(**where: str) -> Json:
+    return {"resources": {key: {"nvidia.com/gpu": value} for key, value in where.items()}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "gpus"),
+    [
+        ({"containers": [with_gpus(limits="2")]}, 2),
+        ({"containers": [with_gpus(requests="2", limits="2")]}, 2),
+        ({"containers": [with_gpus(limits="2"), with_gpus(limits="1")]}, 3),
+        ({"containers": [with_gpus(limits="2")], "initContainers": [with_gpus(limits="4")]}, 4),
+        ({"containers": [{}]}, 0),
+        ({}, 0),
+    ],
+)
+def test_gpus_a_pod_asks_for(spec: Json, gpus: int) -> None:
+    assert pod(spec).gpus == gpus
