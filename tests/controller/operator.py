@@ -10,7 +10,7 @@ from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
 from escadre.controller.manager import reconcile
 from escadre.controller.scaling import judge_demand
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.errors import Retryable
 from escadre.machinery.events import EventRecorder
 from escadre.state.caches import Caches

@@ -20,7 +20,7 @@ from escadre.clients.kube import (
 )
 from escadre.controller.keys import FLEET, node_key
 from escadre.controller.manager import reconcile
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.names import ANNOTATION_TEMPLATE, LABEL_SERVING, claim_name, node_weights_label
 from escadre.settings import EngineSettings, Settings
 

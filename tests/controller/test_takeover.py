@@ -19,8 +19,8 @@ from tests.controller.world import OTHER_DIGEST, World
 
 from escadre.api.deployment import ModelDeploymentSpec, Plan
 from escadre.clients.kube import DEPLOYMENTS
-from escadre.core.facts import Wish
-from escadre.core.inputs import FORMAT
+from escadre.core.facts.model import Wish
+from escadre.core.replicas.inputs import FORMAT
 from escadre.names import ANNOTATION_INPUTS, LABEL_INPUTS
 from escadre.settings import EngineSettings, Settings
 

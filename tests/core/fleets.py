@@ -8,15 +8,10 @@ from tests.core.shapes import H100, SMALL_3
 
 from escadre.api.approval import Architecture
 from escadre.api.gpunode import MirrorSource, WantedWeights
-from escadre.core.facts import (
-    ApprovedModel,
-    DeploymentFacts,
-    DeploymentKey,
-    FleetSnapshot,
-    NodeFacts,
-    ReplicaFacts,
-    Wish,
-)
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.fleet import FleetSnapshot
+from escadre.core.facts.model import ApprovedModel, Wish
+from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
 from escadre.core.layouts.search import GPUProduct
 

@@ -8,7 +8,7 @@ from tests.core.fleets import model
 from tests.core.plans import PLAN
 
 from escadre.api.deployment import WeightsOnNode
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.policy import Decision, ScaleState

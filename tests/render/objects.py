@@ -6,7 +6,7 @@ from tests.core.plans import PLAN
 from tests.core.shapes import SMALL_3
 
 from escadre.api.approval import Architecture
-from escadre.core.facts import Wish
+from escadre.core.facts.model import Wish
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
 from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, replica

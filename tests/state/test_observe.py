@@ -12,7 +12,7 @@ from tests.core.shapes import SMALL_3
 from tests.fakes.kube import FakeServer
 
 from escadre.clients.kube import DEPLOYMENTS, PODS
-from escadre.core.facts import ApprovedModel, Wish
+from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
 from escadre.core.replicas.rollout import Drain
 from escadre.names import (

@@ -11,7 +11,7 @@ from escadre.controller.keys import FLEET, Key
 from escadre.controller.prune import prune, prune_orphans
 from escadre.controller.replicas import Replicas, wanted_digests
 from escadre.controller.report import report
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import RolloutPlan, Target, plan_rollout
 from escadre.machinery.events import ObjectRef

@@ -3,7 +3,7 @@
 from escadre.controller.context import Context
 from escadre.controller.keys import deployment_key, node_key
 from escadre.controller.scaling import desired_replicas
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import plan_fleet
 from escadre.state.gather import deployment_facts, snapshot
 from escadre.state.judge import Approvals

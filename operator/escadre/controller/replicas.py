@@ -7,7 +7,7 @@ from typing import Any
 from escadre.clients.kube import DEPLOYMENTS, PODS, NotFound
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
-from escadre.core.facts import ApprovedModel, Wish
+from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.fleet.plan import DeploymentPlan, SlotPlan
 from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.core.replicas.rollout import Action, Drain, RolloutPlan

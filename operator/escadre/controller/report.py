@@ -8,7 +8,7 @@ from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.status.build import build_status, essence

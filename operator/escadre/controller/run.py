@@ -28,7 +28,7 @@ from escadre.controller.manager import Manager
 from escadre.controller.router import FLEET_DEBOUNCE, Router
 from escadre.controller.scaling import Scaler
 from escadre.controller.shell import Shell
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.machinery.events import EventRecorder
 from escadre.machinery.lease import LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue

@@ -14,7 +14,7 @@ from escadre.api.deployment import LastScale
 from escadre.clients.engine import EngineSample, ScrapeFailure
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, deployment_key
-from escadre.core.facts import DeploymentKey
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.policy import Decision, Sample, ScaleState, decide, start
 from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION, SERVING_PORT

@@ -7,14 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from escadre.api.gpunode import MirrorSource, WantedWeights
-from escadre.core.facts import (
-    DeploymentFacts,
-    DeploymentKey,
-    FleetSnapshot,
-    NodeFacts,
-    ReplicaFacts,
-    Wish,
-)
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.fleet import FleetSnapshot
+from escadre.core.facts.model import Wish
+from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe
 from escadre.core.replicas.rollout import choose_leaving
 from escadre.settings import Settings

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from escadre.core.approvals.verdict import ApprovalVerdict, PolicyState, allows_namespace, evaluate
-from escadre.core.facts import ApprovedModel
+from escadre.core.facts.model import ApprovedModel
 from escadre.machinery.diff import holds
 from escadre.settings import PolicyExpectation, Settings
 from escadre.state.caches import Caches

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from escadre.api.deployment import LastScale
-from escadre.core.facts import ApprovedModel, DeploymentFacts, DeploymentKey
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.state.judge import Compared, DeploymentApproval

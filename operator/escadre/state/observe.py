@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from escadre.api.deployment import Plan
-from escadre.core.facts import ApprovedModel, Wish
+from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.inputs import ReplicaInputs, parse_inputs
 from escadre.core.replicas.rollout import Drain, ReplicaView
 from escadre.machinery.compact import Compact

@@ -17,7 +17,8 @@ from tests.core.fleets import (
 )
 from tests.core.shapes import A100, H100, H200, L40S, MISTRAL_7B
 
-from escadre.core.facts import NodeFacts, WeightState, Wish
+from escadre.core.facts.model import Wish
+from escadre.core.facts.node import NodeFacts, WeightState
 from escadre.core.fleet.plan import plan_fleet
 from escadre.core.layouts.decisions import products_of
 

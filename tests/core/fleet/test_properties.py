@@ -19,7 +19,8 @@ from tests.core.fleets import (
 )
 from tests.core.shapes import A100, H100, H200, L40S, LARGE_2, MEDIUM_3, MISTRAL_7B, SMALL_3
 
-from escadre.core.facts import FleetSnapshot, Wish
+from escadre.core.facts.fleet import FleetSnapshot
+from escadre.core.facts.model import Wish
 from escadre.core.fleet.plan import FleetPlan, SlotPlan, plan_fleet
 from escadre.reasons import REASONS
 

@@ -15,7 +15,7 @@ from tests.core.fleets import (
     wanted,
 )
 
-from escadre.core.facts import NodeFacts, WeightState
+from escadre.core.facts.node import NodeFacts, WeightState
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
 
 SMALL = digest("small")

@@ -24,7 +24,7 @@ from tests.core.shapes import (
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Plan
-from escadre.core.facts import Wish
+from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout, short_product
 from escadre.reasons import REASONS
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.core.plans import PLAN
 
 from escadre.api.deployment import Plan, RejectedLayout
-from escadre.core.facts import Wish
+from escadre.core.facts.model import Wish
 from escadre.core.replicas.inputs import FORMAT, ReplicaInputs, parse_inputs, platform_text
 from escadre.settings import EngineSettings
 

@@ -28,7 +28,7 @@ from escadre.clients.kube import (
     Resource,
     list_all,
 )
-from escadre.core.facts import NodeFacts
+from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import AgentView, believe
 from escadre.state.caches import Caches
 from escadre.state.gather import node_facts

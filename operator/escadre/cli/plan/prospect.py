@@ -13,15 +13,10 @@ from escadre.api.gpunode import MirrorSource
 from escadre.cli.plan.wishes import DeploymentWish, Wishes
 from escadre.cli.shared.deployed import Deployed, near
 from escadre.core.approvals.verdict import allows_namespace
-from escadre.core.facts import (
-    ApprovedModel,
-    DeploymentFacts,
-    DeploymentKey,
-    FleetSnapshot,
-    NodeFacts,
-    ReplicaFacts,
-    Wish,
-)
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.fleet import FleetSnapshot
+from escadre.core.facts.model import ApprovedModel, Wish
+from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.plan import DeploymentPlan, plan_fleet
 from escadre.settings import EngineSettings
 

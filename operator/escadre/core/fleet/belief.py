@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from escadre.api.gpunode import GPUNodeStatus
-from escadre.core.facts import WeightState
+from escadre.core.facts.node import WeightState
 from escadre.names import NODE_LABEL_PREFIX, node_weights_label
 
 __all__ = ["AgentView", "NodeBelief", "believe", "label_changes"]

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from escadre.api.deployment import Plan, RejectedLayout
-from escadre.core.facts import DeploymentFacts, DeploymentKey, NodeFacts, ReplicaFacts
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.pool import GPUPool
 
 __all__ = ["Draft", "Holders", "Rank", "Slot", "place_all", "reserve"]

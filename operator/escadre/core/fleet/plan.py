@@ -15,13 +15,9 @@ from dataclasses import dataclass
 
 from escadre.api.deployment import Plan, RejectedLayout, WeightsOnNode
 from escadre.api.gpunode import WantedWeights
-from escadre.core.facts import (
-    ApprovedModel,
-    DeploymentFacts,
-    DeploymentKey,
-    FleetSnapshot,
-    ReplicaFacts,
-)
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.fleet import FleetSnapshot
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.placement import Draft, Holders, Rank, Slot, place_all, reserve
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls

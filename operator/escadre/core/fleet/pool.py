@@ -11,7 +11,7 @@ from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from escadre.core.facts import NodeFacts
+from escadre.core.facts.node import NodeFacts
 
 __all__ = ["GPUPool"]
 

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import MirrorSource, WantedWeights
-from escadre.core.facts import ApprovedModel, NodeFacts
+from escadre.core.facts.model import ApprovedModel
+from escadre.core.facts.node import NodeFacts
 
 __all__ = ["Need", "Place", "PullPlan", "plan_pulls"]
 

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from escadre.api.deployment import Plan, RejectedLayout
 from escadre.core.engines.gpu_memory import visible_bytes
-from escadre.core.facts import ApprovedModel, NodeFacts, Wish
+from escadre.core.facts.model import ApprovedModel, Wish
+from escadre.core.facts.node import NodeFacts
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
 
 __all__ = ["Layouts", "products_of", "recorded_layout"]

@@ -27,7 +27,7 @@ from escadre.core.engines.legality import (
     check_size,
     is_native,
 )
-from escadre.core.facts import Wish
+from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import (
     Candidate,
     GPUProduct,

@@ -31,7 +31,7 @@ from typing import Any, Final
 from pydantic.alias_generators import to_camel
 
 from escadre.api.deployment import Plan
-from escadre.core.facts import Wish
+from escadre.core.facts.model import Wish
 from escadre.settings import EngineSettings
 
 __all__ = ["FORMAT", "ReplicaInputs", "parse_inputs", "platform_text", "wish_inputs"]

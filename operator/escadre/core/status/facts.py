@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from escadre.api.deployment import LastScale
-from escadre.core.facts import ApprovedModel
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.policy import Decision

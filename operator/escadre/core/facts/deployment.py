@@ -1,0 +1,52 @@
+"""A ModelDeployment and its replicas as planning sees them. Pure data; built by state/gather."""
+
+from dataclasses import dataclass
+
+from escadre.core.facts.model import ApprovedModel, Wish
+
+__all__ = ["DeploymentFacts", "DeploymentKey", "ReplicaFacts"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DeploymentKey:
+    """Which ModelDeployment."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaFacts:
+    """A replica that exists: its GPUs and node are taken, whatever the plan becomes.
+
+    ``node`` is where its pod is bound, else the planned node recorded on the object.
+    ``layout`` is the layout recorded on the object, as the JSON of api.deployment.Plan.
+    ``wish_matches`` tells whether it was made for today's wish, digest and platform: then its
+    layout is kept even when the planner would choose another now.
+    """
+
+    slot: int
+    node: str | None
+    gpus: int
+    product: str
+    manifest_digest: str
+    wish_matches: bool
+    layout: str
+    bound: bool = False
+    ready: bool = False
+    draining: bool = False
+    leaving: bool = False  # being scaled away: its slot gets no plan
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentFacts:
+    """A ModelDeployment as planning sees it. ``model`` is None when no approval holds."""
+
+    key: DeploymentKey
+    uid: str
+    created: float
+    wish: Wish
+    model: ApprovedModel | None
+    min_replicas: int
+    desired: int
+    replicas: tuple[ReplicaFacts, ...] = ()

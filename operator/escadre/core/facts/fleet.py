@@ -1,0 +1,20 @@
+"""Everything one planning pass sees. Pure data; state/gather.py builds it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from escadre.api.gpunode import MirrorSource
+from escadre.core.facts.deployment import DeploymentFacts
+from escadre.core.facts.node import NodeFacts
+
+__all__ = ["FleetSnapshot"]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSnapshot:
+    """Everything one planning pass sees."""
+
+    deployments: tuple[DeploymentFacts, ...]
+    nodes: tuple[NodeFacts, ...]
+    mirrors: Mapping[str, MirrorSource]
+    gpu_memory_utilization_percent: int

@@ -1,0 +1,44 @@
+"""What is wished for and what may run: the planner's view of a spec and its approval. Pure data."""
+
+from dataclasses import dataclass
+
+from escadre.api.approval import Architecture
+from escadre.api.deployment import ModelDeploymentSpec
+
+__all__ = ["ApprovedModel", "Wish"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The fields of a ModelDeployment's spec that shape a replica; None = the planner's default."""
+
+    context_length: int
+    concurrency: int | None = None
+    typical_tokens: int | None = None
+    target_queue_depth: int | None = None
+
+    @staticmethod
+    def of(spec: ModelDeploymentSpec | None) -> "Wish":
+        """The wish; of a spec that does not parse (None), one that nothing is planned for."""
+        if spec is None:
+            return Wish(context_length=1)
+        return Wish(
+            context_length=spec.context_length,
+            concurrency=spec.concurrency,
+            typical_tokens=spec.typical_tokens,
+            target_queue_depth=spec.scaling.target_queue_depth,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedModel:
+    """What an approval that holds allows."""
+
+    approval: str
+    approval_uid: str
+    repository: str
+    revision: str
+    manifest_digest: str
+    file_bytes: int
+    architecture: Architecture
+    mirrors: tuple[str, ...]

@@ -1,0 +1,52 @@
+"""A node with GPUs as planning sees it. Pure data; state/gather.py builds it.
+
+Times are seconds since the epoch, memory is bytes, GPUs are whole devices. No Kubernetes types.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from escadre.api.gpunode import WantedWeights
+
+__all__ = ["NodeFacts", "WeightState"]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightState:
+    """An entry of a GPUNode's status, believed (see core/fleet/belief.py) or not."""
+
+    state: Literal["Pulling", "Verified", "Failed"]
+    bytes_done: int = 0
+    bytes_total: int = 0
+    bytes_per_second: int = 0
+    eta_seconds: int | None = None
+    mirror: str | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """A node with GPUs.
+
+    ``gpus`` is what the node can give to pods (allocatable, and no more than the agent calls
+    healthy); ``gpus_foreign`` what pods that are not engines of escadre request. ``memory_bytes``
+    is the total of one GPU as NVML and GFD report it, before what the driver reserves.
+    ``blocked`` says in words why nothing new may be placed here ("" if it may).
+    """
+
+    name: str
+    uid: str
+    product: str
+    memory_bytes: int
+    compute_capability: tuple[int, int]
+    gpus: int
+    gpus_foreign: int = 0
+    reserved_bytes: int | None = None
+    nvlink: bool | None = None
+    blocked: str = ""
+    agent_ready: bool = True
+    verified: frozenset[str] = frozenset()
+    weights: Mapping[str, WeightState] = field(default_factory=dict)
+    wanted: tuple[WantedWeights, ...] = ()  # GPUNode.spec.weights now: pulls already admitted
