@@ -6,6 +6,7 @@
 import argparse
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import time
@@ -78,8 +79,9 @@ def _status(_: argparse.Namespace) -> int:
 
 
 def _print_environment(cluster: Cluster) -> None:
-    print(f"export KUBECONFIG={cluster.kubeconfig}")
-    print(f"export PATH={Path(sys.executable).parent}:{cache_folder() / 'bin'}:$PATH")
+    path = f"{Path(sys.executable).parent}:{cache_folder() / 'bin'}"
+    print(f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}")
+    print(f'export PATH={shlex.quote(path)}:"$PATH"')
     print(f"# inside its network (Services, pods): {' '.join(cluster.in_netns(['COMMAND']))}")
 
 

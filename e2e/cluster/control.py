@@ -5,9 +5,11 @@ The supervisor and the runner serve one each; ``Cluster`` and the tests call the
 """
 
 import asyncio
+import contextlib
 import json
+import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,16 @@ Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 class ControlError(RuntimeError):
     """The other side refused, or did not answer."""
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """A short name of a socket: an address holds 107 bytes, and a path may be longer."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 async def serve(path: Path, handle: Handler) -> asyncio.Server:
@@ -38,7 +50,10 @@ async def serve(path: Path, handle: Handler) -> asyncio.Server:
             writer.close()
 
     path.unlink(missing_ok=True)  # noqa: ASYNC240 - one unlink before anything is served
-    return await asyncio.start_unix_server(connected, path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with _address(path) as address:
+        listener.bind(address)
+    return await asyncio.start_unix_server(connected, sock=listener)
 
 
 def call(path: Path, request: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:
@@ -46,7 +61,8 @@ def call(path: Path, request: dict[str, Any], timeout: float = 60.0) -> dict[str
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         try:
-            connection.connect(str(path))
+            with _address(path) as address:
+                connection.connect(address)
             connection.sendall(json.dumps(request).encode() + b"\n")
             line = connection.makefile("rb").readline()
         except OSError as error:

@@ -5,6 +5,7 @@ Facts behind the less obvious flags: without ``--requestheader-allowed-names`` a
 logs would ask DNS; NodeRestriction is not on by default and carries a promise of the product.
 """
 
+import json
 from pathlib import Path
 from typing import Final
 
@@ -129,13 +130,14 @@ def proxy(binary: Path, state: StateFolder) -> list[str]:
 
 def proxy_config(state: StateFolder, node: str) -> str:
     """Configuration of kube-proxy, which programs the cluster's one network namespace."""
+    kubeconfig = json.dumps(str(state.root / "proxy.kubeconfig"))  # quoted, whatever is in it
     return f"""\
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: iptables
 hostnameOverride: {node}
 clusterCIDR: {POD_RANGE}
-clientConnection: {{kubeconfig: {state.root / "proxy.kubeconfig"}}}
+clientConnection: {{kubeconfig: {kubeconfig}}}
 conntrack: {{maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}}
 iptables: {{minSyncPeriod: 100ms}}
 oomScoreAdj: 0

@@ -46,8 +46,12 @@ def bare_name(reference: str) -> str:
     return head + slash + last.partition(":")[0]
 
 
+# Without links: a link on the way to it need not be there in a container.
+_ENVIRONMENT = Path(sys.prefix).resolve()
+
+
 def _builtin() -> dict[str, dict[str, Any]]:
-    programs = Path(sys.prefix) / "bin"
+    programs = _ENVIRONMENT / "bin"
     python = str(programs / "python")
     here = {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'operator'}"}
     return {
@@ -81,8 +85,8 @@ class ImageTable:
         entry = self._table.get(reference) or self._table.get(bare_name(reference))
         if entry is None:
             return None
-        binds = (str(REPOSITORY), sys.prefix, sys.base_prefix, *entry.get("binds", ()))
-        path = f"{sys.prefix}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        binds = (str(REPOSITORY), str(_ENVIRONMENT), sys.base_prefix, *entry.get("binds", ()))
+        path = f"{_ENVIRONMENT}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return Image(
             entrypoint=tuple(entry.get("entrypoint", ())),
             environment={"PATH": path} | entry.get("environment", {}),

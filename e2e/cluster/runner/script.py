@@ -61,28 +61,55 @@ def _inside(target: str) -> str:
     return "." + os.path.realpath(target)
 
 
-def _bind(source: str, target: str, *, read_only: bool) -> list[str]:
-    place, origin = shlex.quote(_inside(target)), shlex.quote(source)
-    parent = shlex.quote(os.path.dirname(_inside(target)))  # noqa: PTH120 - keeps the "./"
-    if Path(source).is_dir():
+def _is_closed(path: Path, bits: int) -> bool:
+    return path.is_dir() and path.stat().st_mode & bits != bits
+
+
+def _bind(mount: Mount) -> list[str]:
+    place, origin = shlex.quote(_inside(mount.target)), shlex.quote(str(mount.source))
+    parent = shlex.quote(os.path.dirname(_inside(mount.target)))  # noqa: PTH120 - keeps the "./"
+    if mount.source.is_dir():
         lines = [f"mkdir -p {place}"]
     else:
         lines = [f"mkdir -p {parent}", f"[ -e {place} ] || : >{place}"]
     lines.append(f"mount --rbind {origin} {place}")
-    if read_only:
+    if mount.read_only:
         lines.append(f"mount -o remount,bind,ro {place}")
     return lines
 
 
+def _opened(bind: Mount, number: int) -> list[str]:
+    """Bind a folder that is closed to other users: open in the container, as it is outside.
+
+    The link keeps a comma or colon of its path out of the mount's options.
+    """
+    place, lower = shlex.quote(_inside(bind.target)), f"../lower-{number}"
+    upper, work = f"../upper-{number}", f"../work-{number}"
+    return [
+        f"mkdir -p {place} {upper} {work}",
+        f"ln -s {shlex.quote(str(bind.source))} {lower}",
+        f"mount -t overlay overlay -o lowerdir={lower},upperdir={upper},workdir={work} {place}",
+        f"chmod go+rx {place}",
+        f"mount -o remount,ro {place}",
+    ]
+
+
 def _traversable(binds: tuple[str, ...]) -> list[str]:
     """Let every user reach the bound folders, in the overlay only (a home may be closed)."""
-    closed = {
-        parent
-        for bind in binds
-        for parent in Path(os.path.realpath(bind)).parents
-        if parent.exists() and parent.stat().st_mode & 0o011 != 0o011
-    }
-    return [f"chmod go+x {shlex.quote(_inside(str(path)))}" for path in sorted(closed)]
+    parents = {parent for bind in binds for parent in Path(os.path.realpath(bind)).parents}
+    closed = sorted(parent for parent in parents if _is_closed(parent, 0o011))
+    return [f"chmod go+x {shlex.quote(_inside(str(path)))}" for path in closed]
+
+
+def _places(plan: ContainerPlan) -> list[str]:
+    """Binds and volumes, outer ones first: a volume at /tmp must not cover a checkout below it."""
+    binds = [Mount(Path(bind), bind, read_only=True) for bind in dict.fromkeys(plan.binds)]
+    closed = {bind for bind in binds if _is_closed(bind.source, 0o055)}
+    lines = []
+    places = sorted([*binds, *plan.mounts], key=lambda one: Path(_inside(one.target)).parts)
+    for number, mount in enumerate(places):
+        lines += _opened(mount, number) if mount in closed else _bind(mount)
+    return lines
 
 
 def _devices() -> list[str]:
@@ -118,26 +145,31 @@ def _program(plan: ContainerPlan) -> str:
     return shlex.join(command)
 
 
-def build_script(plan: ContainerPlan) -> str:
-    """The script; it writes ``up`` to descriptor 3 right before the program takes over."""
-    scratch = [path for path in _SCRATCH if path not in {mount.target for mount in plan.mounts}]
+def _root(plan: ContainerPlan) -> list[str]:
+    """The root: what is written to the machine's own files goes to a tmpfs instead.
+
+    Its folders are named relative to it, for an option cannot hold the comma of a path.
+    """
     root = shlex.quote(str(plan.folder / "rootfs"))
-    lines = [
-        "set -eu",
+    scratch = dict.fromkeys(_inside(path) for path in _SCRATCH)
+    return [
+        "umask 022",
         f"mount -t tmpfs -o mode=755 tmpfs {root}",
         f"cd {root}",
         "mkdir upper work root",
-        f"mount -t overlay overlay -o lowerdir=/,upperdir={root}/upper,workdir={root}/work root",
+        "mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root",
         "cd root",
         *_traversable(plan.binds),
-        *(f"mount -t tmpfs -o mode=1777 tmpfs .{path}" for path in _SCRATCH),
+        *(f"mount -t tmpfs -o mode=1777 tmpfs {path}" for path in scratch),
     ]
-    if not any(plan.hidden.is_relative_to(path) for path in _SCRATCH):
-        hidden = shlex.quote(_inside(str(plan.hidden)))
-        lines.append(f"mount -t tmpfs -o mode=755 tmpfs {hidden}")
-    for bind in dict.fromkeys(plan.binds):
-        lines += _bind(bind, bind, read_only=True)
-    lines += [
+
+
+def build_script(plan: ContainerPlan) -> str:
+    """The script; it writes ``up`` to descriptor 3 right before the program takes over."""
+    hidden = shlex.quote(_inside(str(plan.hidden)))
+    lines = [
+        "set -eu",
+        *_root(plan),
         *_devices(),
         "mount -t proc proc ./proc",
         "mount --bind /sys ./sys",
@@ -146,13 +178,17 @@ def build_script(plan: ContainerPlan) -> str:
         ": >./etc/resolv.conf",
         f"printf %s {shlex.quote(plan.hosts)} >./etc/hosts",
         "cat /proc/sys/kernel/hostname >./etc/hostname",
+        *_places(plan),
+        # Last, and only where it shows: it may lie in a folder that was bound.
+        f"[ ! -d {hidden} ] || mount -t tmpfs -o mode=755 tmpfs {hidden}",
     ]
-    for mount in sorted(plan.mounts, key=lambda one: one.target):
-        lines += _bind(str(mount.source), mount.target, read_only=mount.read_only)
     folder = shlex.quote(_inside(plan.working_folder))
     lines.append(f"[ -d {folder} ] || mkdir -p {folder}")
     if plan.read_only_root:
-        lines += ["mount -o remount,bind,ro ."]
-        lines += [f"mount -o remount,bind,ro .{path}" for path in scratch]
+        taken = {mount.target for mount in plan.mounts}
+        lines.append("mount -o remount,bind,ro .")
+        lines += [
+            f"mount -o remount,bind,ro {_inside(path)}" for path in _SCRATCH if path not in taken
+        ]
     lines += ["cd .", "echo up >&3", "exec 3>&-", _program(plan)]
     return "\n".join(lines) + "\n"

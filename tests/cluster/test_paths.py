@@ -1,0 +1,38 @@
+"""The test cluster's folder may lie anywhere: a long path, one with blanks and signs."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import yaml
+from e2e.cluster.control import ControlError, call, serve
+from e2e.cluster.controlplane import proxy_config
+from e2e.cluster.folders import StateFolder
+
+
+async def test_a_socket_answers_in_a_folder_longer_than_an_address(tmp_path: Path) -> None:
+    folder = tmp_path / ("long " * 20) / ("longer " * 20)
+    folder.mkdir(parents=True)
+    path = folder / "supervisor.sock"
+    assert len(str(path)) > 107
+
+    async def handle(request: dict[str, object]) -> dict[str, object]:
+        return {"said": request["op"]}
+
+    for _ in range(2):  # the second takes the place of what the first left
+        server = await serve(path, handle)
+        answer = await asyncio.to_thread(call, path, {"op": "status"})
+        assert answer["said"] == "status"
+        server.close()
+        await server.wait_closed()
+
+
+def test_a_socket_of_a_folder_that_is_gone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="gone"):
+        call(tmp_path / "gone" / "runner.sock", {"op": "status"})
+
+
+def test_kube_proxy_reads_its_kubeconfig_whatever_the_path_holds(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / "a b, #c: {d}")
+    config = yaml.safe_load(proxy_config(state, "gpu-0"))
+    assert config["clientConnection"]["kubeconfig"] == str(state.root / "proxy.kubeconfig")
