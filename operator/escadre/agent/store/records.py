@@ -2,19 +2,27 @@
 
 A record says "these bytes were verified" only together with the file's identity then (inode, size,
 ctime): ctime cannot be set by hand, so a file that was changed no longer agrees with its record.
+
+Records outlive the agent that wrote them. A field this version does not know is ignored, one that
+an earlier version did not write has its default (so every field added here needs one), and what is
+a default is not written. ``format`` is missing in format 1; it is raised only when an earlier
+reader would take something for verified that is not. Such a record of a newer version counts for
+nothing: the bytes are hashed again, never pulled again.
 """
 
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from escadre.agent.store.durable import write_whole
 from escadre.core.weights.manifest import ManifestFile
 
 __all__ = ["BlobRecord", "ModelRecord", "chunks_digest", "read_record", "write_record"]
+
+FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +67,28 @@ def chunks_digest(file: ManifestFile) -> str:
 
 def write_record(path: Path, record: BlobRecord | ModelRecord) -> None:
     """Write a record durably."""
-    write_whole(path, json.dumps(asdict(record), sort_keys=True).encode())
+    content = {
+        field.name: value
+        for field in fields(record)
+        if (value := getattr(record, field.name)) != field.default
+    }
+    write_whole(path, json.dumps(content, sort_keys=True).encode())
 
 
 def read_record(path: Path, kind: type[_Record]) -> _Record | None:
     """Read a record; None when there is none or it is damaged, which means: not verified."""
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
-        record = kind(**content)
-    except (OSError, ValueError, TypeError):
+        if content.get("format", 1) > FORMAT:
+            return None
+        known = {field.name: content[field.name] for field in fields(kind) if field.name in content}
+        record = kind(**known)
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
-    expected = {name: type(value) for name, value in asdict(record).items()}
     # A record of the right shape with values of the wrong type is damaged too.
-    wanted = {"chunks": str, "store_id": str, "verified_at": str}
-    return record if all(expected[n] is wanted.get(n, int) for n in expected) else None
+    whole = all(_is_a(known.get(field.name, field.default), field.type) for field in fields(kind))
+    return record if whole else None
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)

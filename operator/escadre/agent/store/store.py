@@ -29,6 +29,7 @@ from escadre.errors import Refusal
 
 __all__ = ["Space", "Store", "open_store"]
 
+_FORMAT: Final = 1  # of store.json, and of the layout above
 _FOLDERS: Final = (
     "blobs/sha256",
     "partial",
@@ -119,7 +120,9 @@ def _identity(root: Path) -> str:
     except FileNotFoundError:
         pass
     except ValueError as error:
-        raise Refusal("StoreUnusable", f"{path} is damaged: {error}") from error
+        raise Refusal(
+            "StoreUnusable", f"{path} is damaged or of another version: {error}"
+        ) from error
     store_id = str(uuid.uuid4())
     write_whole(path, json.dumps({"format": 1, "storeID": store_id}).encode())
     return store_id
@@ -127,6 +130,8 @@ def _identity(root: Path) -> str:
 
 def _read_id(path: Path) -> str:
     content = json.loads(path.read_bytes())
-    if not isinstance(content, dict) or content.get("format") != 1:
-        raise ValueError("not of format 1")
+    number = content.get("format") if isinstance(content, dict) else None
+    if number != _FORMAT:
+        known = f"this version of the agent reads format {_FORMAT}"
+        raise ValueError(f"it is of format {number}; {known}" if number else "it has no format")
     return str(uuid.UUID(str(content.get("storeID"))))
