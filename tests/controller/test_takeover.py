@@ -8,30 +8,30 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from tests.controller.operator import Operator
-from tests.controller.stored import restore
+from tests.controller.stored import DATA, restore
 from tests.controller.test_reconcile import serving, workloads
 from tests.controller.world import OTHER_DIGEST, World
 
 from escadre.api.deployment import ModelDeploymentSpec, Plan
-from escadre.clients.kube import DEPLOYMENTS
+from escadre.api.gpunode import WantedWeights
+from escadre.clients.kube import DEPLOYMENTS, GPU_NODES, MODEL_DEPLOYMENTS, NODES
 from escadre.core.facts.model import Wish
 from escadre.core.replicas.inputs import FORMAT
 from escadre.names import ANNOTATION_INPUTS, LABEL_INPUTS
 from escadre.settings import EngineSettings, Settings
 
 Json = dict[str, Any]
-LEFT: Final = Path(__file__).parent / "data" / "at-0.1.0.json"
 
 
-def left() -> World:
-    """The world that 0.1.0 left."""
+def left(version: str = "0.1.0") -> World:
+    """The world that a version left."""
     world = World(nodes=0)
-    world.settings = Settings.model_validate(restore(world.server, LEFT))
+    state = restore(world.server, DATA / f"at-{version}.json")
+    world.settings = Settings.model_validate(state)
     return world
 
 
@@ -68,6 +68,13 @@ class NewerPlan(Plan):
 
     data_parallel_size: int = 1
     expert_parallel: bool | None = None
+
+
+class NewerWanted(WantedWeights):
+    """An entry of GPUNode.spec of a later version."""
+
+    priority: int = 0
+    adapters: list[str] | None = None
 
 
 def put_in_place(patch: pytest.MonkeyPatch, older: type, newer: type) -> None:
@@ -123,11 +130,16 @@ def engine_of(world: World, kind: type[EngineSettings]) -> None:
     world.settings = world.settings.model_copy(update={"engine": engine})
 
 
-NEWER: Final = [newer_wish, newer_settings, newer_plan]
+def newer_weights(patch: pytest.MonkeyPatch) -> None:
+    put_in_place(patch, WantedWeights, NewerWanted)
 
 
-async def test_what_0_1_0_left_stays_as_it_is() -> None:
-    world = left()
+NEWER: Final = [newer_wish, newer_settings, newer_plan, newer_weights]
+
+
+@pytest.mark.parametrize("version", sorted(p.stem.removeprefix("at-") for p in DATA.iterdir()))
+async def test_what_a_version_left_stays_as_it_is(version: str) -> None:
+    world = left(version)
     operator = await takes_over(world)
     assert operator.api.writes == []
 
@@ -227,3 +239,64 @@ async def test_the_label_of_the_inputs_stays_what_the_pods_carry() -> None:
     carried = {pod["metadata"]["labels"][LABEL_INPUTS] for pod in world.pods()}
     assert {one["metadata"]["labels"][LABEL_INPUTS] for one in workloads(world).values()} == carried
     assert world.condition("Ready")["status"] == "True"
+
+
+def more_status(status: Json) -> None:
+    status["revision"] = 7
+    status["replicas"]["surge"] = 1
+    status["plan"]["dataParallelSize"] = 2
+
+
+@pytest.mark.parametrize("change", [more_status, dict.clear])
+async def test_a_status_of_another_version_or_none_moves_no_replica(
+    change: Callable[[Json], None],
+) -> None:
+    # What is read from it, the number of replicas, is at least the number that stand.
+    world = left()
+    for name in ("chat", "dense"):
+        mdep = world.mdep(name)
+        change(mdep["status"])
+        world.server.put(MODEL_DEPLOYMENTS, mdep)
+    await takes_over(world)
+    assert world.mdep()["status"]["replicas"]["ready"] == 2
+
+
+def newer_entry(status: Json) -> None:
+    status["links"] = [{"peer": "gpu-1", "state": "Up"}]
+    for one in status["weights"]:
+        one["lease"] = "chat-0"
+    for gpu in status["gpus"]:
+        gpu["temperature"] = 40
+
+
+async def test_more_fields_in_the_report_of_a_newer_agent_change_nothing() -> None:
+    world = left()
+    for gpunode in world.server.all(GPU_NODES):
+        newer_entry(gpunode["status"])
+        world.server.put(GPU_NODES, gpunode)
+    labels = {one["metadata"]["name"]: one["metadata"]["labels"] for one in world.server.all(NODES)}
+    operator = Operator.start(world)
+    await operator.round()
+    assert operator.api.writes == []
+    after = {one["metadata"]["name"]: one["metadata"]["labels"] for one in world.server.all(NODES)}
+    assert after == labels
+
+
+async def test_a_report_that_cannot_be_read_costs_no_engine() -> None:
+    # Of a newer agent, with a state that this version has no word for: the weights of the node are
+    # not believed until the versions agree again. Its engines serve on, and are planned there.
+    world = left()
+    running = engines(world)
+    for _ in range(6):
+        for gpunode in world.server.all(GPU_NODES):
+            gpunode["status"]["weights"] = [
+                {**one, "state": "Leased"} for one in gpunode["status"]["weights"]
+            ]
+            world.server.put(GPU_NODES, gpunode)
+        operator = Operator.start(world)
+        await operator.round()
+        world.server.advance(11)
+        assert engines(world) == running
+    assert world.condition("Ready")["status"] == "True"
+    world.step()
+    await takes_over(world)

@@ -10,10 +10,10 @@ import pytest
 from tests.agent.conftest import Puller, SampleModel, now, reopened
 from tests.clients.mirror.faulty import Faulty
 
-from escadre.agent.partial import PartialFile, partial_paths
-from escadre.agent.records import BlobRecord, ModelRecord, read_record, write_record
-from escadre.agent.store import Store, open_store
-from escadre.core.manifest import CHUNK_SIZE, ManifestFile, chunks_of
+from escadre.agent.store.partial import PartialFile, partial_paths
+from escadre.agent.store.records import BlobRecord, ModelRecord, read_record, write_record
+from escadre.agent.store.store import Store, open_store
+from escadre.core.weights.manifest import CHUNK_SIZE, ManifestFile, chunks_of
 from escadre.errors import Refusal
 
 # As 0.1.0 wrote them.
@@ -39,15 +39,15 @@ def change(path: Path, **more: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
 
 
-@pytest.mark.parametrize(("record", "text"), [(BLOB, BLOB_0_1_0), (MODEL, MODEL_0_1_0)])
-def test_records_of_0_1_0_are_read_and_written_as_they_were(
-    tmp_path: Path, record: BlobRecord | ModelRecord, text: str
-) -> None:
-    path = tmp_path / "record.json"
-    path.write_text(text)
-    assert read_record(path, type(record)) == record
-    write_record(path, record)
-    assert path.read_text() == text
+def test_records_of_0_1_0_are_read_and_written_as_they_were(tmp_path: Path) -> None:
+    blob, model = tmp_path / "blob.json", tmp_path / "model.json"
+    blob.write_text(BLOB_0_1_0)
+    model.write_text(MODEL_0_1_0)
+    assert read_record(blob, BlobRecord) == BLOB
+    assert read_record(model, ModelRecord) == MODEL
+    write_record(blob, BLOB)
+    write_record(model, MODEL)
+    assert (blob.read_text(), model.read_text()) == (BLOB_0_1_0, MODEL_0_1_0)
 
 
 def test_a_field_added_later_is_missing_in_older_records_and_written_when_it_says_something(
