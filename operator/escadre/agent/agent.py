@@ -21,7 +21,6 @@ from escadre.agent.gpus.nvml import NvmlInventory
 from escadre.agent.gpus.simulated import SimulatedInventory
 from escadre.agent.identity import Identity
 from escadre.agent.keeper import Keeper, Times
-from escadre.agent.listen import listening
 from escadre.agent.pull.transfer import TransferLimits
 from escadre.agent.report import build_status
 from escadre.agent.reporter import Reporter
@@ -31,6 +30,7 @@ from escadre.clients.mirror.credentials import credentials_from_secret
 from escadre.clients.mirror.factory import open_mirror
 from escadre.clients.mirror.protocol import Mirror
 from escadre.errors import Refusal
+from escadre.machinery.serving import Endpoint, serving
 from escadre.metrics.agent import AgentMetrics
 from escadre.settings import AgentSettings
 
@@ -100,7 +100,7 @@ class Agent:
         )
         keeper.changed = gpus.changed = reporter.changed
         async with (
-            listening(self.settings.port, self.registry, reporter.unready),
+            serving(self._endpoint(reporter)),
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(gpus.watch(self.read_gpus_every))
@@ -110,6 +110,14 @@ class Agent:
             _log.info("agent started", node=self.identity.node_name, version=__version__)
             if on_ready:
                 on_ready()
+
+    def _endpoint(self, reporter: Reporter) -> Endpoint:
+        """Ready means: the GPUNode was read, and what the agent knows is written there.
+
+        The operator believes only a ready agent.
+        """
+        checks = {"/healthz": lambda: "", "/readyz": reporter.unready}
+        return Endpoint(self.settings.port, checks, self.registry)
 
     def _keeper(self, metrics: AgentMetrics) -> Keeper:
         return Keeper(

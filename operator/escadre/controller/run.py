@@ -32,7 +32,7 @@ from escadre.core.facts.deployment import DeploymentKey
 from escadre.machinery.events import EventRecorder
 from escadre.machinery.lease import LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue
-from escadre.machinery.serving import serve
+from escadre.machinery.serving import Endpoint, serving
 from escadre.metrics.operator import DeploymentNumbers, OperatorMetrics
 from escadre.names import GROUP
 from escadre.settings import Settings
@@ -279,13 +279,12 @@ async def run(settings: Settings) -> int:
             )
         )
         operator = Operator(api, settings, metrics, identity)
-        for runner in await serve(
-            health_port=settings.operator.health_port,
-            metrics_port=settings.operator.metrics_port,
-            healthy=operator.healthy,
-            ready=operator.ready,
-            registry=metrics.registry,
-        ):
-            stack.push_async_callback(runner.cleanup)
+        checks = {"/healthz": operator.healthy, "/readyz": operator.ready}
+        await stack.enter_async_context(
+            serving(
+                Endpoint(settings.operator.health_port, checks),
+                Endpoint(settings.operator.metrics_port, registry=metrics.registry),
+            )
+        )
         await operator.run()
         return 1 if operator.lost else 0

@@ -1,45 +1,71 @@
-"""Health and metrics over HTTP: /healthz, /readyz and /metrics."""
+"""The small HTTP servers of a process: /healthz, /readyz and /metrics.
 
-from collections.abc import Awaitable, Callable
+Operator and agent start them for as long as they run; what is asked is given by the caller. A check
+that finds a problem answers 503 with it in words, as a probe and its reader expect.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, exposition
 
-__all__ = ["serve"]
+__all__ = ["Check", "Endpoint", "serving"]
 
 # What is wrong, "" when nothing is.
 Check = Callable[[], str]
 
 
-async def serve(
-    *,
-    health_port: int,
-    metrics_port: int,
-    healthy: Check,
-    ready: Check,
-    registry: CollectorRegistry,
-) -> list[web.AppRunner]:
-    """Starts the servers; the caller cleans the returned runners up."""
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One port and what it answers.
 
-    def answer(check: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def handler(_: web.Request) -> web.StreamResponse:
-            problem = check()
-            return web.Response(status=500 if problem else 200, text=problem or "ok\n")
+    Args:
+        port: to listen on.
+        checks: by path, such as /readyz.
+        registry: what /metrics shows; None for no such path.
+        host: address to listen on; all when None, as the kubelet and Prometheus come from outside.
+    """
 
-        return handler
+    port: int
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    registry: CollectorRegistry | None = None
+    host: str | None = None
 
-    async def metrics(_: web.Request) -> web.Response:
-        body = generate_latest(registry)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    probes, numbers = web.Application(), web.Application()
-    probes.router.add_get("/healthz", answer(healthy))
-    probes.router.add_get("/readyz", answer(ready))
-    numbers.router.add_get("/metrics", metrics)
-    runners = []
-    for application, port in ((probes, health_port), (numbers, metrics_port)):
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - the pod's own address
-        runners.append(runner)
-    return runners
+@asynccontextmanager
+async def serving(*endpoints: Endpoint) -> AsyncIterator[None]:
+    """Answers on every endpoint until the block ends."""
+    async with AsyncExitStack() as stack:
+        for endpoint in endpoints:
+            runner = web.AppRunner(_application(endpoint), access_log=None, shutdown_timeout=1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, endpoint.host, endpoint.port).start()
+        yield
+
+
+def _application(endpoint: Endpoint) -> web.Application:
+    application = web.Application()
+    for path, check in endpoint.checks.items():
+        application.router.add_get(path, _answer(check))
+    if endpoint.registry is not None:
+        application.router.add_get("/metrics", _metrics(endpoint.registry))
+    return application
+
+
+def _answer(check: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        problem = check()
+        return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
+
+    return handler
+
+
+def _metrics(registry: CollectorRegistry) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        encode, kind = exposition.choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(registry), headers={"Content-Type": kind})
+
+    return handler
