@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from escadre.agent.gpunode import GPUNodeApi
 from escadre.api.gpunode import GPUNodeSpec, WantedWeights
+from escadre.backoff import pause
 from escadre.clients.kube import ApiError, Gone, Json, TooManyRequests
 from escadre.metrics.agent import AgentMetrics
 
@@ -134,10 +135,10 @@ class Reporter:
                 failures = 1 if lasted > _LONGEST_PAUSE else failures + 1
                 self._fault = str(error)
                 _log.warning("API server", error=self._fault, failures=failures)
-                pause = min(_LONGEST_PAUSE, self.first_pause * 2.0 ** (failures - 1))
+                full = pause(failures, first=self.first_pause, longest=_LONGEST_PAUSE)
                 asked = error.retry_after if isinstance(error, TooManyRequests) else 0.0
                 jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-                await asyncio.sleep(max(asked, pause * jitter))
+                await asyncio.sleep(max(asked, full * jitter))
 
 
 def _uid(node: Json | None) -> str:

@@ -6,15 +6,26 @@ that parser. What is missing or not a number is None, never zero. Nothing is dec
 """
 
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal
 
 import aiohttp
 
-__all__ = ["MAX_BODY_BYTES", "EngineSample", "ScrapeFailure", "scan", "scrape"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "EngineSample",
+    "Scrape",
+    "ScrapeFailure",
+    "scan",
+    "scrape",
+    "scraping",
+]
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+_CONNECTIONS: Final = 128
 _RUNNING: Final = b"vllm:num_requests_running"
 _WAITING: Final = b"vllm:num_requests_waiting"
 
@@ -41,6 +52,24 @@ class ScrapeFailure:
 
     cause: Literal["Unreachable", "Timeout", "Status", "TooLarge"]
     message: str
+
+
+Scrape = Callable[[str, int], Awaitable[EngineSample | ScrapeFailure]]
+
+
+@asynccontextmanager
+async def scraping(timeout_seconds: float) -> AsyncIterator[Scrape]:
+    """A function that reads the engine at an address and port, for as long as the block lasts.
+
+    No connection is kept: an engine that leaves must not wait for its readers.
+    """
+    connector = aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def read(address: str, port: int) -> EngineSample | ScrapeFailure:
+            return await scrape(session, address, port, timeout_seconds)
+
+        yield read
 
 
 def scan(body: bytes) -> EngineSample:

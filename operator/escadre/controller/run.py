@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
-import aiohttp
 import structlog
 from prometheus_client import CollectorRegistry
 
 from escadre.api.kinds import KINDS
-from escadre.clients.engine import EngineSample, ScrapeFailure, scrape
+from escadre.clients.engine import scraping
 from escadre.clients.kube import (
     CUSTOM_RESOURCE_DEFINITIONS,
     Api,
@@ -194,14 +193,8 @@ class Operator:
             self.context, self.queue, self.settings.operator.workers, self.metrics.reconciled
         )
         self.router.everything()
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=128, force_close=True)
-        ) as session:
-
-            async def one(address: str, port: int) -> EngineSample | ScrapeFailure:
-                return await scrape(session, address, port, _SCRAPE_TIMEOUT_SECONDS)
-
-            scaler = Scaler(self.context, one, self.metrics.scrape_failed)
+        async with scraping(_SCRAPE_TIMEOUT_SECONDS) as scrape:
+            scaler = Scaler(self.context, scrape, self.metrics.scrape_failed)
             work = asyncio.create_task(manager.run())
             side = [asyncio.create_task(scaler.run()), asyncio.create_task(self._resync())]
             first = asyncio.create_task(self._tell_caught_up())

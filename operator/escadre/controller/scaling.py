@@ -5,13 +5,13 @@ loop runs on the leader only.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from escadre.api.deployment import LastScale
-from escadre.clients.engine import EngineSample, ScrapeFailure
+from escadre.clients.engine import Scrape, ScrapeFailure
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, deployment_key
 from escadre.core.facts.deployment import DeploymentKey
@@ -23,9 +23,8 @@ from escadre.state.memory import EngineReading
 from escadre.state.observe import QUIET_READINGS, Observed, observe
 from escadre.state.views import DeploymentView, PodView
 
-__all__ = ["Scaler", "Scrape", "desired_replicas"]
+__all__ = ["Scaler", "desired_replicas"]
 
-Scrape = Callable[[str, int], Awaitable[EngineSample | ScrapeFailure]]
 _PARALLEL = 64
 _SPREAD = 0.7  # of the time between two rounds
 _BATCH = 50  # deployments judged at a stretch

@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Final, Generic, TypeVar
 
+from escadre.backoff import pause
 from escadre.clients.kube import Api, ApiError, Gone, Json, NotFound, Resource, WatchEvent
 from escadre.machinery.store import Change, Index, Key, Store, Stored, key_of, version_of
 
@@ -222,6 +223,6 @@ class Informer(Generic[T]):
 
     async def _back_off(self, error: ApiError | None) -> None:
         self.last_error = error or self.last_error
-        delay = min(self._max_delay, self._base_delay * 2.0 ** min(self._failures, 30))
         self._failures += 1
+        delay = pause(self._failures, first=self._base_delay, longest=self._max_delay)
         await asyncio.sleep(delay * (1 + self._rng.uniform(-_JITTER, _JITTER)))

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Generic, Protocol, TypeVar
 
+from escadre.backoff import pause
+
 __all__ = ["Clock", "Priority", "ShutDown", "Timer", "WorkQueue"]
 
 K = TypeVar("K", bound=Hashable)
@@ -193,9 +195,8 @@ class WorkQueue(Generic[K]):
 
     def retry(self, key: K, priority: Priority = Priority.NORMAL) -> float:
         """Add ``key`` after its backoff, which doubles with each call until `forget`."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay = min(self._max_delay, self._base_delay * 2.0 ** min(failures, 30))
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = pause(failures, first=self._base_delay, longest=self._max_delay)
         delay *= 1 + self._rng.uniform(-_JITTER, _JITTER)
         self.add_after(key, delay, priority)
         return delay

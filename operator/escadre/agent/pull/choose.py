@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from escadre.api.gpunode import WantedWeights
+from escadre.backoff import pause
 
 __all__ = ["Decision", "Failure", "after_failure", "choose"]
 
@@ -76,5 +77,5 @@ def after_failure(
 ) -> Failure:
     """The record of one more failed try; ``delay`` is what the mirror asked for, if it did."""
     count = before.count + 1 if before and before.want == want else 1
-    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (count - 1))
-    return Failure(want, count, now + max(pause, delay or 0.0))
+    least = pause(count, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+    return Failure(want, count, now + max(least, delay or 0.0))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from escadre.backoff import pause
 from escadre.clients.mirror.errors import MirrorError
 from escadre.clients.mirror.protocol import Mirror, RemoteFile, Sink
 from escadre.errors import EscadreError
@@ -44,7 +45,7 @@ class RetryPolicy:
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row: exponential with jitter."""
-        full = min(self.ceiling, self.base * 2.0 ** (failures - 1))
+        full = pause(failures, first=self.base, longest=self.ceiling)
         return full * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
 
     def wait_after(self, error: MirrorError, failures: int, wait: Wait) -> None:
