@@ -45,6 +45,9 @@ lint: $(STAMP) ## ruff and the layers
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
+shape: $(STAMP) ## the package in numbers: sizes, parameters, complexity, circles, beside their limits
+	$(BIN)/python -m tests.shape
+
 typecheck: $(STAMP) ## mypy --strict
 	$(BIN)/mypy
 

@@ -1,0 +1,1 @@
+"""What the package looks like from far away, in numbers: `make shape`."""
