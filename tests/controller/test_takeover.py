@@ -16,7 +16,7 @@ from tests.controller.stored import DATA, restore
 from tests.controller.test_reconcile import serving, workloads
 from tests.controller.world import OTHER_DIGEST, World
 
-from escadre.api.deployment import ModelDeploymentSpec, Plan
+from escadre.api.deployment import Layout, ModelDeploymentSpec
 from escadre.api.gpunode import WantedWeights
 from escadre.clients.kube import DEPLOYMENTS, GPU_NODES, MODEL_DEPLOYMENTS, NODES
 from escadre.core.facts.model import Wish
@@ -63,7 +63,7 @@ class NewerSettings(EngineSettings):
     huge_pages: str = "none"
 
 
-class NewerPlan(Plan):
+class NewerLayout(Layout):
     """The layout of a later version."""
 
     data_parallel_size: int = 1
@@ -121,8 +121,8 @@ def newer_settings(patch: pytest.MonkeyPatch) -> None:
     put_in_place(patch, EngineSettings, NewerSettings)
 
 
-def newer_plan(patch: pytest.MonkeyPatch) -> None:
-    put_in_place(patch, Plan, NewerPlan)
+def newer_layout(patch: pytest.MonkeyPatch) -> None:
+    put_in_place(patch, Layout, NewerLayout)
 
 
 def engine_of(world: World, kind: type[EngineSettings]) -> None:
@@ -134,7 +134,7 @@ def newer_weights(patch: pytest.MonkeyPatch) -> None:
     put_in_place(patch, WantedWeights, NewerWanted)
 
 
-NEWER: Final = [newer_wish, newer_settings, newer_plan, newer_weights]
+NEWER: Final = [newer_wish, newer_settings, newer_layout, newer_weights]
 
 
 @pytest.mark.parametrize("version", sorted(p.stem.removeprefix("at-") for p in DATA.iterdir()))

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 from tests.core.fleets import model
-from tests.core.plans import PLAN
+from tests.core.layout import LAYOUT
 
 from escadre.api.deployment import WeightsOnNode
 from escadre.core.facts.deployment import DeploymentKey
@@ -34,7 +34,7 @@ def weights(state: str = "Pulling", **more: Any) -> WeightsOnNode:
 
 
 def planned(**more: Any) -> DeploymentPlan:
-    known: Json = {"layout": PLAN, "reason": "Planned", "message": "", "weights": (VERIFIED,)}
+    known: Json = {"layout": LAYOUT, "reason": "Planned", "message": "", "weights": (VERIFIED,)}
     return DeploymentPlan(KEY, **{**known, **more})
 
 

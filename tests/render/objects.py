@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.core.plans import PLAN
+from tests.core.layout import LAYOUT
 from tests.core.shapes import SMALL_3
 
 from escadre.api.approval import Architecture
@@ -56,8 +56,8 @@ def replica_of(
 ) -> Json:
     """The workload object of a replica."""
     wish = Wish(context_length=32768, concurrency=32)
-    inputs = ReplicaInputs.of(wish, platform_text(engine), DIGEST, REPOSITORY, PLAN)
-    spec = ReplicaSpec(slot, inputs, PLAN, model, REPOSITORY, DIGEST, node)
+    inputs = ReplicaInputs.of(wish, platform_text(engine), DIGEST, REPOSITORY, LAYOUT)
+    spec = ReplicaSpec(slot, inputs, LAYOUT, model, REPOSITORY, DIGEST, node)
     template = pod_template(owner, spec, engine)
     return replica(owner, slot, inputs=inputs, template=template, node=node, drain=drain)
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.core.plans import PLAN
+from tests.core.layout import LAYOUT
 from tests.core.shapes import EVERY_MODEL, SMALL_3
 from tests.render.objects import (
     DIGEST,
@@ -113,15 +113,15 @@ def test_every_flag_is_explicit() -> None:
 )
 def test_formats_follow_the_files(format_: str, tokenizer: str, flags: tuple[str, ...]) -> None:
     model = SMALL_3.model_copy(update={"format": format_, "tokenizer": tokenizer})
-    args = engine_args(PLAN, model, "a", REPOSITORY, ENGINE)
+    args = engine_args(LAYOUT, model, "a", REPOSITORY, ENGINE)
     for name, value in zip(("tokenizer-mode", "config-format", "load-format"), flags, strict=True):
         assert f"--{name}={value}" in args
 
 
 @pytest.mark.parametrize(("percent", "text"), [(50, "0.50"), (9, "0.09"), (98, "0.98")])
 def test_memory_utilization_is_a_fraction(percent: int, text: str) -> None:
-    plan = PLAN.model_copy(update={"gpu_memory_utilization_percent": percent})
-    args = engine_args(plan, SMALL_3, "a", REPOSITORY, ENGINE)
+    layout = LAYOUT.model_copy(update={"gpu_memory_utilization_percent": percent})
+    args = engine_args(layout, SMALL_3, "a", REPOSITORY, ENGINE)
     assert f"--gpu-memory-utilization={text}" in args
 
 
@@ -185,7 +185,7 @@ def test_it_is_pinned_to_product_and_weights_and_prefers_its_node() -> None:
     (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert {one["key"]: one["values"] for one in term["matchExpressions"]} == {
         node_weights_label(DIGEST): ["verified"],
-        "nvidia.com/gpu.product": [PLAN.product],
+        "nvidia.com/gpu.product": [LAYOUT.product],
     }
     (preferred,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
     assert preferred["preference"]["matchFields"][0]["values"] == ["gpu-0"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.plans import PLAN
+from tests.core.layout import LAYOUT
 from tests.core.shapes import SMALL_3
 from tests.fakes.kube import FakeServer
 
@@ -32,7 +32,7 @@ from escadre.state.observe import (
     drain_text,
     observe,
     parse_drain,
-    parse_plan,
+    parse_layout,
 )
 from escadre.state.views import DeploymentView
 
@@ -62,13 +62,13 @@ VIEW = DeploymentView.of(
 OWNER = Owner("team", "chat", "uid-chat")
 WISH = Wish.of(VIEW.spec)
 INPUTS = ReplicaInputs.of(
-    WISH, platform_text(ENGINE), MODEL.manifest_digest, MODEL.repository, PLAN
+    WISH, platform_text(ENGINE), MODEL.manifest_digest, MODEL.repository, LAYOUT
 )
 
 
 def workload(slot: int = 0, inputs: ReplicaInputs = INPUTS, drain: Drain | None = None) -> Json:
     spec = ReplicaSpec(
-        slot, inputs, PLAN, SMALL_3, MODEL.repository, MODEL.manifest_digest, "gpu-0"
+        slot, inputs, LAYOUT, SMALL_3, MODEL.repository, MODEL.manifest_digest, "gpu-0"
     )
     return replica(
         OWNER,
@@ -139,8 +139,8 @@ async def test_a_ready_replica(bench: Bench) -> None:
     assert (one.view.slot, one.view.state, one.view.current) == (0, "Ready", True)
     assert one.node == "gpu-1", "where its pod is bound counts, not what was planned"
     assert one.inputs == INPUTS
-    assert one.plan is not None
-    assert one.plan.gpus == PLAN.gpus
+    assert one.layout is not None
+    assert one.layout.gpus == LAYOUT.gpus
     assert one.view.digest == MODEL.manifest_digest
 
 
@@ -179,7 +179,7 @@ async def test_right_after_a_replacement_the_old_pod_is_not_the_new_replica(benc
     await bench.look(before, pod_of(before))
     newer = EngineSettings(image="registry.example/vllm@sha256:" + "f" * 64)
     inputs = ReplicaInputs.of(
-        WISH, platform_text(newer), MODEL.manifest_digest, MODEL.repository, PLAN
+        WISH, platform_text(newer), MODEL.manifest_digest, MODEL.repository, LAYOUT
     )
     (one,) = await bench.look(workload(inputs=inputs), engine=newer)
     assert one.view.current
@@ -269,7 +269,7 @@ async def test_damaged_inputs_are_outdated(bench: Bench, text: str | None) -> No
     else:
         made["metadata"]["annotations"][ANNOTATION_INPUTS] = text
     (one,) = await bench.look(made, pod_of(made))
-    assert (one.inputs, one.plan, one.view.current, one.view.digest) == (None, None, False, "")
+    assert (one.inputs, one.layout, one.view.current, one.view.digest) == (None, None, False, "")
     assert one.view.state == "Ready", "it serves all the same"
 
 
@@ -344,15 +344,15 @@ def test_a_damaged_drain_is_none(text: str) -> None:
 @given(st.text())
 def test_no_annotation_makes_reading_fail(text: str) -> None:
     assert parse_drain(text) is None
-    assert parse_plan(text) is None
+    assert parse_layout(text) is None
 
 
-def test_a_plan_is_read_back_also_when_a_later_version_wrote_more() -> None:
-    raw = json.loads(INPUTS.plan)
-    found = parse_plan(json.dumps({**raw, "dataParallelSize": 2}))
+def test_a_layout_is_read_back_also_when_a_later_version_wrote_more() -> None:
+    raw = json.loads(INPUTS.layout)
+    found = parse_layout(json.dumps({**raw, "dataParallelSize": 2}))
     assert found is not None
-    assert found.model_copy(update={"target_queue_depth": 24}) == PLAN.model_copy(
+    assert found.model_copy(update={"target_queue_depth": 24}) == LAYOUT.model_copy(
         update={"rejected": []}
     )
-    assert parse_plan(json.dumps({**raw, "gpus": 0})) is None
-    assert parse_plan("[" * 100_000) is None
+    assert parse_layout(json.dumps({**raw, "gpus": 0})) is None
+    assert parse_layout("[" * 100_000) is None

@@ -10,10 +10,10 @@ from escadre.api.base import Bytes, Commit, Condition, Digest, Model, ObjectName
 __all__ = [
     "Capacity",
     "LastScale",
+    "Layout",
     "MemoryArithmetic",
     "ModelDeploymentSpec",
     "ModelDeploymentStatus",
-    "Plan",
     "RejectedLayout",
     "ReplicaStatus",
     "Replicas",
@@ -97,7 +97,7 @@ class RejectedLayout(Model):
     message: Annotated[str, Field(max_length=512)] = Field(description="Why, with numbers.")
 
 
-class Plan(Model):
+class Layout(Model):
     """Layout of one replica and the arithmetic behind it."""
 
     summary: Annotated[str, Field(max_length=64)] = Field(description="E.g. 2×H100 tp2.")
@@ -215,7 +215,7 @@ class ModelDeploymentStatus(Model):
     approval: ServedApproval | None = Field(
         default=None, description="Approval and weights of the current inputs."
     )
-    plan: Plan | None = Field(default=None, description="Layout of a replica.")
+    plan: Layout | None = Field(default=None, description="Layout of a replica.")
     weights: Annotated[list[WeightsOnNode], Field(max_length=1000)] = Field(
         default_factory=list, description="Weights on the nodes planned on."
     )

@@ -65,7 +65,7 @@ class Replicas:
         spec = ReplicaSpec(
             slot=slot.slot,
             inputs=inputs,
-            plan=slot.layout,
+            layout=slot.layout,
             model=self.model.architecture,
             repository=self.model.repository,
             manifest_digest=slot.manifest_digest,
@@ -132,14 +132,14 @@ class Replicas:
 
     def _rendered_again(self, before: Observed) -> dict[str, Any] | None:
         inputs, model = before.inputs, self.model
-        if inputs is None or before.plan is None or model is None:
+        if inputs is None or before.layout is None or model is None:
             return None
         if inputs.manifest_digest != model.manifest_digest:
             return None
         spec = ReplicaSpec(
             slot=before.view.slot,
             inputs=inputs,
-            plan=before.plan,
+            layout=before.layout,
             model=model.architecture,
             repository=inputs.repository,
             manifest_digest=inputs.manifest_digest,

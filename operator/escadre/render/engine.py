@@ -1,4 +1,4 @@
-"""The command line and environment of an engine, from a plan. All values explicit.
+"""The command line and environment of an engine, from a layout. All values explicit.
 
 Flags as of vLLM 0.32 (vllm-project/vllm:vllm/engine/arg_utils.py).
 """
@@ -8,7 +8,7 @@ import math
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.api.deployment import Plan
+from escadre.api.deployment import Layout
 from escadre.names import MODEL_MOUNT_PATH, SERVING_PORT
 from escadre.settings import EngineSettings
 
@@ -42,7 +42,7 @@ LOGGING_CONFIG: Final = json.dumps(
 
 
 def engine_args(
-    plan: Plan, model: Architecture, deployment: str, repository: str, engine: EngineSettings
+    layout: Layout, model: Architecture, deployment: str, repository: str, engine: EngineSettings
 ) -> list[str]:
     """Arguments after the image's entrypoint (``vllm serve``)."""
     tokenizer = "mistral" if model.tokenizer == "mistral" else "auto"
@@ -55,12 +55,12 @@ def engine_args(
         "--served-model-name",
         deployment,
         repository,
-        f"--tensor-parallel-size={plan.tensor_parallel_size}",
-        f"--pipeline-parallel-size={plan.pipeline_parallel_size}",
-        f"--max-model-len={plan.max_model_len}",
-        f"--max-num-seqs={plan.max_num_seqs}",
-        f"--max-num-batched-tokens={plan.max_num_batched_tokens}",
-        f"--gpu-memory-utilization={plan.gpu_memory_utilization_percent / 100:.2f}",
+        f"--tensor-parallel-size={layout.tensor_parallel_size}",
+        f"--pipeline-parallel-size={layout.pipeline_parallel_size}",
+        f"--max-model-len={layout.max_model_len}",
+        f"--max-num-seqs={layout.max_num_seqs}",
+        f"--max-num-batched-tokens={layout.max_num_batched_tokens}",
+        f"--gpu-memory-utilization={layout.gpu_memory_utilization_percent / 100:.2f}",
         f"--tokenizer-mode={tokenizer}",
         f"--config-format={native}",
         f"--load-format={load}",

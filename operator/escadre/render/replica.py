@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from escadre.api.approval import Architecture
-from escadre.api.deployment import Plan
+from escadre.api.deployment import Layout
 from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.names import (
     ANNOTATION_DRAIN,
@@ -56,7 +56,7 @@ class ReplicaSpec:
 
     slot: int
     inputs: ReplicaInputs
-    plan: Plan
+    layout: Layout
     model: Architecture
     repository: str
     manifest_digest: str
@@ -114,7 +114,7 @@ def _node_affinity(spec: ReplicaSpec) -> dict[str, Any]:
                             "operator": "In",
                             "values": ["verified"],
                         },
-                        {"key": PRODUCT_LABEL, "operator": "In", "values": [spec.plan.product]},
+                        {"key": PRODUCT_LABEL, "operator": "In", "values": [spec.layout.product]},
                     ]
                 }
             ]
@@ -137,17 +137,17 @@ def _node_affinity(spec: ReplicaSpec) -> dict[str, Any]:
 def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[str, Any]:
     health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 5}
     period = engine.probe_period_seconds
-    memory = _times(engine.memory, spec.plan.gpus)
+    memory = _times(engine.memory, spec.layout.gpus)
     return {
         "name": "engine",
         "image": engine.image,
         "imagePullPolicy": "IfNotPresent",
-        "args": engine_args(spec.plan, spec.model, owner.name, spec.repository, engine),
+        "args": engine_args(spec.layout, spec.model, owner.name, spec.repository, engine),
         "env": engine_env(engine),
         "ports": [{"name": "http", "containerPort": SERVING_PORT, "protocol": "TCP"}],
         "resources": {
             "requests": {"cpu": engine.cpu, "memory": memory},
-            "limits": {"memory": memory, GPU_RESOURCE: str(spec.plan.gpus)},
+            "limits": {"memory": memory, GPU_RESOURCE: str(spec.layout.gpus)},
         },
         "startupProbe": {
             **health,

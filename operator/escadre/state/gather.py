@@ -17,7 +17,7 @@ from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.judge import DeploymentApproval
 from escadre.state.memory import Memory
-from escadre.state.observe import Observed, observe, parse_plan
+from escadre.state.observe import Observed, observe, parse_layout
 from escadre.state.views import DeploymentView, GPUNodeView, NodeView, PodView
 
 __all__ = ["agent_of", "belief_of", "deployment_facts", "node_facts", "snapshot"]
@@ -202,19 +202,19 @@ def _deployment_facts(
 
 
 def _layout(one: Observed, wish: Wish) -> str:
-    """The recorded plan with today's target of scaling, which shapes no engine."""
-    if one.plan is None:
+    """The recorded layout with today's target of scaling, which shapes no engine."""
+    if one.layout is None:
         return ""
-    target = wish.target_queue_depth or -(-3 * one.plan.max_num_seqs // 4)
-    return _retargeted(one.inputs.plan, target) if one.inputs else ""
+    target = wish.target_queue_depth or -(-3 * one.layout.max_num_seqs // 4)
+    return _retargeted(one.inputs.layout, target) if one.inputs else ""
 
 
 @lru_cache(maxsize=8192)
 def _retargeted(recorded: str, target: int) -> str:
-    plan = parse_plan(recorded)
-    if plan is None:
+    layout = parse_layout(recorded)
+    if layout is None:
         return ""
-    return plan.model_copy(update={"target_queue_depth": target}).model_dump_json(by_alias=True)
+    return layout.model_copy(update={"target_queue_depth": target}).model_dump_json(by_alias=True)
 
 
 def _replica_facts(caches: Caches, one: Observed, wish: Wish, leaving: bool) -> ReplicaFacts:
@@ -225,10 +225,10 @@ def _replica_facts(caches: Caches, one: Observed, wish: Wish, leaving: bool) -> 
         slot=one.view.slot,
         node=one.node or None,
         # Whatever its annotations say, a pod on a node holds what it asked for.
-        gpus=one.plan.gpus if one.plan else (pod.gpus if pod else 0),
-        product=one.plan.product if one.plan else product,
+        gpus=one.layout.gpus if one.layout else (pod.gpus if pod else 0),
+        product=one.layout.product if one.layout else product,
         manifest_digest=one.inputs.manifest_digest if one.inputs else "",
-        wish_matches=one.view.current and one.plan is not None,
+        wish_matches=one.view.current and one.layout is not None,
         layout=_layout(one, wish),
         bound=pod is not None and bool(pod.node),
         ready=one.view.state == "Ready",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from escadre.api.deployment import Plan
+from escadre.api.deployment import Layout
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.inputs import ReplicaInputs, parse_inputs
 from escadre.core.replicas.rollout import Drain, ReplicaView
@@ -29,7 +29,7 @@ __all__ = [
     "drain_text",
     "observe",
     "parse_drain",
-    "parse_plan",
+    "parse_layout",
 ]
 
 QUIET_READINGS = 2
@@ -41,7 +41,7 @@ class Observed:
 
     workload: Compact
     inputs: ReplicaInputs | None
-    plan: Plan | None
+    layout: Layout | None
     node: str
     pods: tuple[PodView, ...]
     pod: PodView | None  # the one that counts: of today's template, not going away
@@ -54,12 +54,12 @@ def _inputs(text: str) -> ReplicaInputs | None:
 
 
 @lru_cache(maxsize=1024)
-def parse_plan(text: str) -> Plan | None:
-    """The plan recorded in a replica's inputs; None when this version cannot read it."""
+def parse_layout(text: str) -> Layout | None:
+    """The layout recorded in a replica's inputs; None when this version cannot read it."""
     try:
         raw = json.loads(text)
         # Recorded without it, because it does not shape the engine.
-        return Plan.model_validate({"targetQueueDepth": 1, **raw})
+        return Layout.model_validate({"targetQueueDepth": 1, **raw})
     except (ValueError, TypeError, RecursionError, ValidationError):
         return None
 
@@ -164,7 +164,7 @@ def _observed(
     return Observed(
         workload=workload,
         inputs=inputs,
-        plan=parse_plan(inputs.plan) if inputs else None,
+        layout=parse_layout(inputs.layout) if inputs else None,
         node=(alive.node if alive else "") or planned,
         pods=own,
         pod=alive,

@@ -23,16 +23,16 @@ from tests.core.shapes import (
 )
 
 from escadre.api.approval import Architecture
-from escadre.api.deployment import Plan
+from escadre.api.deployment import Layout
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout, short_product
 from escadre.reasons import REASONS
 
 
-def planned(model: Architecture, wish: Wish, *products: GPUProduct, percent: int = 92) -> Plan:
+def planned(model: Architecture, wish: Wish, *products: GPUProduct, percent: int = 92) -> Layout:
     decision = plan_layout(model, wish, products, percent)
-    assert decision.plan is not None, decision.message
-    return decision.plan
+    assert decision.layout is not None, decision.message
+    return decision.layout
 
 
 @pytest.mark.parametrize(
@@ -55,30 +55,30 @@ def test_choice(
 
 
 def test_the_arithmetic_adds_up_and_is_in_whole_bytes() -> None:
-    plan = planned(SMALL_3, Wish(32768, 32, 4096), H100)
-    memory = plan.memory
+    layout = planned(SMALL_3, Wish(32768, 32, 4096), H100)
+    memory = layout.memory
     assert (
         memory.usable_bytes
         == memory.weights_bytes + memory.overhead_bytes + memory.key_value_cache_bytes
     )
     assert memory.usable_bytes == memory.visible_bytes * 92 // 100
-    assert plan.capacity.required_tokens == 32 * 4096
-    assert plan.capacity.key_value_tokens >= plan.capacity.required_tokens
-    assert plan.capacity.full_length_requests == plan.capacity.key_value_tokens // 32768
-    assert plan.capacity.typical_requests == plan.capacity.key_value_tokens // 4096
-    assert (plan.max_model_len, plan.max_num_seqs, plan.target_queue_depth) == (32768, 32, 24)
-    assert plan.max_num_batched_tokens == 8192
+    assert layout.capacity.required_tokens == 32 * 4096
+    assert layout.capacity.key_value_tokens >= layout.capacity.required_tokens
+    assert layout.capacity.full_length_requests == layout.capacity.key_value_tokens // 32768
+    assert layout.capacity.typical_requests == layout.capacity.key_value_tokens // 4096
+    assert (layout.max_model_len, layout.max_num_seqs, layout.target_queue_depth) == (32768, 32, 24)
+    assert layout.max_num_batched_tokens == 8192
 
 
 def test_concurrency_defaults_to_what_fits_and_is_the_largest_that_does() -> None:
-    plan = planned(SMALL_3, Wish(32768), H100)
-    seqs = plan.max_num_seqs
-    assert seqs == plan.capacity.typical_requests
-    assert plan.typical_tokens == 4096
-    assert plan.target_queue_depth == -(-3 * seqs // 4)
+    layout = planned(SMALL_3, Wish(32768), H100)
+    seqs = layout.max_num_seqs
+    assert seqs == layout.capacity.typical_requests
+    assert layout.typical_tokens == 4096
+    assert layout.target_queue_depth == -(-3 * seqs // 4)
     same = planned(SMALL_3, Wish(32768, seqs), H100)
-    assert same.memory == plan.memory
-    assert planned(SMALL_3, Wish(32768, seqs + 1), H100).gpus > plan.gpus
+    assert same.memory == layout.memory
+    assert planned(SMALL_3, Wish(32768, seqs + 1), H100).gpus > layout.gpus
 
 
 def test_concurrency_defaults_to_256_at_most() -> None:
@@ -99,18 +99,18 @@ def test_sequences_raise_the_batch() -> None:
 
 
 def test_every_smaller_layout_is_rejected_with_a_reason_and_numbers() -> None:
-    plan = planned(LARGE_2, Wish(32768, 16), H100)
-    assert [(one.tensor_parallel_size, one.reason) for one in plan.rejected] == [
+    layout = planned(LARGE_2, Wish(32768, 16), H100)
+    assert [(one.tensor_parallel_size, one.reason) for one in layout.rejected] == [
         (1, "WeightsTooLarge"),
         (2, "WeightsTooLarge"),
     ]
-    assert plan.summary == "4×H100 tp4"
-    assert all(any(char.isdigit() for char in one.message) for one in plan.rejected)
+    assert layout.summary == "4×H100 tp4"
+    assert all(any(char.isdigit() for char in one.message) for one in layout.rejected)
 
 
 def refused(model: Architecture, wish: Wish, *products: GPUProduct) -> LayoutDecision:
     decision = plan_layout(model, wish, products, 92)
-    assert decision.plan is None
+    assert decision.layout is None
     assert decision.reason in REASONS
     return decision
 
@@ -197,19 +197,19 @@ def test_any_wish_ends_in_a_layout_that_holds_it_or_in_a_reason(
     assert plan_layout(model, wish, tuple(shuffled), 92) == decision
     assert len(decision.rejected) <= 32
     assert {one.reason for one in decision.rejected} <= set(REASONS)
-    if decision.plan is None:
+    if decision.layout is None:
         assert decision.reason in REASONS
         assert decision.message
         return
-    for plan in decision.alternatives:
-        assert plan.max_model_len == wish.context_length
-        assert plan.capacity.full_length_requests >= 1
-        assert plan.capacity.typical_requests >= plan.max_num_seqs
-        assert plan.capacity.key_value_tokens >= plan.capacity.required_tokens
-        assert plan.max_num_batched_tokens >= plan.max_num_seqs
-        assert plan.gpus == plan.tensor_parallel_size
-        assert wish.concurrency in (None, plan.max_num_seqs)
-        assert Plan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan
+    for layout in decision.alternatives:
+        assert layout.max_model_len == wish.context_length
+        assert layout.capacity.full_length_requests >= 1
+        assert layout.capacity.typical_requests >= layout.max_num_seqs
+        assert layout.capacity.key_value_tokens >= layout.capacity.required_tokens
+        assert layout.max_num_batched_tokens >= layout.max_num_seqs
+        assert layout.gpus == layout.tensor_parallel_size
+        assert wish.concurrency in (None, layout.max_num_seqs)
+        assert Layout.model_validate_json(layout.model_dump_json(by_alias=True)) == layout
 
 
 @given(st.sampled_from(EVERY_MODEL), WISHES, st.sampled_from(EVERY_GPU), st.integers(1, 4))
@@ -218,8 +218,8 @@ def test_a_smaller_context_never_needs_more_gpus(
 ) -> None:
     less = replace(wish, context_length=max(wish.context_length // divisor, 1))
     less = replace(less, typical_tokens=less.typical_tokens and min(8, less.context_length))
-    more = plan_layout(model, wish, (product, B200), 92).plan
+    more = plan_layout(model, wish, (product, B200), 92).layout
     if more is not None:
-        smaller = plan_layout(model, less, (product, B200), 92).plan
+        smaller = plan_layout(model, less, (product, B200), 92).layout
         assert smaller is not None
         assert smaller.gpus <= more.gpus

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.plans import PLAN
+from tests.core.layout import LAYOUT
 
-from escadre.api.deployment import Plan, RejectedLayout
+from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.facts.model import Wish
 from escadre.core.replicas.inputs import FORMAT, ReplicaInputs, parse_inputs, platform_text
 from escadre.settings import EngineSettings
@@ -20,7 +20,7 @@ ENGINE = EngineSettings(image=IMAGE)
 DIGEST = "sha256:" + "ab" * 32
 REPOSITORY = "mistralai/Mistral-Small-3.2-24B-Instruct-2506"
 PLATFORM = platform_text(ENGINE)
-INPUTS = ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, PLAN)
+INPUTS = ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, LAYOUT)
 
 
 # As 0.1.0 wrote it: no format, null for what is unset.
@@ -72,13 +72,13 @@ def test_a_record_of_0_1_0_means_what_it_meant(concurrency: str, typical: str, w
 
 
 def test_what_is_unset_is_not_recorded() -> None:
-    record = json.loads(ReplicaInputs.of(Wish(32768), PLATFORM, DIGEST, REPOSITORY, PLAN).text)
+    record = json.loads(ReplicaInputs.of(Wish(32768), PLATFORM, DIGEST, REPOSITORY, LAYOUT).text)
     assert record["wish"] == {"contextLength": 32768}
     assert record["platform"] == {"image": IMAGE}
     assert record["format"] == FORMAT
 
 
-class NewerPlan(Plan):
+class NewerLayout(Layout):
     """The layout of a later version."""
 
     data_parallel_size: int = 1
@@ -86,7 +86,7 @@ class NewerPlan(Plan):
 
 
 def test_a_field_of_the_layout_added_later_changes_no_hash() -> None:
-    newer = NewerPlan.model_validate(PLAN.model_dump())
+    newer = NewerLayout.model_validate(LAYOUT.model_dump())
     assert ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, newer) == INPUTS
 
 
@@ -99,11 +99,11 @@ class NewerWish(Wish):
 
 def test_a_field_of_the_wish_added_later_changes_no_hash_until_it_is_set() -> None:
     newer = NewerWish(32768, 32, 4096, 24)
-    assert ReplicaInputs.of(newer, PLATFORM, DIGEST, REPOSITORY, PLAN) == INPUTS
+    assert ReplicaInputs.of(newer, PLATFORM, DIGEST, REPOSITORY, LAYOUT) == INPUTS
     assert INPUTS.matches(newer, PLATFORM, DIGEST, REPOSITORY)
     chosen = NewerWish(32768, 32, 4096, 24, "fp8")
     assert not INPUTS.matches(chosen, PLATFORM, DIGEST, REPOSITORY)
-    assert ReplicaInputs.of(chosen, PLATFORM, DIGEST, REPOSITORY, PLAN).hash != INPUTS.hash
+    assert ReplicaInputs.of(chosen, PLATFORM, DIGEST, REPOSITORY, LAYOUT).hash != INPUTS.hash
 
 
 def test_a_setting_that_became_the_default_is_no_change() -> None:
@@ -137,7 +137,7 @@ def test_of_a_newer_format_only_the_weights_count() -> None:
 )
 def test_the_target_of_scaling_replaces_nothing(wish: Wish) -> None:
     assert INPUTS.matches(wish, PLATFORM, DIGEST, REPOSITORY)
-    assert ReplicaInputs.of(wish, PLATFORM, DIGEST, REPOSITORY, PLAN) == INPUTS
+    assert ReplicaInputs.of(wish, PLATFORM, DIGEST, REPOSITORY, LAYOUT) == INPUTS
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_the_target_of_scaling_replaces_nothing(wish: Wish) -> None:
         },
     ],
 )
-def test_what_shapes_no_engine_is_not_in_the_plan_hashed(update: dict[str, Any]) -> None:
-    plan = PLAN.model_copy(update=update)
-    assert ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, plan).hash == INPUTS.hash
+def test_what_shapes_no_engine_is_not_in_the_layout_hashed(update: dict[str, Any]) -> None:
+    layout = LAYOUT.model_copy(update=update)
+    assert ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, layout).hash == INPUTS.hash
 
 
 @pytest.mark.parametrize(
@@ -188,12 +188,12 @@ def test_what_replaces_a_replica(
 ) -> None:
     platform = platform_text(engine)
     assert not INPUTS.matches(wish, platform, digest, repository)
-    assert ReplicaInputs.of(wish, platform, digest, repository, PLAN).hash != INPUTS.hash
+    assert ReplicaInputs.of(wish, platform, digest, repository, LAYOUT).hash != INPUTS.hash
 
 
-def test_a_plan_the_planner_would_not_choose_today_is_still_current() -> None:
+def test_a_layout_the_planner_would_not_choose_today_is_still_current() -> None:
     other = ReplicaInputs.of(
-        WISH, PLATFORM, DIGEST, REPOSITORY, PLAN.model_copy(update={"gpus": 4})
+        WISH, PLATFORM, DIGEST, REPOSITORY, LAYOUT.model_copy(update={"gpus": 4})
     )
     assert other.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
     assert other.hash != INPUTS.hash
@@ -209,7 +209,7 @@ def test_a_setting_added_later_with_a_default_changes_no_hash() -> None:
     newer = platform_text(NewerSettings(image=IMAGE))
     assert newer == PLATFORM
     assert INPUTS.matches(WISH, newer, DIGEST, REPOSITORY)
-    assert ReplicaInputs.of(WISH, newer, DIGEST, REPOSITORY, PLAN).hash == INPUTS.hash
+    assert ReplicaInputs.of(WISH, newer, DIGEST, REPOSITORY, LAYOUT).hash == INPUTS.hash
     chosen = platform_text(NewerSettings(image=IMAGE, huge_pages="1Gi"))
     assert not INPUTS.matches(WISH, chosen, DIGEST, REPOSITORY)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.core.plans import PLAN
+from tests.core.layout import LAYOUT
 from tests.core.statuses import (
     DECISION,
     NO_GPUS,
@@ -380,7 +380,7 @@ def test_a_change_of_mere_numbers_is_no_change_of_essence() -> None:
         facts(line(), line(1)),
         facts(line(), desired=2),
         facts(line(), generation=2),
-        facts(line(), plan=planned(layout=PLAN.model_copy(update={"max_num_seqs": 64}))),
+        facts(line(), plan=planned(layout=LAYOUT.model_copy(update={"max_num_seqs": 64}))),
         facts(line(), plan=planned(weights=(weights("Failed", reason="StoreFull"),))),
         facts(line(), **REVOKED),
         facts(line(message="drained")),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.plans import PLAN
+from tests.core.layout import LAYOUT
 from tests.core.statuses import (
     DECISION,
     DIGEST,
@@ -47,7 +47,7 @@ REJECTED = st.builds(
 )
 PLANS = st.builds(
     planned,
-    layout=st.sampled_from((None, PLAN)),
+    layout=st.sampled_from((None, LAYOUT)),
     reason=st.sampled_from(("", "Planned", "InsufficientGPUs", "ContextTooLong", "NoLayoutFits")),
     message=TEXT,
     rejected=st.lists(REJECTED, max_size=40).map(tuple),

@@ -135,8 +135,8 @@ def _from_file(wishes: Wishes, fleet: Fleet) -> dict[str, KnownApproval]:
 
 def _utilization(deployments: Iterable[Deployed]) -> int:
     """What the operator is configured with, as its last plans tell; else the default."""
-    plans = [one.status.plan for one in deployments if one.status.plan]
-    return plans[-1].gpu_memory_utilization_percent if plans else _UTILIZATION
+    layouts = [one.status.plan for one in deployments if one.status.plan]
+    return layouts[-1].gpu_memory_utilization_percent if layouts else _UTILIZATION
 
 
 def _model(approval: KnownApproval | None) -> ApprovedModel | None:
@@ -215,19 +215,19 @@ def _wished(
 
 
 def _replicas(one: Deployed, *, matches: bool) -> tuple[ReplicaFacts, ...]:
-    plan, replicas = one.status.plan, one.status.replicas
-    if plan is None or replicas is None:
+    layout, replicas = one.status.plan, one.status.replicas
+    if layout is None or replicas is None:
         return ()
-    layout = plan.model_dump_json(by_alias=True)
+    text = layout.model_dump_json(by_alias=True)
     found = [
         ReplicaFacts(
             slot=int(slot),
             node=item.node or None,
-            gpus=plan.gpus,
-            product=plan.product,
+            gpus=layout.gpus,
+            product=layout.product,
             manifest_digest=item.digest or "",
             wish_matches=matches and item.current,
-            layout=layout,
+            layout=text,
             bound=item.state != "Pending",
             ready=item.state == "Ready",
             draining=item.state == "Draining",

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from escadre.api.base import Condition
-from escadre.api.deployment import LastScale, Plan, RejectedLayout, ReplicaStatus
+from escadre.api.deployment import LastScale, Layout, RejectedLayout, ReplicaStatus
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.marks import WORKING, State, heading, mark, styled
 from escadre.cli.shared.tables import grid
@@ -125,10 +125,10 @@ def _state(one: Condition) -> State:
     return "unknown" if one.reason == "Pending" else "waiting"
 
 
-def layout_table(plan: Plan | None, rejected: Sequence[RejectedLayout]) -> Table:
+def layout_table(layout: Layout | None, rejected: Sequence[RejectedLayout]) -> Table:
     """The arithmetic of a layout, each line one step that can be checked by hand."""
     table = grid("", "")
-    for title, words in _arithmetic(plan) if plan else ():
+    for title, words in _arithmetic(layout) if layout else ():
         table.add_row(f"  {title}", words)
     for each in rejected:
         which = f"{each.product} tp{each.tensor_parallel_size}"
@@ -136,27 +136,27 @@ def layout_table(plan: Plan | None, rejected: Sequence[RejectedLayout]) -> Table
     return table
 
 
-def _arithmetic(plan: Plan) -> list[tuple[str, str]]:
-    memory, capacity = plan.memory, plan.capacity
+def _arithmetic(layout: Layout) -> list[tuple[str, str]]:
+    memory, capacity = layout.memory, layout.capacity
     cache = bytes_text(memory.key_value_cache_bytes)
     fill = (
-        f"{bytes_text(memory.visible_bytes)} visible × {plan.gpu_memory_utilization_percent} % = "
+        f"{bytes_text(memory.visible_bytes)} visible × {layout.gpu_memory_utilization_percent} % = "
         f"{bytes_text(memory.usable_bytes)} = {bytes_text(memory.weights_bytes)} weights + "
         f"{bytes_text(memory.overhead_bytes)} overhead + {cache} cache"
     )
     room = (
         f"{cache} ÷ {memory.key_value_bytes_per_token:,} bytes per token = "
         f"{tokens(capacity.key_value_tokens)}; needed {capacity.required_tokens:,} = "
-        f"max({plan.max_model_len:,}, {plan.max_num_seqs} × {plan.typical_tokens:,})"
+        f"max({layout.max_model_len:,}, {layout.max_num_seqs} × {layout.typical_tokens:,})"
     )
     holds = (
-        f"{count(capacity.full_length_requests, 'request')} of {plan.max_model_len:,} tokens, or "
-        f"{capacity.typical_requests:,} of {plan.typical_tokens:,}; {plan.max_num_seqs} at once, "
-        f"scales at {plan.target_queue_depth} per replica"
+        f"{count(capacity.full_length_requests, 'request')} of {layout.max_model_len:,} tokens, "
+        f"or {capacity.typical_requests:,} of {layout.typical_tokens:,}; "
+        f"{layout.max_num_seqs} at once, scales at {layout.target_queue_depth} per replica"
     )
     spread = (
-        f"{count(plan.gpus, 'GPU')} of {plan.product}: tensor parallel "
-        f"{plan.tensor_parallel_size}, pipeline parallel {plan.pipeline_parallel_size}"
+        f"{count(layout.gpus, 'GPU')} of {layout.product}: tensor parallel "
+        f"{layout.tensor_parallel_size}, pipeline parallel {layout.pipeline_parallel_size}"
     )
     return [("replica", spread), ("one GPU", fill), ("cache", room), ("holds", holds)]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from escadre.api.base import Condition
-from escadre.api.deployment import Plan
+from escadre.api.deployment import Layout
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.marks import WORKING, State
 from escadre.cli.shared.words import bytes_text, count, short_digest, tokens
@@ -140,16 +140,16 @@ def _approval_text(each: Deployed, condition: Condition) -> str:
 
 
 def _plan_text(each: Deployed, condition: Condition) -> str:
-    plan = each.status.plan
-    return _plan_words(plan) if plan else condition.message
+    layout = each.status.plan
+    return _layout_words(layout) if layout else condition.message
 
 
-def _plan_words(plan: Plan) -> str:
-    memory = plan.memory
+def _layout_words(layout: Layout) -> str:
+    memory, capacity = layout.memory, layout.capacity
     return (
-        f"{plan.summary}: on each GPU {bytes_text(memory.weights_bytes)} weights and "
+        f"{layout.summary}: on each GPU {bytes_text(memory.weights_bytes)} weights and "
         f"{bytes_text(memory.key_value_cache_bytes)} cache, which "
-        f"holds {tokens(plan.capacity.key_value_tokens)}; {plan.capacity.required_tokens:,} needed"
+        f"holds {tokens(capacity.key_value_tokens)}; {capacity.required_tokens:,} needed"
     )
 
 

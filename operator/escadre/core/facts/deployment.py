@@ -20,7 +20,7 @@ class ReplicaFacts:
     """A replica that exists: its GPUs and node are taken, whatever the plan becomes.
 
     ``node`` is where its pod is bound, else the planned node recorded on the object.
-    ``layout`` is the layout recorded on the object, as the JSON of api.deployment.Plan.
+    ``layout`` is the layout recorded on the object, as the JSON of api.deployment.Layout.
     ``wish_matches`` tells whether it was made for today's wish, digest and platform: then its
     layout is kept even when the planner would choose another now.
     """

@@ -7,7 +7,7 @@ finds a place becomes its deployment's only one; where none does, the best one w
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from escadre.api.deployment import Plan, RejectedLayout
+from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.pool import GPUPool
@@ -26,7 +26,7 @@ class Slot:
     replica: ReplicaFacts | None
     holds: bool = False  # its replica's GPUs are counted on its replica's node
     settled: bool = False
-    layout: Plan | None = None
+    layout: Layout | None = None
     node: str | None = None
 
 
@@ -36,7 +36,7 @@ class Draft:
 
     facts: DeploymentFacts
     slots: list[Slot]
-    choices: tuple[Plan, ...] = ()
+    choices: tuple[Layout, ...] = ()
     reason: str = ""
     message: str = ""
     rejected: tuple[RejectedLayout, ...] = ()
@@ -136,7 +136,7 @@ def _place(draft: Draft, slot: Slot, pool: GPUPool, weights: Holders) -> None:
     draft.unplaced.append(slot)
 
 
-def _own_node(slot: Slot, layout: Plan, pool: GPUPool) -> str | None:
+def _own_node(slot: Slot, layout: Layout, pool: GPUPool) -> str | None:
     """The node of an outdated replica, when its replacement fits into the room it leaves."""
     replica = slot.replica
     node = None if replica is None else pool.node(replica.node)

@@ -13,7 +13,7 @@ its own slot: its own GPUs count as free for its replacement, so a rollout needs
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from escadre.api.deployment import Plan, RejectedLayout, WeightsOnNode
+from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
 from escadre.api.gpunode import WantedWeights
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.fleet import FleetSnapshot
@@ -32,7 +32,7 @@ class SlotPlan:
 
     slot: int
     node: str | None
-    layout: Plan | None
+    layout: Layout | None
     manifest_digest: str
     reason: str
     message: str
@@ -49,7 +49,7 @@ class DeploymentPlan:
     """
 
     key: DeploymentKey
-    layout: Plan | None
+    layout: Layout | None
     reason: str
     message: str
     rejected: tuple[RejectedLayout, ...] = ()
@@ -94,8 +94,8 @@ def _draft(
     model = facts.model
     if model is None:
         return draft
-    settled: list[Plan] = []
-    homeless: list[Plan] = []
+    settled: list[Layout] = []
+    homeless: list[Layout] = []
     for slot in draft.slots:
         layout = _kept_layout(slot.replica, model)
         if layout is None or slot.replica is None:
@@ -147,7 +147,7 @@ def _precedence(facts: DeploymentFacts, position: int) -> Rank:
     return (1, float(position - facts.min_replicas), key.namespace, key.name, position)
 
 
-def _kept_layout(replica: ReplicaFacts | None, model: ApprovedModel) -> Plan | None:
+def _kept_layout(replica: ReplicaFacts | None, model: ApprovedModel) -> Layout | None:
     if replica is None or not replica.wish_matches:
         return None
     if replica.manifest_digest != model.manifest_digest:
@@ -196,7 +196,7 @@ class _Insufficient:
         self._pool = pool
         self._messages: dict[tuple[str, int], str] = {}
 
-    def message(self, layout: Plan) -> str:
+    def message(self, layout: Layout) -> str:
         key = (layout.product, layout.gpus)
         if key not in self._messages:
             self._messages[key] = self._pool.describe(layout.product, layout.gpus)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from escadre.api.deployment import Plan, RejectedLayout
+from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.engines.gpu_memory import visible_bytes
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.facts.node import NodeFacts
@@ -49,10 +49,10 @@ def _joined(one: GPUProduct, other: GPUProduct) -> GPUProduct:
 
 
 @lru_cache(maxsize=8192)
-def recorded_layout(layout: str) -> Plan | None:
+def recorded_layout(layout: str) -> Layout | None:
     """The layout on a replica's object; None when this version cannot read it."""
     try:
-        return Plan.model_validate_json(layout)
+        return Layout.model_validate_json(layout)
     except ValidationError:
         return None
 
@@ -65,7 +65,7 @@ class Layouts:
         self._percent = percent
         self._sizes = {product.name: product.node_gpus for product in products}
         self._decisions: dict[tuple[str, str, Wish], LayoutDecision] = {}
-        self._told: dict[tuple[int, ...], tuple[Plan, tuple[RejectedLayout, ...], Plan]] = {}
+        self._told: dict[tuple[int, ...], tuple[Layout, tuple[RejectedLayout, ...], Layout]] = {}
 
     def decide(self, model: ApprovedModel, wish: Wish) -> LayoutDecision:
         """The layout for a model and a wish on today's products."""
@@ -76,7 +76,7 @@ class Layouts:
             )
         return self._decisions[key]
 
-    def told(self, layout: Plan, rejected: tuple[RejectedLayout, ...]) -> Plan:
+    def told(self, layout: Layout, rejected: tuple[RejectedLayout, ...]) -> Layout:
         """The layout with today's rejected ones; one object for all deployments alike."""
         key = (id(layout), *map(id, rejected))  # both are held, so no id is used twice
         if key not in self._told:
@@ -84,6 +84,6 @@ class Layouts:
             self._told[key] = (layout, rejected, copy)
         return self._told[key][2]
 
-    def has_room(self, layout: Plan) -> bool:
+    def has_room(self, layout: Layout) -> bool:
         """Whether some node has so many GPUs of the layout's product, free or not."""
         return layout.gpus <= self._sizes.get(layout.product, 0)

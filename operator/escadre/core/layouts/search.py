@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from escadre.api.approval import Architecture
-from escadre.api.deployment import Capacity, MemoryArithmetic, Plan, RejectedLayout
+from escadre.api.deployment import Capacity, Layout, MemoryArithmetic, RejectedLayout
 from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
 from escadre.core.engines.legality import (
     LayoutRefusal,
@@ -51,11 +51,11 @@ _NOISE: Final = re.compile(
 class LayoutDecision:
     """The layout, or why there is none.
 
-    ``alternatives`` are the best layouts of each product, ranked; the first is ``plan``.
+    ``alternatives`` are the best layouts of each product, ranked; the first is ``layout``.
     """
 
-    plan: Plan | None
-    alternatives: tuple[Plan, ...]
+    layout: Layout | None
+    alternatives: tuple[Layout, ...]
     reason: str
     message: str
     rejected: tuple[RejectedLayout, ...] = ()
@@ -97,11 +97,11 @@ def plan_layout(
         message = _explain(architecture, need, failed, rejected)
         return LayoutDecision(None, (), "NoLayoutFits", message, rejected)
     rejected = _bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
-    plans = tuple(
-        _plan(need, fitting, wish.target_queue_depth, rejected if index == 0 else smaller)
+    layouts = tuple(
+        _layout(need, fitting, wish.target_queue_depth, rejected if index == 0 else smaller)
         for index, (fitting, smaller) in enumerate(ranked)
     )
-    return LayoutDecision(plans[0], plans, "Planned", plans[0].summary, rejected)
+    return LayoutDecision(layouts[0], layouts, "Planned", layouts[0].summary, rejected)
 
 
 def short_product(name: str) -> str:
@@ -186,14 +186,14 @@ def _rank(architecture: Architecture, need: Need, one: Candidate) -> tuple[int, 
     )
 
 
-def _plan(
+def _layout(
     need: Need,
     one: Candidate,
     target_queue_depth: int | None,
     rejected: tuple[RejectedLayout, ...],
-) -> Plan:
+) -> Layout:
     fill, limits, size = one.fill, one.limits, one.size
-    return Plan(
+    return Layout(
         summary=f"{size}×{short_product(one.product.name)} tp{size}",
         product=one.product.name,
         gpus=size,

@@ -30,7 +30,7 @@ from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
-from escadre.api.deployment import Plan
+from escadre.api.deployment import Layout
 from escadre.core.facts.model import Wish
 from escadre.settings import EngineSettings
 
@@ -68,7 +68,7 @@ class ReplicaInputs:
     """Everything a replica is made from, as canonical JSON texts so that it is hashable.
 
     ``text`` is the whole record as it was made. ``wish`` and ``platform`` are what it means to
-    this version: without what is unset, default or unknown. ``plan`` is the layout as recorded.
+    this version: without what is unset, default or unknown. ``layout`` is the layout as recorded.
     """
 
     text: str
@@ -77,13 +77,13 @@ class ReplicaInputs:
     platform: str
     manifest_digest: str
     repository: str
-    plan: str
+    layout: str
 
     @staticmethod
     def of(
-        wish: Wish, platform: str, manifest_digest: str, repository: str, plan: Plan
+        wish: Wish, platform: str, manifest_digest: str, repository: str, layout: Layout
     ) -> "ReplicaInputs":
-        """The inputs for today's wish, approval, `platform_text` and plan."""
+        """The inputs for today's wish, approval, `platform_text` and layout."""
         return _read(
             {
                 "format": FORMAT,
@@ -91,14 +91,14 @@ class ReplicaInputs:
                 "platform": json.loads(platform),
                 "manifestDigest": manifest_digest,
                 "repository": repository,
-                "plan": plan.model_dump(
+                "plan": layout.model_dump(
                     mode="json", by_alias=True, exclude=set(_NOT_RECORDED), exclude_defaults=True
                 ),
             }
         )
 
     def matches(self, wish: Wish, platform: str, manifest_digest: str, repository: str) -> bool:
-        """Whether a replica with these inputs is what today's wish asks for, whatever its plan."""
+        """Whether a replica made from these is what today's wish asks for, whatever its layout."""
         if (self.manifest_digest, self.repository) != (manifest_digest, repository):
             return False
         if self.format > FORMAT:
@@ -119,11 +119,11 @@ def parse_inputs(text: str) -> ReplicaInputs | None:
     """The inputs from the annotation; None when it is missing or was damaged."""
     try:
         raw = json.loads(text)
-        wish, platform, plan = raw["wish"], raw["platform"], raw["plan"]
+        wish, platform, layout = raw["wish"], raw["platform"], raw["plan"]
         digest, repository, number = raw["manifestDigest"], raw["repository"], raw.get("format", 1)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not all(isinstance(one, dict) for one in (wish, platform, plan)):
+    if not all(isinstance(one, dict) for one in (wish, platform, layout)):
         return None
     # Names of volumes and node labels are made from the digest.
     if not (isinstance(repository, str) and isinstance(digest, str) and _DIGEST.match(digest)):
@@ -145,7 +145,7 @@ def _read(raw: Mapping[str, Any]) -> ReplicaInputs:
         platform=_canonical(_chosen(raw["platform"], platform)),
         manifest_digest=raw["manifestDigest"],
         repository=raw["repository"],
-        plan=_canonical(raw["plan"]),
+        layout=_canonical(raw["plan"]),
     )
 
 

@@ -1,11 +1,11 @@
 """A layout as the planner gives it, for tests that only carry one around."""
 
-from escadre.api.deployment import Capacity, MemoryArithmetic, Plan, RejectedLayout
+from escadre.api.deployment import Capacity, Layout, MemoryArithmetic, RejectedLayout
 
-__all__ = ["PLAN"]
+__all__ = ["LAYOUT"]
 
 GIB = 1 << 30
-PLAN = Plan(
+LAYOUT = Layout(
     summary="2×H100 tp2",
     product="NVIDIA-H100-80GB-HBM3",
     gpus=2,
