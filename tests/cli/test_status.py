@@ -16,7 +16,7 @@ from tests.cli.world import (
     with_conditions,
 )
 
-from escadre.clients.kube import MODEL_DEPLOYMENTS, Forbidden, Page, Resource
+from escadre.clients.kube import MODEL_DEPLOYMENTS, Forbidden, Page, Resource, Selection
 
 PULLING = deployment(
     "pulling",
@@ -157,10 +157,10 @@ def test_who_may_not_list_all_namespaces_is_told_of_them_all_the_same(
     program.api = api = program.server.client("bob")
     whole = api.list_page
 
-    async def list_page(resource: Resource, *, namespace: str | None = None, **more: Any) -> Page:
-        if namespace is None:
+    async def list_page(resource: Resource, selection: Selection, **more: Any) -> Page:
+        if selection.namespace is None:
             raise Forbidden(method="list", object=resource.plural, status=403)
-        return await whole(resource, namespace=namespace, **more)
+        return await whole(resource, selection, **more)
 
     monkeypatch.setattr(api, "list_page", list_page)
     ran = program.run("status")

@@ -17,6 +17,7 @@ from escadre.clients.kube import (
     NAMESPACES,
     Api,
     KubeApi,
+    Limits,
     Resource,
     load_connection,
 )
@@ -109,7 +110,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         return
     cluster: Cluster = request.getfixturevalue("real_cluster")
     connection = await load_connection(kubeconfig=str(cluster.kubeconfig))
-    async with KubeApi(connection, component="conformance", qps=0) as api:
+    async with KubeApi(connection, component="conformance", limits=Limits(qps=0)) as api:
         await _define_widgets(api)
         namespace = f"conformance-{next(_NUMBERS)}"
         await api.apply(NAMESPACES, _named_only(namespace))

@@ -24,6 +24,7 @@ from escadre.clients.kube import (
     Gone,
     Invalid,
     KubeApi,
+    Limits,
     Resource,
     ServerUnavailable,
     TooManyRequests,
@@ -168,7 +169,7 @@ async def test_an_answer_that_does_not_come_may_have_been_a_write() -> None:
         await ended.wait()
         return web.json_response(_BODY)
 
-    async with _serving(handle, request_timeout=0.1) as api:
+    async with _serving(handle, limits=Limits(exchange_seconds=0.1)) as api:
         with pytest.raises(ServerUnavailable) as read:
             await api.get(DEPLOYMENTS, "a", namespace="n")
         with pytest.raises(ServerUnavailable) as written:
@@ -247,7 +248,7 @@ async def test_watch_lines_may_be_split_joined_and_large() -> None:
 
 async def test_the_limiter_spreads_requests_and_respects_the_deadline() -> None:
     handle, asked = _answers()
-    async with _serving(handle, qps=20, burst=2) as api:
+    async with _serving(handle, limits=Limits(qps=20, burst=2)) as api:
         loop = asyncio.get_running_loop()
         started = loop.time()
         await asyncio.gather(*(api.get(NODES, "a") for _ in range(6)))
@@ -271,7 +272,7 @@ async def test_no_more_connections_than_allowed() -> None:
         open_now -= 1
         return web.json_response(_BODY)
 
-    async with _serving(handle, connections=3, qps=0) as api:
+    async with _serving(handle, limits=Limits(connections=3, qps=0)) as api:
         await asyncio.gather(*(api.get(NODES, "a") for _ in range(12)))
     assert most == 3
 

@@ -23,8 +23,10 @@ from escadre.clients.kube import (
     Conflict,
     Forbidden,
     Gone,
+    Guard,
     Invalid,
     NotFound,
+    Selection,
     WatchEvent,
     list_all,
 )
@@ -59,7 +61,7 @@ async def test_apply_with_uid_never_makes_a_new_object(world: World) -> None:
     with pytest.raises(Invalid) as other:
         await world.api.apply(WIDGETS, world.widget("a", {"size": 3}, uid=_NO_UID))
     assert other.value.status == 422
-    await world.api.delete(WIDGETS, "a", namespace=world.namespace, uid=uid)
+    await world.api.delete(WIDGETS, "a", namespace=world.namespace, guard=Guard(uid=uid))
     with pytest.raises(Conflict) as gone:
         await world.api.apply(WIDGETS, world.widget("a", {"size": 3}, uid=uid))
     assert not gone.value.already_exists
@@ -144,9 +146,11 @@ async def test_an_old_version_is_a_conflict(world: World) -> None:
     with pytest.raises(Conflict):
         await world.api.apply(WIDGETS, body)
     with pytest.raises(Conflict):
-        await world.api.delete(WIDGETS, "a", resource_version=_version(first), namespace=home)
+        await world.api.delete(
+            WIDGETS, "a", guard=Guard(resource_version=_version(first)), namespace=home
+        )
     with pytest.raises(Conflict):
-        await world.api.delete(WIDGETS, "a", uid=_NO_UID, namespace=home)
+        await world.api.delete(WIDGETS, "a", guard=Guard(uid=_NO_UID), namespace=home)
     assert (await world.api.get(WIDGETS, "a", namespace=home))["spec"] == {"size": 2}
 
 
@@ -185,13 +189,13 @@ async def test_lists_come_in_pages_of_one_version(world: World) -> None:
         body = world.widget(f"w{number}", {}, labels={"odd": str(number % 2)})
         await world.api.apply(WIDGETS, body)
     home = world.namespace
-    first = await world.api.list_page(WIDGETS, limit=2, namespace=home)
+    first = await world.api.list_page(WIDGETS, Selection(home), limit=2)
     await world.api.delete(WIDGETS, "w3", namespace=home)
     second = await world.api.list_page(
-        WIDGETS, limit=2, continue_token=first.continue_token, namespace=home
+        WIDGETS, Selection(home), limit=2, continue_token=first.continue_token
     )
     third = await world.api.list_page(
-        WIDGETS, limit=2, continue_token=second.continue_token, namespace=home
+        WIDGETS, Selection(home), limit=2, continue_token=second.continue_token
     )
     pages = (first, second, third)
     names = [item["metadata"]["name"] for page in pages for item in page.items]
@@ -199,9 +203,9 @@ async def test_lists_come_in_pages_of_one_version(world: World) -> None:
     assert len({page.resource_version for page in pages}) == 1
     assert third.continue_token == ""
     assert {item["kind"] for item in first.items} == {"Widget"}
-    odd = await list_all(world.api, WIDGETS, label_selector="odd=1", namespace=home)
+    odd = await list_all(world.api, WIDGETS, Selection(home, labels="odd=1"))
     assert [item["metadata"]["name"] for item in odd] == ["w1"]
-    one = await list_all(world.api, WIDGETS, field_selector="metadata.name=w2", namespace=home)
+    one = await list_all(world.api, WIDGETS, Selection(home, fields="metadata.name=w2"))
     assert [item["metadata"]["name"] for item in one] == ["w2"]
 
 
@@ -211,9 +215,8 @@ async def _watched(
     events: list[WatchEvent] = []
     stream = world.api.watch(
         WIDGETS,
+        Selection(world.namespace, labels=selector),
         resource_version=version,
-        namespace=world.namespace,
-        label_selector=selector,
     )
     async with aclosing(stream), asyncio.timeout(10):
         async for event in stream:
@@ -250,7 +253,7 @@ async def test_leaving_the_scope_of_a_watch_is_a_deletion(world: World) -> None:
 async def test_a_watch_ends_when_its_time_is_up(world: World) -> None:
     version = _version(await world.api.apply(WIDGETS, world.widget("a", {})))
     stream = world.api.watch(
-        WIDGETS, resource_version=version, namespace=world.namespace, timeout_seconds=1
+        WIDGETS, Selection(world.namespace), resource_version=version, timeout_seconds=1
     )
     async with asyncio.timeout(10):
         assert [each.type async for each in stream if each.type != "BOOKMARK"] == []
@@ -291,7 +294,7 @@ async def test_dependents_of_a_vanished_owner_are_collected(world: World) -> Non
 
     async def collected() -> bool:
         ours = "metadata.name=child"
-        return not await list_all(world.api, CONFIG_MAPS, namespace=home, field_selector=ours)
+        return not await list_all(world.api, CONFIG_MAPS, Selection(home, fields=ours))
 
     await world.eventually(collected, 60)
 
@@ -325,7 +328,7 @@ async def test_a_claim_in_use_terminates_only_after_its_pod(world: World) -> Non
     await world.api.delete(PODS, "user", grace_seconds=0, namespace=home)
 
     async def gone() -> bool:
-        return not await list_all(world.api, PERSISTENT_VOLUME_CLAIMS, namespace=home)
+        return not await list_all(world.api, PERSISTENT_VOLUME_CLAIMS, Selection(home))
 
     await world.eventually(gone, 60)
 

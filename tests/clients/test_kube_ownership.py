@@ -10,7 +10,7 @@ import pytest
 from tests.clients.conftest import WIDGETS, World
 
 from escadre.clients.kube import LEASES, Conflict
-from escadre.machinery.lease import LeaderElector
+from escadre.machinery.lease import Candidate, LeaderElector, Terms
 
 Json = dict[str, Any]
 pytestmark = [
@@ -76,10 +76,6 @@ async def test_the_elector_takes_renews_and_gives_up_a_real_lease(world: World) 
 def _elector(world: World, identity: str) -> LeaderElector:
     return LeaderElector(
         world.api,
-        namespace=world.namespace,
-        name="leader",
-        identity=identity,
-        lease_seconds=3,
-        renew_seconds=2,
-        retry_seconds=0.2,
+        Candidate(world.namespace, "leader", identity),
+        terms=Terms(lease_seconds=3, renew_seconds=2, retry_seconds=0.2),
     )

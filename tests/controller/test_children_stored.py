@@ -15,7 +15,7 @@ from e2e.cluster.nodes import NodeSpec
 from tests.controller.test_children import HANDS
 from tests.render.objects import EVERYTHING_SET, OWNER, children, replica_of
 
-from escadre.clients.kube import NAMESPACES, KubeApi, load_connection, resource_of
+from escadre.clients.kube import NAMESPACES, KubeApi, Limits, load_connection, resource_of
 from escadre.controller.children import Applier
 from escadre.settings import EngineSettings
 from escadre.state.caches import Caches
@@ -65,7 +65,7 @@ class Bench:
 @pytest.fixture
 async def bench(real_cluster: Cluster) -> AsyncIterator[Bench]:
     connection = await load_connection(kubeconfig=str(real_cluster.kubeconfig))
-    async with KubeApi(connection, component="children", qps=0) as api:
+    async with KubeApi(connection, component="children", limits=Limits(qps=0)) as api:
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OWNER.namespace}}
         await api.apply(NAMESPACES, namespace)
         yield Bench(api, Caches(api, "escadre-system"))

@@ -13,7 +13,17 @@ from tests.fakes.kube_server import Scope
 from tests.fakes.kube_traits import Traits
 from typing_extensions import override
 
-from escadre.clients.kube import Api, Json, Page, Propagation, Resource, WatchEvent
+from escadre.clients.kube import (
+    EVERYTHING,
+    UNGUARDED,
+    Api,
+    Guard,
+    Json,
+    Page,
+    Resource,
+    Selection,
+    WatchEvent,
+)
 from escadre.names import FIELD_MANAGER
 
 __all__ = ["FakeApi", "FakeServer", "Killed", "Request", "Traits"]
@@ -51,21 +61,18 @@ class FakeApi(FaultyClient, Api):
     async def list_page(
         self,
         resource: Resource,
+        selection: Selection = EVERYTHING,
         *,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
         limit: int = 500,
         continue_token: str = "",
-        within: float | None = None,
     ) -> Page:
         return await self.read(
             "list",
             resource,
-            (namespace or "", "", ""),
+            (selection.namespace or "", "", ""),
             lambda: self.server.page(
                 resource,
-                Scope(namespace, label_selector, field_selector),
+                Scope(selection.namespace, selection.labels, selection.fields),
                 limit,
                 continue_token,
             ),
@@ -75,15 +82,16 @@ class FakeApi(FaultyClient, Api):
     async def watch(
         self,
         resource: Resource,
+        selection: Selection = EVERYTHING,
         *,
         resource_version: str,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
         timeout_seconds: int = 300,
     ) -> AsyncGenerator[WatchEvent, None]:
-        after, scope = int(resource_version), Scope(namespace, label_selector, field_selector)
-        where = (namespace or "", "", "")
+        after, scope = (
+            int(resource_version),
+            Scope(selection.namespace, selection.labels, selection.fields),
+        )
+        where = (selection.namespace or "", "", "")
         log = await self.read("watch", resource, where, lambda: self.server.log(resource, after))
         position = next((i for i, each in enumerate(log) if each.version > after), len(log))
         cuts, bell = self.cuts, asyncio.Event()
@@ -113,7 +121,6 @@ class FakeApi(FaultyClient, Api):
         force: bool = True,
         subresource: str | None = None,
         create_only: bool = False,
-        within: float | None = None,
     ) -> Json:
         if not force:
             raise AssertionError("the fake API knows only forced applies")
@@ -143,7 +150,6 @@ class FakeApi(FaultyClient, Api):
         *,
         namespace: str | None = None,
         subresource: str | None = None,
-        within: float | None = None,
     ) -> Json:
         return await self.write(
             "patch",
@@ -159,15 +165,12 @@ class FakeApi(FaultyClient, Api):
         name: str,
         *,
         namespace: str | None = None,
-        uid: str | None = None,
-        resource_version: str | None = None,
-        propagation: Propagation = "Background",
+        guard: Guard = UNGUARDED,
         grace_seconds: int | None = None,
-        within: float | None = None,
     ) -> None:
         def commit() -> None:
             self.server.delete(
-                resource, name, namespace=namespace, uid=uid, version=resource_version
+                resource, name, namespace=namespace, uid=guard.uid, version=guard.resource_version
             )
 
         await self.write("delete", resource, (namespace or "", name, ""), commit)

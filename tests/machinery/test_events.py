@@ -9,7 +9,7 @@ from tests.fakes.kube import FakeApi
 from tests.fakes.virtualtime import in_virtual_time
 
 from escadre.clients.kube import EVENTS, Forbidden, Json
-from escadre.machinery.events import EventRecorder, ObjectRef
+from escadre.machinery.events import Allowance, EventRecorder, ObjectRef
 
 _MDEP = ObjectRef("escadre.dev/v1alpha1", "ModelDeployment", "assistant", "team", "u1")
 _NODE = ObjectRef("v1", "Node", "gpu-0", uid="u2")
@@ -25,9 +25,11 @@ class _Recording:
         self.recorder = EventRecorder(
             self.api,
             instance="pod-0",
-            clock=loop.time,
-            wall=lambda: start + timedelta(seconds=loop.time() - 1000),
-            **options,
+            allowance=Allowance(
+                clock=loop.time,
+                wall=lambda: start + timedelta(seconds=loop.time() - 1000),
+                **options,
+            ),
         )
         self._task: asyncio.Task[None] | None = None
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.kube import FakeApi, FakeServer
 
-from escadre.clients.kube import DEPLOYMENTS, GPU_NODES, Forbidden, Json
+from escadre.clients.kube import DEPLOYMENTS, GPU_NODES, Forbidden, Json, Selection
 from escadre.machinery.compact import Compact, compact, compacting
-from escadre.machinery.informer import Informer
+from escadre.machinery.informer import Informer, Pace
 
 Changes = list[tuple[str, str | None, str | None]]
 
@@ -25,9 +26,10 @@ def _deployment(name: str, namespace: str = "team", **labels: str) -> Json:
 
 def _informer(api: FakeApi, **options: Any) -> Informer[Compact]:
     rng = random.Random(1)  # noqa: S311 - jitter, the same in every run
-    return Informer(
-        api, DEPLOYMENTS, compacting(), base_delay=0.001, max_delay=0.002, rng=rng, **options
-    )
+    pace = Pace(first_pause=0.001, longest_pause=0.002, rng=rng)
+    known = {one.name for one in fields(Pace)}
+    pace = replace(pace, **{key: options.pop(key) for key in options.keys() & known})
+    return Informer(api, DEPLOYMENTS, compacting(), pace=pace, **options)
 
 
 @asynccontextmanager
@@ -191,8 +193,7 @@ async def test_scopes_and_indices() -> None:
     server.put(DEPLOYMENTS, _deployment("c", "other", app="x"))
     informer = _informer(
         server.client(),
-        namespace="team",
-        label_selector="app=x",
+        selection=Selection("team", labels="app=x"),
         indices={"app": lambda each: [each.labels["app"]]},
     )
     async with _running(informer):

@@ -10,7 +10,7 @@ from tests.fakes.kube import FakeApi, FakeServer
 from tests.fakes.virtualtime import in_virtual_time
 
 from escadre.clients.kube import LEASES, ServerUnavailable
-from escadre.machinery.lease import LeaderElector
+from escadre.machinery.lease import Candidate, LeaderElector, Terms
 
 _NAMESPACE, _NAME = "escadre-system", "escadre-operator"
 
@@ -24,13 +24,13 @@ class _Candidate:
         self.lost: list[str] = []
         self.elector = LeaderElector(
             self.api,
-            namespace=_NAMESPACE,
-            name=_NAME,
-            identity=name,
+            Candidate(_NAMESPACE, _NAME, name),
+            terms=Terms(
+                clock=loop.time,
+                wall=lambda: datetime.now(UTC) + timedelta(seconds=skew),
+                rng=random.Random(seed),  # noqa: S311 - jitter, the same in every run
+            ),
             on_lost=self.lost.append,
-            clock=loop.time,
-            wall=lambda: datetime.now(UTC) + timedelta(seconds=skew),
-            rng=random.Random(seed),  # noqa: S311 - jitter, the same in every run
         )
         self.task = asyncio.create_task(self.elector.run())
 
@@ -207,9 +207,6 @@ def test_impossible_times_are_refused() -> None:
     with pytest.raises(ValueError, match=r"lease 5 s must exceed renewal 10 s"):
         LeaderElector(
             FakeApi(),
-            namespace=_NAMESPACE,
-            name=_NAME,
-            identity="a",
-            lease_seconds=5,
-            renew_seconds=10,
+            Candidate(_NAMESPACE, _NAME, "a"),
+            terms=Terms(lease_seconds=5, renew_seconds=10),
         )

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
-from escadre.clients.kube import GPU_NODES, SECRETS, Api, Forbidden, Json, NotFound
+from escadre.clients.kube import GPU_NODES, SECRETS, Api, Forbidden, Json, NotFound, Selection
 from escadre.errors import Refusal
 from escadre.names import API_VERSION
 
@@ -56,12 +56,10 @@ class KubeGPUNode(GPUNodeApi):
 
     @override
     async def follow(self) -> AsyncIterator[Json | None]:
-        selector = f"metadata.name={self._node}"
-        page = await self._api.list_page(GPU_NODES, field_selector=selector)
+        selection = Selection(fields=f"metadata.name={self._node}")
+        page = await self._api.list_page(GPU_NODES, selection)
         yield page.items[0] if page.items else None
-        events = self._api.watch(
-            GPU_NODES, resource_version=page.resource_version, field_selector=selector
-        )
+        events = self._api.watch(GPU_NODES, selection, resource_version=page.resource_version)
         try:
             async for event in events:
                 if event.type != "BOOKMARK":

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from escadre.agent.agent import Agent, inventory_source
 from escadre.agent.gpunode import KubeGPUNode
 from escadre.agent.identity import read_identity
-from escadre.clients.kube import KubeApi, load_connection
+from escadre.clients.kube import KubeApi, Limits, load_connection
 from escadre.settings import Settings
 
 __all__ = ["run"]
@@ -25,7 +25,7 @@ async def run(settings: Settings) -> int:
     identity = read_identity(os.environ.get("NODE_NAME", ""))
     source = inventory_source(settings.agent)
     async with KubeApi(
-        await load_connection(), component="agent", connections=4, qps=5, burst=10
+        await load_connection(), component="agent", limits=Limits(connections=4, qps=5, burst=10)
     ) as api:
         node = KubeGPUNode(
             api, identity.node_name, settings.namespace, settings.agent.mirror_secrets

@@ -4,6 +4,7 @@ from escadre.clients.kube import (
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
     Api,
+    Guard,
     NotFound,
     Resource,
 )
@@ -37,6 +38,8 @@ async def _delete(api: Api, resource: Resource, one: Compact) -> None:
     if one.terminating:
         return
     try:
-        await api.delete(resource, one.name, namespace=one.namespace or None, uid=one.uid)
+        await api.delete(
+            resource, one.name, namespace=one.namespace or None, guard=Guard(uid=one.uid)
+        )
     except NotFound:
         return  # gone meanwhile

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from escadre.clients.kube import DEPLOYMENTS, PODS, NotFound
+from escadre.clients.kube import DEPLOYMENTS, PODS, Guard, NotFound
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.core.facts.model import ApprovedModel, Wish
@@ -166,7 +166,7 @@ class Replicas:
                 DEPLOYMENTS,
                 replica_name(self.owner.name, one.view.slot),
                 namespace=self.owner.namespace,
-                uid=one.workload.uid,
+                guard=Guard(uid=one.workload.uid),
             )
         except NotFound:
             return  # gone meanwhile

@@ -18,6 +18,7 @@ from escadre.clients.kube import (
     Api,
     ApiError,
     KubeApi,
+    Limits,
     NotFound,
     load_connection,
 )
@@ -29,7 +30,7 @@ from escadre.controller.scaling import Scaler
 from escadre.controller.shell import Shell
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.machinery.events import EventRecorder
-from escadre.machinery.lease import LeaderElector
+from escadre.machinery.lease import Candidate, LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue
 from escadre.machinery.serving import Endpoint, serving
 from escadre.metrics.operator import DeploymentNumbers, OperatorMetrics
@@ -78,9 +79,7 @@ class Operator:
         self.router.wire()
         self.elector = LeaderElector(
             api,
-            namespace=settings.namespace,
-            name=LEASE_NAME,
-            identity=identity,
+            Candidate(settings.namespace, LEASE_NAME, identity),
             on_lost=self._on_lost,
         )
         metrics.watch(lambda: (self.queue.depth, self.queue.oldest_age()), self._numbers)
@@ -266,8 +265,9 @@ async def run(settings: Settings) -> int:
             KubeApi(
                 await load_connection(),
                 component="operator",
-                qps=settings.operator.queries_per_second,
-                burst=settings.operator.burst,
+                limits=Limits(
+                    qps=settings.operator.queries_per_second, burst=settings.operator.burst
+                ),
                 on_request=metrics.requested,
             )
         )

@@ -19,7 +19,7 @@ import structlog
 
 from escadre.clients.kube import EVENTS, Api, ApiError, Json, NotFound
 
-__all__ = ["EventRecorder", "ObjectRef"]
+__all__ = ["Allowance", "EventRecorder", "ObjectRef"]
 
 _SIMILAR: Final = 10  # different messages of one reason within a window, then they are folded
 _REMEMBERED: Final = 4096
@@ -68,6 +68,25 @@ class _Entry:
     queued: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How often an event is told, as the recorder of the kubelet has it.
+
+    Equal events within ``window_seconds`` are counted, a count is written every
+    ``recount_seconds``; each object may have ``burst`` events, one more each ``refill_seconds``.
+    """
+
+    window_seconds: float = 600.0
+    recount_seconds: float = 60.0
+    burst: int = 25
+    refill_seconds: float = 300.0
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+_USUAL: Final = Allowance()
+
+
 class EventRecorder:
     """See the module. ``instance`` names the process (its pod)."""
 
@@ -77,23 +96,13 @@ class EventRecorder:
         *,
         instance: str,
         component: str = "escadre-operator",
-        window_seconds: float = 600.0,
-        recount_seconds: float = 60.0,
-        burst: int = 25,
-        refill_seconds: float = 300.0,
-        clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        allowance: Allowance = _USUAL,
     ) -> None:
         self.dropped = 0
         self._api = api
         self._instance = instance
         self._component = component
-        self._window_seconds = window_seconds
-        self._recount_seconds = recount_seconds
-        self._burst = burst
-        self._refill_seconds = refill_seconds
-        self._clock = clock
-        self._wall = wall
+        self._limits = allowance
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._similar: OrderedDict[tuple[ObjectRef, str], tuple[float, set[str]]] = OrderedDict()
         self._allowance: OrderedDict[ObjectRef, tuple[float, float]] = OrderedDict()
@@ -115,23 +124,23 @@ class EventRecorder:
         ``done``: it tells of a deed, not of a state. Deeds are few and each is told, however much
         has been said about the object; only folding bounds them.
         """
-        now = self._clock()
+        now = self._limits.clock()
         message = message[:_MESSAGE_LIMIT]
         key = (about, reason, self._folded(about, reason, message, now))
         entry = self._entries.get(key)
-        if entry is None or now - entry.started >= self._window_seconds:
+        if entry is None or now - entry.started >= self._limits.window_seconds:
             if not done and not self._allowed(about, now):
                 self.dropped += 1
                 return
-            wall = self._wall()
+            wall = self._limits.wall()
             entry = _Entry(warning, message, first=wall, last=wall, started=now)
             _remember(self._entries, key, entry)
             _log(about, reason, message, warning=warning)
         entry.count += 1
         entry.message = message
-        entry.last = self._wall()
+        entry.last = self._limits.wall()
         # A repetition is worth a write only now and then.
-        if not entry.written or now - entry.written_at >= self._recount_seconds:
+        if not entry.written or now - entry.written_at >= self._limits.recount_seconds:
             self._enqueue(key, entry)
 
     async def run(self) -> None:
@@ -148,7 +157,7 @@ class EventRecorder:
     def _folded(self, about: ObjectRef, reason: str, message: str, now: float) -> str:
         """The message, or nothing once a reason has had too many different ones."""
         since, seen = self._similar.get((about, reason), (now, set()))
-        if now - since >= self._window_seconds:
+        if now - since >= self._limits.window_seconds:
             since, seen = now, set()
         if len(seen) < _SIMILAR:
             seen.add(message)
@@ -157,8 +166,8 @@ class EventRecorder:
 
     def _allowed(self, about: ObjectRef, now: float) -> bool:
         """Token bucket per object: a burst, then one new event per refill time."""
-        tokens, at = self._allowance.get(about, (float(self._burst), now))
-        tokens = min(self._burst, tokens + (now - at) / self._refill_seconds)
+        tokens, at = self._allowance.get(about, (float(self._limits.burst), now))
+        tokens = min(self._limits.burst, tokens + (now - at) / self._limits.refill_seconds)
         allowed = tokens >= 1
         _remember(self._allowance, about, (tokens - 1 if allowed else tokens, now))
         return allowed
@@ -185,7 +194,7 @@ class EventRecorder:
             self.dropped += 1
             return
         entry.written = count
-        entry.written_at = self._clock()
+        entry.written_at = self._limits.clock()
 
     async def _recount(self, key: _Key, entry: _Entry) -> bool:
         about = key[0]

@@ -14,13 +14,24 @@ import random
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from escadre.backoff import pause
-from escadre.clients.kube import Api, ApiError, Gone, Json, NotFound, Resource, WatchEvent
+from escadre.clients.kube import (
+    EVERYTHING,
+    Api,
+    ApiError,
+    Gone,
+    Json,
+    NotFound,
+    Resource,
+    Selection,
+    WatchEvent,
+)
 from escadre.machinery.store import Change, Index, Key, Store, Stored, key_of, version_of
 
-__all__ = ["Handler", "Informer", "Stored"]
+__all__ = ["Handler", "Informer", "Pace", "Stored"]
 
 T = TypeVar("T", bound=Stored)
 # kind, old, new: exactly one of the two is None when an object appears or disappears
@@ -28,6 +39,25 @@ Handler = Callable[[str, T | None, T | None], None]
 
 _JITTER: Final = 0.2
 _TOO_SHORT_SECONDS: Final = 1.0  # a watch that ends sooner, without an event, is a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How an informer lists, watches and tries again. Pauses are doubled, with jitter.
+
+    The whole objects of a page of every kind are the peak of memory, so pages are small.
+    """
+
+    page_size: int = 50
+    watch_seconds: int = 300
+    inactivity_seconds: float = 90.0
+    first_pause: float = 0.5
+    longest_pause: float = 10.0
+    clock: Callable[[], float] = time.monotonic
+    rng: random.Random = field(default_factory=random.Random)
+
+
+_USUAL: Final = Pace()
 
 
 class Informer(Generic[T]):
@@ -39,34 +69,18 @@ class Informer(Generic[T]):
         resource: Resource,
         project: Callable[[Json], T],
         *,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
+        selection: Selection = EVERYTHING,
         indices: Mapping[str, Index[T]] | None = None,
-        page_size: int = 50,  # whole objects of a page of every kind are the peak of memory
-        watch_seconds: int = 300,
-        inactivity_seconds: float = 90.0,
-        base_delay: float = 0.5,
-        max_delay: float = 10.0,
-        clock: Callable[[], float] = time.monotonic,
-        rng: random.Random | None = None,
+        pace: Pace = _USUAL,
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
         self.watch_restarts = 0
-        self.last_activity = clock()
+        self.last_activity = pace.clock()
         self.last_error: ApiError | None = None
         self._api = api
-        self._namespace = namespace
-        self._label_selector = label_selector
-        self._field_selector = field_selector
-        self._page_size = page_size
-        self._watch_seconds = watch_seconds
-        self._inactivity_seconds = inactivity_seconds
-        self._base_delay = base_delay
-        self._max_delay = max_delay
-        self._clock = clock
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._selection = selection
+        self._pace = pace
         self._store = Store(project, indices or {})
         self._handlers: list[Handler[T]] = []
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -144,10 +158,8 @@ class Informer(Generic[T]):
         while True:
             page = await self._api.list_page(
                 self.resource,
-                namespace=self._namespace,
-                label_selector=self._label_selector,
-                field_selector=self._field_selector,
-                limit=self._page_size,
+                self._selection,
+                limit=self._pace.page_size,
                 continue_token=token,
             )
             self._alive()
@@ -164,7 +176,7 @@ class Informer(Generic[T]):
     async def _follow(self) -> None:
         """Watch, again and again, until only a new list can help."""
         while True:
-            started, before = self._clock(), self._version
+            started, before = self._pace.clock(), self._version
             error: ApiError | None = None
             try:
                 await self._watch_once()
@@ -174,7 +186,7 @@ class Informer(Generic[T]):
                 pass  # silent for too long: a frozen connection
             # A stream that ends at once and without a word must not be asked for in a tight loop.
             empty = self._version == before
-            if empty and (error or self._clock() - started < _TOO_SHORT_SECONDS):
+            if empty and (error or self._pace.clock() - started < _TOO_SHORT_SECONDS):
                 await self._back_off(error)
             if isinstance(error, Gone | NotFound):
                 return
@@ -184,16 +196,14 @@ class Informer(Generic[T]):
         loop = asyncio.get_running_loop()
         stream = self._api.watch(
             self.resource,
+            self._selection,
             resource_version=self._version,
-            namespace=self._namespace,
-            label_selector=self._label_selector,
-            field_selector=self._field_selector,
-            timeout_seconds=self._watch_seconds,
+            timeout_seconds=self._pace.watch_seconds,
         )
-        async with aclosing(stream), asyncio.timeout(self._inactivity_seconds) as silence:
+        async with aclosing(stream), asyncio.timeout(self._pace.inactivity_seconds) as silence:
             async for event in stream:
                 self._take(event)
-                silence.reschedule(loop.time() + self._inactivity_seconds)
+                silence.reschedule(loop.time() + self._pace.inactivity_seconds)
 
     def _take(self, event: WatchEvent) -> None:
         self._alive()
@@ -217,12 +227,13 @@ class Informer(Generic[T]):
                 future.set_result(None)
 
     def _alive(self) -> None:
-        self.last_activity = self._clock()
+        self.last_activity = self._pace.clock()
         self.last_error = None
         self._failures = 0
 
     async def _back_off(self, error: ApiError | None) -> None:
         self.last_error = error or self.last_error
         self._failures += 1
-        delay = pause(self._failures, first=self._base_delay, longest=self._max_delay)
-        await asyncio.sleep(delay * (1 + self._rng.uniform(-_JITTER, _JITTER)))
+        pace = self._pace
+        delay = pause(self._failures, first=pace.first_pause, longest=pace.longest_pause)
+        await asyncio.sleep(delay * (1 + pace.rng.uniform(-_JITTER, _JITTER)))

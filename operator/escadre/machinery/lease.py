@@ -14,13 +14,13 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from escadre.clients.kube import LEASES, Api, ApiError, Conflict, Json, NotFound
 
-__all__ = ["LeaderElector"]
+__all__ = ["Candidate", "LeaderElector", "Terms"]
 
 _JITTER: Final = 0.2  # of the retry period, upwards, as client-go has it
 _RELEASE_SECONDS: Final = 2.0
@@ -51,6 +51,39 @@ def _nothing(_: str) -> None:
     """No loss callback."""
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Who asks for which Lease. ``identity`` is of one process: see `LeaderElector`."""
+
+    namespace: str
+    name: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long a Lease lasts, when it is renewed and tried for, and by which clocks."""
+
+    lease_seconds: float = 15.0
+    renew_seconds: float = 10.0
+    retry_seconds: float = 2.0
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
+    rng: random.Random = field(default_factory=random.Random)
+
+    def check(self, name: str) -> None:
+        """Raises ValueError when a holder could not renew in time."""
+        if not self.lease_seconds > self.renew_seconds > self.retry_seconds * (1 + _JITTER):
+            raise ValueError(
+                f"electing by Lease {name}: lease {self.lease_seconds} s must exceed renewal"
+                f" {self.renew_seconds} s, and that 1.2 times the retry period"
+                f" {self.retry_seconds} s"
+            )
+
+
+_USUAL: Final = Terms()
+
+
 class LeaderElector:
     """See the module. ``on_lost`` is told why, before `leading` is cleared.
 
@@ -61,37 +94,19 @@ class LeaderElector:
     def __init__(
         self,
         api: Api,
+        candidate: Candidate,
         *,
-        namespace: str,
-        name: str,
-        identity: str,
-        lease_seconds: float = 15.0,
-        renew_seconds: float = 10.0,
-        retry_seconds: float = 2.0,
+        terms: Terms = _USUAL,
         on_lost: Callable[[str], None] = _nothing,
-        clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
-        rng: random.Random | None = None,
     ) -> None:
-        if not lease_seconds > renew_seconds > retry_seconds * (1 + _JITTER):
-            raise ValueError(
-                f"electing by Lease {namespace}/{name}: lease {lease_seconds} s must exceed renewal"
-                f" {renew_seconds} s, and that 1.2 times the retry period {retry_seconds} s"
-            )
+        terms.check(f"{candidate.namespace}/{candidate.name}")
         self.leading = asyncio.Event()
         self._api = api
-        self._namespace = namespace
-        self._name = name
-        self._identity = identity
-        self._lease_seconds = lease_seconds
-        self._renew_seconds = renew_seconds
-        self._retry_seconds = retry_seconds
+        self._candidate = candidate
+        self._terms = terms
         self._on_lost = on_lost
-        self._clock = clock
-        self._wall = wall
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._seen: _Observed | None = None
-        self._renewed = clock()
+        self._renewed = terms.clock()
 
     @property
     def holder(self) -> str:
@@ -109,7 +124,7 @@ class LeaderElector:
             self.leading.set()
             self._on_lost(await self._renew_until_lost())
         except asyncio.CancelledError:
-            if self.leading.is_set() and self.holder == self._identity:
+            if self.leading.is_set() and self.holder == self._candidate.identity:
                 await self._release()
             raise
         finally:
@@ -117,34 +132,34 @@ class LeaderElector:
 
     async def _acquire(self) -> None:
         while True:
-            if await self._try_once(self._renew_seconds):
+            if await self._try_once(self._terms.renew_seconds):
                 return
             await asyncio.sleep(self._pause())
 
     async def _renew_until_lost(self) -> str:
         while True:
             await asyncio.sleep(self._pause())
-            left = self._renewed + self._renew_seconds - self._clock()
+            left = self._renewed + self._terms.renew_seconds - self._terms.clock()
             if left > 0 and await self._try_once(left):
                 continue
-            if self.holder != self._identity:
+            if self.holder != self._candidate.identity:
                 return f"{self.holder or 'nobody'} holds it now"
-            silent = self._clock() - self._renewed
-            if silent >= self._renew_seconds:
-                return f"not renewed for {silent:.1f} s, limit {self._renew_seconds:.0f} s"
+            silent = self._terms.clock() - self._renewed
+            if silent >= self._terms.renew_seconds:
+                return f"not renewed for {silent:.1f} s, limit {self._terms.renew_seconds:.0f} s"
 
     def _pause(self) -> float:
         """Until the next try; sooner if the holder seen last would have expired by then."""
-        pause = self._retry_seconds * (1 + self._rng.uniform(0, _JITTER))
-        if self._seen is not None and self._seen.holder not in {"", self._identity}:
-            expires = self._seen.at + self._seen.duration - self._clock()
+        pause = self._terms.retry_seconds * (1 + self._terms.rng.uniform(0, _JITTER))
+        if self._seen is not None and self._seen.holder not in {"", self._candidate.identity}:
+            expires = self._seen.at + self._seen.duration - self._terms.clock()
             if expires > 0:
                 pause = min(pause, expires + 0.01)
         return pause
 
     async def _try_once(self, within: float) -> bool:
         """Take or renew the Lease once; False if it is another's, or the server did not do it."""
-        started = self._clock()
+        started = self._terms.clock()
         try:
             async with asyncio.timeout(within):
                 done = await self._take_or_renew()
@@ -155,7 +170,7 @@ class LeaderElector:
         return done
 
     async def _take_or_renew(self) -> bool:
-        mine = self.holder == self._identity
+        mine = self.holder == self._candidate.identity
         if not mine:  # a leader renews what it wrote last, without reading
             await self._look()
         try:
@@ -164,7 +179,7 @@ class LeaderElector:
             # Somebody was faster, or our own last write was done though its answer was lost, or
             # the Lease was deleted.
             await self._look()
-            if not mine or self.holder not in {"", self._identity}:
+            if not mine or self.holder not in {"", self._candidate.identity}:
                 return False
             return await self._write_if_free()
 
@@ -178,13 +193,15 @@ class LeaderElector:
         return True
 
     def _free(self, seen: _Observed) -> bool:
-        if seen.holder in {"", self._identity}:
+        if seen.holder in {"", self._candidate.identity}:
             return True
-        return self._clock() >= seen.at + seen.duration
+        return self._terms.clock() >= seen.at + seen.duration
 
     async def _look(self) -> None:
         try:
-            lease = await self._api.get(LEASES, self._name, namespace=self._namespace)
+            lease = await self._api.get(
+                LEASES, self._candidate.name, namespace=self._candidate.namespace
+            )
         except NotFound:
             self._seen = None
             return
@@ -192,7 +209,7 @@ class LeaderElector:
 
     def _observe(self, lease: Json) -> None:
         version, spec = lease["metadata"]["resourceVersion"], lease.get("spec") or {}
-        fresh = _Observed(version, spec, self._clock())
+        fresh = _Observed(version, spec, self._terms.clock())
         if self._seen is not None and self._seen.renewal == fresh.renewal:
             # Touched, not renewed: its time runs from when this renewal was first seen.
             fresh = _Observed(version, spec, self._seen.at)
@@ -202,14 +219,14 @@ class LeaderElector:
         body = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
-            "metadata": {"name": self._name, "namespace": self._namespace},
+            "metadata": {"name": self._candidate.name, "namespace": self._candidate.namespace},
             "spec": {"acquireTime": self._now(), "leaseTransitions": 0} | self._holding(),
         }
         self._observe(await self._api.create(LEASES, body))
 
     async def _write(self, seen: _Observed) -> None:
         spec = self._holding()
-        if seen.holder != self._identity:
+        if seen.holder != self._candidate.identity:
             transitions = int(seen.spec.get("leaseTransitions") or 0)
             spec |= {"acquireTime": self._now(), "leaseTransitions": transitions + 1}
         await self._patch(seen, spec)
@@ -227,14 +244,18 @@ class LeaderElector:
 
     async def _patch(self, seen: _Observed, spec: dict[str, Any]) -> None:
         patch = {"metadata": {"resourceVersion": seen.version}, "spec": spec}
-        self._observe(await self._api.patch(LEASES, self._name, patch, namespace=self._namespace))
+        self._observe(
+            await self._api.patch(
+                LEASES, self._candidate.name, patch, namespace=self._candidate.namespace
+            )
+        )
 
     def _holding(self) -> dict[str, Any]:
         return {
-            "holderIdentity": self._identity,
-            "leaseDurationSeconds": round(self._lease_seconds),
+            "holderIdentity": self._candidate.identity,
+            "leaseDurationSeconds": round(self._terms.lease_seconds),
             "renewTime": self._now(),
         }
 
     def _now(self) -> str:
-        return self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return self._terms.wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -24,6 +24,7 @@ from escadre.clients.kube import (
     VALIDATING_ADMISSION_POLICY_BINDINGS,
     Api,
     Resource,
+    Selection,
 )
 from escadre.machinery.compact import Compact, compacting
 from escadre.machinery.informer import Informer
@@ -134,7 +135,7 @@ class Caches:
             api,
             PERSISTENT_VOLUMES,
             compacting(keep_status=True),
-            label_selector=_OURS,
+            selection=Selection(labels=_OURS),
             indices={"owner": _by_owner},
         )
         self.children = {
@@ -142,7 +143,7 @@ class Caches:
                 api,
                 resource,
                 compacting(_HEADER, keep_status=resource is PERSISTENT_VOLUME_CLAIMS),
-                label_selector=_OURS,
+                selection=Selection(labels=_OURS),
                 indices={"deployment": _by_deployment},
             )
             for resource in CHILD_RESOURCES

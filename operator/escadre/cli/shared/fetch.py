@@ -13,6 +13,7 @@ from escadre.clients.kube import (
     Json,
     NotFound,
     Resource,
+    Selection,
     list_all,
 )
 from escadre.errors import EscadreError
@@ -39,7 +40,7 @@ async def deployment(session: Session, namespace: str, name: str) -> Json:
 
 
 async def _missing_deployment(session: Session, namespace: str, name: str) -> str:
-    here = await list_all(session.api, MODEL_DEPLOYMENTS, namespace=namespace)
+    here = await list_all(session.api, MODEL_DEPLOYMENTS, Selection(namespace))
     message = (
         f"ModelDeployment {namespace}/{name} does not exist; "
         f"in this namespace {near(name, _names(here))}"
@@ -56,7 +57,7 @@ async def _missing_deployment(session: Session, namespace: str, name: str) -> st
 
 async def deployments(session: Session, namespace: str | None) -> list[Json]:
     """The ModelDeployments of a namespace, or of all (None), sorted."""
-    found = await list_all(session.api, MODEL_DEPLOYMENTS, namespace=namespace)
+    found = await list_all(session.api, MODEL_DEPLOYMENTS, Selection(namespace))
     return sorted(found, key=lambda each: (each["metadata"]["namespace"], each["metadata"]["name"]))
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console, RenderableType
 
-from escadre.clients.kube import Api, KubeApi, load_connection
+from escadre.clients.kube import Api, KubeApi, Limits, load_connection
 
 __all__ = [
     "Environment",
@@ -69,7 +69,7 @@ Connect = Callable[[Target], AbstractAsyncContextManager[Session]]
 @asynccontextmanager
 async def _connect(target: Target) -> AsyncIterator[Session]:
     connection = await load_connection(kubeconfig=target.kubeconfig, context=target.context)
-    async with KubeApi(connection, component="cli", connections=8) as api:
+    async with KubeApi(connection, component="cli", limits=Limits(connections=8)) as api:
         yield Session(api, connection.namespace or "default")
 
 

@@ -4,8 +4,18 @@ The one place that talks to the API server. Everything above imports from here; 
 made is private to this package.
 """
 
-from escadre.clients.kube.api import Api, Json, Page, Propagation, WatchEvent, list_all
-from escadre.clients.kube.client import KubeApi
+from escadre.clients.kube.api import (
+    EVERYTHING,
+    UNGUARDED,
+    Api,
+    Guard,
+    Json,
+    Page,
+    Selection,
+    WatchEvent,
+    list_all,
+)
+from escadre.clients.kube.client import KubeApi, Limits
 from escadre.clients.kube.connection import Connection, ConnectionUnknown, load_connection
 from escadre.clients.kube.errors import (
     ApiError,
@@ -50,6 +60,7 @@ __all__ = [
     "CUSTOM_RESOURCE_DEFINITIONS",
     "DEPLOYMENTS",
     "EVENTS",
+    "EVERYTHING",
     "GPU_NODES",
     "LEASES",
     "MODEL_APPROVALS",
@@ -68,6 +79,7 @@ __all__ = [
     "SELF_SUBJECT_ACCESS_REVIEWS",
     "SELF_SUBJECT_REVIEWS",
     "SERVICES",
+    "UNGUARDED",
     "VALIDATING_ADMISSION_POLICIES",
     "VALIDATING_ADMISSION_POLICY_BINDINGS",
     "Api",
@@ -77,13 +89,15 @@ __all__ = [
     "ConnectionUnknown",
     "Forbidden",
     "Gone",
+    "Guard",
     "Invalid",
     "Json",
     "KubeApi",
+    "Limits",
     "NotFound",
     "Page",
-    "Propagation",
     "Resource",
+    "Selection",
     "ServerUnavailable",
     "TooManyRequests",
     "Unauthorized",

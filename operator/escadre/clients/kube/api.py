@@ -7,16 +7,25 @@ Retry-After is honoured once within the caller's ``within``: retrying is the que
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from escadre.clients.kube.errors import Gone
 from escadre.clients.kube.resources import Resource
 from escadre.names import FIELD_MANAGER
 
-__all__ = ["Api", "Json", "Page", "Propagation", "WatchEvent", "list_all"]
+__all__ = [
+    "EVERYTHING",
+    "UNGUARDED",
+    "Api",
+    "Guard",
+    "Json",
+    "Page",
+    "Selection",
+    "WatchEvent",
+    "list_all",
+]
 
 Json = dict[str, Any]
-Propagation = Literal["Background", "Foreground", "Orphan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +45,31 @@ class WatchEvent:
     object: Json
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects of a kind: of a namespace, with labels, with fields; None for whatever."""
+
+    namespace: str | None = None
+    labels: str | None = None
+    fields: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What an object must still be for a deletion to happen; None for whatever."""
+
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+EVERYTHING: Final = Selection()
+UNGUARDED: Final = Guard()
+
+
 class Api(Protocol):
     """What Escadre asks of an API server.
 
-    ``within`` is the caller's deadline in seconds for the whole call, waiting for the rate
+    ``within`` is a caller's deadline in seconds for the whole call, waiting for the rate
     limiter included; None means the client's default. Errors are `ApiError` and its children.
     """
 
@@ -57,13 +87,10 @@ class Api(Protocol):
     async def list_page(
         self,
         resource: Resource,
+        selection: Selection = EVERYTHING,
         *,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
         limit: int = 500,
         continue_token: str = "",
-        within: float | None = None,
     ) -> Page:
         """One page of objects; raises Gone when ``continue_token`` has expired."""
         ...
@@ -71,11 +98,9 @@ class Api(Protocol):
     def watch(
         self,
         resource: Resource,
+        selection: Selection = EVERYTHING,
         *,
         resource_version: str,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
         timeout_seconds: int = 300,
     ) -> AsyncGenerator[WatchEvent, None]:
         """Changes after ``resource_version``, with bookmarks, until the server ends the stream.
@@ -93,7 +118,6 @@ class Api(Protocol):
         force: bool = True,
         subresource: str | None = None,
         create_only: bool = False,
-        within: float | None = None,
     ) -> Json:
         """Server-side apply of the whole intent of ``field_manager``.
 
@@ -115,7 +139,6 @@ class Api(Protocol):
         *,
         namespace: str | None = None,
         subresource: str | None = None,
-        within: float | None = None,
     ) -> Json:
         """JSON patch (a list) or merge patch (a dict).
 
@@ -130,37 +153,21 @@ class Api(Protocol):
         name: str,
         *,
         namespace: str | None = None,
-        uid: str | None = None,
-        resource_version: str | None = None,
-        propagation: Propagation = "Background",
+        guard: Guard = UNGUARDED,
         grace_seconds: int | None = None,
-        within: float | None = None,
     ) -> None:
-        """Delete, guarded by ``uid`` and ``resource_version`` (Conflict); raises NotFound."""
+        """Delete, with what it owns in the background; Conflict by ``guard``, or NotFound."""
         ...
 
 
-async def list_all(
-    api: Api,
-    resource: Resource,
-    *,
-    namespace: str | None = None,
-    label_selector: str | None = None,
-    field_selector: str | None = None,
-) -> list[Json]:
+async def list_all(api: Api, resource: Resource, selection: Selection = EVERYTHING) -> list[Json]:
     """Every page of a list; begins anew, once, when the continue token expires on the way."""
     for last_try in (False, True):
         items: list[Json] = []
         token = ""
         try:
             while True:
-                page = await api.list_page(
-                    resource,
-                    namespace=namespace,
-                    label_selector=label_selector,
-                    field_selector=field_selector,
-                    continue_token=token,
-                )
+                page = await api.list_page(resource, selection, continue_token=token)
                 items += page.items
                 token = page.continue_token
                 if not token:

@@ -8,14 +8,23 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from typing_extensions import override
 
-from escadre.clients.kube.api import Api, Json, Page, Propagation, WatchEvent
+from escadre.clients.kube.api import (
+    EVERYTHING,
+    UNGUARDED,
+    Api,
+    Guard,
+    Json,
+    Page,
+    Selection,
+    WatchEvent,
+)
 from escadre.clients.kube.connection import Connection
 from escadre.clients.kube.errors import Conflict, ServerUnavailable, TooManyRequests
 from escadre.clients.kube.limiter import TokenBucket
@@ -24,7 +33,7 @@ from escadre.clients.kube.transport import Call, RequestHook, Transport
 from escadre.clients.kube.watching import watch_events
 from escadre.names import FIELD_MANAGER
 
-__all__ = ["KubeApi"]
+__all__ = ["KubeApi", "Limits"]
 
 _JSON: Final = "application/json"
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
@@ -34,31 +43,66 @@ _MERGE_PATCH: Final = "application/merge-patch+json"
 _NEVER_A_VERSION: Final = "1"
 
 
-class KubeApi(Api):
-    """One API server, with a limit on connections and on requests per second.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may ask of the API server, and how long it waits.
 
-    ``request_timeout`` bounds one exchange, ``default_timeout`` a whole call whose caller names no
-    deadline; ``qps`` 0 switches the rate limiter off.
+    ``qps`` 0 switches the rate limiter off. ``exchange_seconds`` bounds one exchange,
+    ``call_seconds`` a whole call whose caller names no deadline.
     """
+
+    connections: int = 32
+    qps: float = 100.0
+    burst: int = 200
+    exchange_seconds: float = 15.0
+    call_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a call is about: a collection, an object, or a subresource of one."""
+
+    resource: Resource
+    namespace: str | None
+    name: str | None = None
+    subresource: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Its URL path."""
+        return self.resource.path(
+            namespace=self.namespace, name=self.name, subresource=self.subresource
+        )
+
+    @property
+    def words(self) -> str:
+        """How messages name it."""
+        described = self.resource.describe(self.namespace, self.name)
+        return f"{self.subresource} of {described}" if self.subresource else described
+
+
+_USUAL: Final = Limits()
+
+
+class KubeApi(Api):
+    """One API server, with a limit on connections and on requests per second."""
 
     def __init__(
         self,
         connection: Connection,
         *,
         component: str = "operator",
-        connections: int = 32,
-        qps: float = 100.0,
-        burst: int = 200,
-        request_timeout: float = 15.0,
-        default_timeout: float = 30.0,
+        limits: Limits = _USUAL,
         on_request: RequestHook | None = None,
     ) -> None:
         self._transport = Transport(
-            connection, component=component, connections=connections, on_request=on_request
+            connection,
+            component=component,
+            connections=limits.connections,
+            on_request=on_request,
         )
-        self._bucket = TokenBucket(qps, burst, time.monotonic)
-        self._request_timeout = request_timeout
-        self._default_timeout = default_timeout
+        self._bucket = TokenBucket(limits.qps, limits.burst, time.monotonic)
+        self._limits = limits
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,26 +128,23 @@ class KubeApi(Api):
         namespace: str | None = None,
         within: float | None = None,
     ) -> Json:
-        return await self._send(_call("get", "GET", resource, namespace, name), within)
+        return await self._send(_call("get", "GET", Place(resource, namespace, name)), within)
 
     @override
     async def list_page(
         self,
         resource: Resource,
+        selection: Selection = EVERYTHING,
         *,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
         limit: int = 500,
         continue_token: str = "",
-        within: float | None = None,
     ) -> Page:
-        query = _selecting(label_selector, field_selector)
+        query = _selecting(selection)
         query["limit"] = str(limit)
         if continue_token:
             query["continue"] = continue_token
-        call = _call("list", "GET", resource, namespace, query=query)
-        answer = await self._send(call, within)
+        call = _call("list", "GET", Place(resource, selection.namespace), query)
+        answer = await self._send(call)
         meta = answer.get("metadata") or {}
         items = answer.get("items") or []
         for item in items:  # lists of built-in kinds leave these out
@@ -115,23 +156,23 @@ class KubeApi(Api):
     async def watch(
         self,
         resource: Resource,
+        selection: Selection = EVERYTHING,
         *,
         resource_version: str,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
         timeout_seconds: int = 300,
     ) -> AsyncGenerator[WatchEvent, None]:
-        query = _selecting(label_selector, field_selector)
+        query = _selecting(selection)
         query |= {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "timeoutSeconds": str(timeout_seconds),
         }
-        call = _call("watch", "GET", resource, namespace, query=query)
+        call = _call("watch", "GET", Place(resource, selection.namespace), query)
         # The server ends the stream itself; the margin is for one that does not.
-        async with self._transport.stream(call, timeout_seconds + self._default_timeout) as body:
+        async with self._transport.stream(
+            call, timeout_seconds + self._limits.call_seconds
+        ) as body:
             async for event in watch_events(call, body):
                 yield event
 
@@ -145,18 +186,15 @@ class KubeApi(Api):
         force: bool = True,
         subresource: str | None = None,
         create_only: bool = False,
-        within: float | None = None,
     ) -> Json:
         meta = body["metadata"]
         if create_only:
             body = {**body, "metadata": {**meta, "resourceVersion": _NEVER_A_VERSION}}
         query = {"fieldManager": field_manager, "force": "true" if force else "false"}
-        call = _call(
-            "apply", "PATCH", resource, meta.get("namespace"), meta["name"], subresource, query
-        )
-        call = _with_body(call, body, _APPLY)
+        place = Place(resource, meta.get("namespace"), meta["name"], subresource)
+        call = _with_body(_call("apply", "PATCH", place, query), body, _APPLY)
         try:
-            return await self._send(call, within)
+            return await self._send(call)
         except Conflict as error:
             if not create_only:
                 raise
@@ -172,7 +210,7 @@ class KubeApi(Api):
     @override
     async def create(self, resource: Resource, body: Json, *, within: float | None = None) -> Json:
         meta = body.get("metadata") or {}
-        call = _call("create", "POST", resource, meta.get("namespace"))
+        call = _call("create", "POST", Place(resource, meta.get("namespace")))
         name = meta.get("name") or meta.get("generateName") or ""
         call = replace(call, object=resource.describe(meta.get("namespace"), name))
         return await self._send(_with_body(call, body, _JSON), within)
@@ -186,11 +224,10 @@ class KubeApi(Api):
         *,
         namespace: str | None = None,
         subresource: str | None = None,
-        within: float | None = None,
     ) -> Json:
         content = _MERGE_PATCH if isinstance(patch, dict) else _JSON_PATCH
-        call = _call("patch", "PATCH", resource, namespace, name, subresource)
-        return await self._send(_with_body(call, patch, content), within)
+        call = _call("patch", "PATCH", Place(resource, namespace, name, subresource))
+        return await self._send(_with_body(call, patch, content))
 
     @override
     async def delete(
@@ -199,28 +236,25 @@ class KubeApi(Api):
         name: str,
         *,
         namespace: str | None = None,
-        uid: str | None = None,
-        resource_version: str | None = None,
-        propagation: Propagation = "Background",
+        guard: Guard = UNGUARDED,
         grace_seconds: int | None = None,
-        within: float | None = None,
     ) -> None:
-        guards = {"uid": uid, "resourceVersion": resource_version}
+        guards = {"uid": guard.uid, "resourceVersion": guard.resource_version}
         options: Json = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": propagation,
+            "propagationPolicy": "Background",
         }
         if preconditions := {key: value for key, value in guards.items() if value is not None}:
             options["preconditions"] = preconditions
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
-        call = _call("delete", "DELETE", resource, namespace, name)
-        await self._send(_with_body(call, options, _JSON), within)
+        call = _call("delete", "DELETE", Place(resource, namespace, name))
+        await self._send(_with_body(call, options, _JSON))
 
-    async def _send(self, call: Call, within: float | None) -> Json:
+    async def _send(self, call: Call, within: float | None = None) -> Json:
         """One call within its deadline; a Retry-After that fits is honoured once."""
-        end = time.monotonic() + (self._default_timeout if within is None else within)
+        end = time.monotonic() + (self._limits.call_seconds if within is None else within)
         try:
             return await self._attempt(call, end)
         except (TooManyRequests, ServerUnavailable) as error:
@@ -241,24 +275,12 @@ class KubeApi(Api):
                 retry_after=max(left, 1.0),
             )
         left = max(end - time.monotonic(), 0.001)
-        return await self._transport.send(call, min(left, self._request_timeout))
+        return await self._transport.send(call, min(left, self._limits.exchange_seconds))
 
 
-def _call(
-    verb: str,
-    method: str,
-    resource: Resource,
-    namespace: str | None,
-    name: str | None = None,
-    subresource: str | None = None,
-    query: Mapping[str, str] | None = None,
-) -> Call:
-    path = resource.path(namespace=namespace, name=name, subresource=subresource)
-    described = resource.describe(namespace, name)
-    if subresource:
-        described = f"{subresource} of {described}"
-    target = f"{path}?{urlencode(query)}" if query else path
-    return Call(verb, resource.kind, described, method, target)
+def _call(verb: str, method: str, place: Place, query: Mapping[str, str] | None = None) -> Call:
+    target = f"{place.path}?{urlencode(query)}" if query else place.path
+    return Call(verb, place.resource.kind, place.words, method, target)
 
 
 def _with_body(call: Call, body: Any, content: str) -> Call:
@@ -266,6 +288,6 @@ def _with_body(call: Call, body: Any, content: str) -> Call:
     return replace(call, body=raw, headers={"Content-Type": content})
 
 
-def _selecting(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
-    wanted = {"labelSelector": label_selector, "fieldSelector": field_selector}
+def _selecting(selection: Selection) -> dict[str, str]:
+    wanted = {"labelSelector": selection.labels, "fieldSelector": selection.fields}
     return {key: value for key, value in wanted.items() if value}
