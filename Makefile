@@ -80,7 +80,7 @@ bench-control: $(STAMP) ## 1,000 deployments: cold, restart, edit, heal, memory
 image: ## container image: make image BASE=REGISTRY/python@sha256:… (podman, docker or buildah)
 	@case "$(BASE)" in *@sha256:*) ;; *) \
 		echo "BASE is missing: make image BASE=REGISTRY/python@sha256:DIGEST, the digest of python:3.11-slim" \
-			"in your registry (docs/development.md)"; exit 1 ;; \
+			"in your registry (docs/develop/setup.md)"; exit 1 ;; \
 	esac
 	@for tool in podman docker buildah; do \
 		if command -v $$tool >/dev/null && $$tool info >/dev/null 2>&1; then \

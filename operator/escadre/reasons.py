@@ -72,7 +72,7 @@ _LIST: tuple[Reason, ...] = (
     Reason(
         "NoGPUNodes",
         "No node offers nvidia.com/gpu with the labels of GPU feature discovery.",
-        "Install the NVIDIA GPU Operator; see docs/install.md.",
+        "Install the NVIDIA GPU Operator; see docs/operate/install.md.",
     ),
     Reason(
         "NoLayoutFits",

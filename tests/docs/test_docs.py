@@ -94,14 +94,14 @@ def test_every_path_in_code_that_looks_like_ours_exists(page: Path) -> None:
 
 
 def test_every_reason_of_troubleshooting_is_a_reason() -> None:
-    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    text = (ROOT / "docs/operate/troubleshooting.md").read_text()
     named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
     assert named
     assert named <= set(REASONS)
 
 
 def test_troubleshooting_speaks_of_every_reason_that_asks_for_an_action() -> None:
-    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    text = (ROOT / "docs/operate/troubleshooting.md").read_text()
     idle = ("Nothing", "Wait")
     asking = {name for name, one in REASONS.items() if not one.next_step.startswith(idle)}
     assert sorted(name for name in asking if f"`{name}`" not in text) == []
@@ -190,7 +190,7 @@ def test_the_first_screen_shows_a_resource_of_ten_lines() -> None:
 
 
 def test_the_manifest_of_concepts_has_the_digest_that_the_page_gives() -> None:
-    text = (ROOT / "docs" / "concepts.md").read_text()
+    text = (ROOT / "docs/use/concepts.md").read_text()
     blocks = re.findall(r"```\n(escadre-manifest/v1\n.*?)```", text, re.DOTALL)
     example = blocks[1].encode()
     assert len(manifest.parse(example).files) == 3

@@ -149,7 +149,7 @@ class ModelApprovalSpec(Model):
         },
     )
     manifest_digest: Digest = Field(
-        description="Identity of the weights: sha256 of the manifest (docs/concepts.md)."
+        description="Identity of the weights: sha256 of the manifest (docs/use/concepts.md)."
     )
     architecture: Architecture = Field(description="Facts the planner needs.")
     licence: Licence = Field(description="Terms and their acceptance.")

@@ -1,7 +1,7 @@
 """kopf as the shell around the controller: login and watch of the custom resources.
 
 Its handlers are raw events that only put a key on the queue: no annotations, finalizers or diffs
-on users' objects, and nothing written (measured in docs/decisions.md).
+on users' objects, and nothing written (measured in docs/develop/decisions.md).
 """
 
 import asyncio

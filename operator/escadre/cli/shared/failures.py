@@ -53,14 +53,15 @@ def _api(error: ApiError) -> str:
         return (
             f"{error.method} {error.object}: this cluster does not know the kind, so escadre is "
             "not installed on it\nnext: helm install escadre charts/escadre --namespace "
-            "escadre-system --create-namespace (docs/install.md), or choose another --context"
+            "escadre-system --create-namespace (docs/operate/install.md), or choose another "
+            "--context"
         )
     if isinstance(error, Unauthorized):
         return f"{error}\nnext: log in again; the credentials of the kubeconfig are not accepted"
     if isinstance(error, Forbidden):
         return (
             f"{error}\nnext: ask an administrator of the cluster for that verb on that resource; "
-            "docs/install.md lists what each role may"
+            "docs/operate/install.md lists what each role may"
         )
     if isinstance(error, NotFound):
         return str(error)

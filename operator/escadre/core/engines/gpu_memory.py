@@ -1,7 +1,7 @@
 """How vLLM fills one GPU: weights, overhead and key-value cache, in whole bytes.
 
 core/layouts/search.py asks it whether a layout fits. The equation is vLLM's own
-(vllm-project/vllm:vllm/v1/worker/gpu_worker.py, docs/concepts.md)::
+(vllm-project/vllm:vllm/v1/worker/gpu_worker.py, docs/use/concepts.md)::
 
     usable = visible × utilisation
     cache  = usable - weights - overhead(non-torch + activation peak + CUDA graphs)
