@@ -13,14 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from escadre.clients.engine import MAX_BODY_BYTES, EngineSample, ScrapeFailure, scan, scrape
+from escadre.clients.engine import MAX_BODY_BYTES, ScrapeFailure, scan, scrape
+from escadre.core.scaling.demand import Demand
 
 DATA = Path(__file__).parent / "data"
 BODIES = sorted(DATA.glob("vllm-*-metrics*.txt"))
 RUNNING, WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
 
 
-def parsed(body: bytes) -> EngineSample:
+def parsed(body: bytes) -> Demand:
     """What the official parser makes of it, under the rules for what is unknown."""
     values: dict[str, list[float]] = {RUNNING: [], WAITING: []}
     for family in text_string_to_metric_families(body.decode()):
@@ -31,7 +32,7 @@ def parsed(body: bytes) -> EngineSample:
     for numbers in (values[RUNNING], values[WAITING]):
         known = numbers and all(math.isfinite(one) and 0 <= one < 1 << 53 for one in numbers)
         sums.append(math.ceil(sum(numbers)) if known else None)
-    return EngineSample(*sums)
+    return Demand(*sums)
 
 
 @pytest.mark.parametrize("path", BODIES, ids=lambda path: path.stem)
@@ -80,7 +81,7 @@ def test_a_scan_takes_a_small_part_of_a_parse() -> None:
     ],
 )
 def test_lines(text: str, running: int | None) -> None:
-    assert scan(text.encode()) == EngineSample(running, None)
+    assert scan(text.encode()) == Demand(running, None)
 
 
 LABELS = st.dictionaries(
@@ -155,11 +156,11 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 async def scraped(
     session: aiohttp.ClientSession, engine: Engine, seconds: float = 5.0
-) -> EngineSample | ScrapeFailure:
+) -> Demand | ScrapeFailure:
     return await scrape(session, "127.0.0.1", engine.port, seconds)
 
 
-def cause(result: EngineSample | ScrapeFailure) -> str:
+def cause(result: Demand | ScrapeFailure) -> str:
     assert isinstance(result, ScrapeFailure)
     assert "127.0.0.1" in result.message
     return result.cause

@@ -7,16 +7,15 @@ from tests.fakes.kube import FakeApi
 
 from escadre.clients.kube import Conflict
 from escadre.controller.context import Context
+from escadre.controller.demand import DemandLoop
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
 from escadre.controller.manager import reconcile
-from escadre.controller.scaling import judge_demand
-from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.scaling.demand import Demand, read
 from escadre.errors import Retryable
 from escadre.machinery.events import EventRecorder
 from escadre.state.caches import Caches
 from escadre.state.judge import deployment_approval
-from escadre.state.memory import EngineReading, Memory
-from escadre.state.observe import observe
+from escadre.state.memory import Memory
 
 __all__ = ["Operator"]
 
@@ -83,22 +82,21 @@ class Operator:
         for pod in self.context.caches.pods.values():
             if pod.component != "engine" or not pod.ready:
                 continue
-            before = memory.readings.get(pod.uid)
             load = self.world.demand.get(pod.deployment, 0) if pod.serving else 0
-            quiet = (before.quiet if before else 0) + 1 if not pod.serving else 0
-            memory.readings[pod.uid] = EngineReading(load, 0, now, quiet)
+            memory.readings[pod.uid] = read(
+                memory.readings.get(pod.uid), Demand(load, 0, now), leaving=not pod.serving
+            )
 
     def judge(self, name: str = "chat") -> None:
         """Runs the scaling policy once for a deployment."""
         caches, context = self.context.caches, self.context
         view = caches.deployments.get(name, "team")
-        if view is None or DeploymentKey("team", name) not in context.memory.scale:
+        if view is None or context.memory.plan is None:
             return
         approval = deployment_approval(
             caches, context.settings, view, context.now(), context.policies()
         )
-        observed = observe(caches, context.memory, view, approval.model, context.platform)
-        judge_demand(context, view, approval, observed, context.now())
+        DemandLoop(context, _unread, lambda _: None).judge(view, approval, context.now())
 
     async def settle(self, rounds: int = 40) -> int:
         """Rounds until four in a row change nothing; how many it took.
@@ -119,4 +117,8 @@ class Operator:
     @property
     def desired(self) -> int:
         """What scaling wants for chat."""
-        return self.context.memory.scale[DeploymentKey("team", "chat")].desired
+        return self.context.memory.scaled[self.world.mdep()["metadata"]["uid"]].state.desired
+
+
+async def _unread(_: str, __: int) -> Demand:
+    raise AssertionError("the world's engines are read without a connection")

@@ -404,7 +404,7 @@ async def test_nothing_is_remembered_of_objects_that_are_gone() -> None:
     world = World()
     operator = await serving(world)
     memory = operator.context.memory
-    kept = ("scale", "decisions", "planned_for", "status_written", "told", "models", "facts")
+    kept = ("scaled", "planned_for", "status_written", "told", "models", "facts")
     assert all(getattr(memory, name) for name in kept)
     world.server.delete(MODEL_DEPLOYMENTS, "chat", namespace="team")
     world.server.delete(MODEL_APPROVALS, "small")

@@ -11,6 +11,7 @@ from escadre.api.deployment import WeightsOnNode
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
+from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.core.status.build import build_status
 from escadre.core.status.facts import ReplicaLine, StatusFacts
@@ -24,7 +25,7 @@ SCHEMA = yaml.safe_load(
 )["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 KEY = DeploymentKey("team", "chat")
 VERIFIED = WeightsOnNode(node="gpu-0", manifest_digest=DIGEST, state="Verified")
-DECISION = Decision(ScaleState(1, 0.0), 1, 3, 2, 1, "AtTarget", "demand 3 of 24", changed=False)
+DECISION = Decision(ScaleState(1, 0.0), Demand(2, 1), "AtTarget", "demand 3 of 24", changed=False)
 
 
 def weights(state: str = "Pulling", **more: Any) -> WeightsOnNode:

@@ -15,6 +15,7 @@ from escadre.clients.kube import DEPLOYMENTS, PODS
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
 from escadre.core.replicas.rollout import Drain
+from escadre.core.scaling.demand import Demand, Reading
 from escadre.names import (
     ANNOTATION_DRAIN,
     ANNOTATION_INPUTS,
@@ -26,7 +27,7 @@ from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, replica
 from escadre.settings import EngineSettings
 from escadre.state.caches import Caches
-from escadre.state.memory import EngineReading, Memory
+from escadre.state.memory import Memory
 from escadre.state.observe import (
     Observed,
     drain_text,
@@ -277,14 +278,14 @@ async def test_damaged_inputs_are_outdated(bench: Bench, text: str | None) -> No
     ("reading", "idle", "in_flight"),
     [
         (None, False, None),
-        (EngineReading(3, 2, 0.0), False, 5),
-        (EngineReading(None, 2, 0.0), False, None),
-        (EngineReading(0, 0, 0.0, quiet=1), False, 0),
-        (EngineReading(0, 0, 0.0, quiet=2), True, 0),
+        (Reading(Demand(3, 2, 0.0)), False, 5),
+        (Reading(Demand(None, 2, 0.0)), False, None),
+        (Reading(Demand(0, 0, 0.0), quiet=1), False, 0),
+        (Reading(Demand(0, 0, 0.0), quiet=2), True, 0),
     ],
 )
 async def test_idle_is_seen_twice(
-    bench: Bench, reading: EngineReading | None, idle: bool, in_flight: int | None
+    bench: Bench, reading: Reading | None, idle: bool, in_flight: int | None
 ) -> None:
     made = workload(drain=Drain("Rollout", 5.0))
     stored = bench.server.put(PODS, pod_of(made))

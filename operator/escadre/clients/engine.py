@@ -14,9 +14,10 @@ from typing import Final, Literal
 
 import aiohttp
 
+from escadre.core.scaling.demand import Demand
+
 __all__ = [
     "MAX_BODY_BYTES",
-    "EngineSample",
     "Scrape",
     "ScrapeFailure",
     "scan",
@@ -39,14 +40,6 @@ _NUMBER: Final = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9
 
 
 @dataclass(frozen=True, slots=True)
-class EngineSample:
-    """Requests of one engine, summed over its data-parallel ranks; None when not known."""
-
-    running: int | None
-    waiting: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class ScrapeFailure:
     """Why an engine gave no metrics."""
 
@@ -54,7 +47,7 @@ class ScrapeFailure:
     message: str
 
 
-Scrape = Callable[[str, int], Awaitable[EngineSample | ScrapeFailure]]
+Scrape = Callable[[str, int], Awaitable[Demand | ScrapeFailure]]
 
 
 @asynccontextmanager
@@ -66,25 +59,25 @@ async def scraping(timeout_seconds: float) -> AsyncIterator[Scrape]:
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
 
-        async def read(address: str, port: int) -> EngineSample | ScrapeFailure:
+        async def read(address: str, port: int) -> Demand | ScrapeFailure:
             return await scrape(session, address, port, timeout_seconds)
 
         yield read
 
 
-def scan(body: bytes) -> EngineSample:
-    """The needed numbers of a body in the Prometheus text format.
+def scan(body: bytes) -> Demand:
+    """The needed numbers of a body in the Prometheus text format, not dated yet.
 
     Each number is summed over all series of its name (label ``engine``: one per data-parallel
     rank). One series that is no finite number makes the sum unknown; so does a last line without
     line feed, which may be cut off.
     """
-    return EngineSample(_sum(body, _RUNNING), _sum(body, _WAITING))
+    return Demand(_sum(body, _RUNNING), _sum(body, _WAITING))
 
 
 async def scrape(
     session: aiohttp.ClientSession, address: str, port: int, timeout_seconds: float
-) -> EngineSample | ScrapeFailure:
+) -> Demand | ScrapeFailure:
     """Reads one engine's metrics; a fault of network or engine is an answer, not an exception.
 
     The connection is closed afterwards: an engine that drains counts connections, and a pod's

@@ -2,12 +2,14 @@
 
 from escadre.controller.context import Context
 from escadre.controller.keys import deployment_key, node_key
-from escadre.controller.scaling import desired_replicas
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import plan_fleet
+from escadre.state.demand import desired_replicas, scalable
 from escadre.state.gather import deployment_facts, snapshot
-from escadre.state.judge import Approvals
+from escadre.state.judge import Approvals, DeploymentApproval
 from escadre.state.memory import PlannedFor
+from escadre.state.observe import observe
+from escadre.state.views import DeploymentView
 
 __all__ = ["reconcile_fleet"]
 
@@ -23,7 +25,7 @@ async def reconcile_fleet(context: Context) -> float | None:
         if view.terminating:
             continue
         approval = approvals.of(view)
-        desired = desired_replicas(context, view, approval, now)
+        desired = _desired(context, view, approval, now)
         one = deployment_facts(caches, memory, context.platform, view, approval, desired)
         facts.append(one)
         planned_for[one.key] = PlannedFor.of(view, approval)
@@ -40,3 +42,19 @@ async def reconcile_fleet(context: Context) -> float | None:
         if before is None or before.nodes.get(name) != wanted:
             context.wake(node_key(name), 0.0)
     return None
+
+
+def _desired(
+    context: Context, view: DeploymentView, approval: DeploymentApproval, now: float
+) -> int:
+    """The number that scaling decided last, or the one it will begin with."""
+    memory = context.memory
+    known = memory.scaled.get(view.uid)
+    plan = memory.plan_of(DeploymentKey(view.namespace, view.name))
+    observed = (
+        observe(context.caches, memory, view, approval.model, context.platform)
+        if known is None
+        else ()  # counted only to begin with
+    )
+    seen = scalable(view, approval, plan.layout if plan else None, observed)
+    return desired_replicas(known.state if known else None, seen, now)

@@ -8,9 +8,10 @@ from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
-from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import RolloutPlan
+from escadre.core.scaling.policy import Decision
+from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import build_status, essence
 from escadre.core.status.facts import ReplicaLine, StatusFacts
 from escadre.machinery.events import ObjectRef
@@ -18,6 +19,7 @@ from escadre.names import API_VERSION
 from escadre.reasons import under_way
 from escadre.render.labels import Owner
 from escadre.render.service import url
+from escadre.state.demand import desired_replicas, scalable, windows_of
 from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
 from escadre.state.views import DeploymentView
@@ -62,11 +64,11 @@ def _facts(
     observed: Sequence[Observed],
     applier: Applier,
 ) -> StatusFacts:
-    identity = DeploymentKey(view.namespace, view.name)
-    memory = context.memory
+    now = context.now()
+    scaled = context.memory.scaled.get(view.uid)
+    seen = scalable(view, approval, plan.layout, observed)
     blocking = [one for one in applier.problems if one.blocks_serving]
     problem = next(iter([*blocking, *applier.problems]), None)
-    state = memory.scale.get(identity)
     gone = next(
         (
             claim.name
@@ -85,16 +87,23 @@ def _facts(
         plan=plan,
         rollout=rollout,
         replicas=tuple(_line(one) for one in observed),
-        desired=state.desired if state else 0,
+        desired=desired_replicas(scaled.state if scaled else None, seen, now),
         min_replicas=view.spec.scaling.min_replicas if view.spec else 1,
-        decision=memory.decisions.get(identity),
-        last_scale=memory.last_scale.get(identity),
+        decision=scaled.decision if scaled else _first_decision(context, seen, now),
+        last_scale=scaled.last if scaled else None,
         problem=(problem.reason, problem.message) if problem else None,
         unreachable=bool(blocking),
         claim_terminating=gone,
         previous=view.status,
-        now=iso(context.now()),
+        now=iso(now),
     )
+
+
+def _first_decision(context: Context, seen: Scalable, now: float) -> Decision | None:
+    """What is to be said of scaling before the demand loop has come by for the first time."""
+    if seen.told is not None:
+        return None  # as it was told before
+    return step(None, seen, (), windows_of(context.settings.scaling), now).decision
 
 
 def _line(one: Observed) -> ReplicaLine:

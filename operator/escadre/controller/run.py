@@ -23,12 +23,11 @@ from escadre.clients.kube import (
     load_connection,
 )
 from escadre.controller.context import Context
+from escadre.controller.demand import DemandLoop
 from escadre.controller.keys import FLEET, Key
 from escadre.controller.manager import Manager
 from escadre.controller.router import FLEET_DEBOUNCE, Router
-from escadre.controller.scaling import Scaler
 from escadre.controller.shell import Shell
-from escadre.core.facts.deployment import DeploymentKey
 from escadre.machinery.events import EventRecorder
 from escadre.machinery.lease import Candidate, LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue
@@ -193,9 +192,9 @@ class Operator:
         )
         self.router.everything()
         async with scraping(_SCRAPE_TIMEOUT_SECONDS) as scrape:
-            scaler = Scaler(self.context, scrape, self.metrics.scrape_failed)
+            demand = DemandLoop(self.context, scrape, self.metrics.scrape_failed)
             work = asyncio.create_task(manager.run())
-            side = [asyncio.create_task(scaler.run()), asyncio.create_task(self._resync())]
+            side = [asyncio.create_task(demand.run()), asyncio.create_task(self._resync())]
             first = asyncio.create_task(self._tell_caught_up())
             done = asyncio.create_task(self.stop.wait())
             await asyncio.wait({work, done, *side}, return_when=asyncio.FIRST_COMPLETED)
@@ -228,7 +227,8 @@ class Operator:
     def _numbers(self) -> Iterator[DeploymentNumbers]:
         for view in self.caches.deployments.values():
             replicas = view.status.get("replicas") or {}
-            decision = self.context.memory.decisions.get(DeploymentKey(view.namespace, view.name))
+            scaled = self.context.memory.scaled.get(view.uid)
+            decision = scaled.decision if scaled else None
             yield DeploymentNumbers(
                 namespace=view.namespace,
                 name=view.name,

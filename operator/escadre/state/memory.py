@@ -7,11 +7,12 @@ from escadre.api.deployment import LastScale
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan
+from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.state.judge import Compared, DeploymentApproval
 from escadre.state.views import DeploymentView
 
-__all__ = ["EngineReading", "Memory", "PlannedFor"]
+__all__ = ["Memory", "PlannedFor", "Scaled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +39,12 @@ class PlannedFor:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineReading:
-    """The last scrape of a pod, ``at`` in seconds since the epoch.
+class Scaled:
+    """What scaling decided last for a deployment; written by the demand loop alone."""
 
-    ``quiet`` counts readings in a row, since it left the Service, with nothing running or waiting.
-    """
-
-    running: int | None
-    waiting: int | None
-    at: float
-    quiet: int = 0
-    failure: str = ""
-
-    @property
-    def in_flight(self) -> int | None:
-        """Requests running and waiting, None when one of them is unknown."""
-        if self.running is None or self.waiting is None:
-            return None
-        return self.running + self.waiting
+    state: ScaleState
+    decision: Decision | None
+    last: LastScale | None
 
 
 @dataclass(slots=True)
@@ -64,10 +53,8 @@ class Memory:
 
     plan: FleetPlan | None = None
     planned_for: dict[DeploymentKey, PlannedFor] = field(default_factory=dict)
-    scale: dict[DeploymentKey, ScaleState] = field(default_factory=dict)
-    decisions: dict[DeploymentKey, Decision] = field(default_factory=dict)
-    last_scale: dict[DeploymentKey, LastScale] = field(default_factory=dict)
-    readings: dict[str, EngineReading] = field(default_factory=dict)  # by pod uid
+    scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
+    readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
     status_written: dict[str, float] = field(default_factory=dict)  # by object uid
     agent_gone_since: dict[str, float] = field(default_factory=dict)  # by node
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
@@ -83,9 +70,6 @@ class Memory:
 
     def forget(self, key: DeploymentKey) -> None:
         """Drops what belongs to a ModelDeployment of that name, which is gone."""
-        self.scale.pop(key, None)
-        self.decisions.pop(key, None)
-        self.last_scale.pop(key, None)
         self.planned_for.pop(key, None)
         self.facts.pop(key, None)
 
@@ -94,6 +78,7 @@ class Memory:
         for known, alive in (
             (self.status_written, uids),
             (self.told, uids),
+            (self.scaled, uids),
             (self.models, approvals),
         ):
             for key in known.keys() - alive:

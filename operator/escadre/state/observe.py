@@ -32,8 +32,6 @@ __all__ = [
     "parse_layout",
 ]
 
-QUIET_READINGS = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -155,8 +153,8 @@ def _observed(
         state=_state(alive),
         current=current,
         drain=parse_drain(workload.annotations.get(ANNOTATION_DRAIN, "")),
-        idle=reading is not None and reading.quiet >= QUIET_READINGS,
-        in_flight=reading.in_flight if reading else None,
+        idle=reading is not None and reading.idle,
+        in_flight=reading.demand.requests if reading else None,
         terminating=workload.terminating,
         digest=inputs.manifest_digest if inputs else "",
     )

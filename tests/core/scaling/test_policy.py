@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escadre.core.scaling.policy import Decision, Sample, ScaleState, decide, start
+from escadre.core.scaling.demand import Demand
+from escadre.core.scaling.policy import (
+    Decision,
+    Limits,
+    Sample,
+    ScaleState,
+    Windows,
+    decide,
+    start,
+)
 from escadre.reasons import REASONS
 
 Phase = Literal["loading", "ready", "draining", "failing"]
@@ -16,7 +25,7 @@ WINDOW, STALE, STEP = 60.0, 15.0, 5.0
 
 def ready(*loads: int, at: float = 0.0) -> list[Sample]:
     """One ready replica per number, with that many requests running."""
-    return [Sample(slot, "ready", load, 0, at) for slot, load in enumerate(loads)]
+    return [Sample(slot, "ready", Demand(load, 0, at)) for slot, load in enumerate(loads)]
 
 
 def step(
@@ -29,17 +38,8 @@ def step(
     target: int = 10,
     may_grow: bool = True,
 ) -> Decision:
-    return decide(
-        state,
-        samples,
-        minimum=minimum,
-        maximum=maximum,
-        target=target,
-        now=now,
-        stabilization_seconds=WINDOW,
-        stale_seconds=STALE,
-        may_grow=may_grow,
-    )
+    limits = Limits(minimum, maximum, target, may_grow=may_grow)
+    return decide(state, samples, limits, Windows(WINDOW, STALE), now)
 
 
 def watched(desired: int, load: int = 0) -> ScaleState:
@@ -69,8 +69,8 @@ def test_one_decision(desired: int, loads: list[int], after: int, reason: str) -
 
 
 def test_waiting_requests_are_demand_too() -> None:
-    decision = step(watched(1), [Sample(0, "ready", 8, 13, 0.0)])
-    assert (decision.running, decision.waiting, decision.desired) == (8, 13, 3)
+    decision = step(watched(1), [Sample(0, "ready", Demand(8, 13, 0.0))])
+    assert (decision.known.running, decision.known.waiting, decision.desired) == (8, 13, 3)
     assert "8 running and 13 waiting" in decision.message
 
 
@@ -134,14 +134,14 @@ def test_after_a_gap_without_decisions_observation_begins_anew() -> None:
     "sample",
     [
         pytest.param(Sample(1, "ready"), id="never read"),
-        pytest.param(Sample(1, "ready", 0, 0, -16.0), id="stale"),
-        pytest.param(Sample(1, "ready", None, 0, 0.0), id="series missing"),
+        pytest.param(Sample(1, "ready", Demand(0, 0, -16.0)), id="stale"),
+        pytest.param(Sample(1, "ready", Demand(None, 0, 0.0)), id="series missing"),
     ],
 )
 def test_missing_metrics_hold_and_name_the_replica(sample: Sample) -> None:
     state = start(4, -1000.0)
     for now in (0.0, 70.0, 140.0):
-        fresh = Sample(0, "ready", 1, 0, now)
+        fresh = Sample(0, "ready", Demand(1, 0, now))
         decision = step(state, [fresh, sample], now=now)
         state = decision.state
         assert (decision.desired, decision.reason) == (4, "MetricsMissing")
@@ -170,7 +170,7 @@ def test_nothing_serving_holds(phase: Phase) -> None:
 
 
 def test_requests_of_draining_replicas_are_not_demand() -> None:
-    samples = [*ready(10), Sample(1, "draining", 50, 5, 0.0)]
+    samples = [*ready(10), Sample(1, "draining", Demand(50, 5, 0.0))]
     decision = step(watched(2, 20), samples)
     assert (decision.demand, decision.reason) == (10, "Stabilising")
 
@@ -201,9 +201,13 @@ SAMPLES = st.lists(
         Sample,
         slot=st.integers(0, 9),
         phase=st.sampled_from(["loading", "ready", "draining", "failing"]),
-        running=st.none() | st.integers(0, 300),
-        waiting=st.none() | st.integers(0, 300),
-        at=st.none() | st.floats(0, 1000),
+        demand=st.none()
+        | st.builds(
+            Demand,
+            running=st.none() | st.integers(0, 300),
+            waiting=st.none() | st.integers(0, 300),
+            at=st.none() | st.floats(0, 1000),
+        ),
     ),
     max_size=6,
 )
@@ -236,7 +240,11 @@ def test_any_day_stays_in_bounds_and_never_goes_down_on_what_is_unknown(
         assert decision.desired <= state.desired or may_grow
         missing = any(
             one.phase == "ready"
-            and (None in (one.running, one.waiting, one.at) or (one.at or 0.0) < now - STALE)
+            and (
+                one.demand is None
+                or None in (one.demand.requests, one.demand.at)
+                or (one.demand.at or 0.0) < now - STALE
+            )
             for one in samples
         )
         if missing or not any(one.phase == "ready" for one in samples):

@@ -20,7 +20,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["Decision", "Recommendation", "Sample", "ScaleState", "decide", "start"]
+from escadre.core.scaling.demand import Demand
+
+__all__ = [
+    "Decision",
+    "Limits",
+    "Recommendation",
+    "Sample",
+    "ScaleState",
+    "Windows",
+    "decide",
+    "start",
+]
 
 _NAMED_SLOTS: Final = 5
 
@@ -48,31 +59,58 @@ class ScaleState:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One replica; ``at`` is when its metrics were read, None when they never were."""
+    """One replica, and what was read of it; None when it never was."""
 
     slot: int
     phase: Literal["loading", "ready", "draining", "failing"]
-    running: int | None = None
-    waiting: int | None = None
-    at: float | None = None
+    demand: Demand | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Between which numbers of replicas to choose, and how many requests one is to hold."""
+
+    minimum: int
+    maximum: int
+    target: int
+    may_grow: bool = True
+
+    def clamp(self, number: int) -> int:
+        """The number of replicas within the bounds; the minimum wins."""
+        return max(min(number, self.maximum), self.minimum)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How long less must have been wanted before it counts, and how old a reading may be."""
+
+    stabilization_seconds: float
+    stale_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The number of replicas, the numbers it rests on, and why."""
+    """The number of replicas, the demand it rests on, and why."""
 
     state: ScaleState
-    desired: int
-    demand: int
-    running: int
-    waiting: int
+    known: Demand
     reason: str
     message: str
     changed: bool
 
+    @property
+    def desired(self) -> int:
+        """The number of replicas."""
+        return self.state.desired
+
+    @property
+    def demand(self) -> int:
+        """Requests that are known of."""
+        return self.known.requests or 0
+
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _Seen:
     """What is known of the demand, and the ready slots of which nothing is."""
 
     running: int
@@ -86,14 +124,16 @@ class _Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
-    minimum: int
-    maximum: int
-    target: int
-    may_grow: bool
+class _Verdict:
+    """One decision with everything its reason is told from."""
 
-    def clamp(self, number: int) -> int:
-        return min(max(number, self.minimum), self.maximum)
+    seen: _Seen
+    limits: Limits
+    before: int
+    base: int  # the number of before within today's bounds
+    asked: int  # by the demand that is known
+    wanted: int  # within the bounds, and not below what is unknown
+    desired: int
 
 
 def start(existing: int, now: float) -> ScaleState:
@@ -105,50 +145,35 @@ def start(existing: int, now: float) -> ScaleState:
 
 
 def decide(
-    state: ScaleState,
-    samples: Iterable[Sample],
-    *,
-    minimum: int,
-    maximum: int,
-    target: int,
-    now: float,
-    stabilization_seconds: float,
-    stale_seconds: float,
-    may_grow: bool = True,
+    state: ScaleState, samples: Iterable[Sample], limits: Limits, windows: Windows, now: float
 ) -> Decision:
     """The next number of replicas."""
-    limits = _Limits(minimum, max(minimum, maximum), target, may_grow)
-    reading = _read(samples, now - stale_seconds)
+    seen = _see(samples, now - windows.stale_seconds)
     base = limits.clamp(state.desired)
-    asked = -(-reading.demand // target)
-    wanted = limits.clamp(asked)
-    certain = reading.serving and not reading.missing
-    if not certain:
-        wanted = max(wanted, base) if reading.serving else base
-    recent = _recent(state.history, now - stabilization_seconds)
+    asked = -(-seen.demand // limits.target)
+    wanted = _wanted(seen, limits.clamp(asked), base)
+    recent = _recent(state.history, now - windows.stabilization_seconds)
     history = (*(one for one in recent if one.desired > wanted), Recommendation(now, wanted))
     started_at = state.started_at
-    if state.history and now - state.history[-1].at > stale_seconds:
+    if state.history and now - state.history[-1].at > windows.stale_seconds:
         started_at = now
-    observed = now - started_at >= stabilization_seconds
+    observed = now - started_at >= windows.stabilization_seconds
     held = max(one.desired for one in history) if observed else base
     desired = max(wanted, min(base, held))
-    if not may_grow:
+    if not limits.may_grow:
         desired = min(desired, state.desired)
-    reason = _reason(state.desired, base, desired, wanted, asked, reading, limits)
+    verdict = _Verdict(seen, limits, state.desired, base, asked, wanted, desired)
+    reason = _reason(verdict)
     return Decision(
         state=ScaleState(desired, started_at, history),
-        desired=desired,
-        demand=reading.demand,
-        running=reading.running,
-        waiting=reading.waiting,
+        known=Demand(seen.running, seen.waiting, now),
         reason=reason,
-        message=_message(reason, state.desired, desired, wanted, asked, reading, limits),
+        message=_message(verdict, reason),
         changed=desired != state.desired,
     )
 
 
-def _read(samples: Iterable[Sample], oldest: float) -> _Reading:
+def _see(samples: Iterable[Sample], oldest: float) -> _Seen:
     running = waiting = 0
     missing: list[int] = []
     serving = False
@@ -156,75 +181,81 @@ def _read(samples: Iterable[Sample], oldest: float) -> _Reading:
         if sample.phase == "draining":
             continue
         serving = serving or sample.phase == "ready"
-        fresh = sample.at is not None and sample.at >= oldest
-        if fresh and sample.running is not None and sample.waiting is not None:
-            running += sample.running
-            waiting += sample.waiting
+        read = _fresh(sample.demand, oldest)
+        if read is not None:
+            running += read[0]
+            waiting += read[1]
         elif sample.phase == "ready":
             missing.append(sample.slot)
-    return _Reading(running, waiting, tuple(missing), serving)
+    return _Seen(running, waiting, tuple(missing), serving)
+
+
+def _fresh(demand: Demand | None, oldest: float) -> tuple[int, int] | None:
+    """Requests running and waiting, when both are known and were counted lately."""
+    if demand is None or demand.at is None or demand.at < oldest:
+        return None
+    if demand.running is None or demand.waiting is None:
+        return None
+    return demand.running, demand.waiting
+
+
+def _wanted(seen: _Seen, within: int, base: int) -> int:
+    """What is unknown is never a reason to go down, and before anything serves none to go up."""
+    if not seen.serving:
+        return base
+    return max(within, base) if seen.missing else within
 
 
 def _recent(history: Sequence[Recommendation], since: float) -> Sequence[Recommendation]:
     return [one for one in history if one.at > since]
 
 
-def _reason(
-    before: int,
-    base: int,
-    desired: int,
-    wanted: int,
-    asked: int,
-    reading: _Reading,
-    limits: _Limits,
-) -> str:
-    if desired != before:
-        if desired == base:
+def _reason(verdict: _Verdict) -> str:
+    desired, seen = verdict.desired, verdict.seen
+    if desired != verdict.before:
+        if desired == verdict.base:
             return "BoundsChanged"
-        return "DemandUp" if desired > base else "DemandDown"
-    if max(wanted, base) > desired:
+        return "DemandUp" if desired > verdict.base else "DemandDown"
+    if max(verdict.wanted, verdict.base) > desired:
         return "ScalingHeld"
-    if not reading.serving:
+    if not seen.serving:
         return "NotScaling"
-    if reading.missing:
+    if seen.missing:
         return "MetricsMissing"
-    if asked > limits.maximum:
+    if verdict.asked > verdict.limits.maximum:
         return "AtMaximum"
-    return "Stabilising" if wanted < desired else "AtTarget"
+    return "Stabilising" if verdict.wanted < desired else "AtTarget"
 
 
-def _message(
-    reason: str,
-    before: int,
-    desired: int,
-    wanted: int,
-    asked: int,
-    reading: _Reading,
-    limits: _Limits,
-) -> str:
-    move = (
-        f"{before} → {desired} replicas"
-        if before != desired
-        else f"{desired} replica{'s' if desired != 1 else ''}"
-    )
-    bounds = f"bounds {limits.minimum} to {limits.maximum}"
-    if reading.serving:
+def _message(verdict: _Verdict, reason: str) -> str:
+    limits, seen = verdict.limits, verdict.seen
+    known = "demand is unknown until a ready replica has been read"
+    if seen.serving:
         known = (
-            f"{reading.running} running and {reading.waiting} waiting requests at "
-            f"{limits.target} per replica ask for {asked}"
+            f"{seen.running} running and {seen.waiting} waiting requests at "
+            f"{limits.target} per replica ask for {verdict.asked}"
         )
-    else:
-        known = "demand is unknown until a ready replica has been read"
-    parts = [f"{move}: {known}, {bounds}"]
-    if reading.missing:
-        named = ", ".join(str(slot) for slot in reading.missing[:_NAMED_SLOTS])
-        more = len(reading.missing) - _NAMED_SLOTS
+    parts = [f"{_move(verdict)}: {known}, bounds {limits.minimum} to {limits.maximum}"]
+    if seen.missing:
         parts.append(
-            f"metrics of ready replica {named}{f' and {more} more' if more > 0 else ''} are "
+            f"metrics of ready replica {_named(seen.missing)} are "
             "missing or stale, so the number does not go down"
         )
     if reason == "Stabilising":
-        parts.append(f"down to {wanted} once no more was wanted for the stabilisation time")
+        parts.append(f"down to {verdict.wanted} once no more was wanted for the stabilisation time")
     if reason == "ScalingHeld":
         parts.append("the approval does not hold, so nothing grows")
     return "; ".join(parts)
+
+
+def _move(verdict: _Verdict) -> str:
+    number = verdict.desired
+    if verdict.before != number:
+        return f"{verdict.before} → {number} replicas"
+    return f"{number} replica{'s' if number != 1 else ''}"
+
+
+def _named(slots: Sequence[int]) -> str:
+    more = len(slots) - _NAMED_SLOTS
+    named = ", ".join(str(slot) for slot in slots[:_NAMED_SLOTS])
+    return f"{named} and {more} more" if more > 0 else named

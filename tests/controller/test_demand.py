@@ -1,4 +1,4 @@
-"""controller/scaling.py: engines are read by turns, and what was read is remembered."""
+"""controller/demand.py: engines are read by turns, and what was read is remembered."""
 
 import asyncio
 from collections import Counter
@@ -9,27 +9,28 @@ from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving
 from tests.controller.world import World
 
-from escadre.clients.engine import EngineSample, ScrapeFailure
+from escadre.clients.engine import ScrapeFailure
 from escadre.clients.kube import PODS
-from escadre.controller.keys import deployment_key
-from escadre.controller.scaling import Scaler
+from escadre.controller.demand import DemandLoop
+from escadre.controller.keys import FLEET, deployment_key
+from escadre.controller.manager import reconcile
+from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.scaling.demand import QUIET_READINGS, Demand, Reading
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_SERVING
 from escadre.settings import EngineSettings, ScalingSettings, Settings
-from escadre.state.memory import EngineReading
-from escadre.state.observe import QUIET_READINGS
 
-Answer = EngineSample | ScrapeFailure
+Answer = Demand | ScrapeFailure
 CHAT = deployment_key("team", "chat")
 LIMIT = 64  # engines read at once
 MANY = 200
 
 
-def scaler(operator: Operator, answer: Callable[[str], Answer], failed: Counter[str]) -> Scaler:
+def scaler(operator: Operator, answer: Callable[[str], Answer], failed: Counter[str]) -> DemandLoop:
     async def scrape(address: str, _: int) -> Answer:
         await asyncio.sleep(0)
         return answer(address)
 
-    return Scaler(operator.context, scrape, lambda cause: failed.update([cause]))
+    return DemandLoop(operator.context, scrape, lambda cause: failed.update([cause]))
 
 
 def other_engine(number: int) -> dict[str, Any]:
@@ -51,9 +52,9 @@ def other_engine(number: int) -> dict[str, Any]:
 async def test_what_was_read_decides_the_number_of_replicas() -> None:
     world = World()
     operator = await serving(world, scaling={"maxReplicas": 3, "targetQueueDepth": 4})
-    await scaler(operator, lambda _: EngineSample(5, 6), Counter()).once()
+    await scaler(operator, lambda _: Demand(5, 6), Counter()).once()
     (reading,) = operator.context.memory.readings.values()
-    assert (reading.running, reading.waiting, reading.at) == (5, 6, world.time())
+    assert reading.demand == Demand(5, 6, world.time())
     assert operator.desired == 3
 
 
@@ -62,19 +63,19 @@ async def test_a_failed_reading_is_counted_and_keeps_the_numbers_before() -> Non
     operator = await serving(world)
     failed: Counter[str] = Counter()
     (uid,) = (pod["metadata"]["uid"] for pod in world.pods())
-    before = operator.context.memory.readings[uid] = EngineReading(1, 2, world.time() - 3)
+    before = operator.context.memory.readings[uid] = Reading(Demand(1, 2, world.time() - 3))
     await scaler(operator, lambda _: ScrapeFailure("Timeout", "no answer in 2 s"), failed).once()
     after = operator.context.memory.readings[uid]
     assert failed == {"Timeout": 1}
-    assert (after.running, after.waiting, after.at) == (1, 2, before.at)
+    assert after.demand == before.demand
     assert after.failure == "no answer in 2 s"
 
 
 async def test_readings_of_engines_that_are_gone_are_dropped() -> None:
     world = World()
     operator = await serving(world)
-    operator.context.memory.readings["gone"] = EngineReading(9, 9, world.time())
-    await scaler(operator, lambda _: EngineSample(0, 0), Counter()).once()
+    operator.context.memory.readings["gone"] = Reading(Demand(9, 9, world.time()))
+    await scaler(operator, lambda _: Demand(0, 0), Counter()).once()
     assert "gone" not in operator.context.memory.readings
 
 
@@ -85,7 +86,7 @@ async def test_an_idle_engine_outside_the_service_wakes_its_deployment_once() ->
     del pod["metadata"]["labels"][LABEL_SERVING]
     world.server.put(PODS, pod)
     await operator.context.caches.pods.refresh()
-    one = scaler(operator, lambda _: EngineSample(0, 0), Counter())
+    one = scaler(operator, lambda _: Demand(0, 0), Counter())
     woken = []
     for _ in range(QUIET_READINGS + 2):
         operator.woken.clear()
@@ -109,14 +110,29 @@ async def test_many_engines_are_read_by_turns_and_each_once() -> None:
         read[address] += 1
         await asyncio.sleep(0.01)
         running -= 1
-        return EngineSample(0, 0)
+        return Demand(0, 0)
 
     for number in range(MANY):
         world.server.put(PODS, other_engine(number))
     await operator.context.caches.pods.refresh()
-    await Scaler(operator.context, scrape, lambda _: None).once()
+    await DemandLoop(operator.context, scrape, lambda _: None).once()
     assert len(read) == MANY + 1
     assert set(read.values()) == {1}
     assert pod.ip in read
     assert most <= LIMIT
     assert most > 1
+
+
+async def test_the_fleet_pass_follows_new_bounds_and_the_loop_alone_remembers_them() -> None:
+    world = World()
+    operator = await serving(world, scaling={"minReplicas": 1, "maxReplicas": 3})
+    before = dict(operator.context.memory.scaled)
+    world.deploy(scaling={"minReplicas": 2, "maxReplicas": 3})
+    await operator.context.caches.deployments.refresh()
+    await reconcile(operator.context, FLEET)
+    plan = operator.context.memory.plan_of(DeploymentKey("team", "chat"))
+    assert plan is not None
+    assert len(plan.slots) == 2
+    assert operator.context.memory.scaled == before
+    await scaler(operator, lambda _: Demand(0, 0), Counter()).once()
+    assert operator.desired == 2

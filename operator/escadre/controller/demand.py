@@ -1,0 +1,163 @@
+"""The demand loop: reads every engine, steps the scaling of every deployment, keeps the outcome.
+
+Runs on the leader only, and is the one writer of what scaling remembers. How many replicas are
+wanted, and when an engine is quiet, is core/scaling's to say; here are the clock, the order of the
+reading and the telling.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from escadre.api.deployment import LastScale
+from escadre.clients.engine import Scrape, ScrapeFailure
+from escadre.controller.context import Context
+from escadre.controller.keys import FLEET, deployment_key
+from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.scaling.demand import read
+from escadre.core.scaling.step import Move, step
+from escadre.machinery.events import ObjectRef
+from escadre.names import API_VERSION, SERVING_PORT
+from escadre.state.demand import samples_of, scalable, windows_of
+from escadre.state.judge import Approvals, DeploymentApproval
+from escadre.state.memory import Scaled
+from escadre.state.observe import observe
+from escadre.state.views import DeploymentView, PodView
+
+__all__ = ["DemandLoop"]
+
+_PARALLEL = 64
+_SPREAD = 0.7  # of the time between two rounds
+_BATCH = 50  # deployments judged at a stretch
+
+
+@dataclass(slots=True)
+class DemandLoop:
+    """Scrape all, then judge all."""
+
+    context: Context
+    scrape: Scrape
+    failed: Callable[[str], None]  # counts a failed scrape by its cause
+
+    async def run(self) -> None:
+        """Until cancelled; a failure of one engine never stops the others."""
+        loop = asyncio.get_running_loop()
+        pause = self.context.settings.scaling.scrape_seconds
+        while True:
+            started = loop.time()
+            await self.once()
+            await asyncio.sleep(max(0.1, pause - (loop.time() - started)))
+
+    async def once(self) -> None:
+        """One round over all engines and deployments."""
+        pods = [
+            pod
+            for pod in self.context.caches.pods.values()
+            if pod.component == "engine" and pod.ready and pod.ip and not pod.finished
+        ]
+        await self._read_all(pods)
+        alive = {pod.uid for pod in pods}
+        readings = self.context.memory.readings
+        for uid in [uid for uid in readings if uid not in alive]:
+            del readings[uid]
+        await self._judge_all()
+
+    async def _read_all(self, pods: list[PodView]) -> None:
+        """Some at once; many by turns over the round, so that an edit does not wait for them."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        pace = 0.0
+        if len(pods) > _PARALLEL:
+            pace = self.context.settings.scaling.scrape_seconds * _SPREAD / len(pods)
+        gate = asyncio.Semaphore(_PARALLEL)
+
+        async def one(pod: PodView) -> None:
+            try:
+                await self._read(pod)
+            finally:
+                gate.release()
+
+        async with asyncio.TaskGroup() as group:
+            for number, pod in enumerate(pods):
+                await asyncio.sleep(started + number * pace - loop.time())
+                await gate.acquire()
+                group.create_task(one(pod))
+
+    async def _read(self, pod: PodView) -> None:
+        result = await self.scrape(pod.ip, SERVING_PORT)
+        readings, now = self.context.memory.readings, self.context.now()
+        before = readings.get(pod.uid)
+        if isinstance(result, ScrapeFailure):
+            self.failed(result.cause)
+            if before is not None:
+                readings[pod.uid] = before.failed(result.message)
+            return
+        there = self.context.caches.pods.get(pod.name, pod.namespace) is not None
+        reading = read(before, replace(result, at=now), leaving=there and not pod.serving)
+        readings[pod.uid] = reading
+        if reading.idle and not (before and before.idle):
+            self.context.wake(deployment_key(pod.namespace, pod.deployment), 0.0)
+
+    async def _judge_all(self) -> None:
+        """Those that a plan was made for: only a layout tells what a replica holds."""
+        context, memory, now = self.context, self.context.memory, self.context.now()
+        approvals = Approvals(
+            context.caches, context.settings, now, context.policies(), memory.models
+        )
+        changed = False
+        for number, key in enumerate([*(memory.plan.deployments if memory.plan else ())], 1):
+            if number % _BATCH == 0:
+                await asyncio.sleep(0)  # an edit does not wait for a thousand judgements
+            view = context.caches.deployments.get(key.name, key.namespace)
+            if view is not None and not view.terminating:
+                changed |= self.judge(view, approvals.of(view), now)
+        if changed:
+            context.wake(FLEET, 0.0)
+
+    def judge(self, view: DeploymentView, approval: DeploymentApproval, now: float) -> bool:
+        """One step for a deployment; returns whether the number of replicas changed."""
+        context, memory = self.context, self.context.memory
+        observed = observe(context.caches, memory, view, approval.model, context.platform)
+        plan = memory.plan_of(DeploymentKey(view.namespace, view.name))
+        before = memory.scaled.get(view.uid)
+        after = step(
+            before.state if before else None,
+            scalable(view, approval, plan.layout if plan else None, observed),
+            samples_of(observed, memory.readings),
+            windows_of(context.settings.scaling),
+            now,
+        )
+        last = _last(after.move, now) if after.move else None
+        memory.scaled[view.uid] = Scaled(
+            after.state, after.decision, last or (before.last if before else None)
+        )
+        if after.move is not None:
+            _tell(context, view, after.move)
+        if after.decision is None:
+            return False
+        told = before.decision if before else None
+        words = (after.decision.reason, after.decision.message)
+        if told is None or (told.reason, told.message) != words:
+            context.wake(deployment_key(view.namespace, view.name), 0.0)
+        return after.decision.changed
+
+
+def _last(move: Move, now: float) -> LastScale:
+    return LastScale(
+        from_=move.was,
+        to=move.to,
+        demand=move.decision.demand,
+        target=move.target,
+        reason=move.decision.reason,
+        at=datetime.fromtimestamp(int(now), UTC),
+    )
+
+
+def _tell(context: Context, view: DeploymentView, move: Move) -> None:
+    context.recorder.record(
+        ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid),
+        "Scaled",
+        f"from {move.was} to {move.to} replicas: {move.decision.reason}: {move.decision.message}",
+        done=True,
+    )

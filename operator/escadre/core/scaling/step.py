@@ -1,0 +1,112 @@
+"""One step of scaling a ModelDeployment: from what is seen of it to the number of its replicas.
+
+Two ask. The fleet pass asks `desired` for the number to plan, which follows new bounds at once and
+changes nothing. The demand loop is the owner of the state: it calls `step` every few seconds and
+keeps what comes back. Both begin from the same `seed`. Pure: the clock and the scrapes are outside.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from escadre.core.scaling.policy import (
+    Decision,
+    Limits,
+    Sample,
+    ScaleState,
+    Windows,
+    decide,
+    start,
+)
+
+__all__ = ["Bounds", "Move", "Scalable", "Step", "desired", "seed", "step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The numbers of replicas that the spec allows."""
+
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scalable:
+    """What scaling sees of a ModelDeployment beside its demand.
+
+    ``bounds`` is None while the spec cannot be read. ``target`` is what one replica is to hold,
+    None while neither spec nor layout tells. ``told`` is the number its status tells, None before
+    the first. ``staying`` counts the replicas that exist and are not being scaled away.
+    """
+
+    bounds: Bounds | None
+    approved: bool
+    target: int | None
+    told: int | None
+    staying: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of the number of replicas that is worth telling of."""
+
+    was: int
+    to: int
+    target: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The state to keep, why (None while nothing can be decided), and what to tell."""
+
+    state: ScaleState
+    decision: Decision | None
+    move: Move | None = None
+
+
+def seed(seen: Scalable, now: float) -> ScaleState:
+    """Where a deployment begins that this process has not scaled before.
+
+    What runs stays, and so does what was promised in the status. A new one that may run has its
+    minimum at once, not only after a plan without replicas.
+    """
+    new = seen.told is None and seen.approved and seen.bounds is not None
+    least = seen.bounds.minimum if new and seen.bounds is not None else 0
+    return start(max(seen.staying, seen.told or 0, least), now)
+
+
+def desired(state: ScaleState, seen: Scalable) -> int:
+    """The number to plan for: the last decision within the bounds of now."""
+    if seen.bounds is None:
+        return state.desired
+    within = _limits(seen.bounds, seen).clamp(state.desired)
+    return within if _may_grow(seen) else min(within, state.desired)
+
+
+def step(
+    state: ScaleState | None,
+    seen: Scalable,
+    samples: Iterable[Sample],
+    windows: Windows,
+    now: float,
+) -> Step:
+    """The next number of replicas; ``state`` is that of the last step, None for the first."""
+    before = state or seed(seen, now)
+    if seen.bounds is None:
+        return Step(before, None)
+    limits = _limits(seen.bounds, seen)
+    decision = decide(before, samples, limits, windows, now)
+    # The first number of a new deployment is no change to tell of.
+    told = decision.changed and seen.told is not None
+    move = Move(before.desired, decision.desired, limits.target, decision) if told else None
+    return Step(decision.state, decision, move)
+
+
+def _limits(bounds: Bounds, seen: Scalable) -> Limits:
+    limits = Limits(bounds.minimum, max(bounds.minimum, bounds.maximum), seen.target or 1)
+    return replace(limits, may_grow=_may_grow(seen))
+
+
+def _may_grow(seen: Scalable) -> bool:
+    """Without a layout nothing tells what a replica holds: no demand justifies another."""
+    return seen.approved and seen.target is not None

@@ -1,0 +1,69 @@
+"""What scaling sees of a ModelDeployment, from the caches and from what is remembered. No I/O.
+
+The fleet pass and the status ask for the desired number; the demand loop makes its step from the
+same facts. Nothing here writes: the loop alone keeps what a step returns.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from escadre.api.deployment import Layout
+from escadre.core.scaling.demand import Reading
+from escadre.core.scaling.policy import Sample, ScaleState, Windows
+from escadre.core.scaling.step import Bounds, Scalable, desired, seed
+from escadre.settings import ScalingSettings
+from escadre.state.judge import DeploymentApproval
+from escadre.state.observe import Observed
+from escadre.state.views import DeploymentView
+
+__all__ = ["desired_replicas", "samples_of", "scalable", "windows_of"]
+
+
+def scalable(
+    view: DeploymentView,
+    approval: DeploymentApproval,
+    layout: Layout | None,
+    observed: Sequence[Observed],
+) -> Scalable:
+    """The facts beside the demand; ``layout`` is the planned one, if there is any."""
+    scaling = view.spec.scaling if view.spec else None
+    asked = scaling.target_queue_depth if scaling else None
+    told = view.status.get("replicas")
+    return Scalable(
+        bounds=Bounds(scaling.min_replicas, scaling.max_replicas) if scaling else None,
+        approved=approval.approved,
+        target=asked or (layout.target_queue_depth if layout else None),
+        told=None if told is None else int(told.get("desired", 0)),
+        staying=sum(not _leaves(one) for one in observed),
+    )
+
+
+def desired_replicas(state: ScaleState | None, seen: Scalable, now: float) -> int:
+    """How many replicas to plan; new bounds apply at once."""
+    return desired(state or seed(seen, now), seen)
+
+
+def windows_of(settings: ScalingSettings) -> Windows:
+    """The platform's times of scaling."""
+    return Windows(settings.down_stabilization_seconds, settings.stale_seconds)
+
+
+def samples_of(observed: Iterable[Observed], readings: Mapping[str, Reading]) -> list[Sample]:
+    """One for each replica, with what was read of its pod."""
+    return [_sample(one, readings.get(one.pod.uid) if one.pod else None) for one in observed]
+
+
+def _leaves(one: Observed) -> bool:
+    drain = one.view.drain
+    return drain is not None and drain.cause == "ScaleDown"
+
+
+def _sample(one: Observed, reading: Reading | None) -> Sample:
+    phase: Literal["loading", "ready", "draining", "failing"]
+    if one.view.drain is not None or one.view.terminating:
+        phase = "draining"
+    elif one.view.state == "Ready":
+        phase = "ready"
+    else:
+        phase = "failing" if one.view.state == "Failing" else "loading"
+    return Sample(one.view.slot, phase, reading.demand if reading else None)
