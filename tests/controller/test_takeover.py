@@ -109,7 +109,6 @@ def newer_wish(patch: pytest.MonkeyPatch, quantization: str | None = None) -> No
             wish.context_length,
             wish.concurrency,
             wish.typical_tokens,
-            wish.target_queue_depth,
             quantization,
         )
 

@@ -127,7 +127,7 @@ def _with_replicas(one: DeploymentFacts, plan: FleetPlan, *, bound: bool) -> Dep
                 product=slot.layout.product,
                 manifest_digest=slot.manifest_digest,
                 wish_matches=one.model is not None or (old is not None and old.wish_matches),
-                layout=slot.layout.model_dump_json(by_alias=True),
+                layout=slot.layout,
                 bound=bound or (old is not None and old.bound and old.node == slot.node),
             )
         )
@@ -163,7 +163,7 @@ def running(
         product=layout.product,
         manifest_digest=digest(name),
         wish_matches=matches,
-        layout=layout.model_dump_json(by_alias=True),
+        layout=layout,
         bound=bound,
         leaving=leaving,
     )

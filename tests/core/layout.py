@@ -1,6 +1,6 @@
 """A layout as the planner gives it, for tests that only carry one around."""
 
-from escadre.api.deployment import Capacity, Layout, MemoryArithmetic, RejectedLayout
+from escadre.api.deployment import Capacity, Layout, MemoryArithmetic
 
 __all__ = ["LAYOUT"]
 
@@ -16,7 +16,6 @@ LAYOUT = Layout(
     max_num_batched_tokens=8192,
     gpu_memory_utilization_percent=92,
     typical_tokens=4096,
-    target_queue_depth=24,
     memory=MemoryArithmetic(
         visible_bytes=79 * GIB,
         usable_bytes=72 * GIB,
@@ -31,12 +30,4 @@ LAYOUT = Layout(
         full_length_requests=17,
         typical_requests=140,
     ),
-    rejected=[
-        RejectedLayout(
-            product="NVIDIA-H100-80GB-HBM3",
-            tensor_parallel_size=1,
-            reason="CacheTooSmall",
-            message="4.0 GiB of cache hold 26214 tokens, 131072 needed",
-        )
-    ],
 )

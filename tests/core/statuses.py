@@ -54,6 +54,7 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
         "approval_message": "signed by anna, bruno",
         "model": MODEL,
         "plan": planned(),
+        "target": 24,
         "rollout": RolloutPlan((), 0, ""),
         "replicas": replicas,
         "desired": 1,

@@ -351,9 +351,6 @@ def test_no_annotation_makes_reading_fail(text: str) -> None:
 def test_a_layout_is_read_back_also_when_a_later_version_wrote_more() -> None:
     raw = json.loads(INPUTS.layout)
     found = parse_layout(json.dumps({**raw, "dataParallelSize": 2}))
-    assert found is not None
-    assert found.model_copy(update={"target_queue_depth": 24}) == LAYOUT.model_copy(
-        update={"rejected": []}
-    )
+    assert found == LAYOUT
     assert parse_layout(json.dumps({**raw, "gpus": 0})) is None
     assert parse_layout("[" * 100_000) is None

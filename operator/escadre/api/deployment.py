@@ -1,7 +1,8 @@
 """ModelDeployment: the team's small wish, and the long answer in its status."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ __all__ = [
     "Capacity",
     "LastScale",
     "Layout",
+    "LayoutStatus",
     "MemoryArithmetic",
     "ModelDeploymentSpec",
     "ModelDeploymentStatus",
@@ -25,6 +27,7 @@ __all__ = [
 _Tokens = Annotated[int, Field(ge=1, le=1 << 31)]
 _Replicas = Annotated[int, Field(ge=1, le=1000)]
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]
+_MOST_REJECTED: Final = 32
 
 
 class Scaling(Model):
@@ -98,7 +101,7 @@ class RejectedLayout(Model):
 
 
 class Layout(Model):
-    """Layout of one replica and the arithmetic behind it."""
+    """Shape of one replica and the arithmetic behind it."""
 
     summary: Annotated[str, Field(max_length=64)] = Field(description="E.g. 2×H100 tp2.")
     product: Annotated[str, Field(max_length=128)] = Field(
@@ -118,14 +121,35 @@ class Layout(Model):
         description="--gpu-memory-utilization, in percent."
     )
     typical_tokens: _Tokens = Field(description="Tokens of a typical request, as planned with.")
+    memory: MemoryArithmetic = Field(description="How one GPU is filled.")
+    capacity: Capacity = Field(description="What one replica holds.")
+
+
+class LayoutStatus(Layout):
+    """The layout as the status tells it, beside what scaling and the planner made of it."""
+
     target_queue_depth: Annotated[int, Field(ge=1, le=100_000)] = Field(
         description="Requests per replica that scaling aims at."
     )
-    memory: MemoryArithmetic = Field(description="How one GPU is filled.")
-    capacity: Capacity = Field(description="What one replica holds.")
-    rejected: Annotated[list[RejectedLayout], Field(max_length=32)] = Field(
+    rejected: Annotated[list[RejectedLayout], Field(max_length=_MOST_REJECTED)] = Field(
         default_factory=list, description="Smaller layouts that do not work, and why."
     )
+
+    @staticmethod
+    def of(
+        layout: Layout, target_queue_depth: int, rejected: Sequence[RejectedLayout]
+    ) -> "LayoutStatus":
+        """The layout with its target and the ones that were not taken."""
+        return LayoutStatus(
+            **dict(layout),
+            target_queue_depth=target_queue_depth,
+            rejected=list(rejected[:_MOST_REJECTED]),
+        )
+
+    @property
+    def layout(self) -> Layout:
+        """The shape alone, as the planner knows it."""
+        return Layout(**{name: getattr(self, name) for name in Layout.model_fields})
 
 
 class WeightsOnNode(Model):
@@ -215,7 +239,7 @@ class ModelDeploymentStatus(Model):
     approval: ServedApproval | None = Field(
         default=None, description="Approval and weights of the current inputs."
     )
-    plan: Layout | None = Field(default=None, description="Layout of a replica.")
+    plan: LayoutStatus | None = Field(default=None, description="Layout of a replica.")
     weights: Annotated[list[WeightsOnNode], Field(max_length=1000)] = Field(
         default_factory=list, description="Weights on the nodes planned on."
     )

@@ -85,6 +85,7 @@ def _facts(
         approval_message=approval.message,
         model=approval.model,
         plan=plan,
+        target=seen.target,
         rollout=rollout,
         replicas=tuple(_line(one) for one in observed),
         desired=desired_replicas(scaled.state if scaled else None, seen, now),

@@ -11,6 +11,7 @@ from escadre.api.deployment import Layout
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Sample, ScaleState, Windows
 from escadre.core.scaling.step import Bounds, Scalable, desired, seed
+from escadre.core.scaling.target import target_queue_depth
 from escadre.settings import ScalingSettings
 from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
@@ -27,12 +28,11 @@ def scalable(
 ) -> Scalable:
     """The facts beside the demand; ``layout`` is the planned one, if there is any."""
     scaling = view.spec.scaling if view.spec else None
-    asked = scaling.target_queue_depth if scaling else None
     told = view.status.get("replicas")
     return Scalable(
         bounds=Bounds(scaling.min_replicas, scaling.max_replicas) if scaling else None,
         approved=approval.approved,
-        target=asked or (layout.target_queue_depth if layout else None),
+        target=target_queue_depth(scaling.target_queue_depth if scaling else None, layout),
         told=None if told is None else int(told.get("desired", 0)),
         staying=sum(not _leaves(one) for one in observed),
     )

@@ -1,7 +1,6 @@
 """From the caches to the frozen snapshot that the fleet plan is made from. No I/O."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,7 +16,7 @@ from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.judge import DeploymentApproval
 from escadre.state.memory import Memory
-from escadre.state.observe import Observed, observe, parse_layout
+from escadre.state.observe import Observed, observe
 from escadre.state.views import DeploymentView, GPUNodeView, NodeView, PodView
 
 __all__ = ["agent_of", "belief_of", "deployment_facts", "node_facts", "snapshot"]
@@ -169,7 +168,7 @@ def deployment_facts(
         return known[1]
     facts = _deployment_facts(caches, memory, platform, view, approval, desired)
     # Who is to leave is a question of demand as well, and a damaged replica one of its node.
-    if len(workloads) <= desired and all(one.layout for one in facts.replicas):
+    if len(workloads) <= desired and all(one.layout is not None for one in facts.replicas):
         memory.facts[key] = (seen, facts)
     else:
         memory.facts.pop(key, None)
@@ -185,39 +184,20 @@ def _deployment_facts(
     desired: int,
 ) -> DeploymentFacts:
     replicas = observe(caches, memory, view, approval.model, platform)
-    wish = Wish.of(view.spec)
     leaving = choose_leaving([one.view for one in replicas], desired)
     return DeploymentFacts(
         key=DeploymentKey(view.namespace, view.name),
         uid=view.uid,
         created=view.created,
-        wish=wish,
+        wish=Wish.of(view.spec),
         model=approval.model if approval.approved else None,
         min_replicas=view.spec.scaling.min_replicas if view.spec else 0,
         desired=desired,
-        replicas=tuple(
-            _replica_facts(caches, one, wish, one.view.slot in leaving) for one in replicas
-        ),
+        replicas=tuple(_replica_facts(caches, one, one.view.slot in leaving) for one in replicas),
     )
 
 
-def _layout(one: Observed, wish: Wish) -> str:
-    """The recorded layout with today's target of scaling, which shapes no engine."""
-    if one.layout is None:
-        return ""
-    target = wish.target_queue_depth or -(-3 * one.layout.max_num_seqs // 4)
-    return _retargeted(one.inputs.layout, target) if one.inputs else ""
-
-
-@lru_cache(maxsize=8192)
-def _retargeted(recorded: str, target: int) -> str:
-    layout = parse_layout(recorded)
-    if layout is None:
-        return ""
-    return layout.model_copy(update={"target_queue_depth": target}).model_dump_json(by_alias=True)
-
-
-def _replica_facts(caches: Caches, one: Observed, wish: Wish, leaving: bool) -> ReplicaFacts:
+def _replica_facts(caches: Caches, one: Observed, leaving: bool) -> ReplicaFacts:
     pod = one.pod
     node = caches.nodes.get(one.node)
     product = node.labels.get(f"{PREFIX}/gpu.product", "") if node else ""
@@ -229,7 +209,7 @@ def _replica_facts(caches: Caches, one: Observed, wish: Wish, leaving: bool) -> 
         product=one.layout.product if one.layout else product,
         manifest_digest=one.inputs.manifest_digest if one.inputs else "",
         wish_matches=one.view.current and one.layout is not None,
-        layout=_layout(one, wish),
+        layout=one.layout,
         bound=pod is not None and bool(pod.node),
         ready=one.view.state == "Ready",
         draining=one.view.drain is not None,

@@ -55,9 +55,7 @@ def _inputs(text: str) -> ReplicaInputs | None:
 def parse_layout(text: str) -> Layout | None:
     """The layout recorded in a replica's inputs; None when this version cannot read it."""
     try:
-        raw = json.loads(text)
-        # Recorded without it, because it does not shape the engine.
-        return Layout.model_validate({"targetQueueDepth": 1, **raw})
+        return Layout.model_validate_json(text)
     except (ValueError, TypeError, RecursionError, ValidationError):
         return None
 

@@ -66,7 +66,7 @@ def test_the_arithmetic_adds_up_and_is_in_whole_bytes() -> None:
     assert layout.capacity.key_value_tokens >= layout.capacity.required_tokens
     assert layout.capacity.full_length_requests == layout.capacity.key_value_tokens // 32768
     assert layout.capacity.typical_requests == layout.capacity.key_value_tokens // 4096
-    assert (layout.max_model_len, layout.max_num_seqs, layout.target_queue_depth) == (32768, 32, 24)
+    assert (layout.max_model_len, layout.max_num_seqs) == (32768, 32)
     assert layout.max_num_batched_tokens == 8192
 
 
@@ -75,7 +75,6 @@ def test_concurrency_defaults_to_what_fits_and_is_the_largest_that_does() -> Non
     seqs = layout.max_num_seqs
     assert seqs == layout.capacity.typical_requests
     assert layout.typical_tokens == 4096
-    assert layout.target_queue_depth == -(-3 * seqs // 4)
     same = planned(SMALL_3, Wish(32768, seqs), H100)
     assert same.memory == layout.memory
     assert planned(SMALL_3, Wish(32768, seqs + 1), H100).gpus > layout.gpus
@@ -89,23 +88,20 @@ def test_typical_tokens_default_to_a_short_context() -> None:
     assert planned(MISTRAL_7B, Wish(1000), H100).typical_tokens == 1000
 
 
-def test_a_short_wish_keeps_its_target() -> None:
-    assert planned(MISTRAL_7B, Wish(1000, 8, target_queue_depth=3), H100).target_queue_depth == 3
-
-
 def test_sequences_raise_the_batch() -> None:
     assert planned(MISTRAL_7B, Wish(1024, 4096, 16), H200).max_num_batched_tokens == 8192
     assert planned(MISTRAL_7B, Wish(1024, 3000, 16), L40S).max_num_batched_tokens == 3000
 
 
 def test_every_smaller_layout_is_rejected_with_a_reason_and_numbers() -> None:
-    layout = planned(LARGE_2, Wish(32768, 16), H100)
-    assert [(one.tensor_parallel_size, one.reason) for one in layout.rejected] == [
+    decision = plan_layout(LARGE_2, Wish(32768, 16), (H100,), 92)
+    assert [(one.tensor_parallel_size, one.reason) for one in decision.rejected] == [
         (1, "WeightsTooLarge"),
         (2, "WeightsTooLarge"),
     ]
-    assert layout.summary == "4×H100 tp4"
-    assert all(any(char.isdigit() for char in one.message) for one in layout.rejected)
+    assert decision.layout is not None
+    assert decision.layout.summary == "4×H100 tp4"
+    assert all(any(char.isdigit() for char in one.message) for one in decision.rejected)
 
 
 def refused(model: Architecture, wish: Wish, *products: GPUProduct) -> LayoutDecision:

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.layout import LAYOUT
 
-from escadre.api.deployment import Layout, RejectedLayout
+from escadre.api.deployment import Layout, ModelDeploymentSpec, Scaling
 from escadre.core.facts.model import Wish
 from escadre.core.replicas.inputs import FORMAT, ReplicaInputs, parse_inputs, platform_text
 from escadre.settings import EngineSettings
 
-WISH = Wish(context_length=32768, concurrency=32, typical_tokens=4096, target_queue_depth=24)
+WISH = Wish(context_length=32768, concurrency=32, typical_tokens=4096)
 IMAGE = "registry.example/vllm@sha256:" + "e" * 64
 ENGINE = EngineSettings(image=IMAGE)
 DIGEST = "sha256:" + "ab" * 32
@@ -98,10 +98,10 @@ class NewerWish(Wish):
 
 
 def test_a_field_of_the_wish_added_later_changes_no_hash_until_it_is_set() -> None:
-    newer = NewerWish(32768, 32, 4096, 24)
+    newer = NewerWish(32768, 32, 4096)
     assert ReplicaInputs.of(newer, PLATFORM, DIGEST, REPOSITORY, LAYOUT) == INPUTS
     assert INPUTS.matches(newer, PLATFORM, DIGEST, REPOSITORY)
-    chosen = NewerWish(32768, 32, 4096, 24, "fp8")
+    chosen = NewerWish(32768, 32, 4096, "fp8")
     assert not INPUTS.matches(chosen, PLATFORM, DIGEST, REPOSITORY)
     assert ReplicaInputs.of(chosen, PLATFORM, DIGEST, REPOSITORY, LAYOUT).hash != INPUTS.hash
 
@@ -128,43 +128,32 @@ def test_of_a_newer_format_only_the_weights_count() -> None:
     assert not found.matches(WISH, PLATFORM, DIGEST, "mistralai/Other")
 
 
-@pytest.mark.parametrize(
-    "wish",
-    [
-        Wish(32768, 32, 4096, None),
-        Wish(32768, 32, 4096, 1000),
-    ],
-)
-def test_the_target_of_scaling_replaces_nothing(wish: Wish) -> None:
-    assert INPUTS.matches(wish, PLATFORM, DIGEST, REPOSITORY)
-    assert ReplicaInputs.of(wish, PLATFORM, DIGEST, REPOSITORY, LAYOUT) == INPUTS
+@pytest.mark.parametrize("target", [None, 1000])
+def test_the_target_of_scaling_replaces_nothing(target: int | None) -> None:
+    spec = ModelDeploymentSpec(
+        approval="small",
+        context_length=32768,
+        concurrency=32,
+        typical_tokens=4096,
+        scaling=Scaling(target_queue_depth=target),
+    )
+    assert INPUTS.matches(Wish.of(spec), PLATFORM, DIGEST, REPOSITORY)
+    assert ReplicaInputs.of(Wish.of(spec), PLATFORM, DIGEST, REPOSITORY, LAYOUT) == INPUTS
 
 
-@pytest.mark.parametrize(
-    "update",
-    [
-        {"target_queue_depth": 99},
-        {
-            "rejected": [
-                RejectedLayout(
-                    product="T4", tensor_parallel_size=1, reason="CacheTooSmall", message="2 < 3"
-                )
-            ]
-        },
-    ],
-)
-def test_what_shapes_no_engine_is_not_in_the_layout_hashed(update: dict[str, Any]) -> None:
-    layout = LAYOUT.model_copy(update=update)
-    assert ReplicaInputs.of(WISH, PLATFORM, DIGEST, REPOSITORY, layout).hash == INPUTS.hash
+def test_what_shapes_no_engine_is_not_recorded_of_a_layout() -> None:
+    recorded = json.loads(INPUTS.text)["plan"]
+    assert set(recorded) == {str(field.alias) for field in Layout.model_fields.values()}
+    assert not {"targetQueueDepth", "rejected"} & set(recorded)
 
 
 @pytest.mark.parametrize(
     ("wish", "engine", "digest", "repository"),
     [
-        pytest.param(Wish(16384, 32, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="context"),
-        pytest.param(Wish(32768, 16, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="concurrency"),
-        pytest.param(Wish(32768, None, 4096, 24), ENGINE, DIGEST, REPOSITORY, id="unset"),
-        pytest.param(Wish(32768, 32, 2048, 24), ENGINE, DIGEST, REPOSITORY, id="typical"),
+        pytest.param(Wish(16384, 32, 4096), ENGINE, DIGEST, REPOSITORY, id="context"),
+        pytest.param(Wish(32768, 16, 4096), ENGINE, DIGEST, REPOSITORY, id="concurrency"),
+        pytest.param(Wish(32768, None, 4096), ENGINE, DIGEST, REPOSITORY, id="unset"),
+        pytest.param(Wish(32768, 32, 2048), ENGINE, DIGEST, REPOSITORY, id="typical"),
         pytest.param(
             WISH,
             EngineSettings(image="registry.example/vllm@sha256:" + "f" * 64),

@@ -23,7 +23,7 @@ from tests.core.statuses import (
     weights,
 )
 
-from escadre.api.deployment import LastScale, WeightsOnNode
+from escadre.api.deployment import LastScale, RejectedLayout, WeightsOnNode
 from escadre.core.replicas.rollout import Drain
 from escadre.core.status.build import build_status, essence
 from escadre.core.status.facts import StatusFacts
@@ -363,6 +363,19 @@ def test_the_last_scaling_stays_over_a_restart() -> None:
 def test_what_is_unknown_is_left_out() -> None:
     found = build_status(facts(model=None, plan=None))
     assert not {"plan", "approval", "weights", "lastScale"} & set(found)
+
+
+def test_the_layout_is_told_with_the_target_of_scaling_and_what_was_not_taken() -> None:
+    smaller = RejectedLayout(
+        product="H100", tensor_parallel_size=1, reason="CacheTooSmall", message="2 < 3"
+    )
+    plan = planned(rejected=(smaller,))
+    found = build_status(facts(line(), plan=plan, target=5))["plan"]
+    assert found == {
+        **LAYOUT.model_dump(mode="json", by_alias=True),
+        "targetQueueDepth": 5,
+        "rejected": [smaller.model_dump(mode="json", by_alias=True)],
+    }
 
 
 def test_a_change_of_mere_numbers_is_no_change_of_essence() -> None:

@@ -6,9 +6,10 @@ which layout.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from escadre.api.approval import ModelApprovalSpec
+from escadre.api.deployment import LayoutStatus
 from escadre.api.gpunode import MirrorSource
 from escadre.cli.plan.wishes import DeploymentWish, Wishes
 from escadre.cli.shared.deployed import Deployed, near
@@ -18,6 +19,7 @@ from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.plan import DeploymentPlan, plan_fleet
+from escadre.core.scaling.target import target_queue_depth
 from escadre.settings import EngineSettings
 
 __all__ = ["Fleet", "KnownApproval", "Prospect", "look_ahead"]
@@ -66,6 +68,15 @@ class Prospect:
             and self.plan is not None
             and (self.plan.reason == "Planned")
         )
+
+    @property
+    def layout(self) -> LayoutStatus | None:
+        """The layout as the status would tell it."""
+        layout = self.plan.layout if self.plan else None
+        target = target_queue_depth(self.wish.spec.scaling.target_queue_depth, layout)
+        if self.plan is None or layout is None or target is None:
+            return None
+        return LayoutStatus.of(layout, target, self.plan.rejected)
 
 
 def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
@@ -182,19 +193,13 @@ def _wished(
     now: float,
 ) -> DeploymentFacts:
     spec = wish.spec
-    shape = Wish(
-        context_length=spec.context_length,
-        concurrency=spec.concurrency,
-        typical_tokens=spec.typical_tokens,
-        target_queue_depth=spec.scaling.target_queue_depth,
-    )
+    shape = Wish.of(spec)
     desired, created = spec.scaling.min_replicas, now
     replicas: tuple[ReplicaFacts, ...] = ()
     if live is not None:
         before, created = live
         served = before.status.approval
-        was = replace(Wish.of(before.spec), target_queue_depth=shape.target_queue_depth)
-        same = was == shape and (
+        same = Wish.of(before.spec) == shape and (
             approval is not None
             and served is not None
             and served.manifest_digest == approval.spec.manifest_digest
@@ -215,10 +220,10 @@ def _wished(
 
 
 def _replicas(one: Deployed, *, matches: bool) -> tuple[ReplicaFacts, ...]:
-    layout, replicas = one.status.plan, one.status.replicas
-    if layout is None or replicas is None:
+    told, replicas = one.status.plan, one.status.replicas
+    if told is None or replicas is None:
         return ()
-    text = layout.model_dump_json(by_alias=True)
+    layout = told.layout
     found = [
         ReplicaFacts(
             slot=int(slot),
@@ -227,7 +232,7 @@ def _replicas(one: Deployed, *, matches: bool) -> tuple[ReplicaFacts, ...]:
             product=layout.product,
             manifest_digest=item.digest or "",
             wish_matches=matches and item.current,
-            layout=text,
+            layout=layout,
             bound=item.state != "Pending",
             ready=item.state == "Ready",
             draining=item.state == "Draining",

@@ -48,8 +48,8 @@ def _one(each: Prospect) -> Group:
     head.add_row(*_layout_row(plan))
     head.add_row(*_replicas_row(each, plan))
     parts.append(head)
-    if plan.layout is not None:
-        parts += [Text(), heading("Layout"), layout_table(plan.layout, plan.rejected)]
+    if each.layout is not None:
+        parts += [Text(), heading("Layout"), layout_table(each.layout, plan.rejected)]
     elif plan.rejected:
         parts += [Text(), heading("Layouts tried"), layout_table(None, plan.rejected)]
     if plan.slots:
@@ -119,7 +119,7 @@ def _document(each: Prospect) -> dict[str, Any]:
         },
         "reason": plan.reason if plan else each.approval_reason,
         "message": plan.message if plan else each.approval_message,
-        "layout": _dump(plan.layout) if plan and plan.layout else None,
+        "layout": _dump(each.layout) if each.layout else None,
         "rejected": [_dump(one) for one in plan.rejected] if plan else [],
         "replicas": [
             {"slot": s.slot, "node": s.node, "reason": s.reason, "message": s.message}

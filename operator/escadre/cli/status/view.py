@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from escadre.api.base import Condition
-from escadre.api.deployment import LastScale, Layout, RejectedLayout, ReplicaStatus
+from escadre.api.deployment import LastScale, LayoutStatus, RejectedLayout, ReplicaStatus
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.marks import WORKING, State, heading, mark, styled
 from escadre.cli.shared.tables import grid
@@ -125,7 +125,7 @@ def _state(one: Condition) -> State:
     return "unknown" if one.reason == "Pending" else "waiting"
 
 
-def layout_table(layout: Layout | None, rejected: Sequence[RejectedLayout]) -> Table:
+def layout_table(layout: LayoutStatus | None, rejected: Sequence[RejectedLayout]) -> Table:
     """The arithmetic of a layout, each line one step that can be checked by hand."""
     table = grid("", "")
     for title, words in _arithmetic(layout) if layout else ():
@@ -136,7 +136,7 @@ def layout_table(layout: Layout | None, rejected: Sequence[RejectedLayout]) -> T
     return table
 
 
-def _arithmetic(layout: Layout) -> list[tuple[str, str]]:
+def _arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:
     memory, capacity = layout.memory, layout.capacity
     cache = bytes_text(memory.key_value_cache_bytes)
     fill = (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from escadre.api.deployment import Layout
 from escadre.core.facts.model import ApprovedModel, Wish
 
 __all__ = ["DeploymentFacts", "DeploymentKey", "ReplicaFacts"]
@@ -20,7 +21,7 @@ class ReplicaFacts:
     """A replica that exists: its GPUs and node are taken, whatever the plan becomes.
 
     ``node`` is where its pod is bound, else the planned node recorded on the object.
-    ``layout`` is the layout recorded on the object, as the JSON of api.deployment.Layout.
+    ``layout`` is the layout recorded on the object, None when this version cannot read it.
     ``wish_matches`` tells whether it was made for today's wish, digest and platform: then its
     layout is kept even when the planner would choose another now.
     """
@@ -31,7 +32,7 @@ class ReplicaFacts:
     product: str
     manifest_digest: str
     wish_matches: bool
-    layout: str
+    layout: Layout | None
     bound: bool = False
     ready: bool = False
     draining: bool = False

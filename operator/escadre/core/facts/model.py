@@ -15,7 +15,6 @@ class Wish:
     context_length: int
     concurrency: int | None = None
     typical_tokens: int | None = None
-    target_queue_depth: int | None = None
 
     @staticmethod
     def of(spec: ModelDeploymentSpec | None) -> "Wish":
@@ -26,7 +25,6 @@ class Wish:
             context_length=spec.context_length,
             concurrency=spec.concurrency,
             typical_tokens=spec.typical_tokens,
-            target_queue_depth=spec.scaling.target_queue_depth,
         )
 
 

@@ -21,7 +21,7 @@ from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.placement import Draft, Holders, Rank, Slot, place_all, reserve
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls
-from escadre.core.layouts.decisions import Layouts, products_of, recorded_layout
+from escadre.core.layouts.decisions import Layouts, products_of
 
 __all__ = ["DeploymentPlan", "FleetPlan", "SlotPlan", "plan_fleet"]
 
@@ -43,7 +43,7 @@ class DeploymentPlan:
     """Layout and slots of one deployment.
 
     ``reason`` is Planned, InsufficientGPUs, a refusal of the layout, or "" without an approval.
-    ``layout`` carries today's rejected layouts, also when it was recorded without them.
+    ``rejected`` are today's, also when the layout was recorded on another day.
     ``slots`` holds every existing slot that is not leaving, then new ones up to the desired number.
     Without an approval or a layout existing slots are as recorded and there are no new ones.
     """
@@ -77,7 +77,7 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     pulls = plan_pulls(nodes, snapshot.mirrors, _needs(drafts), _held(facts))
     insufficient = _Insufficient(pool)
     plans = {
-        draft.facts.key: _finish(draft, layouts, pulls.states, insufficient)
+        draft.facts.key: _finish(draft, pulls.states, insufficient)
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
     }
     return FleetPlan(plans, pulls.wanted)
@@ -152,7 +152,7 @@ def _kept_layout(replica: ReplicaFacts | None, model: ApprovedModel) -> Layout |
         return None
     if replica.manifest_digest != model.manifest_digest:
         return None
-    return recorded_layout(replica.layout)
+    return replica.layout
 
 
 def _needs(drafts: list[Draft]) -> list[Need]:
@@ -205,7 +205,6 @@ class _Insufficient:
 
 def _finish(
     draft: Draft,
-    layouts: Layouts,
     states: Mapping[Place, WeightsOnNode],
     insufficient: _Insufficient,
 ) -> DeploymentPlan:
@@ -231,8 +230,6 @@ def _finish(
             homeless = len(draft.unplaced)
             verb = "has" if homeless == 1 else "have"
             message = f"{homeless} of {len(slots)} replicas {verb} no node: {missing}"
-    if layout is not None and facts.model is not None:
-        layout = layouts.told(layout, draft.rejected)
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}
     weights = tuple(states[place] for place in sorted(places) if place in states)
     return DeploymentPlan(facts.key, layout, reason, message, draft.rejected, slots, weights)
@@ -246,7 +243,7 @@ def _as_recorded(slot: Slot, draft: Draft) -> SlotPlan:
     return SlotPlan(
         slot.number,
         replica.node,
-        recorded_layout(replica.layout),
+        replica.layout,
         replica.manifest_digest,
         draft.reason,
         draft.message,

@@ -1,18 +1,15 @@
-"""Layouts for the deployments of one planning pass: on which products, and what was recorded."""
+"""Layouts for the deployments of one planning pass: on which products, decided once a wish."""
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
 
-from pydantic import ValidationError
-
-from escadre.api.deployment import Layout, RejectedLayout
+from escadre.api.deployment import Layout
 from escadre.core.engines.gpu_memory import visible_bytes
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.facts.node import NodeFacts
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
 
-__all__ = ["Layouts", "products_of", "recorded_layout"]
+__all__ = ["Layouts", "products_of"]
 
 
 def products_of(nodes: Iterable[NodeFacts]) -> tuple[GPUProduct, ...]:
@@ -48,15 +45,6 @@ def _joined(one: GPUProduct, other: GPUProduct) -> GPUProduct:
     )
 
 
-@lru_cache(maxsize=8192)
-def recorded_layout(layout: str) -> Layout | None:
-    """The layout on a replica's object; None when this version cannot read it."""
-    try:
-        return Layout.model_validate_json(layout)
-    except ValidationError:
-        return None
-
-
 class Layouts:
     """Layout decisions of one pass; the key spares hashing an architecture a thousand times."""
 
@@ -65,7 +53,6 @@ class Layouts:
         self._percent = percent
         self._sizes = {product.name: product.node_gpus for product in products}
         self._decisions: dict[tuple[str, str, Wish], LayoutDecision] = {}
-        self._told: dict[tuple[int, ...], tuple[Layout, tuple[RejectedLayout, ...], Layout]] = {}
 
     def decide(self, model: ApprovedModel, wish: Wish) -> LayoutDecision:
         """The layout for a model and a wish on today's products."""
@@ -75,14 +62,6 @@ class Layouts:
                 model.architecture, wish, self._products, self._percent
             )
         return self._decisions[key]
-
-    def told(self, layout: Layout, rejected: tuple[RejectedLayout, ...]) -> Layout:
-        """The layout with today's rejected ones; one object for all deployments alike."""
-        key = (id(layout), *map(id, rejected))  # both are held, so no id is used twice
-        if key not in self._told:
-            copy = layout.model_copy(update={"rejected": list(rejected)})
-            self._told[key] = (layout, rejected, copy)
-        return self._told[key][2]
 
     def has_room(self, layout: Layout) -> bool:
         """Whether some node has so many GPUs of the layout's product, free or not."""

@@ -97,10 +97,7 @@ def plan_layout(
         message = _explain(architecture, need, failed, rejected)
         return LayoutDecision(None, (), "NoLayoutFits", message, rejected)
     rejected = _bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
-    layouts = tuple(
-        _layout(need, fitting, wish.target_queue_depth, rejected if index == 0 else smaller)
-        for index, (fitting, smaller) in enumerate(ranked)
-    )
+    layouts = tuple(_layout(need, fitting) for fitting, _ in ranked)
     return LayoutDecision(layouts[0], layouts, "Planned", layouts[0].summary, rejected)
 
 
@@ -186,12 +183,7 @@ def _rank(architecture: Architecture, need: Need, one: Candidate) -> tuple[int, 
     )
 
 
-def _layout(
-    need: Need,
-    one: Candidate,
-    target_queue_depth: int | None,
-    rejected: tuple[RejectedLayout, ...],
-) -> Layout:
+def _layout(need: Need, one: Candidate) -> Layout:
     fill, limits, size = one.fill, one.limits, one.size
     return Layout(
         summary=f"{size}×{short_product(one.product.name)} tp{size}",
@@ -204,7 +196,6 @@ def _layout(
         max_num_batched_tokens=limits.max_num_batched_tokens,
         gpu_memory_utilization_percent=one.utilization_percent,
         typical_tokens=need.typical,
-        target_queue_depth=target_queue_depth or -(-3 * limits.max_num_seqs // 4),
         memory=MemoryArithmetic(
             visible_bytes=fill.visible_bytes,
             usable_bytes=fill.usable_bytes,
@@ -219,7 +210,6 @@ def _layout(
             full_length_requests=fill.blocks // blocks_for(need.context),
             typical_requests=fill.blocks // blocks_for(need.typical),
         ),
-        rejected=list(rejected),
     )
 
 

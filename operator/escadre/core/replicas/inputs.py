@@ -39,17 +39,14 @@ __all__ = ["FORMAT", "ReplicaInputs", "parse_inputs", "platform_text", "wish_inp
 FORMAT: Final = 2
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_SHAPES_NO_ENGINE: Final = frozenset({"target_queue_depth"})  # of the wish: scaling's
-_NOT_RECORDED: Final = frozenset({"rejected", "target_queue_depth"})  # of the layout
 
 
 def wish_inputs(wish: Wish) -> dict[str, object]:
-    """The part of the wish that shapes an engine, without what is unset."""
+    """The wish, without what is unset."""
     return {
         to_camel(field.name): value
         for field in fields(wish)
-        if field.name not in _SHAPES_NO_ENGINE
-        and (value := getattr(wish, field.name)) != field.default
+        if (value := getattr(wish, field.name)) != field.default
     }
 
 
@@ -91,9 +88,7 @@ class ReplicaInputs:
                 "platform": json.loads(platform),
                 "manifestDigest": manifest_digest,
                 "repository": repository,
-                "plan": layout.model_dump(
-                    mode="json", by_alias=True, exclude=set(_NOT_RECORDED), exclude_defaults=True
-                ),
+                "plan": layout.model_dump(mode="json", by_alias=True, exclude_defaults=True),
             }
         )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from escadre.api.deployment import LayoutStatus
 from escadre.core.status.conditions import Leaf, false, merge, true
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
 from escadre.core.status.leaves import leaves_of
@@ -31,8 +32,10 @@ def build_status(facts: StatusFacts) -> dict[str, Any]:
             conditions, facts.previous.get("conditions") or [], facts.generation, facts.now
         ),
     }
-    if facts.plan is not None and facts.plan.layout is not None:
-        status["plan"] = facts.plan.layout.model_dump(mode="json", by_alias=True, exclude_none=True)
+    plan = facts.plan
+    if plan is not None and plan.layout is not None and facts.target is not None:
+        layout = LayoutStatus.of(plan.layout, facts.target, plan.rejected)
+        status["plan"] = layout.model_dump(mode="json", by_alias=True, exclude_none=True)
     if facts.model is not None:
         status["approval"] = {
             "name": facts.model.approval,

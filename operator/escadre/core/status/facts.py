@@ -25,7 +25,11 @@ class ReplicaLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusFacts:
-    """Everything a status is made from. ``previous`` is the status as stored."""
+    """Everything a status is made from.
+
+    ``target`` is what one replica is to hold, None only without a layout. ``previous`` is the
+    status as stored.
+    """
 
     generation: int
     url: str
@@ -34,6 +38,7 @@ class StatusFacts:
     approval_message: str
     model: ApprovedModel | None
     plan: DeploymentPlan | None
+    target: int | None
     rollout: RolloutPlan
     replicas: tuple[ReplicaLine, ...]
     desired: int

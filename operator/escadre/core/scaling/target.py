@@ -1,0 +1,19 @@
+"""How many requests a replica shall hold: the number that scaling aims at.
+
+A fact of scaling, not of the layout: it changes without a new engine. Pure; the scaling policy and
+whoever shows the target ask here.
+"""
+
+from escadre.api.deployment import Layout
+
+__all__ = ["target_queue_depth"]
+
+
+def target_queue_depth(wished: int | None, layout: Layout | None) -> int | None:
+    """What was wished, else three quarters of what a replica takes at once, rounded up.
+
+    None while neither tells.
+    """
+    if wished is not None or layout is None:
+        return wished
+    return -(-3 * layout.max_num_seqs // 4)
