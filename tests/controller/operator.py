@@ -38,7 +38,7 @@ class Operator:
         woken: set[Key] = set()
         context = Context(
             api=api,
-            caches=Caches(api, "escadre-system"),
+            caches=Caches(api, "escadre-system", world.time),
             memory=Memory(),
             settings=world.settings,
             recorder=EventRecorder(api, instance="test"),

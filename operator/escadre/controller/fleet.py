@@ -29,7 +29,7 @@ async def reconcile_fleet(context: Context) -> float | None:
         one = deployment_facts(caches, memory, context.platform, view, approval, desired)
         facts.append(one)
         planned_for[one.key] = PlannedFor.of(view, approval)
-    plan = plan_fleet(snapshot(caches, memory, settings, tuple(facts), now))
+    plan = plan_fleet(snapshot(caches, settings, tuple(facts), now))
     living = [*caches.deployments.values(), *caches.approvals.values()]
     memory.keep_only({one.uid for one in living}, {one.name for one in caches.approvals.values()})
     before, before_for = memory.plan, memory.planned_for

@@ -29,7 +29,7 @@ async def reconcile_node(context: Context, name: str) -> float | None:
     if live is None and not node.gpus:
         return None
     await _wish(context, node, live)
-    belief = belief_of(context.caches, context.memory, node, live, context.now())
+    belief = belief_of(context.caches, node, live, context.now())
     if belief is None:
         return None
     await _relabel(context, node, belief.verified)

@@ -1,7 +1,8 @@
 """Every informer of the operator, in one place: what is watched, how it is kept and indexed."""
 
 import asyncio
-from collections.abc import Hashable, Iterable
+import time
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,7 @@ from escadre.names import (
     LABEL_OWNER_NAME,
     LABEL_OWNER_NAMESPACE,
 )
+from escadre.state.agents import Agents
 from escadre.state.views import (
     ApprovalView,
     DeploymentView,
@@ -84,10 +86,11 @@ def _pods_on_node(pod: PodView) -> Iterable[Hashable]:
 
 @dataclass(slots=True)
 class Caches:
-    """The informers. Reads are synchronous; see Informer."""
+    """The informers, and what only the course of their changes tells. Reads are synchronous."""
 
     api: Api
     namespace: str  # of the operator and the agents
+    now: Callable[[], float] = time.time
     deployments: Informer[DeploymentView] = field(init=False)
     approvals: Informer[ApprovalView] = field(init=False)
     signatures: Informer[SignatureView] = field(init=False)
@@ -99,6 +102,7 @@ class Caches:
     policies: Informer[PolicyView] = field(init=False)
     bindings: Informer[PolicyView] = field(init=False)
     volumes: Informer[Compact] = field(init=False)
+    agents: Agents = field(init=False)
     children: dict[str, Informer[Compact]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,6 +133,7 @@ class Caches:
             PodView.of,
             indices={"deployment": _engine_pods, "node": _pods_on_node},
         )
+        self.agents = Agents(self.pods, self.nodes, self.namespace, self.now)
         self.policies = Informer(api, VALIDATING_ADMISSION_POLICIES, PolicyView.of)
         self.bindings = Informer(api, VALIDATING_ADMISSION_POLICY_BINDINGS, PolicyView.of)
         self.volumes = Informer(

@@ -10,7 +10,7 @@ from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, Replic
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import Wish
 from escadre.core.facts.node import NodeFacts
-from escadre.core.fleet.belief import AgentView, NodeBelief, believe
+from escadre.core.fleet.belief import NodeBelief, believe
 from escadre.core.replicas.rollout import choose_leaving
 from escadre.settings import Settings
 from escadre.state.caches import Caches
@@ -19,30 +19,14 @@ from escadre.state.memory import Memory
 from escadre.state.observe import Observed, observe
 from escadre.state.views import DeploymentView, GPUNodeView, NodeView, PodView
 
-__all__ = ["agent_of", "belief_of", "deployment_facts", "node_facts", "snapshot"]
+__all__ = ["belief_of", "deployment_facts", "node_facts", "snapshot"]
 
 MEBIBYTE = 1 << 20
 PREFIX = "nvidia.com"
 
 
-def agent_of(caches: Caches, memory: Memory, node: str, now: float) -> AgentView:
-    """The agent's pod on a node. Between two pods of an upgrade there is none for a moment."""
-    pods = [
-        pod
-        for pod in caches.pods.by("node", node)
-        if pod.component == "agent" and pod.namespace == caches.namespace and not pod.finished
-    ]
-    alive = [pod for pod in pods if not pod.terminating]
-    if any(pod.ready for pod in alive):
-        memory.agent_gone_since.pop(node, None)
-        return AgentView(True, None)
-    since = memory.agent_gone_since.setdefault(node, now)
-    changed = min((pod.ready_changed for pod in alive if pod.ready_changed), default=since)
-    return AgentView(False, min(since, changed))
-
-
 def belief_of(
-    caches: Caches, memory: Memory, node: NodeView, gpunode: GPUNodeView | None, now: float
+    caches: Caches, node: NodeView, gpunode: GPUNodeView | None, now: float
 ) -> NodeBelief | None:
     """What is believed of a node; None while it has no GPUNode of its own."""
     if gpunode is None or gpunode.node_uid != node.uid:
@@ -52,14 +36,13 @@ def belief_of(
         node_uid=node.uid,
         boot_id=node.boot_id,
         status=gpunode.status,
-        agent=agent_of(caches, memory, node.name, now),
+        agent=caches.agents.of(node.name),
         now=now,
     )
 
 
 def node_facts(
     caches: Caches,
-    memory: Memory,
     node: NodeView,
     now: float,
     tolerations: Sequence[Mapping[str, Any]] = (),
@@ -69,7 +52,7 @@ def node_facts(
     ``tolerations`` are those of the engine pods.
     """
     gpunode = caches.gpunodes.get(node.name)
-    belief = belief_of(caches, memory, node, gpunode, now)
+    belief = belief_of(caches, node, gpunode, now)
     trusted = gpunode.status if gpunode and belief and belief.trusted else None
     gpus = trusted.gpus if trusted else []
     first = gpus[0] if gpus else None
@@ -219,15 +202,13 @@ def _replica_facts(caches: Caches, one: Observed, leaving: bool) -> ReplicaFacts
 
 def snapshot(
     caches: Caches,
-    memory: Memory,
     settings: Settings,
     deployments: tuple[DeploymentFacts, ...],
     now: float,
 ) -> FleetSnapshot:
     """Everything one planning pass sees."""
     found = (
-        node_facts(caches, memory, node, now, settings.engine.tolerations)
-        for node in caches.nodes.values()
+        node_facts(caches, node, now, settings.engine.tolerations) for node in caches.nodes.values()
     )
     return FleetSnapshot(
         deployments=deployments,

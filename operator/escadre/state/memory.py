@@ -56,7 +56,6 @@ class Memory:
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
     status_written: dict[str, float] = field(default_factory=dict)  # by object uid
-    agent_gone_since: dict[str, float] = field(default_factory=dict)  # by node
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
     compared: Compared = field(default_factory=dict)  # live admission policies
     models: dict[str, ApprovedModel] = field(default_factory=dict)  # by approval

@@ -32,7 +32,6 @@ from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import AgentView, believe
 from escadre.state.caches import Caches
 from escadre.state.gather import node_facts
-from escadre.state.memory import Memory
 from escadre.state.views import GPUNodeView, epoch
 
 __all__ = ["read_fleet"]
@@ -85,16 +84,13 @@ async def _may_list(api: Api, resource: Resource) -> bool:
 
 async def _from_nodes(api: Api, system_namespace: str, now: float) -> list[NodeFacts]:
     """The operator's own gathering, over caches that are filled once and thrown away."""
-    caches = Caches(api, system_namespace)
+    caches = Caches(api, system_namespace, lambda: now)
     informers = (caches.nodes, caches.gpunodes, caches.pods)
     running = [asyncio.create_task(informer.run()) for informer in informers]
     try:
         async with asyncio.timeout(_SYNC_SECONDS):
             await asyncio.gather(*(informer.synced.wait() for informer in informers))
-        memory = Memory()
-        found = (
-            node_facts(caches, memory, node, now, _TOLERATED) for node in caches.nodes.values()
-        )
+        found = (node_facts(caches, node, now, _TOLERATED) for node in caches.nodes.values())
         return [facts for facts in found if facts]
     finally:
         for task in running:
