@@ -25,6 +25,7 @@ from e2e.cluster.namespaces import socket_factory
 from e2e.cluster.nodes import DEFAULT_NODES, NodeSpec
 from e2e.cluster.prerequisites import missing_prerequisites
 from e2e.cluster.programs import cache_folder
+from e2e.cluster.readable import unreadable
 from e2e.cluster.wait import wait_for
 
 __all__ = ["Cluster", "CommandError"]
@@ -70,7 +71,7 @@ class Cluster:
 
     def start(self) -> Self:
         """Start it (building programs first if there are none) and return when it is usable."""
-        if missing := missing_prerequisites():
+        if missing := missing_prerequisites() + unreadable():
             raise RuntimeError("; ".join(missing))
         found = provide_programs(print)
         paths = {name: str(one.path) for name, one in found.items()}

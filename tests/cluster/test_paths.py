@@ -8,6 +8,7 @@ import yaml
 from e2e.cluster.control import ControlError, call, serve
 from e2e.cluster.controlplane import proxy_config
 from e2e.cluster.folders import StateFolder
+from e2e.cluster.readable import unreadable
 
 
 async def test_a_socket_answers_in_a_folder_longer_than_an_address(tmp_path: Path) -> None:
@@ -36,3 +37,18 @@ def test_kube_proxy_reads_its_kubeconfig_whatever_the_path_holds(tmp_path: Path)
     state = StateFolder(tmp_path / "a b, #c: {d}")
     config = yaml.safe_load(proxy_config(state, "gpu-0"))
     assert config["clientConnection"]["kubeconfig"] == str(state.root / "proxy.kubeconfig")
+
+
+def test_a_checkout_made_under_a_strict_umask_is_named_with_its_cure(tmp_path: Path) -> None:
+    checkout = tmp_path / "a checkout"
+    (checkout / "e2e").mkdir(parents=True)
+    (checkout / "e2e" / "one.py").touch(0o644)
+    (checkout / "two").touch(0o600)
+    checkout.chmod(0o700)
+    assert unreadable({checkout: ("e2e/one.py",)}) == [], "the container's script opens this one"
+    (line,) = unreadable({checkout: ("e2e/one.py", "two")})
+    assert f"{checkout}/two is closed" in line
+    assert line.endswith(f"chmod -R go+rX '{checkout}'")
+    (checkout / "e2e").chmod(0o700)
+    (line,) = unreadable({checkout: ("e2e/one.py",)})
+    assert f"{checkout}/e2e/one.py is closed" in line
