@@ -20,7 +20,8 @@ class NotReachedError(AssertionError):
     """The condition did not come true before its deadline."""
 
     def __init__(self, what: str, deadline: float, seen: object) -> None:
-        super().__init__(f"waiting for {what}: not within {deadline:g} s; last seen: {seen!r}")
+        shown = f"; last seen: {seen!r}" if seen else ""  # "False" tells nobody anything
+        super().__init__(f"waiting for {what}: not within {deadline:g} s{shown}")
 
 
 def wait_for(

@@ -13,6 +13,7 @@ import aiohttp
 
 from e2e.cluster.cluster import Cluster, CommandError
 from e2e.cluster.config import REPOSITORY
+from e2e.cluster.podstates import refuse_hopeless
 from e2e.cluster.wait import wait_for
 from e2e.demo.recorder import Recorder
 from e2e.engine.checkpoint import Shape, padded
@@ -151,11 +152,11 @@ class Act:
         return bool(self.stage.condition("assistant", "WeightsReady")["status"] == "True")
 
     def _wait_ready(self) -> None:
-        wait_for(
-            lambda: self.stage.condition("assistant", "Ready")["status"] == "True",
-            900 if self.real_engine else 60,
-            "assistant to be Ready",
-        )
+        def ready() -> bool:
+            refuse_hopeless(self.cluster.list("pods", "-n", TEAM))
+            return bool(self.stage.condition("assistant", "Ready")["status"] == "True")
+
+        wait_for(ready, 900 if self.real_engine else 60, "assistant to be Ready")
 
     async def _chat(self) -> None:
         url = f"http://{self._service_address()}/v1/chat/completions"

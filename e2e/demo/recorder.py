@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 __all__ = ["Recorder"]
+
+_MARGIN = " " * 4
 
 
 def _width() -> int | None:
@@ -43,9 +46,33 @@ class Recorder:
             entry["seconds"] = round(time.monotonic() - started, 2)
 
     def say(self, text: str) -> None:
-        """What a command printed, or what was seen."""
+        """What a command printed, or what was seen; long lines go on further in."""
         for line in text.rstrip().splitlines():
-            self.console.print(f"    {line}", markup=False, highlight=False)
+            inward = " " * (len(line) - len(line.lstrip()) + 2)
+            self._print(
+                textwrap.fill(
+                    line,
+                    self.console.width - len(_MARGIN),
+                    subsequent_indent=inward,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+            )
+
+    def show(self, text: str) -> None:
+        """Commands to copy: the terminal folds them, so that what is copied stays one line."""
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        text = textwrap.indent(text, _MARGIN)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def fail(self, how: str, why: str) -> None:
+        """How the last step ended, "failed" or "interrupted", and why."""
+        number, name = len(self.steps), self.steps[-1]["name"] if self.steps else "the beginning"
+        heading = f"\n{how} in step {number}: {name}"
+        self.console.print(heading, style="bold red", markup=False, highlight=False)
+        self.say(why)
 
     def write(self, path: Path) -> None:
         """The report for machines."""
@@ -56,6 +83,7 @@ class Recorder:
 
     def table(self) -> None:
         """The report for people."""
+        self.console.line()
         table = Table(title="escadre demo")
         table.add_column("step")
         table.add_column("ok")

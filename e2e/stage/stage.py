@@ -14,6 +14,8 @@ import yaml
 from e2e.cluster.addresses import CLUSTER_ADDRESS
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import REPOSITORY, python_environment
+from e2e.cluster.pods import is_ready
+from e2e.cluster.podstates import refuse_hopeless
 from e2e.cluster.wait import wait_for
 from e2e.engine.checkpoint import Shape, write_checkpoint
 from e2e.engine.mirror.tree import Tree
@@ -117,13 +119,8 @@ class Stage:
 
         def ready() -> bool:
             pods = self.cluster.list("pods", "-n", NAMESPACE)
-            states = [
-                any(
-                    one["type"] == "Ready" and one["status"] == "True"
-                    for one in pod.get("status", {}).get("conditions", [])
-                )
-                for pod in pods
-            ]
+            refuse_hopeless(pods)
+            states = [is_ready(pod) for pod in pods]
             gpu_nodes = sum(bool(spec.gpus) for spec in self.cluster.config.nodes)
             return len(states) >= gpu_nodes + 1 and all(states)
 
@@ -193,6 +190,7 @@ class Stage:
                 env={**os.environ, **python_environment()},
                 stdout=log,
                 stderr=log,
+                start_new_session=True,  # a Ctrl-C is for the demo, which may keep the cluster
             )
         wait_for(self._mirror_answers, 20, "the mirror to answer")
 
@@ -213,6 +211,11 @@ class Stage:
         probe = f"import urllib.request as u; u.urlopen('{self.mirror_url}/healthz', timeout=2)"
         done = self.cluster.run_in_netns([sys.executable, "-c", probe], check=False)
         return done.returncode == 0 or "HTTP Error" in done.stderr
+
+    @property
+    def mirror_ended(self) -> bool:
+        """Whether it was started and ended by itself."""
+        return self._mirror is not None and self._mirror.poll() is not None
 
     def stop_mirror(self) -> None:
         """Ends the mirror."""
