@@ -1,11 +1,16 @@
 """Errors of escadre.
 
     EscadreError
-    ├── Refusal      a wish that cannot be fulfilled as it stands; carries a stable reason
-    └── Retryable    a fault outside that may pass; the caller tries again later
+    ├── Refusal             a wish that cannot be fulfilled as it stands; carries a stable reason
+    │   └── MirrorError     of clients/mirror
+    ├── Retryable           a fault outside that may pass; the caller tries again later
+    ├── ApiError            of clients/kube: the API server did not do what was asked
+    ├── ConnectionUnknown   of clients/kube: no way to an API server is known
+    ├── Cancelled           of clients/mirror: called off while reading
+    ├── ManifestError       of core/weights: no canonical manifest
+    └── IntakeError         of core/weights: a model that must not be approved
 
-Clients derive their own errors from these at their edge; nothing above clients/ knows the
-exceptions of a library.
+Clients derive theirs at their edge; nothing above clients/ knows the exceptions of a library.
 """
 
 __all__ = ["EscadreError", "Refusal", "Retryable"]
@@ -34,7 +39,7 @@ class Retryable(EscadreError):
 
     Args:
         message: what was tried on which object and what came back.
-        delay: seconds to wait at least before the next try, None to leave it to the back-off.
+        delay: seconds after which another try is worth it; the back-off never waits longer then.
     """
 
     def __init__(self, message: str, delay: float | None = None) -> None:

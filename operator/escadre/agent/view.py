@@ -1,7 +1,4 @@
-"""What the agent knows at one moment: written by its loops, read by the report.
-
-One object, one event loop, no locks: loops change a field and call ``changed``.
-"""
+"""What the agent knows at one moment, frozen: made by agent/agent.py, read by the report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ from escadre.machinery.events import EventRecorder
 from escadre.machinery.lease import Candidate, LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue
 from escadre.machinery.serving import Endpoint, serving
-from escadre.metrics.operator import DeploymentNumbers, OperatorMetrics
+from escadre.metrics.operator import DeploymentNumbers, Live, OperatorMetrics, WatchNumbers
 from escadre.names import GROUP
 from escadre.settings import Settings
 from escadre.state.caches import Caches
@@ -81,7 +81,7 @@ class Operator:
             Candidate(settings.namespace, LEASE_NAME, identity),
             on_lost=self._on_lost,
         )
-        metrics.watch(lambda: (self.queue.depth, self.queue.oldest_age()), self._numbers)
+        metrics.watch(Live(self._queue_numbers, self._watches, self._dropped, self._numbers))
 
     def _add(self, key: Key, delay: float, priority: Priority) -> None:
         if delay > 0:
@@ -94,7 +94,10 @@ class Operator:
         self.stop.set()
 
     def healthy(self) -> str:
-        """What is wrong, "" when nothing is: a reconcile that hangs, or a watch that is silent."""
+        """What is wrong, "" when nothing is: a reconcile that hangs.
+
+        A watch that is silent is begun anew by its informer; how often is a metric.
+        """
         age = self.queue.oldest_processing_age()
         return f"a reconcile runs for {age:.0f} s" if age > _STUCK_SECONDS else ""
 
@@ -223,6 +226,18 @@ class Operator:
         while True:
             await asyncio.sleep(self.settings.operator.resync_seconds)
             self.router.everything()
+
+    def _queue_numbers(self) -> tuple[int, float]:
+        return self.queue.depth, self.queue.oldest_age()
+
+    def _watches(self) -> Iterator[WatchNumbers]:
+        now = time.monotonic()
+        for one in self.caches.all():
+            silent = max(0.0, now - one.last_activity)
+            yield WatchNumbers(one.resource.kind, one.watch_restarts, one.relists, silent)
+
+    def _dropped(self) -> int:
+        return self.recorder.dropped
 
     def _numbers(self) -> Iterator[DeploymentNumbers]:
         for view in self.caches.deployments.values():

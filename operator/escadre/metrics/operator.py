@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-__all__ = ["DeploymentNumbers", "OperatorMetrics"]
+__all__ = ["DeploymentNumbers", "Live", "OperatorMetrics", "WatchNumbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +81,69 @@ class OperatorMetrics:
         """Whether this replica is the leader."""
         self._leader.set(1 if yes else 0)
 
-    def watch(
-        self,
-        queue: Callable[[], tuple[int, float]],
-        deployments: Callable[[], Iterable[DeploymentNumbers]],
-    ) -> None:
-        """Registers what is read at scrape time: queue depth and age, and the deployments."""
-        self.registry.register(_Live(queue, deployments))
+    def watch(self, live: "Live") -> None:
+        """Registers what is read at scrape time."""
+        self.registry.register(_Read(live))
 
 
-class _Live(Collector):
-    def __init__(
-        self,
-        queue: Callable[[], tuple[int, float]],
-        deployments: Callable[[], Iterable[DeploymentNumbers]],
-    ) -> None:
-        self._queue = queue
-        self._deployments = deployments
+@dataclass(frozen=True, slots=True)
+class WatchNumbers:
+    """How the watch of one kind goes; ``silent`` in seconds since the server's last word."""
+
+    kind: str
+    restarts: int
+    relists: int
+    silent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Where the numbers of a moment are asked for: queue depth and age, watches, events, fleet."""
+
+    queue: Callable[[], tuple[int, float]]
+    watches: Callable[[], Iterable[WatchNumbers]]
+    dropped_events: Callable[[], int]
+    deployments: Callable[[], Iterable[DeploymentNumbers]]
+
+
+class _Read(Collector):
+    def __init__(self, live: Live) -> None:
+        self._live = live
 
     @override
     def collect(self) -> Iterable[Metric]:
-        depth, age = self._queue()
+        depth, age = self._live.queue()
         yield GaugeMetricFamily("escadre_queue_depth", "Keys that wait.", value=depth)
         yield GaugeMetricFamily(
             "escadre_queue_oldest_seconds", "Age of the key that waits longest.", value=age
         )
+        yield CounterMetricFamily(
+            "escadre_events_dropped",
+            "Events not told, because an object had too many or the API server took none.",
+            value=self._live.dropped_events(),
+        )
+        yield from self._watches()
+        yield from self._deployments()
+
+    def _watches(self) -> Iterable[Metric]:
+        restarts = CounterMetricFamily(
+            "escadre_watch_restarts", "Watches begun anew, by kind.", labels=["kind"]
+        )
+        relists = CounterMetricFamily(
+            "escadre_watch_relists", "Lists after the first one, by kind.", labels=["kind"]
+        )
+        silent = GaugeMetricFamily(
+            "escadre_watch_silent_seconds",
+            "Time since the API server's last word, by kind; begun anew after 90 s.",
+            labels=["kind"],
+        )
+        for one in self._live.watches():
+            restarts.add_metric([one.kind], one.restarts)
+            relists.add_metric([one.kind], one.relists)
+            silent.add_metric([one.kind], one.silent)
+        yield from (restarts, relists, silent)
+
+    def _deployments(self) -> Iterable[Metric]:
         labels = ["namespace", "name"]
         desired = GaugeMetricFamily(
             "escadre_deployment_replicas_desired", "Replicas wanted.", labels=labels
@@ -121,7 +159,7 @@ class _Live(Collector):
             "1 for the reason each condition has now.",
             labels=[*labels, "type", "status", "reason"],
         )
-        for one in self._deployments():
+        for one in self._live.deployments():
             at = [one.namespace, one.name]
             desired.add_metric(at, one.desired)
             ready.add_metric(at, one.ready)

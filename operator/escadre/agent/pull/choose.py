@@ -2,7 +2,7 @@
 
 One model at a time, with all connections, in the order the operator lists them: the first is
 served soonest. A failed one is tried again after a growing pause and does not hold up the others.
-Called by agent/run.py at every change.
+Called by agent/keeper.py at every change.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Pulls one model: manifest, what is missing, space, bytes, folder, record.
 
 Each step can be repeated: after any end, a kill included, the next pull goes on with what is
-verified. Runs in a thread of its own, started by agent/run.py; touches no Kubernetes.
+verified. Runs in a thread of its own, started by agent/keeper.py; touches no Kubernetes.
 """
 
 import threading

@@ -39,12 +39,12 @@ def explain(error: Exception) -> tuple[int, str]:
         known = REASONS.get(error.reason)
         step = f"\nnext: {known.next_step}" if known and known.next_step != "Nothing." else ""
         return REFUSED, f"{error.reason}: {error.message}{step}"
-    if isinstance(error, EscadreError):
-        return REFUSED, str(error)
     if isinstance(error, ConnectionUnknown):
         return API_FAILED, str(error)
     if isinstance(error, ApiError):
         return API_FAILED, _api(error)
+    if isinstance(error, EscadreError):
+        return REFUSED, str(error)
     return NOT_READY, ""
 
 

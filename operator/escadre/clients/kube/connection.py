@@ -20,12 +20,14 @@ from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import kube_config as kube_config_files
 
+from escadre.errors import EscadreError
+
 __all__ = ["Connection", "ConnectionUnknown", "load_connection"]
 
 _POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
-class ConnectionUnknown(Exception):
+class ConnectionUnknown(EscadreError):
     """No usable kubeconfig and no service account: the message says what was tried."""
 
 

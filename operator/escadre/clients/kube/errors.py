@@ -17,6 +17,8 @@ that maps a code to a class.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from escadre.errors import EscadreError
+
 __all__ = [
     "ApiError",
     "Conflict",
@@ -42,7 +44,7 @@ _GERUNDS: Final[Mapping[str, str]] = {
 }
 
 
-class ApiError(Exception):
+class ApiError(EscadreError):
     """The API server did not do what was asked.
 
     ``method`` is the verb in words (``apply``), ``object`` names the target (``Deployment

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from escadre.errors import EscadreError
+
 __all__ = [
     "CHUNK_SIZE",
     "HEADER",
@@ -54,7 +56,7 @@ _CHUNK: Final = re.compile(r"chunk ([0-9a-f]{64})")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-class ManifestError(ValueError):
+class ManifestError(EscadreError):
     """The text or the files do not make a canonical manifest."""
 
 
