@@ -5,7 +5,7 @@ added by a later version would change what people signed.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -21,8 +21,10 @@ from escadre.api.base import (
     Sha256,
     explained,
 )
+from escadre.api.bounds import Entries, Text
 
 __all__ = [
+    "SIGNATURES",
     "ApprovedFile",
     "Architecture",
     "Experts",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _Count = Annotated[int, Field(ge=1, le=1 << 24)]
+SIGNATURES: Final = Entries(64, kept="last")
 
 
 class ApprovedFile(Model):
@@ -187,7 +190,7 @@ class SignatureRecord(Model):
     decision: Literal["Approve", "Revoke"] = Field(description="What was said.")
     at: datetime = Field(description="When the API server stored it.")
     counted: bool = Field(description="Whether it counts towards the required approvals.")
-    why: Annotated[str, Field(max_length=512)] = Field(
+    why: Annotated[str, Text(512)] = Field(
         default="", description="Why it does not count."
     )
 
@@ -204,9 +207,9 @@ class ModelApprovalStatus(Model):
     summary: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Signatures that count of those required, e.g. 1/2."
     )
-    signatures: Annotated[list[SignatureRecord], Field(max_length=64)] = Field(
+    signatures: Annotated[list[SignatureRecord], SIGNATURES] = Field(
         default_factory=list, description="Signatures seen, newest last, 64 at most."
     )
-    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+    conditions: Annotated[list[Condition], Entries(8)] = Field(
         default_factory=list, description="Approved."
     )

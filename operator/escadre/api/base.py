@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
+from escadre.api.bounds import Text
+
 __all__ = [
     "GIT_COMMIT",
     "MESSAGE_KEY",
@@ -99,7 +101,7 @@ class Condition(Model):
     reason: Annotated[str, Field(max_length=128, min_length=1, pattern=r"^[A-Za-z]+$")] = Field(
         description="One word, stable, from the list of reasons in docs/reference/reasons.md."
     )
-    message: Annotated[str, Field(max_length=4096)] = Field(
+    message: Annotated[str, Text(4096)] = Field(
         description="What blocks, with object and numbers, and the next step."
     )
     observed_generation: Annotated[int, Field(ge=0, le=1 << 53)] = Field(

@@ -7,8 +7,11 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from escadre.api.base import Bytes, Commit, Condition, Digest, Model, ObjectName, Repository
+from escadre.api.bounds import Entries, Text
 
 __all__ = [
+    "REJECTED",
+    "REPLICA_WORDS",
     "Capacity",
     "LastScale",
     "Layout",
@@ -27,7 +30,8 @@ __all__ = [
 _Tokens = Annotated[int, Field(ge=1, le=1 << 31)]
 _Replicas = Annotated[int, Field(ge=1, le=1000)]
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]
-_MOST_REJECTED: Final = 32
+REJECTED: Final = Entries(32)
+REPLICA_WORDS: Final = Text(1024)
 
 
 class Scaling(Model):
@@ -97,7 +101,7 @@ class RejectedLayout(Model):
         description="Tensor parallel size considered."
     )
     reason: Annotated[str, Field(max_length=128)] = Field(description="Stable reason.")
-    message: Annotated[str, Field(max_length=512)] = Field(description="Why, with numbers.")
+    message: Annotated[str, Text(512)] = Field(description="Why, with numbers.")
 
 
 class Layout(Model):
@@ -131,7 +135,7 @@ class LayoutStatus(Layout):
     target_queue_depth: Annotated[int, Field(ge=1, le=100_000)] = Field(
         description="Requests per replica that scaling aims at."
     )
-    rejected: Annotated[list[RejectedLayout], Field(max_length=_MOST_REJECTED)] = Field(
+    rejected: Annotated[list[RejectedLayout], REJECTED] = Field(
         default_factory=list, description="Smaller layouts that do not work, and why."
     )
 
@@ -143,7 +147,7 @@ class LayoutStatus(Layout):
         return LayoutStatus(
             **dict(layout),
             target_queue_depth=target_queue_depth,
-            rejected=list(rejected[:_MOST_REJECTED]),
+            rejected=list(rejected),
         )
 
     @property
@@ -168,7 +172,7 @@ class WeightsOnNode(Model):
     )
     mirror: ObjectName | None = Field(default=None, description="Mirror pulled from.")
     reason: Annotated[str, Field(max_length=128)] = Field(default="", description="Stable reason.")
-    message: Annotated[str, Field(max_length=2048)] = Field(default="", description="Why.")
+    message: Annotated[str, Text(2048)] = Field(default="", description="Why.")
 
 
 class ReplicaStatus(Model):
@@ -183,7 +187,7 @@ class ReplicaStatus(Model):
     )
     current: bool = Field(description="Whether it runs the current inputs.")
     digest: Digest | None = Field(default=None, description="Weights it serves.")
-    message: Annotated[str, Field(max_length=1024)] = Field(
+    message: Annotated[str, REPLICA_WORDS] = Field(
         default="", description="What it waits for, or how it failed."
     )
 
@@ -197,7 +201,7 @@ class Replicas(Model):
         description="Ready on the current inputs."
     )
     summary: Annotated[str, Field(max_length=32)] = Field(description="ready/desired.")
-    items: Annotated[list[ReplicaStatus], Field(max_length=1000)] = Field(
+    items: Annotated[list[ReplicaStatus], Entries(1000)] = Field(
         default_factory=list, description="Each replica."
     )
 
@@ -240,12 +244,12 @@ class ModelDeploymentStatus(Model):
         default=None, description="Approval and weights of the current inputs."
     )
     plan: LayoutStatus | None = Field(default=None, description="Layout of a replica.")
-    weights: Annotated[list[WeightsOnNode], Field(max_length=1000)] = Field(
+    weights: Annotated[list[WeightsOnNode], Entries(1000)] = Field(
         default_factory=list, description="Weights on the nodes planned on."
     )
     replicas: Replicas | None = Field(default=None, description="The replicas.")
     last_scale: LastScale | None = Field(default=None, description="Last scaling decision.")
-    conditions: Annotated[list[Condition], Field(max_length=16)] = Field(
+    conditions: Annotated[list[Condition], Entries(16)] = Field(
         default_factory=list,
         description="Ready; Reconciling and Stalled only while true; Approved, WeightsReady, "
         "Planned, Scheduled, Serving, Scaling.",

@@ -14,6 +14,7 @@ from escadre.api.base import (
     ObjectName,
     Repository,
 )
+from escadre.api.bounds import Entries, Text
 from escadre.api.mirror import ModelMirrorSpec
 
 __all__ = [
@@ -73,7 +74,7 @@ class GPU(Model):
     nvlink: bool = Field(description="Whether at least one NVLink is active.")
     mig: bool = Field(default=False, description="Whether MIG mode is on.")
     healthy: bool = Field(description="False when NVML says the GPU needs attention.")
-    message: Annotated[str, Field(max_length=512)] = Field(
+    message: Annotated[str, Text(512)] = Field(
         default="", description="Why it is not healthy."
     )
 
@@ -105,7 +106,7 @@ class NodeWeights(Model):
     reason: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z]*$")] = Field(
         default="", description="Why it failed, e.g. DigestMismatch."
     )
-    message: Annotated[str, Field(max_length=2048)] = Field(
+    message: Annotated[str, Text(2048)] = Field(
         default="", description="What failed, with numbers and the next step."
     )
     since: datetime = Field(description="When the state was entered.")
@@ -126,19 +127,19 @@ class GPUNodeStatus(Model):
     agent_version: Annotated[str, Field(max_length=64)] = Field(
         default="", description="Version of the agent."
     )
-    driver_version: Annotated[str, Field(max_length=64)] = Field(
+    driver_version: Annotated[str, Text(64)] = Field(
         default="", description="Version of the NVIDIA driver."
     )
-    gpus: Annotated[list[GPU], Field(max_length=64)] = Field(
+    gpus: Annotated[list[GPU], Entries(64)] = Field(
         default_factory=list, description="GPUs of the node."
     )
     store: Store | None = Field(default=None, description="The weight store.")
-    weights: Annotated[list[NodeWeights], Field(max_length=512)] = Field(
+    weights: Annotated[list[NodeWeights], Entries(512)] = Field(
         default_factory=list, description="Weights present or being pulled."
     )
     summary: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Verified models of those wanted or present, e.g. 2/3."
     )
-    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+    conditions: Annotated[list[Condition], Entries(8)] = Field(
         default_factory=list, description="InventoryReady and StoreReady."
     )

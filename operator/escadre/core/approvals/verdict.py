@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import rfc8785
 
-from escadre.api.approval import ModelApprovalSpec, SignatureRecord
+from escadre.api.approval import SIGNATURES, ModelApprovalSpec, SignatureRecord
 
 __all__ = [
     "ApprovalVerdict",
@@ -65,7 +65,7 @@ class ApprovalVerdict:
     """The judgement. ``expires`` is when to look again, in seconds since the epoch.
 
     ``counted`` is the number of different people whose signatures count; ``records`` are the newest
-    64 signatures only.
+    signatures only, as many as a status holds.
     """
 
     approved: bool
@@ -106,12 +106,13 @@ def evaluate(
     )
     required = max(spec.required_approvals, minimum)
     records = _records(ordered, spec, digest, policies)
+    told = tuple(SIGNATURES.cut(records))
     people = sorted({record.by for record in records if record.counted})
     expires = spec.not_after.timestamp()
 
     def verdict(approved: bool, reason: str, message: str) -> ApprovalVerdict:
         return ApprovalVerdict(
-            approved, reason, message, digest, len(people), required, tuple(records[-64:]), expires
+            approved, reason, message, digest, len(people), required, told, expires
         )
 
     # The first one: the approval ended then, whoever revokes it again.

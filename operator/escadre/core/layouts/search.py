@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from escadre.api.approval import Architecture
-from escadre.api.deployment import Capacity, Layout, MemoryArithmetic, RejectedLayout
+from escadre.api.deployment import REJECTED, Capacity, Layout, MemoryArithmetic, RejectedLayout
 from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
 from escadre.core.engines.legality import (
     LayoutRefusal,
@@ -41,7 +41,6 @@ __all__ = ["GPUProduct", "LayoutDecision", "plan_layout", "short_product"]
 
 _DEFAULT_TYPICAL_TOKENS: Final = 4096
 _MOST_GPUS: Final = 64
-_MOST_REJECTED: Final = 32
 _NOISE: Final = re.compile(
     r"-(SXM\d*|HBM\d\w*|PCIE|PCIe|Blackwell|Server|Workstation|Edition|Generation|Ada)(?=-|$)"
 )
@@ -243,17 +242,17 @@ def _explain(
 
 
 def _bounded(groups: Sequence[tuple[RejectedLayout, ...]]) -> tuple[RejectedLayout, ...]:
-    """The refusals of all products, 32 at most; each product's last ones say the most."""
-    if sum(len(group) for group in groups) > _MOST_REJECTED:
-        share = max(1, _MOST_REJECTED // len(groups))
+    """The refusals of all products that a status holds; each product's last ones say the most."""
+    if sum(len(group) for group in groups) > REJECTED.most:
+        share = max(1, REJECTED.most // len(groups))
         groups = [group[-share:] for group in groups]
-    return tuple(one for group in groups for one in group)[:_MOST_REJECTED]
+    return tuple(REJECTED.cut([one for group in groups for one in group]))
 
 
 def _reject(product: GPUProduct, size: int, refusal: LayoutRefusal) -> RejectedLayout:
     return RejectedLayout(
-        product=product.name[:128],
+        product=product.name,
         tensor_parallel_size=size,
         reason=refusal.reason,
-        message=refusal.message[:512],
+        message=refusal.message,
     )
