@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 from tests.agent.pull.test_choose import A, B
 
@@ -14,8 +15,11 @@ from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
 from escadre.api.gpunode import GPU, GPUNodeStatus
+from escadre.api.schema import structural
+from escadre.api.wire import dump, read
 from escadre.errors import Refusal
 
+SCHEMA = structural(GPUNodeStatus, people=False)
 NOW = "2026-11-22T10:00:00Z"
 BEFORE = "2026-11-22T09:00:00Z"
 GPU_0 = GPU(
@@ -39,16 +43,17 @@ VIEW = View(
 
 
 def build(view: View, previous: dict[str, Any] | None = None) -> dict[str, Any]:
-    status = build_status(
+    built = build_status(
         view,
         Identity("gpu-1", "u-1", "b-1"),
         version="1",
         generation=3,
-        previous=previous or {},
+        previous=read(GPUNodeStatus, previous),
         slow=1000,
         now=NOW,
     )
-    GPUNodeStatus.model_validate(status)  # within the schema's bounds
+    status = dump(built)
+    jsonschema.validate(status, SCHEMA)
     return status
 
 
@@ -192,3 +197,29 @@ def test_transition_times_move_only_with_the_status() -> None:
     assert [c["lastTransitionTime"] for c in build(VIEW, first)["conditions"]] == [BEFORE] * 2
     lost = replace(VIEW, store=Refusal("StoreUnusable", "x"))
     assert [c["lastTransitionTime"] for c in build(lost, first)["conditions"]] == [BEFORE, NOW]
+
+
+def test_words_of_a_library_are_cut_and_show_it() -> None:
+    failed = FailedPull("MirrorUnavailable", "x" * 5000, "m", BEFORE)
+    view = replace(
+        VIEW, inventory=Inventory("580" * 99, ()), wants=(A,), failures={A.manifest_digest: failed}
+    )
+    message = weights(view)[A.manifest_digest]["message"]
+    assert (len(message), message[-2:]) == (2048, "x…")
+    assert len(build(view)["driverVersion"]) == 64
+
+
+def test_a_node_with_more_weights_than_a_status_holds_tells_those_wanted() -> None:
+    record = ModelRecord("s-1", 100, BEFORE)
+    others = {f"sha256:{index:064x}": record for index in range(600)}
+    verified = others | {A.manifest_digest: record}
+    status = build(replace(VIEW, store=replace(STORE, verified=verified), wants=(A, B)))
+    told = [entry["manifestDigest"] for entry in status["weights"]]
+    assert len(told) == 512
+    assert set(told[:2]) == {A.manifest_digest, B.manifest_digest}
+    assert status["summary"] == "601/602"
+
+
+def test_a_status_of_another_version_is_no_obstacle() -> None:
+    first = build(VIEW, {"conditions": [{"type": "StoreReady"}, 7], "store": "full", "gpus": 1})
+    assert first == build(VIEW)

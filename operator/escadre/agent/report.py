@@ -4,14 +4,16 @@ Pure. A store that cannot be used reports no id and no weights, so that nobody b
 Numbers that change by themselves are rounded, so that a node at rest writes nothing.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.identity import Identity
+from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
-from escadre.api.gpunode import WantedWeights
+from escadre.api.base import Condition
+from escadre.api.gpunode import GPUNodeStatus, NodeWeights, Store, WantedWeights
+from escadre.api.wire import dump
 from escadre.core.status.conditions import Leaf, false, merge, true, unknown
 from escadre.errors import Refusal
 
@@ -20,7 +22,6 @@ __all__ = ["SLOW_AFTER", "build_status"]
 SLOW_AFTER: Final = 30.0  # seconds a pull may take to get up to speed
 _GIB: Final = 1 << 30
 _FREE_STEPS: Final = 50  # of the store's size
-_LONGEST: Final = 2048
 
 
 def build_status(
@@ -29,10 +30,10 @@ def build_status(
     *,
     version: str,
     generation: int,
-    previous: Mapping[str, Any],
+    previous: GPUNodeStatus,
     slow: int,
     now: str,
-) -> dict[str, Any]:
+) -> GPUNodeStatus:
     """The status to write.
 
     Args:
@@ -47,40 +48,31 @@ def build_status(
     store = view.store if isinstance(view.store, StoreView) else None
     inventory = view.inventory if isinstance(view.inventory, Inventory) else None
     weights = _weights(view, store, slow) if store else []
-    status: dict[str, Any] = {
-        "nodeUID": identity.node_uid,
-        "bootID": identity.boot_id,
-        "storeID": store.id if store else "",
-        "agentVersion": version,
-        "driverVersion": inventory.driver_version if inventory else "",
-        "gpus": [_gpu(gpu.model_dump(by_alias=True)) for gpu in inventory.gpus]
-        if inventory
-        else [],
-        "weights": weights,
-        "summary": f"{sum(each['state'] == 'Verified' for each in weights)}/{len(weights)}",
-        "conditions": merge(_leaves(view), previous.get("conditions") or [], generation, now),
-    }
-    if store:
-        status["store"] = _space(store.space, previous.get("store") or {})
-    return status
+    before = [dump(one) for one in previous.conditions]
+    return GPUNodeStatus(
+        node_uid=identity.node_uid,
+        boot_id=identity.boot_id,
+        store_id=store.id if store else "",
+        agent_version=version,
+        driver_version=inventory.driver_version if inventory else "",
+        gpus=list(inventory.gpus) if inventory else [],
+        store=_space(store.space, previous.store) if store else None,
+        weights=weights,
+        summary=f"{sum(each.state == 'Verified' for each in weights)}/{len(weights)}",
+        conditions=[
+            Condition.model_validate(one) for one in merge(_leaves(view), before, generation, now)
+        ],
+    )
 
 
-def _space(space: Space, before: Mapping[str, Any]) -> dict[str, Any]:
+def _space(space: Space, before: Store | None) -> Store:
     """The free bytes as told before until they are off by more than others write at rest."""
-    free = space.free // _GIB * _GIB
-    told = before.get("freeBytes")
     step = max(_GIB, space.capacity // _FREE_STEPS)
-    if (
-        before.get("capacityBytes") == space.capacity
-        and isinstance(told, int)
-        and abs(space.free - told) < step
-    ):
-        free = told
-    return {"capacityBytes": space.capacity, "freeBytes": free}
-
-
-def _gpu(gpu: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in gpu.items() if value is not None}
+    if before and before.capacity_bytes == space.capacity:
+        told = before.free_bytes
+        if abs(space.free - told) < step:
+            return before
+    return Store(capacity_bytes=space.capacity, free_bytes=space.free // _GIB * _GIB)
 
 
 def _leaves(view: View) -> list[Leaf]:
@@ -103,70 +95,86 @@ def _leaves(view: View) -> list[Leaf]:
     return [gpus, store]
 
 
-def _weights(view: View, store: StoreView, slow: int) -> list[dict[str, Any]]:
+def _weights(view: View, store: StoreView, slow: int) -> list[NodeWeights]:
+    """Those wanted first: a status holds many entries, but not any number of them."""
     wants = {want.manifest_digest: want for want in view.wants}
-    entries = []
-    for digest in sorted({*wants, *store.verified}):
-        common = {"manifestDigest": digest, "storeID": store.id}
-        if record := store.verified.get(digest):
-            entries.append(
-                common
-                | {"state": "Verified", "bytesDone": record.bytes, "bytesTotal": record.bytes}
-                | {"since": record.verified_at}
-            )
-        else:
-            entries.append(common | _unfinished(wants[digest], view, slow))
-    return entries
+    others = sorted(store.verified.keys() - wants.keys())
+    return [
+        *(_entry(want, view, store, slow) for _, want in sorted(wants.items())),
+        *(_verified(digest, store.verified[digest], store.id) for digest in others),
+    ]
 
 
-def _unfinished(want: WantedWeights, view: View, slow: int) -> dict[str, Any]:
-    failure = view.failures.get(want.manifest_digest)
+def _entry(want: WantedWeights, view: View, store: StoreView, slow: int) -> NodeWeights:
+    digest = want.manifest_digest
+    if record := store.verified.get(digest):
+        return _verified(digest, record, store.id)
+    failure = view.failures.get(digest)
     running = view.running
-    if running and running.want.manifest_digest != want.manifest_digest:
+    if running and running.want.manifest_digest != digest:
         running = None
     # A new try of a failed pull is told as such once it has brought something. Bad bytes stay told
     # until good ones came: an incident must not look like work that goes on by itself.
     tried = running and running.reading.arrived
     if failure and (failure.reason == "DigestMismatch" or not tried):
-        return _failed(want, failure)
-    since = view.since[want.manifest_digest]
+        return _failed(want, store.id, failure)
     if running:
-        return _pulling(running, slow) | {"since": since}
-    return {
-        "state": "Pulling",
-        "bytesTotal": want.bytes,
-        "mirror": want.source.name,
-        "message": "waits for another pull on this node" if view.running else "",
-        "since": since,
-    }
+        return _pulling(running, store.id, view.since[digest], slow)
+    return NodeWeights(
+        manifest_digest=digest,
+        store_id=store.id,
+        state="Pulling",
+        bytes_total=want.bytes,
+        mirror=want.source.name,
+        message="waits for another pull on this node" if view.running else "",
+        since=view.since[digest],
+    )
 
 
-def _failed(want: WantedWeights, failure: FailedPull) -> dict[str, Any]:
-    return {
-        "state": "Failed",
-        "bytesTotal": want.bytes,
-        "mirror": failure.mirror,
-        "reason": failure.reason,
-        "message": failure.message[:_LONGEST],
-        "since": failure.since,
-    }
+def _verified(digest: str, record: ModelRecord, store_id: str) -> NodeWeights:
+    return NodeWeights(
+        manifest_digest=digest,
+        store_id=store_id,
+        state="Verified",
+        bytes_done=record.bytes,
+        bytes_total=record.bytes,
+        since=record.verified_at,
+    )
 
 
-def _pulling(running: RunningPull, slow: int) -> dict[str, Any]:
+def _failed(want: WantedWeights, store_id: str, failure: FailedPull) -> NodeWeights:
+    return NodeWeights(
+        manifest_digest=want.manifest_digest,
+        store_id=store_id,
+        state="Failed",
+        bytes_total=want.bytes,
+        mirror=failure.mirror,
+        reason=failure.reason,
+        message=failure.message,
+        since=failure.since,
+    )
+
+
+def _pulling(running: RunningPull, store_id: str, since: str, slow: int) -> NodeWeights:
     reading, want = running.reading, running.want
-    entry: dict[str, Any] = {
-        "state": "Pulling",
-        "bytesDone": reading.done,
-        "bytesTotal": reading.total or want.bytes,
-        "bytesPerSecond": reading.rate,
-        "mirror": want.source.name,
-    }
-    if reading.eta is not None:
-        entry["etaSeconds"] = reading.eta
-    if reading.seconds > SLOW_AFTER and reading.rate < slow and reading.total:
-        entry["reason"] = "MirrorSlow"
-        entry["message"] = (
-            f"mirror {want.source.name} delivers {reading.rate} bytes per second, "
-            f"less than {slow} (chart value agent.slowBytesPerSecond)"
-        )
-    return entry
+    too_slow = reading.seconds > SLOW_AFTER and reading.rate < slow and reading.total
+    return NodeWeights(
+        manifest_digest=want.manifest_digest,
+        store_id=store_id,
+        state="Pulling",
+        bytes_done=reading.done,
+        bytes_total=reading.total or want.bytes,
+        bytes_per_second=reading.rate,
+        eta_seconds=reading.eta,
+        mirror=want.source.name,
+        since=since,
+        **(_slow(running, slow) if too_slow else {}),
+    )
+
+
+def _slow(running: RunningPull, slow: int) -> dict[str, str]:
+    words = (
+        f"mirror {running.want.source.name} delivers {running.reading.rate} bytes per second, "
+        f"less than {slow} (chart value agent.slowBytesPerSecond)"
+    )
+    return {"reason": "MirrorSlow", "message": words}

@@ -8,15 +8,16 @@ the API server are waited out with a growing pause.
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from pydantic import ValidationError
 
 from escadre.agent.gpunode import GPUNodeApi
-from escadre.api.gpunode import GPUNodeSpec, WantedWeights
+from escadre.api.gpunode import GPUNodeSpec, GPUNodeStatus, WantedWeights
+from escadre.api.wire import dump, read
 from escadre.backoff import pause
 from escadre.clients.kube import ApiError, Gone, Json, TooManyRequests
 from escadre.metrics.agent import AgentMetrics
@@ -44,14 +45,14 @@ class Reporter:
 
     api: GPUNodeApi
     wish: Callable[[tuple[WantedWeights, ...]], None]
-    build: Callable[[int, Mapping[str, Any]], dict[str, Any]]
+    build: Callable[[int, GPUNodeStatus], GPUNodeStatus]
     pulling: Callable[[], bool]
     metrics: AgentMetrics
     interval: float
     first_pause: float = 1.0
     _node: Json | None = None
     _synced: bool = False
-    _written: tuple[str, dict[str, Any]] | None = None
+    _written: tuple[str, GPUNodeStatus] | None = None
     _fault: str = ""
     _dirty: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -109,12 +110,12 @@ class Reporter:
             return False
         meta = node["metadata"]
         # What was written last may not have come back through the watch yet.
-        stands = self._written[1] if self._written else node.get("status") or {}
+        stands = self._written[1] if self._written else read(GPUNodeStatus, node.get("status"))
         status = self.build(int(meta.get("generation", 0)), stands)
         if self._written == (meta["uid"], status):
             return False
         try:
-            await self.api.write_status(meta["uid"], status)
+            await self.api.write_status(meta["uid"], dump(status))
         except ApiError:
             self._dirty.set()
             self.metrics.status_written("error")

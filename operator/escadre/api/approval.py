@@ -190,9 +190,7 @@ class SignatureRecord(Model):
     decision: Literal["Approve", "Revoke"] = Field(description="What was said.")
     at: datetime = Field(description="When the API server stored it.")
     counted: bool = Field(description="Whether it counts towards the required approvals.")
-    why: Annotated[str, Text(512)] = Field(
-        default="", description="Why it does not count."
-    )
+    why: Annotated[str, Text(512)] = Field(default="", description="Why it does not count.")
 
 
 class ModelApprovalStatus(Model):

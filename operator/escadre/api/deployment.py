@@ -136,7 +136,9 @@ class LayoutStatus(Layout):
         description="Requests per replica that scaling aims at."
     )
     rejected: Annotated[list[RejectedLayout], REJECTED] = Field(
-        default_factory=list, description="Smaller layouts that do not work, and why."
+        default_factory=list,
+        description="Smaller layouts that do not work, and why; of many, the last ones of "
+        "each product.",
     )
 
     @staticmethod
@@ -202,7 +204,7 @@ class Replicas(Model):
     )
     summary: Annotated[str, Field(max_length=32)] = Field(description="ready/desired.")
     items: Annotated[list[ReplicaStatus], Entries(1000)] = Field(
-        default_factory=list, description="Each replica."
+        default_factory=list, description="Each replica; the counts are of all, also beyond 1000."
     )
 
 

@@ -74,9 +74,7 @@ class GPU(Model):
     nvlink: bool = Field(description="Whether at least one NVLink is active.")
     mig: bool = Field(default=False, description="Whether MIG mode is on.")
     healthy: bool = Field(description="False when NVML says the GPU needs attention.")
-    message: Annotated[str, Text(512)] = Field(
-        default="", description="Why it is not healthy."
-    )
+    message: Annotated[str, Text(512)] = Field(default="", description="Why it is not healthy.")
 
 
 class Store(Model):
@@ -135,7 +133,8 @@ class GPUNodeStatus(Model):
     )
     store: Store | None = Field(default=None, description="The weight store.")
     weights: Annotated[list[NodeWeights], Entries(512)] = Field(
-        default_factory=list, description="Weights present or being pulled."
+        default_factory=list,
+        description="Weights present or being pulled, those wanted first; the summary counts all.",
     )
     summary: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Verified models of those wanted or present, e.g. 2/3."

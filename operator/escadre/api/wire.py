@@ -66,9 +66,7 @@ def _leave_out(rest: Any, errors: Iterable[ErrorDetails]) -> bool:
 
 
 def _order(path: _Path) -> tuple[tuple[bool, int, str], ...]:
-    return tuple(
-        (True, part, "") if isinstance(part, int) else (False, 0, part) for part in path
-    )
+    return tuple((True, part, "") if isinstance(part, int) else (False, 0, part) for part in path)
 
 
 def _take(rest: Any, path: _Path) -> bool:

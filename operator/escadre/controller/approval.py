@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from escadre.api.approval import ModelApprovalStatus
+from escadre.api.base import Condition
+from escadre.api.wire import dump
 from escadre.clients.kube import MODEL_APPROVALS
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET
@@ -26,16 +29,7 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
     now = context.now()
     verdict = judge(context.caches, context.settings, view, now, context.policies())
     leaf = _leaf(view, verdict)
-    status: dict[str, Any] = {
-        "observedGeneration": view.generation,
-        "contentDigest": view.content_digest,
-        "conditions": merge([leaf], view.status.get("conditions") or [], view.generation, iso(now)),
-    }
-    if verdict is not None:
-        status["summary"] = verdict.summary
-        status["signatures"] = [
-            one.model_dump(mode="json", by_alias=True) for one in verdict.records
-        ]
+    status = _status(view, verdict, leaf, iso(now))
     _tell(context, view, leaf)
     left = await write_status(
         context,
@@ -44,7 +38,7 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
         namespace="",
         uid=view.uid,
         stored=view.status,
-        status=status,
+        status=dump(status),
         essence=_essence,
         note=context.caches.approvals.note_write,
     )
@@ -53,6 +47,21 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
     elif verdict is not None and verdict.expires > now:
         left = min(left or verdict.expires - now, verdict.expires - now)
     return left
+
+
+def _status(
+    view: ApprovalView, verdict: ApprovalVerdict | None, leaf: Leaf, now: str
+) -> ModelApprovalStatus:
+    before = view.status.get("conditions") or []
+    judged = {"summary": verdict.summary, "signatures": verdict.records} if verdict else {}
+    return ModelApprovalStatus(
+        observed_generation=view.generation,
+        content_digest=view.content_digest,
+        conditions=[
+            Condition.model_validate(one) for one in merge([leaf], before, view.generation, now)
+        ],
+        **judged,
+    )
 
 
 def _leaf(view: ApprovalView, verdict: ApprovalVerdict | None) -> Leaf:

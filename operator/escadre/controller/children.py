@@ -6,8 +6,9 @@ otherwise take over a foreign object or re-create one that somebody deleted mean
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from escadre.api.bounds import Text
 from escadre.clients.kube import Api, Conflict, Forbidden, Invalid, NotFound, Resource, resource_of
 from escadre.errors import Retryable
 from escadre.machinery.compact import Compact
@@ -18,6 +19,7 @@ from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
 __all__ = ["Applier", "Problem"]
 
 Json = dict[str, Any]
+_WORDS: Final = Text(1024)  # of the API server: the next step fits a condition beside them
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,9 @@ class Applier:
     def _refused(
         self, reason: str, resource: Resource, intent: Json, message: str, *, missing: bool
     ) -> None:
-        words = f"applying {resource.kind} {intent['metadata']['name']}: {message}"[:1024]
+        words = f"applying {resource.kind} {intent['metadata']['name']}: {message}"
         # One that is there goes on as it is.
-        self.problems.append(Problem(reason, words, resource.kind if missing else ""))
+        self.problems.append(Problem(reason, _WORDS.cut(words), resource.kind if missing else ""))
 
     async def _create(self, resource: Resource, intent: Json, cache: Informer[Compact]) -> bool:
         meta = intent["metadata"]

@@ -67,7 +67,14 @@ def test_a_field_added_later_is_missing_in_older_records_and_written_when_it_say
 
 @pytest.mark.parametrize(
     "more",
-    [{"bytes": "5"}, {"bytes": True}, {"store_id": None}, {"format": 2}, {"format": "1"}],
+    [
+        {"bytes": "5"},
+        {"bytes": True},
+        {"store_id": None},
+        {"verified_at": "yesterday"},
+        {"format": 2},
+        {"format": "1"},
+    ],
 )
 def test_a_wrong_value_or_a_newer_format_means_not_verified(
     tmp_path: Path, more: dict[str, Any]

@@ -29,6 +29,19 @@ _ACTIONS: Final = {
 }
 
 
+def _unseen(index: int) -> GPU:
+    """A GPU that could never be read."""
+    return GPU(
+        index=index,
+        uuid="",
+        product="",
+        memory_bytes=0,
+        compute_capability="",
+        nvlink=False,
+        healthy=False,
+    )
+
+
 class NvmlInventory:
     """Reads GPUs through NVML.
 
@@ -50,7 +63,7 @@ class NvmlInventory:
             driver = self._nvml.nvmlSystemGetDriverVersion()
             gpus = tuple(self._gpu(index) for index in range(self._nvml.nvmlDeviceGetCount()))
         self._seen = {gpu.index: gpu for gpu in gpus}
-        return Inventory(driver[:64], gpus)
+        return Inventory(driver, gpus)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -68,20 +81,9 @@ class NvmlInventory:
             handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
             return self._read(index, handle)
         except self._nvml.NVMLError as error:
-            message = f"NVML cannot read GPU {index}: {error}"[:512]
-            last = self._seen.get(index)
-            if last:
-                return last.model_copy(update={"healthy": False, "message": message})
-            return GPU(
-                index=index,
-                uuid="",
-                product="",
-                memory_bytes=0,
-                compute_capability="",
-                nvlink=False,
-                healthy=False,
-                message=message,
-            )
+            last = self._seen.get(index) or _unseen(index)
+            lost = {"healthy": False, "message": f"NVML cannot read GPU {index}: {error}"}
+            return GPU.model_validate({**dict(last), **lost})
 
     def _read(self, index: int, handle: Any) -> GPU:
         nvml = self._nvml
@@ -102,7 +104,7 @@ class NvmlInventory:
             ),
             mig=bool(mig),
             healthy=not complaint,
-            message=complaint[:512],
+            message=complaint,
         )
 
     def _link_is_up(self, handle: Any, link: int) -> bool:

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -55,6 +56,10 @@ class ModelRecord:
     store_id: str
     bytes: int
     verified_at: str  # RFC 3339
+
+    def __post_init__(self) -> None:
+        """Refuses what could not be told in a status (ValueError)."""
+        datetime.fromisoformat(self.verified_at)
 
 
 _Record = TypeVar("_Record", BlobRecord, ModelRecord)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from escadre.api.deployment import REPLICA_WORDS
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_INPUTS, LABEL_SERVING, LABEL_SLOT
 from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, epoch, meta_of
 
@@ -60,7 +61,7 @@ class PodView(Meta):
             ready=ready.get("status") == "True",
             ready_changed=epoch(ready.get("lastTransitionTime")),
             unscheduled=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
-            failing=_failing(status.get("containerStatuses") or []),
+            failing=REPLICA_WORDS.cut(_failing(status.get("containerStatuses") or [])),
             gpus=_gpus(spec),
         )
 
@@ -78,11 +79,11 @@ def _failing(containers: list[Json]) -> str:
             "CreateContainerConfigError",
             "CreateContainerError",
         }:
-            return f"{waiting['reason']}: {waiting.get('message', '')}".strip()[:1024]
+            return f"{waiting['reason']}: {waiting.get('message', '')}".strip()
         if ended and not one.get("ready") and ended.get("exitCode", 0) != 0:
             times = one.get("restartCount", 0)
             words = (ended.get("message") or ended.get("reason") or "").strip()
-            return f"exited with {ended['exitCode']}, {times} restarts: {words}"[:1024]
+            return f"exited with {ended['exitCode']}, {times} restarts: {words}"
     return ""
 
 
