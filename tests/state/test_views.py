@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escadre.core.approvals.verdict import content_digest
+from escadre.core.status.told import Past, Told
+from escadre.machinery.packing import unpack
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_INPUTS, LABEL_SERVING, LABEL_SLOT
 from escadre.state.views import (
     ApprovalView,
@@ -86,6 +88,72 @@ def test_an_unknown_field_of_a_newer_version_does_not_matter() -> None:
     assert DeploymentView.of(stored(spec)).spec is not None
 
 
+SAID = {
+    "type": "Scaling",
+    "status": "True",
+    "reason": "AtTarget",
+    "message": "demand 3 of 24",
+    "lastTransitionTime": "2026-11-22T06:15:00Z",
+}
+SCALED = {"from": 1, "to": 2, "demand": 40, "target": 24, "reason": "DemandUp"}
+COUNTS = {"desired": 2, "ready": 1, "current": 1, "summary": "1/2"}
+ITEM = {"name": "a-0", "state": "Ready", "current": True}
+
+
+def test_what_a_status_told_is_kept_small_and_the_whole_of_it_to_compare_with() -> None:
+    status = {
+        "observedGeneration": 3,
+        "replicas": {**COUNTS, "items": [ITEM]},
+        "lastScale": {**SCALED, "at": "2026-11-22T06:15:00Z"},
+        "conditions": [SAID],
+    }
+    view = DeploymentView.of(stored({}, status))
+    told = view.told
+    assert (told.generation, told.desired, told.ready, told.replicas) == (3, 2, 1, 1)
+    assert told.last_scale is not None
+    assert told.last_scale.to == 2
+    assert told.conditions == (
+        Past(
+            "Scaling",
+            "True",
+            "AtTarget",
+            "demand 3 of 24",
+            datetime(2026, 11, 22, 6, 15, tzinfo=UTC),
+        ),
+    )
+    assert unpack(view.stored) == status
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        pytest.param(None, Told(), id="none"),
+        pytest.param({"observedGeneration": "x"}, Told(), id="a wrong field"),
+        pytest.param({"observedGeneration": 2, "phase": "Fine"}, Told(2), id="an unknown field"),
+        pytest.param({"replicas": {"desired": 2}}, Told(), id="a part that lacks a field"),
+        pytest.param(
+            {"replicas": {**COUNTS, "items": [{**ITEM, "state": "Warming"}, ITEM]}},
+            Told(desired=2, ready=1, replicas=1),
+            id="a replica in a state of a newer version",
+        ),
+        pytest.param({"lastScale": SCALED, "observedGeneration": 2}, Told(2), id="no time"),
+        pytest.param({"conditions": [{**SAID, "status": "Soon"}]}, Told(), id="a condition"),
+    ],
+)
+def test_a_status_of_another_version_makes_no_deployment_unreadable(
+    status: Json | None, told: Told
+) -> None:
+    view = DeploymentView.of(stored({"approval": "small", "contextLength": 8192}, status))
+    assert view.spec is not None
+    assert view.told == told
+
+
+def test_the_conditions_of_an_approval_are_read_as_far_as_they_go() -> None:
+    approved = {**SAID, "type": "Approved"}
+    status = {"conditions": [7, approved], "summary": 2, "signatures": {}}
+    assert [one.type for one in ApprovalView.of(stored({}, status)).told] == ["Approved"]
+
+
 def test_the_digest_of_an_approval_is_of_the_spec_as_stored_also_when_it_does_not_parse() -> None:
     raw = {"requestedBy": "rita", "unknown": 1}
     view = ApprovalView.of(stored(raw))
@@ -120,8 +188,17 @@ def test_a_gpunode_knows_the_node_it_belongs_to() -> None:
     assert GPUNodeView.of(stored()).node_uid == ""
 
 
-def test_a_gpunode_status_that_does_not_parse_is_no_report() -> None:
-    assert GPUNodeView.of(stored(status={"bootID": "b", "gpus": 7})).status.boot_id == ""
+def test_a_gpunode_status_of_a_newer_agent_is_read_as_far_as_it_goes() -> None:
+    verified = {
+        "manifestDigest": "sha256:" + "a" * 64,
+        "storeID": "s",
+        "state": "Verified",
+        "since": "2026-11-22T06:15:00Z",
+    }
+    status = {"bootID": "b", "gpus": 7, "weights": [{**verified, "state": "Evicting"}, verified]}
+    found = GPUNodeView.of(stored(status=status)).status
+    assert (found.boot_id, found.gpus) == ("b", [])
+    assert [one.state for one in found.weights] == ["Verified"]
 
 
 def node(spec: Json | None = None, ready: str = "True", **status: Any) -> NodeView:

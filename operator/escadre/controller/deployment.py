@@ -148,11 +148,7 @@ def _tell(context: Context, view: DeploymentView, rollout: RolloutPlan, applier:
         if how == "mended" and name not in replaced:
             context.recorder.record(about, "ChildMended", f"{kind} {name} was put right")
         # With replicas told of, these stood before; volumes and replicas come and go by themselves.
-        if (
-            how == "created"
-            and kind in _STANDING
-            and (view.status.get("replicas") or {}).get("items")
-        ):
+        if how == "created" and kind in _STANDING and view.told.replicas:
             context.recorder.record(about, "ChildMended", f"{kind} {name} was gone; made again")
 
 

@@ -93,7 +93,7 @@ class Router:
             )
         )
         if same and old is not None and new is not None and old.terminating == new.terminating:
-            if old.status != new.status:
+            if old.stored != new.stored:
                 self._wake(deployment_key(one.namespace, one.name), Priority.RESYNC)
             return
         self._wake(deployment_key(one.namespace, one.name), Priority.USER)

@@ -241,18 +241,16 @@ class Operator:
 
     def _numbers(self) -> Iterator[DeploymentNumbers]:
         for view in self.caches.deployments.values():
-            replicas = view.status.get("replicas") or {}
             scaled = self.context.memory.scaled.get(view.uid)
             decision = scaled.decision if scaled else None
             yield DeploymentNumbers(
                 namespace=view.namespace,
                 name=view.name,
-                desired=replicas.get("desired", 0),
-                ready=replicas.get("ready", 0),
+                desired=view.told.desired or 0,
+                ready=view.told.ready,
                 demand=decision.demand if decision else None,
                 conditions=tuple(
-                    (one["type"], one["status"], one["reason"])
-                    for one in view.status.get("conditions") or []
+                    (one.type, one.status, one.reason) for one in view.told.conditions
                 ),
             )
 

@@ -28,12 +28,11 @@ def scalable(
 ) -> Scalable:
     """The facts beside the demand; ``layout`` is the planned one, if there is any."""
     scaling = view.spec.scaling if view.spec else None
-    told = view.status.get("replicas")
     return Scalable(
         bounds=Bounds(scaling.min_replicas, scaling.max_replicas) if scaling else None,
         approved=approval.approved,
         target=target_queue_depth(scaling.target_queue_depth if scaling else None, layout),
-        told=None if told is None else int(told.get("desired", 0)),
+        told=view.told.desired,
         staying=sum(not _leaves(one) for one in observed),
     )
 

@@ -5,23 +5,35 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from escadre.api.approval import ModelApprovalSpec
-from escadre.api.deployment import ModelDeploymentSpec
+from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
+from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.wire import read
 from escadre.core.approvals.verdict import Signature, content_digest
-from escadre.state.views.meta import Json, Meta, explain, meta_of, shared
+from escadre.core.status.told import Past, Told, past
+from escadre.machinery.packing import pack, unpack
+from escadre.state.views.meta import Json, Meta, explain, meta_of
 
 __all__ = ["ApprovalView", "DeploymentView", "GPUNodeView", "MirrorView", "SignatureView"]
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentView(Meta):
-    """A ModelDeployment. ``spec`` is None when it does not parse; ``invalid`` says why."""
+    """A ModelDeployment. ``spec`` is None when it does not parse; ``invalid`` says why.
+
+    ``told`` is what its status says, ``stored`` the status itself, to compare a new one with.
+    """
 
     spec: ModelDeploymentSpec | None
     invalid: str
-    status: Json
+    told: Told
+    stored: bytes
+
+    @property
+    def status(self) -> Json:
+        """The status as it is stored."""
+        return unpack(self.stored)
 
     @staticmethod
     def of(obj: Json) -> "DeploymentView":
@@ -30,24 +42,35 @@ class DeploymentView(Meta):
             spec, invalid = ModelDeploymentSpec.model_validate(obj.get("spec") or {}), ""
         except ValidationError as error:
             spec, invalid = None, explain(error)
+        status = obj.get("status") or {}
         return DeploymentView(
-            **meta_of(obj), spec=spec, invalid=invalid, status=shared(obj.get("status") or {})
+            **meta_of(obj),
+            spec=spec,
+            invalid=invalid,
+            told=Told.of(read(ModelDeploymentStatus, status)),
+            stored=pack(status),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalView(Meta):
-    """A ModelApproval and the digest of its spec as stored."""
+    """A ModelApproval and the digest of its spec as stored; ``told`` are its conditions."""
 
     spec: ModelApprovalSpec | None
     invalid: str
     content_digest: str
-    status: Json
+    told: tuple[Past, ...]
+    stored: bytes
+
+    @property
+    def status(self) -> Json:
+        """The status as it is stored."""
+        return unpack(self.stored)
 
     @staticmethod
     def of(obj: Json) -> "ApprovalView":
         """Projection."""
-        raw = obj.get("spec") or {}
+        raw, status = obj.get("spec") or {}, obj.get("status") or {}
         try:
             spec, invalid = ModelApprovalSpec.model_validate(raw), ""
         except ValidationError as error:
@@ -57,7 +80,8 @@ class ApprovalView(Meta):
             spec=spec,
             invalid=invalid,
             content_digest=content_digest(raw),
-            status=obj.get("status") or {},
+            told=tuple(past(one) for one in read(ModelApprovalStatus, status).conditions),
+            stored=pack(status),
         )
 
 
@@ -112,16 +136,12 @@ class GPUNodeView(Meta):
 
     @staticmethod
     def of(obj: Json) -> "GPUNodeView":
-        """Projection; a status that does not parse is no status."""
-        try:
-            status = GPUNodeStatus.model_validate(obj.get("status") or {})
-        except ValidationError:
-            status = GPUNodeStatus()
+        """Projection."""
         owners = obj["metadata"].get("ownerReferences") or []
         return GPUNodeView(
             **meta_of(obj),
             node_uid=next((one["uid"] for one in owners if one["kind"] == "Node"), ""),
             labels=obj["metadata"].get("labels") or {},
             spec=obj.get("spec") or {},
-            status=status,
+            status=read(GPUNodeStatus, obj.get("status")),
         )

@@ -1,6 +1,5 @@
-"""What every view has, and how values that many objects share are kept once."""
+"""What every view has."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-__all__ = ["GPU_RESOURCE", "Json", "Meta", "epoch", "explain", "meta_of", "shared"]
+__all__ = ["GPU_RESOURCE", "Json", "Meta", "epoch", "explain", "meta_of"]
 
 Json = Mapping[str, Any]
 GPU_RESOURCE = "nvidia.com/gpu"
-_SHORT = 64
 
 
 def epoch(text: str | None) -> float:
@@ -25,15 +23,6 @@ def explain(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"spec.{where}: {first['msg']}"
-
-
-def shared(value: Any) -> Any:
-    """The same value, its keys and short strings kept once for all objects that have them."""
-    if isinstance(value, dict):
-        return {sys.intern(key): shared(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [shared(inner) for inner in value]
-    return sys.intern(value) if isinstance(value, str) and len(value) <= _SHORT else value
 
 
 @dataclass(frozen=True, slots=True)

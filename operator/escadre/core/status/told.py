@@ -1,0 +1,61 @@
+"""What a ModelDeployment's status says that passes ask for again, as it was read.
+
+One is held for each deployment, so it is small: the status itself is kept as bytes beside it
+(state/views/custom.py) and looked at only when another is to be written. Pure data.
+"""
+
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from escadre.api.base import Condition
+from escadre.api.deployment import LastScale, ModelDeploymentStatus
+
+__all__ = ["Past", "Told", "past"]
+
+
+class Past(NamedTuple):
+    """A condition as it was told."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Numbers and conditions of the last status; ``desired`` is None when it had no replicas."""
+
+    generation: int = -1
+    desired: int | None = None
+    ready: int = 0
+    replicas: int = 0  # told of one by one
+    last_scale: LastScale | None = None
+    conditions: tuple[Past, ...] = ()
+
+    @staticmethod
+    def of(status: ModelDeploymentStatus) -> "Told":
+        """The small record of a whole status."""
+        replicas = status.replicas
+        return Told(
+            generation=status.observed_generation,
+            desired=replicas.desired if replicas else None,
+            ready=replicas.ready if replicas else 0,
+            replicas=len(replicas.items) if replicas else 0,
+            last_scale=status.last_scale,
+            conditions=tuple(past(one) for one in status.conditions),
+        )
+
+
+def past(one: Condition) -> Past:
+    """The small record of a condition; its words of few kinds are kept once for all."""
+    return Past(
+        sys.intern(one.type),
+        sys.intern(one.status),
+        sys.intern(one.reason),
+        one.message,
+        one.last_transition_time,
+    )
