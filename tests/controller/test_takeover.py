@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import pytest
 from tests.controller.operator import Operator
@@ -98,6 +99,8 @@ def _forget() -> None:
             for value in list(vars(module).values()):
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
+                if isinstance(value, WeakValueDictionary):
+                    value.clear()
 
 
 def newer_wish(patch: pytest.MonkeyPatch, quantization: str | None = None) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from escadre.core.replicas.rollout import Drain, ReplicaView, RolloutPlan, Target, plan_rollout
+from escadre.core.replicas.drain import Drain
+from escadre.core.replicas.rollout import ReplicaView, RolloutPlan, Target, plan_rollout
 
 __all__ = [
     "FLEETS",

@@ -7,6 +7,7 @@ from tests.core.shapes import SMALL_3
 
 from escadre.api.approval import Architecture
 from escadre.core.facts.model import Wish
+from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
 from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, replica
@@ -52,12 +53,12 @@ def replica_of(
     engine: EngineSettings = ENGINE,
     model: Architecture = SMALL_3,
     node: str | None = "gpu-0",
-    drain: str = "",
+    drain: Drain | None = None,
 ) -> Json:
     """The workload object of a replica."""
     wish = Wish(context_length=32768, concurrency=32)
     inputs = ReplicaInputs.of(wish, platform_text(engine), DIGEST, REPOSITORY, LAYOUT)
-    spec = ReplicaSpec(slot, inputs, LAYOUT, model, REPOSITORY, DIGEST, node)
+    spec = ReplicaSpec(slot, inputs, LAYOUT, model, node)
     template = pod_template(owner, spec, engine)
     return replica(owner, slot, inputs=inputs, template=template, node=node, drain=drain)
 

@@ -22,6 +22,7 @@ from tests.render.objects import (
 )
 
 from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.core.replicas.drain import Drain
 from escadre.names import ANNOTATION_INPUTS, ANNOTATION_TEMPLATE
 from escadre.render.gpunode import gpunode
 from escadre.render.volume import volume
@@ -47,7 +48,7 @@ OBJECTS: dict[str, Json] = {
         3,
         engine=EVERYTHING_SET,
         model=HUGGING_FACE,
-        drain='{"cause": "Rollout", "since": 1795328100}',
+        drain=Drain("Rollout", 1795328100),
     ),
     "gpunode": gpunode("gpu-0", "6f1c2d3e-0000-4000-8000-00000000000a", [WANTED]),
 }

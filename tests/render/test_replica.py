@@ -17,6 +17,7 @@ from tests.render.objects import (
 )
 from tests.render.restricted import violations
 
+from escadre.core.replicas.drain import Drain
 from escadre.names import (
     ANNOTATION_DRAIN,
     ANNOTATION_TEMPLATE,
@@ -249,10 +250,14 @@ def test_one_replica_that_needs_no_spare_gpu() -> None:
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 
-@pytest.mark.parametrize("drain", ["", '{"cause": "Rollout", "since": 1}'])
-def test_a_drain_is_an_annotation_outside_the_template(drain: str) -> None:
+@pytest.mark.parametrize(
+    ("drain", "text"), [(None, None), (Drain("Rollout", 1), '{"cause": "Rollout", "since": 1}')]
+)
+def test_a_drain_is_an_annotation_outside_the_template(
+    drain: Drain | None, text: str | None
+) -> None:
     drained = replica_of(drain=drain)
-    assert drained["metadata"]["annotations"].get(ANNOTATION_DRAIN, "") == drain
+    assert drained["metadata"]["annotations"].get(ANNOTATION_DRAIN) == text
     assert drained["spec"]["template"] == replica_of()["spec"]["template"]
 
 

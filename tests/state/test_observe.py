@@ -1,20 +1,17 @@
 """state/observe.py: replicas as they are, from workload objects and pods."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.core.layout import LAYOUT
 from tests.core.shapes import SMALL_3
 from tests.fakes.kube import FakeServer
 
 from escadre.clients.kube import DEPLOYMENTS, PODS
 from escadre.core.facts.model import ApprovedModel, Wish
+from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
-from escadre.core.replicas.rollout import Drain
 from escadre.core.scaling.demand import Demand, Reading
 from escadre.names import (
     ANNOTATION_DRAIN,
@@ -28,13 +25,7 @@ from escadre.render.replica import ReplicaSpec, pod_template, replica
 from escadre.settings import EngineSettings
 from escadre.state.caches import Caches
 from escadre.state.memory import Memory
-from escadre.state.observe import (
-    Observed,
-    drain_text,
-    observe,
-    parse_drain,
-    parse_layout,
-)
+from escadre.state.observe import Observed, observe
 from escadre.state.views import DeploymentView
 
 Json = dict[str, Any]
@@ -68,16 +59,14 @@ INPUTS = ReplicaInputs.of(
 
 
 def workload(slot: int = 0, inputs: ReplicaInputs = INPUTS, drain: Drain | None = None) -> Json:
-    spec = ReplicaSpec(
-        slot, inputs, LAYOUT, SMALL_3, MODEL.repository, MODEL.manifest_digest, "gpu-0"
-    )
+    spec = ReplicaSpec(slot, inputs, LAYOUT, SMALL_3, "gpu-0")
     return replica(
         OWNER,
         slot,
         inputs=inputs,
         template=pod_template(OWNER, spec, ENGINE),
         node="gpu-0",
-        drain=drain_text(drain),
+        drain=drain,
     )
 
 
@@ -123,7 +112,7 @@ class Bench:
     ) -> tuple[Observed, ...]:
         for one in objects:
             self.server.put(PODS if "containers" in one["spec"] else DEPLOYMENTS, one)
-        await self.caches.workloads.refresh()
+        await self.caches.replicas.refresh()
         await self.caches.pods.refresh()
         return observe(self.caches, self.memory, VIEW, model, platform_text(engine))
 
@@ -139,9 +128,8 @@ async def test_a_ready_replica(bench: Bench) -> None:
     (one,) = await bench.look(made, pod_of(made))
     assert (one.view.slot, one.view.state, one.view.current) == (0, "Ready", True)
     assert one.node == "gpu-1", "where its pod is bound counts, not what was planned"
-    assert one.inputs == INPUTS
-    assert one.layout is not None
-    assert one.layout.gpus == LAYOUT.gpus
+    assert one.record.inputs == INPUTS
+    assert one.record.layout == LAYOUT
     assert one.view.digest == MODEL.manifest_digest
 
 
@@ -218,7 +206,7 @@ async def test_labels_alone_make_no_pod_ours(bench: Bench, foreign: Json) -> Non
     pod = pod_of(made)
     pod["metadata"] |= foreign
     (one,) = await bench.look(made, pod)
-    assert (one.view.state, one.pods) == ("Pending", ())
+    assert (one.view.state, one.pod) == ("Pending", None)
 
 
 async def test_a_workload_of_an_earlier_owner_of_the_name_is_not_ours(bench: Bench) -> None:
@@ -270,7 +258,8 @@ async def test_damaged_inputs_are_outdated(bench: Bench, text: str | None) -> No
     else:
         made["metadata"]["annotations"][ANNOTATION_INPUTS] = text
     (one,) = await bench.look(made, pod_of(made))
-    assert (one.inputs, one.layout, one.view.current, one.view.digest) == (None, None, False, "")
+    assert (one.record.inputs, one.record.layout) == (None, None)
+    assert (one.view.current, one.view.digest) == (False, "")
     assert one.view.state == "Ready", "it serves all the same"
 
 
@@ -302,55 +291,3 @@ def test_pods_and_workloads_carry_the_labels_that_are_looked_for() -> None:
     assert labels[LABEL_INPUTS] == INPUTS.hash
     assert made["metadata"]["labels"][LABEL_DEPLOYMENT] == "chat"
     assert ANNOTATION_DRAIN not in made["metadata"]["annotations"]
-
-
-# -- annotations ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("drain", [None, Drain("ScaleDown", 1234.0), Drain("Rollout", 0.0)])
-def test_a_drain_is_read_back(drain: Drain | None) -> None:
-    assert parse_drain(drain_text(drain)) == drain
-
-
-def test_a_drain_is_written_as_0_1_0_wrote_it_and_read_with_fields_of_a_later_version() -> None:
-    # Extra fields are lost when the drain is next written: it then ends as this version ends it.
-    text = '{"cause": "Rollout", "since": 1234}'
-    assert drain_text(Drain("Rollout", 1234.2)) == text
-    assert parse_drain('{"cause": "Rollout", "since": 1234, "by": "canary"}') == parse_drain(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "null",
-        "[]",
-        "7",
-        '{"cause": "Rollout"}',
-        '{"cause": "Weather", "since": 1}',
-        '{"cause": ["Rollout"], "since": 1}',
-        '{"cause": "Rollout", "since": "soon"}',
-        '{"cause": "Rollout", "since": null}',
-        '{"cause": "Rollout", "since": Infinity}',
-        '{"cause": "Rollout", "since": NaN}',
-        '{"cause": "Rollout", "since": 1' + "0" * 400 + "}",
-        "[" * 100_000,
-    ],
-)
-def test_a_damaged_drain_is_none(text: str) -> None:
-    assert parse_drain(text) is None
-
-
-@given(st.text())
-def test_no_annotation_makes_reading_fail(text: str) -> None:
-    assert parse_drain(text) is None
-    assert parse_layout(text) is None
-
-
-def test_a_layout_is_read_back_also_when_a_later_version_wrote_more() -> None:
-    raw = json.loads(INPUTS.layout)
-    found = parse_layout(json.dumps({**raw, "dataParallelSize": 2}))
-    assert found == LAYOUT
-    assert parse_layout(json.dumps({**raw, "gpus": 0})) is None
-    assert parse_layout("[" * 100_000) is None

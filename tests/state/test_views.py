@@ -1,16 +1,31 @@
 """state/views.py: what is read out of objects as the API server stores them."""
 
+import gc
+import json
+import weakref
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.core.layout import LAYOUT
+from tests.render.objects import replica_of
 
 from escadre.core.approvals.verdict import content_digest
+from escadre.core.replicas.drain import Drain
+from escadre.core.replicas.inputs import parse_inputs
 from escadre.core.status.told import Past, Told
 from escadre.machinery.packing import unpack
-from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_INPUTS, LABEL_SERVING, LABEL_SLOT
+from escadre.names import (
+    ANNOTATION_INPUTS,
+    ANNOTATION_TEMPLATE,
+    LABEL_COMPONENT,
+    LABEL_DEPLOYMENT,
+    LABEL_INPUTS,
+    LABEL_SERVING,
+    LABEL_SLOT,
+)
 from escadre.state.views import (
     ApprovalView,
     DeploymentView,
@@ -20,6 +35,7 @@ from escadre.state.views import (
     NodeView,
     PodView,
     PolicyView,
+    ReplicaRecord,
     SignatureView,
     epoch,
 )
@@ -396,3 +412,61 @@ def with_gpus(**where: str) -> Json:
 )
 def test_gpus_a_pod_asks_for(spec: Json, gpus: int) -> None:
     assert pod(spec).gpus == gpus
+
+
+# -- replicas -------------------------------------------------------------------------------------
+
+
+def replica(number: int = 0) -> Json:
+    """A replica's object as rendered, each with texts of its own."""
+    made: Json = json.loads(json.dumps(replica_of(drain=Drain("Rollout", 5.0))))
+    made["metadata"] |= {"uid": f"u-{number}", "resourceVersion": str(number + 1)}
+    return made
+
+
+def test_a_replicas_record() -> None:
+    made = replica()
+    record = ReplicaRecord.of(made)
+    assert (record.namespace, record.name, record.slot) == ("ia-pour-tous", "assistant-0", 0)
+    assert record.inputs == parse_inputs(made["metadata"]["annotations"][ANNOTATION_INPUTS])
+    assert record.layout == LAYOUT
+    assert (record.planned_node, record.drain) == ("gpu-0", Drain("Rollout", 5.0))
+    assert record.inputs_label == made["spec"]["template"]["metadata"]["labels"][LABEL_INPUTS]
+    assert record.template() == made["spec"]["template"]
+    assert record.controller_uid == made["metadata"]["ownerReferences"][0]["uid"]
+    assert record.load()["spec"] == made["spec"]
+
+
+def test_a_record_without_its_notes_is_a_replica_all_the_same() -> None:
+    made = replica()
+    made["metadata"].pop("annotations")
+    record = ReplicaRecord.of(made)
+    assert (record.slot, record.inputs, record.layout, record.drain) == (0, None, None, None)
+    assert (record.planned_node, record.template()) == ("", None)
+
+
+def test_a_template_edited_by_hand_is_none() -> None:
+    made = replica()
+    made["metadata"]["annotations"][ANNOTATION_TEMPLATE] = "{}"
+    assert ReplicaRecord.of(made).template() is None
+
+
+def test_replicas_made_from_the_same_share_it_as_long_as_one_of_them_lives() -> None:
+    one, other = ReplicaRecord.of(replica(1)), ReplicaRecord.of(replica(2))
+    assert one.inputs is other.inputs
+    assert one.inputs is not None
+    shared = weakref.ref(one.inputs)
+    del one, other
+    gc.collect()
+    assert shared() is None
+
+
+def test_a_record_differs_in_whatever_is_kept_of_it() -> None:
+    before = ReplicaRecord.of(replica(1))
+    same = replica(1)
+    same["status"] = {"readyReplicas": 1}
+    same["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+    assert ReplicaRecord.of(same) == before
+    edited = replica(1)
+    edited["spec"]["replicas"] = 2
+    assert ReplicaRecord.of(edited) != before

@@ -9,12 +9,13 @@ from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.fleet.plan import DeploymentPlan, SlotPlan
+from escadre.core.replicas.drain import Drain, drain_text
 from escadre.core.replicas.inputs import ReplicaInputs
-from escadre.core.replicas.rollout import Action, Drain, RolloutPlan
-from escadre.names import ANNOTATION_DRAIN, ANNOTATION_NODE, LABEL_SERVING, replica_name
+from escadre.core.replicas.rollout import Action, RolloutPlan
+from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING, replica_name
 from escadre.render.labels import Owner
-from escadre.render.replica import ReplicaSpec, pod_template, recorded_template, replica
-from escadre.state.observe import Observed, drain_text
+from escadre.render.replica import ReplicaSpec, pod_template, replica
+from escadre.state.observe import Observed
 from escadre.state.views import DeploymentView
 
 __all__ = ["Replicas", "wanted_digests"]
@@ -22,7 +23,7 @@ __all__ = ["Replicas", "wanted_digests"]
 
 def wanted_digests(observed: Iterable[Observed], plan: DeploymentPlan) -> list[str]:
     """Digests that need a volume and a claim: of what runs and of what is to run."""
-    digests = {one.inputs.manifest_digest for one in observed if one.inputs}
+    digests = {one.view.digest for one in observed if one.view.digest}
     digests |= {slot.manifest_digest for slot in plan.slots if slot.node and slot.manifest_digest}
     return sorted(digests)
 
@@ -67,8 +68,6 @@ class Replicas:
             inputs=inputs,
             layout=slot.layout,
             model=self.model.architecture,
-            repository=self.model.repository,
-            manifest_digest=slot.manifest_digest,
             node=slot.node,
         )
         intent = replica(
@@ -77,29 +76,27 @@ class Replicas:
             inputs=inputs,
             template=pod_template(self.owner, spec, self.context.settings.engine),
             node=slot.node,
-            drain="",
         )
-        await self.applier.apply(intent, self.context.caches.workloads)
+        await self.applier.apply(intent, self.context.caches.replicas)
 
     async def _hold(self, action: Action, before: Observed, slot: SlotPlan | None) -> None:
         """Keeps a replica as it was made; only what lies outside the template may change."""
         drain = None if action.verb == "Undrain" else (action.drain or before.view.drain)
-        template = recorded_template(before.workload.load()["metadata"].get("annotations") or {})
-        if template is None:
-            template = self._rendered_again(before)
-        if template is None or before.inputs is None:
+        inputs = before.record.inputs
+        template = before.record.template() or self._rendered_again(before)
+        if template is None or inputs is None:
             # Damaged by hand, and what it was is not to be told: it is replaced when approved.
             await self._note_drain(before, drain)
             return
         intent = replica(
             self.owner,
             before.view.slot,
-            inputs=before.inputs,
+            inputs=inputs,
             template=template,
             node=self._noted_node(before, slot),
-            drain=drain_text(drain),
+            drain=drain,
         )
-        if await self.applier.apply(intent, self.context.caches.workloads):
+        if await self.applier.apply(intent, self.context.caches.replicas):
             await self._label(before, serving=drain is None)
 
     def _noted_node(self, before: Observed, slot: SlotPlan | None) -> str:
@@ -107,7 +104,7 @@ class Replicas:
 
         A bound pod says itself where it is: the note then stays, if it names a node at all.
         """
-        noted = before.workload.annotations.get(ANNOTATION_NODE, "")
+        noted = before.record.planned_node
         bound = before.pod is not None and bool(before.pod.node)
         if bound and self.context.caches.nodes.get(noted) is not None:
             return noted
@@ -121,28 +118,26 @@ class Replicas:
             try:
                 written = await self.context.api.patch(
                     DEPLOYMENTS,
-                    before.workload.name,
-                    {"metadata": {"uid": before.workload.uid, "annotations": notes}},
-                    namespace=before.workload.namespace,
+                    before.record.name,
+                    {"metadata": {"uid": before.record.uid, "annotations": notes}},
+                    namespace=before.record.namespace,
                 )
             except NotFound:
                 return  # gone meanwhile
-            self.context.caches.workloads.note_write(written)
+            self.context.caches.replicas.note_write(written)
         await self._label(before, serving=drain is None)
 
     def _rendered_again(self, before: Observed) -> dict[str, Any] | None:
-        inputs, model = before.inputs, self.model
-        if inputs is None or before.layout is None or model is None:
+        inputs, layout, model = before.record.inputs, before.record.layout, self.model
+        if inputs is None or layout is None or model is None:
             return None
         if inputs.manifest_digest != model.manifest_digest:
             return None
         spec = ReplicaSpec(
             slot=before.view.slot,
             inputs=inputs,
-            layout=before.layout,
+            layout=layout,
             model=model.architecture,
-            repository=inputs.repository,
-            manifest_digest=inputs.manifest_digest,
             node=before.node or None,
         )
         return pod_template(self.owner, spec, self.context.settings.engine)
@@ -166,7 +161,7 @@ class Replicas:
                 DEPLOYMENTS,
                 replica_name(self.owner.name, one.view.slot),
                 namespace=self.owner.namespace,
-                guard=Guard(uid=one.workload.uid),
+                guard=Guard(uid=one.record.uid),
             )
         except NotFound:
             return  # gone meanwhile

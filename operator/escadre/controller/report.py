@@ -112,7 +112,7 @@ def _line(one: Observed) -> ReplicaLine:
     message = ""
     if pod is not None and not pod.ready:
         message = pod.failing or pod.unscheduled
-    return ReplicaLine(one.workload.name, one.node, one.view, message)
+    return ReplicaLine(one.record.name, one.node, one.view, message)
 
 
 Turn = tuple[str, str]  # status, reason

@@ -8,7 +8,6 @@ from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, no
 from escadre.machinery.compact import Compact
 from escadre.machinery.queue import Priority
 from escadre.names import (
-    ANNOTATION_NODE,
     LABEL_DEPLOYMENT,
     LABEL_OWNER_NAME,
     LABEL_OWNER_NAMESPACE,
@@ -23,6 +22,7 @@ from escadre.state.views import (
     NodeView,
     PodView,
     PolicyView,
+    ReplicaRecord,
     SignatureView,
 )
 
@@ -57,8 +57,9 @@ class Router:
         caches.policies.on_change(self._policy)
         caches.bindings.on_change(self._policy)
         caches.volumes.on_change(self._volume)
-        for kind, children in caches.children.items():
-            children.on_change(self._workload if kind == "Deployment" else self._child)
+        caches.replicas.on_change(self._replica)
+        for children in caches.children.values():
+            children.on_change(self._child)
 
     def everything(self) -> None:
         """All keys, at low priority: after becoming leader, and from time to time."""
@@ -171,9 +172,9 @@ class Router:
         if not new.node or (old is not None and old.node):
             return False
         return any(
-            workload.annotations.get(ANNOTATION_NODE) == new.node
-            for workload in self.caches.workloads.by("deployment", (new.namespace, new.deployment))
-            if new.controller.startswith(f"{workload.name}-")
+            replica.planned_node == new.node
+            for replica in self.caches.replicas.by("deployment", (new.namespace, new.deployment))
+            if new.controller.startswith(f"{replica.name}-")
         )
 
     def _child(self, _: str, old: Compact | None, new: Compact | None) -> None:
@@ -184,12 +185,9 @@ class Router:
         if one is not None and name:
             self._wake(deployment_key(one.namespace, name))
 
-    def _workload(self, kind: str, old: Compact | None, new: Compact | None) -> None:
-        self._child(kind, old, new)
+    def _replica(self, _: str, old: ReplicaRecord | None, new: ReplicaRecord | None) -> None:
         # A new one is where the last plan put it: it changes no plan.
-        if old is not None and (
-            new is None or old.annotations != new.annotations or old.terminating != new.terminating
-        ):
+        if old is not None and (new is None or _planned(old) != _planned(new)):
             self.fleet()
 
     def _volume(self, _: str, old: Compact | None, new: Compact | None) -> None:
@@ -202,6 +200,11 @@ class Router:
 def _same(old: Any, new: Any) -> bool:
     """Whether two views differ in nothing but their version."""
     return bool(replace(old, resource_version=new.resource_version) == new)
+
+
+def _planned(replica: ReplicaRecord) -> tuple[Any, ...]:
+    """What planning sees of a replica."""
+    return replica.inputs, replica.planned_node, replica.drain, replica.terminating
 
 
 def _place(pod: PodView | None) -> tuple[Any, ...] | None:

@@ -33,9 +33,9 @@ from escadre.machinery.store import Change, Index, Key, Store, Stored, key_of, v
 
 __all__ = ["Handler", "Informer", "Pace", "Stored"]
 
-T = TypeVar("T", bound=Stored)
+T_co = TypeVar("T_co", bound=Stored, covariant=True)
 # kind, old, new: exactly one of the two is None when an object appears or disappears
-Handler = Callable[[str, T | None, T | None], None]
+Handler = Callable[[str, T_co | None, T_co | None], None]
 
 _JITTER: Final = 0.2
 _TOO_SHORT_SECONDS: Final = 1.0  # a watch that ends sooner, without an event, is a failure
@@ -60,17 +60,17 @@ class Pace:
 _USUAL: Final = Pace()
 
 
-class Informer(Generic[T]):
+class Informer(Generic[T_co]):
     """See the module. Reads are synchronous and safe until the next await."""
 
     def __init__(
         self,
         api: Api,
         resource: Resource,
-        project: Callable[[Json], T],
+        project: Callable[[Json], T_co],
         *,
         selection: Selection = EVERYTHING,
-        indices: Mapping[str, Index[T]] | None = None,
+        indices: Mapping[str, Index[T_co]] | None = None,
         pace: Pace = _USUAL,
     ) -> None:
         self.resource = resource
@@ -82,7 +82,7 @@ class Informer(Generic[T]):
         self._selection = selection
         self._pace = pace
         self._store = Store(project, indices or {})
-        self._handlers: list[Handler[T]] = []
+        self._handlers: list[Handler[T_co]] = []
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._failures = 0
         self._lists = 0
@@ -93,19 +93,19 @@ class Informer(Generic[T]):
         """Lists after the first one."""
         return max(0, self._lists - 1)
 
-    def on_change(self, handler: Handler[T]) -> None:
+    def on_change(self, handler: Handler[T_co]) -> None:
         """Call ``handler`` after every change of memory; register before `run`."""
         self._handlers.append(handler)
 
-    def get(self, name: str, namespace: str = "") -> T | None:
+    def get(self, name: str, namespace: str = "") -> T_co | None:
         """One object from memory."""
         return self._store.get((namespace, name))
 
-    def values(self) -> Iterable[T]:
+    def values(self) -> Iterable[T_co]:
         """All objects; not to be iterated across an await."""
         return self._store.values()
 
-    def by(self, index: str, value: Hashable) -> tuple[T, ...]:
+    def by(self, index: str, value: Hashable) -> tuple[T_co, ...]:
         """The objects that ``index`` files under ``value``."""
         return self._store.by(index, value)
 
@@ -216,7 +216,7 @@ class Informer(Generic[T]):
                 self._store.saw(version_of(event.object))
         self._version = event.object["metadata"]["resourceVersion"]
 
-    def _tell(self, changes: list[Change[T]]) -> None:
+    def _tell(self, changes: list[Change[T_co]]) -> None:
         if not changes:
             return
         for old, new in changes:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout
+from escadre.core.replicas.drain import Drain, drain_text
 from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.names import (
     ANNOTATION_DRAIN,
@@ -52,14 +53,12 @@ EXIT_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSpec:
-    """What a replica is made from."""
+    """What a replica is made from. ``layout`` is the one in ``inputs``, which can be read."""
 
     slot: int
     inputs: ReplicaInputs
     layout: Layout
     model: Architecture
-    repository: str
-    manifest_digest: str
     node: str | None
 
 
@@ -69,7 +68,7 @@ def pod_template(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dic
         **engine_selector(owner),
         LABEL_MANAGED_BY: FIELD_MANAGER,
         LABEL_SLOT: str(spec.slot),
-        LABEL_DIGEST: digest_hex(spec.manifest_digest)[:16],
+        LABEL_DIGEST: digest_hex(spec.inputs.manifest_digest)[:16],
         LABEL_INPUTS: spec.inputs.hash,
         LABEL_SERVING: "true",
     }
@@ -110,7 +109,7 @@ def _node_affinity(spec: ReplicaSpec) -> dict[str, Any]:
                 {
                     "matchExpressions": [
                         {
-                            "key": node_weights_label(spec.manifest_digest),
+                            "key": node_weights_label(spec.inputs.manifest_digest),
                             "operator": "In",
                             "values": ["verified"],
                         },
@@ -142,7 +141,7 @@ def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[
         "name": "engine",
         "image": engine.image,
         "imagePullPolicy": "IfNotPresent",
-        "args": engine_args(spec.layout, spec.model, owner.name, spec.repository, engine),
+        "args": engine_args(spec.layout, spec.model, owner.name, spec.inputs.repository, engine),
         "env": engine_env(engine),
         "ports": [{"name": "http", "containerPort": SERVING_PORT, "protocol": "TCP"}],
         "resources": {
@@ -183,7 +182,7 @@ def _volumes(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> list[di
         {
             "name": "weights",
             "persistentVolumeClaim": {
-                "claimName": claim_name(owner.name, spec.manifest_digest),
+                "claimName": claim_name(owner.name, spec.inputs.manifest_digest),
                 "readOnly": True,
             },
         },
@@ -223,7 +222,7 @@ def replica(
     inputs: ReplicaInputs,
     template: Mapping[str, Any],
     node: str | None,
-    drain: str,
+    drain: Drain | None = None,
 ) -> dict[str, Any]:
     """The workload object of one replica around a (new or recorded) template.
 
@@ -238,8 +237,8 @@ def replica(
         ANNOTATION_TEMPLATE_SHA256: _sha256(text),
         ANNOTATION_NODE: node or "",
     }
-    if drain:
-        annotations[ANNOTATION_DRAIN] = drain
+    if drain is not None:
+        annotations[ANNOTATION_DRAIN] = drain_text(drain)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from escadre.clients.kube import (
     DEPLOYMENTS,
@@ -30,9 +30,6 @@ from escadre.clients.kube import (
 from escadre.machinery.compact import Compact, compacting
 from escadre.machinery.informer import Informer
 from escadre.names import (
-    ANNOTATION_DRAIN,
-    ANNOTATION_INPUTS,
-    ANNOTATION_NODE,
     FIELD_MANAGER,
     LABEL_DEPLOYMENT,
     LABEL_MANAGED_BY,
@@ -49,22 +46,20 @@ from escadre.state.views import (
     NodeView,
     PodView,
     PolicyView,
+    ReplicaRecord,
     SignatureView,
 )
 
-__all__ = ["CHILD_RESOURCES", "Caches"]
+__all__ = ["Caches"]
 
-# Namespaced children, in the order in which they are applied.
-CHILD_RESOURCES: tuple[Resource, ...] = (
+_CHILDREN: Final[tuple[Resource, ...]] = (
     SERVICES,
     NETWORK_POLICIES,
     POD_DISRUPTION_BUDGETS,
     PERSISTENT_VOLUME_CLAIMS,
-    DEPLOYMENTS,
 )
 
 _OURS = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
-_HEADER = (ANNOTATION_INPUTS, ANNOTATION_NODE, ANNOTATION_DRAIN)
 
 
 def _by_deployment(child: Compact) -> Iterable[Hashable]:
@@ -102,6 +97,7 @@ class Caches:
     policies: Informer[PolicyView] = field(init=False)
     bindings: Informer[PolicyView] = field(init=False)
     volumes: Informer[Compact] = field(init=False)
+    replicas: Informer[ReplicaRecord] = field(init=False)
     agents: Agents = field(init=False)
     children: dict[str, Informer[Compact]] = field(init=False)
 
@@ -143,21 +139,24 @@ class Caches:
             selection=Selection(labels=_OURS),
             indices={"owner": _by_owner},
         )
+        self.replicas = Informer(
+            api,
+            DEPLOYMENTS,
+            ReplicaRecord.of,
+            selection=Selection(labels=_OURS),
+            indices={"deployment": _by_deployment},
+        )
         self.children = {
             resource.kind: Informer(
                 api,
                 resource,
-                compacting(_HEADER, keep_status=resource is PERSISTENT_VOLUME_CLAIMS),
+                compacting(keep_status=resource is PERSISTENT_VOLUME_CLAIMS),
                 selection=Selection(labels=_OURS),
                 indices={"deployment": _by_deployment},
             )
-            for resource in CHILD_RESOURCES
+            for resource in _CHILDREN
         }
-
-    @property
-    def workloads(self) -> Informer[Compact]:
-        """The workload objects, one for each replica."""
-        return self.children[DEPLOYMENTS.kind]
+        self.children[DEPLOYMENTS.kind] = self.replicas
 
     @property
     def claims(self) -> Informer[Compact]:

@@ -140,10 +140,10 @@ def deployment_facts(
     """
     key = DeploymentKey(view.namespace, view.name)
     where = (view.namespace, view.name)
-    workloads = caches.workloads.by("deployment", where)
+    records = caches.replicas.by("deployment", where)
     pods = caches.pods.by("deployment", where)
     # Versions, not the objects: those would be kept alive when newer ones have come.
-    versions = [one.resource_version for one in workloads]
+    versions = [one.resource_version for one in records]
     versions += [one.resource_version for one in pods]
     seen = (view.uid, view.generation, approval.approved, approval.model, desired, *versions)
     known = memory.facts.get(key)
@@ -151,7 +151,7 @@ def deployment_facts(
         return known[1]
     facts = _deployment_facts(caches, memory, platform, view, approval, desired)
     # Who is to leave is a question of demand as well, and a damaged replica one of its node.
-    if len(workloads) <= desired and all(one.layout is not None for one in facts.replicas):
+    if len(records) <= desired and all(one.layout is not None for one in facts.replicas):
         memory.facts[key] = (seen, facts)
     else:
         memory.facts.pop(key, None)
@@ -181,18 +181,18 @@ def _deployment_facts(
 
 
 def _replica_facts(caches: Caches, one: Observed, leaving: bool) -> ReplicaFacts:
-    pod = one.pod
+    pod, record, layout = one.pod, one.record, one.record.layout
     node = caches.nodes.get(one.node)
     product = node.labels.get(f"{PREFIX}/gpu.product", "") if node else ""
     return ReplicaFacts(
         slot=one.view.slot,
         node=one.node or None,
         # Whatever its annotations say, a pod on a node holds what it asked for.
-        gpus=one.layout.gpus if one.layout else (pod.gpus if pod else 0),
-        product=one.layout.product if one.layout else product,
-        manifest_digest=one.inputs.manifest_digest if one.inputs else "",
-        wish_matches=one.view.current and one.layout is not None,
-        layout=one.layout,
+        gpus=layout.gpus if layout else (pod.gpus if pod else 0),
+        product=layout.product if layout else product,
+        manifest_digest=record.inputs.manifest_digest if record.inputs else "",
+        wish_matches=one.view.current and layout is not None,
+        layout=layout,
         bound=pod is not None and bool(pod.node),
         ready=one.view.state == "Ready",
         draining=one.view.drain is not None,

@@ -49,6 +49,11 @@ def read(text: str) -> ReplicaInputs:
     return found
 
 
+def damaged(**changes: Any) -> str:
+    raw = {**json.loads(INPUTS.to_json()), **changes}
+    return json.dumps({key: value for key, value in raw.items() if value is not ...})
+
+
 def test_the_hash_is_fixed_for_ever() -> None:
     # It stands in the labels of running pods: another hash function would restart every engine.
     assert INPUTS.hash == "7aabad591fe98293"
@@ -209,6 +214,23 @@ def test_a_default_written_out_is_no_change() -> None:
 
 def test_the_annotation_gives_the_same_inputs_back() -> None:
     assert parse_inputs(INPUTS.to_json()) == INPUTS
+    assert read(INPUTS.to_json()).layout == LAYOUT
+
+
+def plan_with(**changes: Any) -> str:
+    return damaged(plan={**json.loads(INPUTS.text)["plan"], **changes})
+
+
+def test_a_layout_is_read_also_when_a_later_version_wrote_more() -> None:
+    assert read(plan_with(dataParallelSize=2)).layout == LAYOUT
+    assert read(record_0_1_0()).layout == LAYOUT
+
+
+@pytest.mark.parametrize("text", [plan_with(gpus=0), plan_with(memory=None), damaged(plan={})])
+def test_a_layout_that_cannot_be_read_is_none_and_the_rest_counts(text: str) -> None:
+    found = read(text)
+    assert found.layout is None
+    assert found.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
 
 
 def test_what_a_later_version_wrote_in_plan_and_platform_survives() -> None:
@@ -218,11 +240,6 @@ def test_what_a_later_version_wrote_in_plan_and_platform_survives() -> None:
     kept = parse_inputs(json.dumps(raw))
     assert kept is not None
     assert json.loads(kept.to_json()) == raw
-
-
-def damaged(**changes: Any) -> str:
-    raw = {**json.loads(INPUTS.to_json()), **changes}
-    return json.dumps({key: value for key, value in raw.items() if value is not ...})
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.rollouts import FLEETS, LIMIT, NOW, ROLLED, SCALED, old, plan, ready, target, verbs
 
-from escadre.core.replicas.rollout import (
-    Action,
-    Drain,
-    ReplicaView,
-    Target,
-    choose_leaving,
-)
+from escadre.core.replicas.drain import Drain
+from escadre.core.replicas.rollout import Action, ReplicaView, Target, choose_leaving
 
 # -- who leaves --------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from tests.core.statuses import (
 )
 
 from escadre.api.deployment import LastScale, RejectedLayout, WeightsOnNode
-from escadre.core.replicas.rollout import Drain
+from escadre.core.replicas.drain import Drain
 from escadre.core.status.build import build_status, essence
 from escadre.core.status.facts import StatusFacts
 

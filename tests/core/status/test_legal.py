@@ -21,7 +21,8 @@ from tests.core.statuses import (
 )
 
 from escadre.api.deployment import ModelDeploymentStatus, RejectedLayout
-from escadre.core.replicas.rollout import Drain, RolloutPlan
+from escadre.core.replicas.drain import Drain
+from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.status.build import build_status, essence
 from escadre.core.status.facts import StatusFacts
 from escadre.reasons import REASONS

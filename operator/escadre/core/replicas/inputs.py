@@ -1,8 +1,8 @@
 """The inputs of a replica: what it was made from, recorded on its workload object.
 
 Only a change of these replaces a replica. How the inputs are rendered into a pod is not among
-them, so a new operator version restarts no engine. Called by controller/observe, which reads
-records, and controller/replicas, which makes them; knows no object of Kubernetes.
+them, so a new operator version restarts no engine. Called by the view of a replica, which
+reads records, and controller/replicas, which makes them; knows no object of Kubernetes.
 
 Records outlive the version that wrote them, in both directions, so these rules hold for ever:
 
@@ -23,11 +23,13 @@ Formats: none (0.1.0, which wrote null for what is unset), 2.
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import dataclass, field, fields
+from functools import cache, lru_cache
 from typing import Any, Final
 
+from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from escadre.api.deployment import Layout
@@ -44,9 +46,9 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 def wish_inputs(wish: Wish) -> dict[str, object]:
     """The wish, without what is unset."""
     return {
-        to_camel(field.name): value
-        for field in fields(wish)
-        if (value := getattr(wish, field.name)) != field.default
+        to_camel(known.name): value
+        for known in fields(wish)
+        if (value := getattr(wish, known.name)) != known.default
     }
 
 
@@ -60,12 +62,13 @@ def _wish_text(wish: Wish) -> str:
     return _canonical(wish_inputs(wish))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ReplicaInputs:
-    """Everything a replica is made from, as canonical JSON texts so that it is hashable.
+    """Everything a replica is made from.
 
-    ``text`` is the whole record as it was made. ``wish`` and ``platform`` are what it means to
-    this version: without what is unset, default or unknown. ``layout`` is the layout as recorded.
+    ``text`` is the whole record as it was made, as canonical JSON: two with one text are equal.
+    ``wish`` and ``platform`` are what it means to this version: without what is unset, default or
+    unknown. ``layout`` is None when this version cannot read the one recorded.
     """
 
     text: str
@@ -74,7 +77,7 @@ class ReplicaInputs:
     platform: str
     manifest_digest: str
     repository: str
-    layout: str
+    layout: Layout | None = field(compare=False)
 
     @staticmethod
     def of(
@@ -128,20 +131,33 @@ def parse_inputs(text: str) -> ReplicaInputs | None:
 
 def _read(raw: Mapping[str, Any]) -> ReplicaInputs:
     """What a record that is whole means to this version."""
-    wish = {to_camel(field.name): field.default for field in fields(Wish)}
-    platform = {
-        str(field.alias): field.get_default(call_default_factory=True)
-        for field in EngineSettings.model_fields.values()
-    }
+    wish = {to_camel(known.name): known.default for known in fields(Wish)}
+    platform = _chosen(raw["platform"], _defaults(EngineSettings))
     return ReplicaInputs(
         text=_canonical(raw),
         format=raw.get("format", 1),
-        wish=_canonical(_chosen(raw["wish"], wish)),
-        platform=_canonical(_chosen(raw["platform"], platform)),
+        # The same for many replicas that differ in the rest.
+        wish=sys.intern(_canonical(_chosen(raw["wish"], wish))),
+        platform=sys.intern(_canonical(platform)),
         manifest_digest=raw["manifestDigest"],
         repository=raw["repository"],
-        layout=_canonical(raw["plan"]),
+        layout=_layout(raw["plan"]),
     )
+
+
+@cache
+def _defaults(settings: type[EngineSettings]) -> Mapping[str, object]:
+    return {
+        str(known.alias): known.get_default(call_default_factory=True)
+        for known in settings.model_fields.values()
+    }
+
+
+def _layout(recorded: Mapping[str, object]) -> Layout | None:
+    try:
+        return Layout.model_validate(recorded)
+    except ValidationError:
+        return None
 
 
 def _chosen(recorded: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:

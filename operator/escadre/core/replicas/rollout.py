@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from escadre.core.replicas.drain import Drain
+
 __all__ = [
     "Action",
-    "Drain",
     "ReplicaView",
     "RolloutPlan",
     "Target",
@@ -20,15 +21,6 @@ __all__ = [
 ]
 
 Verb = Literal["Create", "Drain", "Undrain", "Replace", "Delete", "Keep"]
-Cause = Literal["ScaleDown", "Rollout"]
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """A replica was taken out of the Service; ``since`` in seconds since the epoch."""
-
-    cause: Cause
-    since: float
 
 
 @dataclass(frozen=True, slots=True)

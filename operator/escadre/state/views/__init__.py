@@ -13,6 +13,7 @@ from escadre.state.views.custom import (
 )
 from escadre.state.views.meta import epoch
 from escadre.state.views.pod import PodView
+from escadre.state.views.replica import ReplicaRecord
 
 __all__ = [
     "ApprovalView",
@@ -23,6 +24,7 @@ __all__ = [
     "NodeView",
     "PodView",
     "PolicyView",
+    "ReplicaRecord",
     "SignatureView",
     "epoch",
 ]
