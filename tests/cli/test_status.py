@@ -247,3 +247,13 @@ def test_an_unknown_name_is_answered_with_what_there_is(
     ran = cluster(deployment()).run(*arguments)
     assert ran.code == 3
     assert words in ran.err
+
+
+def test_a_status_of_a_newer_operator_is_shown_as_far_as_it_is_understood() -> None:
+    body = deployment(
+        replicas=replicas(1, {**replica(0, "Ready", "gpu-0", ""), "state": "Warming"})
+    )
+    ran = cluster(body).run("status", body["metadata"]["name"])
+    assert ran.code == 0, "it is ready, whatever else this version does not understand"
+    assert "status.replicas.items.0.state: " in ran.out
+    assert "Replicas  1/1" in ran.out

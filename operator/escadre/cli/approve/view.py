@@ -10,6 +10,7 @@ from rich.text import Text
 
 from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus, SignatureRecord
 from escadre.api.base import Condition
+from escadre.api.wire import read
 from escadre.cli.shared.marks import heading, mark, styled
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import bytes_text, count, since, time_text
@@ -42,13 +43,13 @@ class Asked:
         name, raw = body["metadata"]["name"], body.get("spec") or {}
         try:
             spec = ModelApprovalSpec.model_validate(raw)
-            status = ModelApprovalStatus.model_validate(body.get("status") or {})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise Refusal(
                 "ApprovalInvalid", f"ModelApproval {name}: {where}: {first['msg']}"
             ) from error
+        status = read(ModelApprovalStatus, body.get("status"))
         judged = {record.name for record in status.signatures}
         unjudged = tuple(each for each in signatures if each["metadata"]["name"] not in judged)
         return cls(name, spec, status, content_digest(raw), unjudged)

@@ -6,17 +6,15 @@ Pure. Also finds names near a mistyped one.
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from pydantic import ValidationError
 
-from escadre.api.base import Condition, Model
+from escadre.api.base import Condition
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
+from escadre.api.wire import read, unread
 from escadre.clients.kube import Json
 
 __all__ = ["Deployed", "near"]
-
-M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,16 @@ class Deployed:
     def read(cls, body: Json) -> "Deployed":
         """Reads an object of the API server."""
         meta = body["metadata"]
-        spec, spec_problem = _parse(ModelDeploymentSpec, body.get("spec") or {}, "spec")
-        status, status_problem = _parse(ModelDeploymentStatus, body.get("status") or {}, "status")
+        spec, problem = _spec(body.get("spec") or {})
+        told = body.get("status")
+        unclear = unread(ModelDeploymentStatus, told)
         return cls(
             namespace=meta.get("namespace", ""),
             name=meta["name"],
             generation=meta.get("generation", 0),
             spec=spec,
-            status=status or ModelDeploymentStatus(),
-            problem=spec_problem or status_problem,
+            status=read(ModelDeploymentStatus, told),
+            problem=problem or (f"status.{unclear}" if unclear else ""),
         )
 
     def condition(self, type_: str) -> Condition | None:
@@ -71,13 +70,13 @@ class Deployed:
         return self.status.approval.repository if self.status.approval else ""
 
 
-def _parse(model: type[M], content: Json, part: str) -> tuple[M | None, str]:
+def _spec(content: Json) -> tuple[ModelDeploymentSpec | None, str]:
     try:
-        return model.model_validate(content), ""
+        return ModelDeploymentSpec.model_validate(content), ""
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(piece) for piece in first["loc"])
-        return None, f"{part}.{where}: {first['msg']}"
+        return None, f"spec.{where}: {first['msg']}"
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -7,11 +7,10 @@ reads the GPUNodes besides. Users without that right see the slower numbers.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pydantic import ValidationError
-
 from escadre.api.base import Condition
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import GPUNodeStatus, NodeWeights
+from escadre.api.wire import read
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.session import Session
 from escadre.clients.kube import GPU_NODES, ApiError
@@ -28,9 +27,9 @@ async def with_progress(session: Session, deployed: Deployed) -> Deployed:
     for node in sorted({one.node for one in deployed.status.weights if one.state in _MOVING}):
         try:
             body = await session.api.get(GPU_NODES, node)
-            told[node] = GPUNodeStatus.model_validate(body.get("status") or {})
-        except (ApiError, ValidationError):
+        except ApiError:
             continue  # not ours to read, or gone: what the status says stays
+        told[node] = read(GPUNodeStatus, body.get("status"))
     return overlaid(deployed, told)
 
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import rfc8785
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def content_digest(spec: Mapping[str, Any]) -> str:
+def content_digest(spec: Mapping[str, object]) -> str:
     """``sha256:…`` over the RFC 8785 JSON of an approval's spec as the API server stores it."""
     return "sha256:" + hashlib.sha256(rfc8785.dumps(dict(spec))).hexdigest()
 

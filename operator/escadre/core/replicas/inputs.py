@@ -27,7 +27,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
 
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
@@ -129,7 +129,18 @@ def parse_inputs(text: str) -> ReplicaInputs | None:
     return _read(raw) if isinstance(number, int) else None
 
 
-def _read(raw: Mapping[str, Any]) -> ReplicaInputs:
+class _Record(TypedDict):
+    """A record whose parts have the right form."""
+
+    format: NotRequired[int]
+    wish: Mapping[str, object]
+    platform: Mapping[str, object]
+    plan: Mapping[str, object]
+    manifestDigest: str
+    repository: str
+
+
+def _read(raw: _Record) -> ReplicaInputs:
     """What a record that is whole means to this version."""
     wish = {to_camel(known.name): known.default for known in fields(Wish)}
     platform = _chosen(raw["platform"], _defaults(EngineSettings))

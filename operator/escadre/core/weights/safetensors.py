@@ -8,7 +8,7 @@ import json
 import struct
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Final
+from typing import Final
 
 from escadre.core.weights.intake import IntakeError
 
@@ -98,7 +98,7 @@ def read_tensors(path: str, header: bytes, size: int) -> tuple[Tensor, ...]:
     return tuple(tensors)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) != len(pairs):
         raise ValueError("a name stands twice")
