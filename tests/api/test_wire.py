@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.layout import LAYOUT
 
-from escadre.api.deployment import LayoutStatus, ModelDeploymentStatus, Replicas, ReplicaStatus
+from escadre.api.deployment import (
+    LayoutStatus,
+    ModelDeploymentStatus,
+    ReplicasStatus,
+    ReplicaStatus,
+)
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.api.kinds import KINDS
 from escadre.api.wire import dump, read, unread
@@ -29,7 +34,7 @@ def condition(**more: Any) -> Json:
 
 def test_what_nobody_set_and_what_is_none_is_not_told() -> None:
     replica = ReplicaStatus(name="chat-0", state="Ready", current=True, digest=None, message="")
-    replicas = Replicas(desired=1, ready=1, current=1, summary="1/1", items=[replica])
+    replicas = ReplicasStatus(desired=1, ready=1, current=1, summary="1/1", items=[replica])
     status = ModelDeploymentStatus(url=None, plan=LayoutStatus.of(LAYOUT, 8, []), replicas=replicas)
     told = dump(status)
     assert told.keys() == {"plan", "replicas"}

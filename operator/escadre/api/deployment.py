@@ -21,7 +21,7 @@ __all__ = [
     "ModelDeploymentStatus",
     "RejectedLayout",
     "ReplicaStatus",
-    "Replicas",
+    "ReplicasStatus",
     "Scaling",
     "ServedApproval",
     "WeightsOnNode",
@@ -194,7 +194,7 @@ class ReplicaStatus(Model):
     )
 
 
-class Replicas(Model):
+class ReplicasStatus(Model):
     """The replicas of the deployment."""
 
     desired: Annotated[int, Field(ge=0, le=1000)] = Field(description="Wanted by scaling.")
@@ -249,7 +249,7 @@ class ModelDeploymentStatus(Model):
     weights: Annotated[list[WeightsOnNode], Entries(1000)] = Field(
         default_factory=list, description="Weights on the nodes planned on."
     )
-    replicas: Replicas | None = Field(default=None, description="The replicas.")
+    replicas: ReplicasStatus | None = Field(default=None, description="The replicas.")
     last_scale: LastScale | None = Field(default=None, description="Last scaling decision.")
     conditions: Annotated[list[Condition], Entries(16)] = Field(
         default_factory=list,

@@ -1,6 +1,6 @@
 """The custom kinds: names, scope, columns and cross-field rules. Source of the CRDs and of RBAC."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
@@ -37,7 +37,6 @@ class Kind:
     spec_rules: tuple[Rule, ...] = ()
     default_conditions: tuple[str, ...] = ()
     description: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def _column(name: str, path: str, **more: Any) -> PrinterColumn:
