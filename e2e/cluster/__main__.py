@@ -12,21 +12,22 @@ import sys
 import time
 from pathlib import Path
 
-from e2e.cluster.binaries import BuildError, provide_programs
+from e2e.cluster.binaries import provide_programs
+from e2e.cluster.build import BuildError
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.folders import state_folder
 from e2e.cluster.launch import StartError, is_running, refuse_second, remove_cluster
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.prerequisites import missing_prerequisites
-from e2e.cluster.programs import cache_folder
+from e2e.cluster.programs import Tier, cache_folder
 from e2e.cluster.toolchain import NoToolchainError
 
 __all__ = ["main"]
 
 
 def _binaries(_: argparse.Namespace) -> int:
-    found = provide_programs(print)
+    found = provide_programs(print, Tier.TEST)
     print(f"{'program':26}{'version wanted':16}{'from':20}path")
     for name, one in found.items():
         print(f"{name:26}{one.program.version:16}{one.origin:20}{one.path}")

@@ -1,31 +1,26 @@
-"""Finds each program of the cluster, and builds from pinned Go modules what is not there.
+"""Finds each program of the cluster, and has those built that are not there.
 
 Order: folder ``KUBEBUILDER_ASSETS``, PATH, the cache, a build into the cache. Programs from
-outside are taken only when their version fits. Called by the command line and by ``Cluster``.
-Two builds at once wait for each other; a build that is cut off leaves no half program behind.
+outside are taken only when their version fits. Called by the command line, by ``Cluster``, and as
+``python -m e2e.cluster.binaries TIER`` by the Makefile, before there is a ``.venv``: so standard
+library only. Two builds at once wait for each other.
 """
 
 import fcntl
 import os
 import shutil
 import subprocess
-import tempfile
-import time
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.cluster.programs import PROGRAMS, Program, cache_folder, linker_flags
-from e2e.cluster.toolchain import find_go, go_environment
+from e2e.cluster.build import BuildError, build
+from e2e.cluster.programs import Program, Tier, cache_folder, programs_of
+from e2e.cluster.toolchain import NoToolchainError, find_go, go_environment
 
-__all__ = ["BuildError", "Found", "find_programs", "provide_programs"]
-
-_MODULES = Path(__file__).parent / "go"
-
-
-class BuildError(RuntimeError):
-    """A program could not be built."""
+__all__ = ["Found", "find_programs", "main", "provide_programs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +67,10 @@ def _find(program: Program, cache: Path) -> Found | None:
     return Found(program, cached, "cache") if cached.exists() else None
 
 
-def find_programs() -> dict[str, Found]:
-    """What is there already, by name; nothing is built."""
+def find_programs(tier: Tier) -> dict[str, Found]:
+    """What of a tier is there already, by name; nothing is built."""
     cache = cache_folder()
-    found = (_find(program, cache) for program in PROGRAMS)
+    found = (_find(program, cache) for program in programs_of(tier))
     return {one.program.name: one for one in found if one is not None}
 
 
@@ -91,28 +86,24 @@ def _locked(cache: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def _build(program: Program, go: Path, cache: Path, say: Callable[[str], None]) -> Found:
-    target = _cached(program, cache)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    say(f"building {program.name} {program.version} …")
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
-        fresh = Path(folder) / program.name
-        command = [str(go), "build", "-ldflags", linker_flags(program), "-o", str(fresh)]
-        done = subprocess.run(
-            [*command, program.package],
-            cwd=_MODULES / program.module,
-            env=go_environment(),
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            tail = "\n".join(done.stderr.splitlines()[-15:])
-            raise BuildError(f"building {program.name} {program.version}:\n{tail}")
-        fresh.replace(target)
-    say(f"built    {program.name} in {time.monotonic() - started:.0f} s")
-    return Found(program, target, "built")
+def _build_missing(tier: Tier, cache: Path, say: Callable[[str], None]) -> dict[str, Found]:
+    """What another build has made meanwhile, and what this one makes; the lock is held."""
+    found = find_programs(tier)
+    missing = [program for program in programs_of(tier) if program.name not in found]
+    if not missing:
+        return found
+    go = find_go(cache, say)
+    for half in (cache / "store").glob(".build-*"):  # of a build that was killed
+        shutil.rmtree(half, ignore_errors=True)
+    for group in Tier:
+        programs = [program for program in missing if program.tier == group]
+        if not programs:
+            continue
+        names = ", ".join(one.name for one in programs)
+        say(f"building once, for the {group}: {names} (with {go})")
+        build(programs, (go, go_environment()), lambda one: _cached(one, cache), say)
+        found |= {one.name: Found(one, _cached(one, cache), "built") for one in programs}
+    return found
 
 
 def _link(found: dict[str, Found], cache: Path) -> None:
@@ -129,18 +120,30 @@ def _link(found: dict[str, Found], cache: Path) -> None:
         fresh.replace(link)
 
 
-def provide_programs(say: Callable[[str], None]) -> dict[str, Found]:
-    """Every program, by name; what is missing is built (about ten minutes with cold caches)."""
+def provide_programs(say: Callable[[str], None], tier: Tier = Tier.DEMO) -> dict[str, Found]:
+    """Every program of a tier, by name; what is missing is built (minutes with cold caches)."""
     cache = cache_folder()
-    found = find_programs()
-    if len(found) < len(PROGRAMS):
+    found = find_programs(tier)
+    if len(found) < len(programs_of(tier)):
         with _locked(cache, say):
-            found = find_programs()
-            missing = [program for program in PROGRAMS if program.name not in found]
-            if missing:
-                go = find_go(cache, say)
-                say(f"building {len(missing)} programs with {go}, once, about ten minutes")
-                for program in missing:
-                    found[program.name] = _build(program, go, cache, say)
+            found = _build_missing(tier, cache, say)
     _link(found, cache)
     return found
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Provide the programs of one tier; silent when they are there, one line when it fails."""
+    try:
+        provide_programs(_say, Tier(*arguments))
+    except (BuildError, NoToolchainError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,12 +1,15 @@
 """The programs of the test cluster: what they are called, where they come from, which version fits.
 
-A table and pure functions over it. ``binaries`` finds or builds what stands here; the versions
-must agree with the modules under ``go/`` (a test compares them).
+A table and pure functions over it. ``binaries`` finds what stands here, ``build`` builds it; the
+versions must agree with the modules under ``go/`` (a test compares them). Standard library only:
+the Makefile builds the programs while ``.venv`` is still being made.
 """
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +18,10 @@ __all__ = [
     "KUBERNETES_VERSION",
     "PROGRAMS",
     "Program",
+    "Tier",
     "cache_folder",
     "linker_flags",
+    "programs_of",
 ]
 
 KUBERNETES_VERSION: Final = "v1.36.3"
@@ -25,27 +30,46 @@ CACHE_VERSION: Final = KUBERNETES_VERSION
 _KUBERNETES_MINOR: Final = re.compile(r"v1\.36\.\d+")
 
 
+class Tier(StrEnum):
+    """Who needs a program; each tier needs those before it too.
+
+    One Go module per tier, ``go/TIER``: what is built together compiles the packages it shares
+    once. The first demo waits for the first tier, so nothing goes there that it can do without.
+    """
+
+    DEMO = "demo"
+    TEST = "test"
+    BENCH = "bench"
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program: the module folder under ``go/`` that pins it, and how to know a fitting one."""
+    """One program: who needs it, which package of the tier's module it is, what fits."""
 
     name: str
-    module: str
+    tier: Tier
     package: str
     version: str
     version_arguments: tuple[str, ...]
     fits: re.Pattern[str]
+    version_variables: tuple[str, ...] = ()
+
+    @property
+    def built_name(self) -> str:
+        """What ``go build`` calls it: the last part of the package that is not its version."""
+        parts = self.package.split("/")
+        return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
 
 
 def _kubernetes(name: str, arguments: tuple[str, ...] = ("--version",)) -> Program:
     package = f"k8s.io/kubernetes/cmd/{name}"
-    return Program(name, "kubernetes", package, KUBERNETES_VERSION, arguments, _KUBERNETES_MINOR)
+    return Program(name, Tier.DEMO, package, KUBERNETES_VERSION, arguments, _KUBERNETES_MINOR)
 
 
 PROGRAMS: Final[tuple[Program, ...]] = (
     Program(
         "etcd",
-        "etcd",
+        Tier.DEMO,
         "go.etcd.io/etcd/server/v3",
         "v3.6.14",
         ("--version",),
@@ -58,29 +82,38 @@ PROGRAMS: Final[tuple[Program, ...]] = (
     _kubernetes("kubectl", ("version", "--client")),
     Program(
         "kwok",
-        "kwok",
+        Tier.DEMO,
         "sigs.k8s.io/kwok/cmd/kwok",
         "v0.8.0",
         ("--version",),
         re.compile(r"\bv?0\.8\.\d+"),
+        ("sigs.k8s.io/kwok/pkg/consts.Version",),
     ),
     Program(
         "helm",
-        "helm",
+        Tier.DEMO,
         "helm.sh/helm/v3/cmd/helm",
         "v3.21.4",
         ("version", "--short"),
         re.compile(r"^v3\.(1[89]|2\d)\."),
+        ("helm.sh/helm/v3/internal/version.version",),
     ),
     Program(
         "kubeconform",
-        "kubeconform",
+        Tier.TEST,
         "github.com/yannh/kubeconform/cmd/kubeconform",
         "v0.8.0",
         ("-v",),
         re.compile(r"^v?0\.\d+"),
+        ("main.version",),
     ),
 )
+
+
+def programs_of(tier: Tier) -> tuple[Program, ...]:
+    """The programs of a tier and of those before it."""
+    order = list(Tier)
+    return tuple(one for one in PROGRAMS if order.index(one.tier) <= order.index(tier))
 
 
 def cache_folder() -> Path:
@@ -89,28 +122,21 @@ def cache_folder() -> Path:
     return Path(base) / "escadre" / CACHE_VERSION
 
 
-def linker_flags(program: Program) -> str:
-    """Flags that set the version.
+def linker_flags(programs: Iterable[Program]) -> str:
+    """Flags that leave out debugging data and set the versions, for one build of ``programs``.
 
-    Without them a Kubernetes program says v0.0.0-master, which misleads the checks of Helm.
+    A program ignores the variables of the others. Without those of Kubernetes it says
+    v0.0.0-master, which misleads the checks of Helm.
     """
-    flags = ["-s", "-w"]
-    if program.module == "kubernetes":
-        major, minor, _ = program.version.removeprefix("v").split(".")
-        values = {
-            "gitVersion": program.version,
-            "gitMajor": major,
-            "gitMinor": minor,
-            "gitCommit": "module",
-            "gitTreeState": "clean",
-            "buildDate": "1970-01-01T00:00:00Z",
+    values = {variable: one.version for one in programs for variable in one.version_variables}
+    major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
+    for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
+        values |= {
+            f"{package}.gitVersion": KUBERNETES_VERSION,
+            f"{package}.gitMajor": major,
+            f"{package}.gitMinor": minor,
+            f"{package}.gitCommit": "module",
+            f"{package}.gitTreeState": "clean",
+            f"{package}.buildDate": "1970-01-01T00:00:00Z",
         }
-        for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
-            flags += [f"-X {package}.{key}={value}" for key, value in values.items()]
-    if program.name == "helm":
-        flags.append(f"-X helm.sh/helm/v3/internal/version.version={program.version}")
-    if program.name == "kubeconform":
-        flags.append(f"-X main.version={program.version}")
-    if program.name == "kwok":
-        flags.append(f"-X sigs.k8s.io/kwok/pkg/consts.Version={program.version}")
-    return " ".join(flags)
+    return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in values.items())])

@@ -67,5 +67,10 @@ def find_go(cache: Path, say: Callable[[str], None]) -> Path:
 
 
 def go_environment() -> dict[str, str]:
-    """Environment of a build: no other toolchain is fetched, nothing links to the C library."""
-    return os.environ | {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-trimpath"}
+    """Environment of a build.
+
+    No other toolchain is fetched, nothing links to the C library, and neither a workspace nor a
+    git repository around the checkout has a say.
+    """
+    flags = {"GOFLAGS": "-trimpath -buildvcs=false", "GOWORK": "off"}
+    return os.environ | {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0"} | flags

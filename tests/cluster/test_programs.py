@@ -1,33 +1,110 @@
 """Pins of the test cluster agree with each other; what is missing is named with its cure."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
 from e2e.cluster.addresses import host_link
+from e2e.cluster.build import Progress
 from e2e.cluster.config import REPOSITORY
 from e2e.cluster.folders import state_folder
 from e2e.cluster.nodes import NodeSpec, build_node
 from e2e.cluster.prerequisites import missing_prerequisites
-from e2e.cluster.programs import PROGRAMS, Program, linker_flags
+from e2e.cluster.programs import (
+    KUBERNETES_VERSION,
+    PROGRAMS,
+    Program,
+    Tier,
+    linker_flags,
+    programs_of,
+)
 
 _MODULES = REPOSITORY / "e2e" / "cluster" / "go"
 
 
+def test_the_first_demo_waits_for_these_programs_and_no_others() -> None:
+    # Each one more is minutes on every new machine: let it in only if the demo cannot do without.
+    assert {one.name for one in programs_of(Tier.DEMO)} == {
+        "etcd",
+        "helm",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-proxy",
+        "kube-scheduler",
+        "kubectl",
+        "kwok",
+    }
+
+
+def test_a_tier_needs_those_before_it() -> None:
+    demo, test, bench = (set(programs_of(tier)) for tier in Tier)
+    assert demo < test <= bench == set(PROGRAMS)
+
+
+@pytest.mark.parametrize("tier", [tier for tier in Tier if (_MODULES / tier).exists()])
+def test_the_module_of_a_tier_pins_its_programs_and_no_others(tier: Tier) -> None:
+    text = (_MODULES / tier / "go.mod").read_text()
+    block = re.search(r"^tool (?:\((.*?)\)|(\S+))$", text, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    tools = (block[1] or block[2]).split()
+    assert sorted(tools) == sorted(one.package for one in PROGRAMS if one.tier == tier)
+    assert (_MODULES / tier / "go.sum").exists()
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
-def test_each_program_is_a_tool_of_its_module_at_the_pinned_version(program: Program) -> None:
-    text = (_MODULES / program.module / "go.mod").read_text()
-    assert re.search(rf"^\s*(tool )?{re.escape(program.package)}$", text, re.MULTILINE)
+def test_each_program_has_the_version_that_its_module_pins(program: Program) -> None:
+    text = (_MODULES / program.tier / "go.mod").read_text()
     versions = re.findall(r"^(?:require |\s+)(\S+) (v\S+)", text, re.MULTILINE)
     owners = {path: version for path, version in versions if program.package.startswith(path)}
     assert owners[max(owners, key=len)] == program.version
-    assert (_MODULES / program.module / "go.sum").exists()
 
 
-def test_kubernetes_is_told_its_version() -> None:
-    server = next(program for program in PROGRAMS if program.name == "kube-apiserver")
-    assert "component-base/version.gitVersion=v1.36.3" in linker_flags(server)
-    assert "gitMinor=36" in linker_flags(server)
+def test_every_library_of_kubernetes_has_the_version_of_kubernetes() -> None:
+    text = (_MODULES / "demo" / "go.mod").read_text()
+    replaced = dict(re.findall(r"^\t(k8s\.io/\S+) => \1 (\S+)$", text, re.MULTILINE))
+    apart = {
+        "k8s.io/kubernetes",
+        "k8s.io/klog/v2",
+        "k8s.io/kube-openapi",
+        "k8s.io/utils",
+        "k8s.io/gengo/v2",
+    }
+    needed = set(re.findall(r"^\t(k8s\.io/\S+) v", text, re.MULTILINE)) - apart
+    assert needed <= set(replaced)
+    assert set(replaced.values()) == {KUBERNETES_VERSION.replace("v1.", "v0.")}
+
+
+def test_each_program_is_told_its_version() -> None:
+    flags = linker_flags(programs_of(Tier.DEMO))
+    assert "component-base/version.gitVersion=v1.36.3" in flags
+    assert "gitMinor=36" in flags
+    assert "helm/v3/internal/version.version=v3.21.4" in flags
+    assert "kwok/pkg/consts.Version=v0.8.0" in flags
+
+
+def test_programs_are_built_before_there_is_an_environment() -> None:
+    code = "import sys, e2e.cluster.binaries as b; print(*sys.modules)"
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, '.'); {code}"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    tops = {name.partition(".")[0] for name in done.stdout.split()} - {"__main__", "e2e"}
+    assert tops <= sys.stdlib_module_names
+
+
+def test_a_build_tells_what_is_done_and_what_is_left() -> None:
+    said: list[str] = []
+    times = iter([0.0, 61.0, 125.0, 130.0])
+    progress = Progress(20, ("etcd", "kubectl"), said.append, clock=lambda: next(times))
+    progress.package()
+    progress.package()
+    progress.programs(["etcd"])
+    progress.programs(["etcd", "kubectl"])
+    assert said == [
+        "  1:01  2 of 20 packages compiled; left: etcd, kubectl",
+        "  2:05  etcd is built, 1 of 2; left: kubectl",
+        "  2:10  kubectl is built, 2 of 2",
+    ]
 
 
 def test_missing_tools_are_named_with_the_command_that_installs_them(

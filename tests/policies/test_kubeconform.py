@@ -7,6 +7,7 @@ import pytest
 import yaml
 from e2e.cluster.binaries import provide_programs
 from e2e.cluster.cluster import Cluster
+from e2e.cluster.programs import Tier
 from tests.chart.rendering import CI_VALUES, Rendered, render
 from tests.policies.schemas import TEMPLATE, write_schemas
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.cluster
 def _kubeconform(rendered: Rendered, schemas: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            provide_programs(print)["kubeconform"].path,
+            provide_programs(print, Tier.TEST)["kubeconform"].path,
             "-strict",
             "-summary",
             "-schema-location",

@@ -1,4 +1,4 @@
-module escadre.dev/e2e/kubeconform
+module escadre.dev/e2e/test
 
 go 1.26.0
 
