@@ -1,4 +1,5 @@
-# Everything a developer or CI calls. `make` alone bootstraps .venv; `make help` lists the rest.
+# Everything a developer or CI calls. `make demo` and `make test` set up what they need; `make help`
+# lists the rest.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -6,10 +7,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -q
 WORKERS ?= 2
+TIER ?= test
+SETUP_SH = SETUP="$(SETUP)" PYTHON="$(PYTHON)" sh e2e/machine/setup.sh
+# A root shell by `su` has no sbin on its PATH, where iproute2 and iptables live.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo e2e \
-	bench-control image clean lock binaries
+	bench-control image clean lock binaries machine
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -18,15 +23,18 @@ help: ## list the targets
 install: $(STAMP) ## make .venv from the locked requirements
 
 $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
-	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "Python 3.11 or newer with venv is missing: apt-get install -y python3 python3-venv"; exit 1; }
-	@echo "installing the locked requirements into $(VENV), about a minute"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(SETUP_SH) python
+	@PYTHON="$(PYTHON)" sh e2e/machine/venv.sh $(VENV)
 	@touch $@
 	@echo "ready: make demo, make test, make help"
+
+# What the test cluster needs of this machine; as root on Debian or Ubuntu it is installed.
+machine:
+	@$(SETUP_SH) python cluster
+
+# Once, side by side: pip waits for the network while Go compiles.
+ready-%: machine
+	@$(MAKE) --no-print-directory -j2 $(STAMP) binaries TIER=$*
 
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -54,13 +62,15 @@ typecheck: $(STAMP) ## mypy --strict
 unit: $(STAMP) ## unit tests: seconds, no cluster
 	$(PYTEST) -m "not cluster and not slow" tests e2e
 
-binaries: $(STAMP) ## find or build the programs of the test cluster (once, about 10 minutes)
-	$(BIN)/python -m e2e.cluster binaries
+binaries: ## find or build the programs of the test cluster (once, minutes): TIER=demo, test or bench
+	@$(SETUP_SH) python build
+	@$(PYTHON) -m e2e.cluster.binaries $(TIER)
 
-test: $(STAMP) binaries ## all tests, also those on the real Kubernetes: faults, failover, rest, upgrade
+test: ready-test ## what CI runs: lint, types, all tests, also those on the real Kubernetes
+	@$(MAKE) --no-print-directory lint typecheck verify
 	$(PYTEST) -n $(WORKERS) -m "not slow" tests e2e
 
-e2e: $(STAMP) binaries ## only those on the real Kubernetes, one after the other
+e2e: ready-test ## only the tests on the real Kubernetes, one after the other
 	$(PYTEST) -m "cluster and not slow" tests e2e
 
 generate: $(STAMP) ## CRDs, API reference, reasons, chart copies
@@ -69,12 +79,12 @@ generate: $(STAMP) ## CRDs, API reference, reasons, chart copies
 verify: $(STAMP) ## fail if a generated file differs from its source
 	$(BIN)/python -m escadre.generate --check
 
-check: lint typecheck verify test ## everything CI asks for
+check: lint typecheck verify unit ## all that needs neither root nor a cluster
 
-demo: $(STAMP) ## the whole path on a real Kubernetes: make demo [KEEP=1] [ENGINE=vllm]
+demo: ready-demo ## the whole path on a real Kubernetes: make demo [KEEP=1] [ENGINE=vllm]
 	@KEEP=$(KEEP) ENGINE=$(ENGINE) $(BIN)/python -m e2e.demo
 
-bench-control: $(STAMP) ## 1,000 deployments: cold, restart, edit, heal, memory
+bench-control: ready-bench ## 1,000 deployments: cold, restart, edit, heal, memory
 	$(BIN)/python -m e2e.bench.control
 
 image: ## container image: make image BASE=REGISTRY/python@sha256:… (podman, docker or buildah)

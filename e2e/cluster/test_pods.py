@@ -23,7 +23,7 @@ def test_no_connection_can_take_the_port_that_a_component_listens_on(cluster: Cl
     # One did, seldom: 10250 was gone when the runner was about to listen, and no pod ever started.
     listening = cluster.run_in_netns(["ss", "--no-header", "--listening", "--tcp", "--numeric"])
     ports = {int(line.split()[3].rpartition(":")[2]) for line in listening.stdout.splitlines()}
-    clients = cluster.run_in_netns(["sysctl", "-n", "net.ipv4.ip_local_port_range"]).stdout
+    clients = cluster.run_in_netns(["cat", "/proc/sys/net/ipv4/ip_local_port_range"]).stdout
     first, last = map(int, clients.split())
     assert {API_PORT, KUBELET_PORT} <= ports
     assert not {port for port in ports if first <= port <= last}
