@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo e2e \
-	bench-control image clean lock binaries machine
+	bench-control image clean lock binaries machine try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -98,6 +98,10 @@ image: ## container image: make image BASE=REGISTRY/python@sha256:… (podman, d
 				-t escadre:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/escadre/__init__.py) .; \
 		fi; \
 	done; echo "no working image builder found: apt-get install -y podman"; exit 1
+
+try-bare: ## prove it on a bare Debian in a chroot: make try-bare [COMMANDS="demo test"] [CACHE=FOLDER]
+	@$(SETUP_SH) python debootstrap=debootstrap git=git
+	@$(PYTHON) -m e2e.machine.bare $(if $(CACHE),--cache "$(CACHE)") $(COMMANDS)
 
 clean: ## remove what was built here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
