@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Gauge, exposition
 from prometheus_client.parser import text_string_to_metric_families
 
 from escadre.clients.engine import MAX_BODY_BYTES, ScrapeFailure, scan, scrape
@@ -173,6 +174,23 @@ async def test_a_scrape_reads_and_closes(session: aiohttp.ClientSession, engine:
     engine.handler = handler
     assert await scraped(session, engine) == scan(BODIES[0].read_bytes())
     assert engine.closing == ["close"]
+
+
+async def test_a_scrape_asks_for_the_format_that_keeps_the_names(
+    session: aiohttp.ClientSession, engine: Engine
+) -> None:
+    """Whatever the session asks for elsewhere: OpenMetrics has no ``vllm:`` in front."""
+    registry = CollectorRegistry()
+    Gauge("vllm:num_requests_running", "x", registry=registry).set(3)
+    Gauge("vllm:num_requests_waiting", "x", registry=registry).set(4)
+
+    async def handler(request: web.Request) -> web.Response:
+        encode, kind = exposition.choose_encoder(request.headers["Accept"])
+        return web.Response(body=encode(registry), headers={"Content-Type": kind})
+
+    engine.handler = handler
+    session.headers["Accept"] = "application/openmetrics-text;version=1.0.0"
+    assert await scraped(session, engine) == Demand(3, 4)
 
 
 async def test_a_status_is_a_failure(session: aiohttp.ClientSession, engine: Engine) -> None:

@@ -81,14 +81,15 @@ async def scrape(
     """Reads one engine's metrics; a fault of network or engine is an answer, not an exception.
 
     The connection is closed afterwards: an engine that drains counts connections, and a pod's
-    address may belong to another pod by the next time.
+    address may belong to another pod by the next time. The text format is asked for by name, since
+    Python servers write ``vllm_…`` for ``vllm:…`` in the other one.
     """
     host = f"[{address}]" if ":" in address else address
     url = f"http://{host}:{port}/metrics"
     try:
         async with session.get(
             url,
-            headers={"Connection": "close"},
+            headers={"Accept": "text/plain", "Connection": "close"},
             timeout=aiohttp.ClientTimeout(total=timeout_seconds),
             allow_redirects=False,
         ) as response:
