@@ -14,8 +14,11 @@ from e2e.engine.mirror.tree import Tree, flip_byte
 from tests.cli.harness import Program
 
 from escadre.api.approval import ModelApprovalSpec
+from escadre.cli.approve.source import FolderSource
+from escadre.clients.hub import HubFile
 from escadre.clients.kube import MODEL_MIRRORS, SECRETS
 from escadre.core.weights import manifest
+from escadre.errors import EscadreError
 
 TERMS = [
     *("--repository", "org/Tiny-Model", "--allow", "chat", "--licence", "Apache-2.0"),
@@ -84,6 +87,13 @@ def test_the_folder_gives_the_same_draft(
     one, other = json.loads(mirrored.out), json.loads(local.out)
     assert one["document"] == other["document"]
     assert one["files"] == 3
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_cause(tmp_path: Path) -> None:
+    """As weights that another user saved with mode 0600; here the file is gone when it is read."""
+    gone = HubFile("consolidated.safetensors", 8, None)
+    with pytest.raises(EscadreError, match=r"consolidated\.safetensors: No such file"):
+        FolderSource(tmp_path).read(gone, lambda _: None)
 
 
 def test_bytes_that_differ_from_the_mirror_s_own_list_are_refused(

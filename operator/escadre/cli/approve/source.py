@@ -53,9 +53,14 @@ class FolderSource:
 
     def read(self, file: HubFile, sink: Sink) -> None:
         """Read a file from the disk."""
-        with (self.root / file.path).open("rb", buffering=0) as content:
-            while piece := content.read(_PIECE):
-                sink(piece)
+        path = self.root / file.path
+        try:
+            with path.open("rb", buffering=0) as content:
+                while piece := content.read(_PIECE):
+                    sink(piece)
+        except OSError as error:
+            # Likely: safetensors 0.8.0 saves weights readable for their owner only.
+            raise EscadreError(f"--folder: cannot read {path}: {error.strerror}") from error
 
 
 @dataclass(frozen=True, slots=True)
