@@ -13,7 +13,7 @@ SETUP_SH = SETUP="$(SETUP)" PYTHON="$(PYTHON)" sh e2e/machine/setup.sh
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
-.PHONY: help install format lint typecheck test unit generate verify check demo e2e \
+.PHONY: help install format lint typecheck test unit generate verify check demo e2e test-upgrade \
 	bench-control image clean lock binaries machine try-bare
 
 help: ## list the targets
@@ -72,6 +72,9 @@ test: ready-test ## what CI runs: lint, types, all tests, also those on the real
 
 e2e: ready-test ## only the tests on the real Kubernetes, one after the other
 	$(PYTEST) -m "cluster and not slow" tests e2e
+
+test-upgrade: ready-test ## slow: 0.1.0, made from its commit, serves and this build takes over
+	$(PYTEST) -m slow e2e/upgrade
 
 generate: $(STAMP) ## CRDs, API reference, reasons, chart copies
 	$(BIN)/python -m escadre.generate

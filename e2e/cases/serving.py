@@ -55,13 +55,14 @@ class Traffic:
         *,
         clients: int = 1,
         rate: float | None = None,
+        requests: int | None = None,
         max_tokens: int = 8,
         stream: bool = False,
         keep_alive: bool = False,
     ) -> None:
         address = stage.cluster.get("service", name, TEAM)["spec"]["clusterIP"]
         ask = Ask(f"http://{address}", name, max_tokens=max_tokens, stream=stream)
-        self._load = Load(ask, clients=clients, rate=rate, keep_alive=keep_alive)
+        self._load = Load(ask, clients=clients, rate=rate, requests=requests, keep_alive=keep_alive)
         self._cluster = stage.cluster
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -80,7 +81,7 @@ class Traffic:
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(120)
+        self._thread.join(self._load.ask.seconds)
         self._loop.close()
 
     def _run(self) -> None:

@@ -21,10 +21,11 @@ from e2e.engine.checkpoint import Shape, write_checkpoint
 from e2e.engine.mirror.tree import Tree
 from e2e.stage.people import person
 
-__all__ = ["CHART", "ENGINE_IMAGE", "NAMESPACE", "TEAM", "Stage", "merged"]
+__all__ = ["CHART", "ENGINE_IMAGE", "NAMESPACE", "PROGRAM", "TEAM", "Stage", "merged"]
 
 Json = dict[str, Any]
 CHART = REPOSITORY / "charts" / "escadre"
+PROGRAM = Path(sys.executable).with_name("escadre")
 NAMESPACE = "escadre-system"
 TEAM = "ia-pour-tous"
 ENGINE_IMAGE = "escadre.test/vllm@sha256:" + "e" * 64
@@ -65,10 +66,15 @@ def merged(values: Mapping[str, Any], more: Mapping[str, Any]) -> Json:
 
 @dataclass
 class Stage:
-    """See the module. ``folder`` takes the mirror's files and the kubeconfigs."""
+    """See the module. ``folder`` takes the mirror's files and the kubeconfigs.
+
+    ``chart`` and ``program`` (the CLI) are this build's unless an earlier version is on stage.
+    """
 
     cluster: Cluster
     folder: Path
+    chart: Path = CHART
+    program: Path = PROGRAM
     values: Json = field(default_factory=lambda: dict(VALUES))
     people: dict[str, Path] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
@@ -87,7 +93,7 @@ class Stage:
             "upgrade",
             "--install",
             "escadre",
-            str(CHART),
+            str(self.chart),
             "--namespace",
             NAMESPACE,
             "--create-namespace",
@@ -154,7 +160,7 @@ class Stage:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of the CLI."""
-        return [str(Path(sys.executable).with_name("escadre")), *arguments]
+        return [str(self.program), *arguments]
 
     # -- the mirror -----------------------------------------------------------------------------
 
@@ -167,6 +173,11 @@ class Stage:
     def mirror_url(self) -> str:
         """Where agents reach the mirror."""
         return f"http://{CLUSTER_ADDRESS}:{MIRROR_PORT}"
+
+    @property
+    def mirror_log(self) -> Path:
+        """One line for each request that the mirror answered."""
+        return self.folder / "mirror.log"
 
     def start_mirror(self, rate: int | None = None) -> None:
         """Serves the tree inside the cluster's network namespace."""
@@ -181,10 +192,11 @@ class Stage:
             CLUSTER_ADDRESS,
             "--port",
             str(MIRROR_PORT),
+            "--verbose",
         ]
         if rate:
             command += ["--rate", str(rate)]
-        with (self.folder / "mirror.log").open("ab") as log:
+        with self.mirror_log.open("ab") as log:
             self._mirror = subprocess.Popen(
                 self._beside_the_cluster(command),
                 env={**os.environ, **python_environment()},
