@@ -17,6 +17,7 @@ class Engine:
 
     pod: str
     restarts: int
+    ending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ def _children(stage: Stage, kind: str) -> list[Json]:
 
 def _engine(pod: Json) -> Engine:
     states = pod["status"].get("containerStatuses", [])
-    return Engine(pod["metadata"]["name"], sum(one["restartCount"] for one in states))
+    meta, restarts = pod["metadata"], sum(one["restartCount"] for one in states)
+    return Engine(meta["name"], restarts, ending="deletionTimestamp" in meta)
 
 
 def _intent(workload: Json) -> Json:

@@ -25,6 +25,7 @@ from e2e.engine.load.run import Summary
 from e2e.stage.stage import CHART, NAMESPACE, PROGRAM, TEAM, Stage
 from e2e.upgrade.earlier import Earlier, provide
 from e2e.upgrade.standing import Standing, pulled_bytes
+from escadre import __version__
 from escadre.core.replicas.inputs import FORMAT
 from escadre.names import ANNOTATION_DRAIN, ANNOTATION_INPUTS, SERVING_PORT
 
@@ -32,11 +33,12 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 COMMIT: Final = "91f58ed9d305963d3302c5907aea7ad7fbd5bf53"
 VERSION: Final = "0.1.0"
+THIS: Final = ("dev", __version__)
 NODES: Final = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
 # A small wish, one that says everything, and one whose second replica is being drained.
 SMALL, FULL, LEAVING = "small", "full", "leaving"
-SLOW_ENGINE: Final = {"drainSeconds": 300, "env": {"STANDIN_TOKENS_PER_SECOND": "20"}}
-LONG_ANSWER: Final = 3600  # tokens: three minutes
+SLOW_ENGINE: Final = {"drainSeconds": 300, "env": {"STANDIN_TOKENS_PER_SECOND": "25"}}
+LONG_ANSWER: Final = 3600  # tokens: two and a half minutes
 READ_METRICS: Final = """
 import sys, urllib.request
 for url in sys.argv[1:]:
@@ -48,10 +50,12 @@ WRITES_IN_PASSING: Final = frozenset({"modeldeployments/status", "events"})
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """What was seen before and after, and what happened between."""
+    """What was seen before, after, and when the drain had ended; and what happened meanwhile."""
 
+    versions: tuple[set[str], set[str]]  # of the agents
     before: Standing
     after: Standing
+    later: Standing
     pulled: tuple[int, int]
     written: list[Request]
     short: Summary
@@ -88,13 +92,14 @@ def stage(earlier: Earlier, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             stage.close()
 
 
-def install(stage: Stage, chart: Path, tag: str) -> None:
+def install(stage: Stage, chart: Path, tag: str, version: str) -> None:
     """Upgrades (or goes back), until only the pods of that version run."""
     stage.chart = chart
     stage.install(image={"tag": tag})
     for workload in ("deployment/escadre-operator", "daemonset/escadre-agent"):
         stage.cluster.kubectl("rollout", "status", workload, "-n", NAMESPACE, "--timeout=180s")
     wait_for(lambda: running(stage) == {tag}, 60, f"only pods of {tag}")
+    wait_for(lambda: told(stage) == {version}, 60, f"agents to say that they are of {version}")
     settle(stage)
 
 
@@ -102,6 +107,11 @@ def running(stage: Stage) -> set[str]:
     """Tags of the images of Escadre's own pods."""
     pods = stage.cluster.list("pods", "-n", NAMESPACE)
     return {one["image"].rpartition(":")[2] for pod in pods for one in pod["spec"]["containers"]}
+
+
+def told(stage: Stage) -> set[str]:
+    """Versions that agents report."""
+    return {one["status"]["agentVersion"] for one in stage.cluster.list("gpunodes")}
 
 
 def settle(stage: Stage) -> None:
@@ -133,17 +143,21 @@ def upgrade(stage: Stage) -> Upgrade:
     )
     with answers as long:
         drain_one(stage)
-        before, began = Standing.of(stage), mark(cluster)
+        before, began, old = Standing.of(stage), mark(cluster), told(stage)
         pulled = stage.mirror_log.stat().st_size
         with Traffic(stage, SMALL, rate=4) as short:
-            install(stage, CHART, "dev")
+            install(stage, CHART, *THIS)
         after = Standing.of(stage)
+        written = writes(cluster, began)
     stage.program = PROGRAM
+    wait_for(lambda: len(pods_of(stage, LEAVING)) == 1, 120, f"one replica of {LEAVING}")
     return Upgrade(
+        versions=(old, told(stage)),
         before=before,
         after=after,
+        later=Standing.of(stage),
         pulled=pulled_bytes(stage, pulled),
-        written=writes(cluster, began),
+        written=written,
         short=short.summary,
         long=long.summary,
     )
@@ -186,15 +200,23 @@ def writes(cluster: Cluster, since: int) -> list[Request]:
 
 
 def test_no_engine_was_restarted(upgrade: Upgrade) -> None:
+    assert upgrade.versions == ({VERSION}, {__version__})
     assert len(upgrade.before.engines) == 5
     assert upgrade.after.engines == upgrade.before.engines
+    drained = tuple(drains(upgrade.before))
+    staying = {
+        uid: engine
+        for uid, engine in upgrade.before.engines.items()
+        if not engine.pod.startswith(drained)
+    }
+    assert upgrade.later.engines == staying
 
 
 def test_no_weights_were_pulled_anew(upgrade: Upgrade) -> None:
     assert upgrade.pulled == (0, 0)
     held = {node: len(files) for node, files in upgrade.before.stores.items()}
     assert all(held.values()), held
-    assert upgrade.after.stores == upgrade.before.stores
+    assert upgrade.after.stores == upgrade.before.stores == upgrade.later.stores
 
 
 def test_nothing_that_makes_an_engine_was_written(upgrade: Upgrade) -> None:
@@ -209,10 +231,12 @@ def test_no_request_was_lost(upgrade: Upgrade) -> None:
     assert upgrade.long.answered == CLIENTS
 
 
-def test_a_drain_went_on_where_it_was_and_came_to_its_end(stage: Stage, upgrade: Upgrade) -> None:
+def test_a_drain_went_on_where_it_was_and_came_to_its_end(upgrade: Upgrade) -> None:
     assert len(drains(upgrade.before)) == 1
     assert drains(upgrade.after) == drains(upgrade.before)
-    wait_for(lambda: len(pods_of(stage, LEAVING)) == 1, 120, f"one replica of {LEAVING}")
+    assert upgrade.before.workloads.keys() - upgrade.later.workloads.keys() == set(
+        drains(upgrade.before)
+    )
 
 
 def test_a_new_wish_replaces_what_the_earlier_version_made(stage: Stage, upgrade: Upgrade) -> None:
@@ -235,6 +259,6 @@ def test_going_back_leaves_alone_what_the_earlier_version_made(
     before = set(ready_pods(stage, SMALL))
     assert len(before) == 2
     assert before <= set(upgrade.before.engines)
-    for chart, tag in ((earlier.chart, VERSION), (CHART, "dev")):
-        install(stage, chart, tag)
+    for chart, tag, version in ((earlier.chart, VERSION, VERSION), (CHART, *THIS)):
+        install(stage, chart, tag, version)
         assert set(ready_pods(stage, SMALL)) == before
