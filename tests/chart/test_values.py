@@ -1,7 +1,12 @@
 """What Helm accepts and refuses, with the words its user reads."""
 
+import re
+
 import pytest
+import yaml
 from tests.chart.rendering import CHART, CI_VALUES, helm, render
+
+from escadre import __version__
 
 IMAGE = "engine.image=registry.example/vllm@sha256:" + "e" * 64
 
@@ -83,3 +88,12 @@ def test_agent_restarts_only_for_its_own_settings() -> None:
 
 def test_network_policies_can_be_left_out() -> None:
     assert not render("default", "--set", "networkPolicies.enabled=false").all("NetworkPolicy")
+
+
+def test_chart_docs_and_changelog_are_of_the_version_of_the_package() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == __version__
+    root = CHART.parents[1]
+    install = (root / "docs" / "operate" / "install.md").read_text()
+    assert set(re.findall(r"escadre:(\d+\.\d+\.\d+)", install)) == {__version__}
+    assert f"## [{__version__}]" in (root / "CHANGELOG.md").read_text()

@@ -230,7 +230,7 @@ def replica(
     count as this replica.
     """
     text = json.dumps(template, sort_keys=True, separators=(",", ":"))
-    marked = template["metadata"]["labels"].get(LABEL_INPUTS, inputs.hash)
+    marked = template["metadata"]["labels"].get(LABEL_INPUTS) or inputs.hash
     annotations = {
         ANNOTATION_INPUTS: inputs.to_json(),
         ANNOTATION_TEMPLATE: text,

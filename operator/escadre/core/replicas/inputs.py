@@ -105,8 +105,13 @@ class ReplicaInputs:
 
     @property
     def hash(self) -> str:
-        """First 16 hex of the sha256 over the record as it was made: a label value."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        """First 16 hex of the sha256 over the record as it was made: a label value.
+
+        Without the format, as 0.1.0 computes it at every pass: after going back, that version
+        would take a pod with another label for one that is not the replica's.
+        """
+        record = {key: value for key, value in json.loads(self.text).items() if key != "format"}
+        return hashlib.sha256(_canonical(record).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """For the annotation on the workload object."""
