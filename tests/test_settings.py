@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from escadre import reasons
 from escadre.errors import Refusal
 from escadre.settings import RESERVED_FLAGS, load
 
@@ -21,7 +22,7 @@ def written(folder: Path, **engine: Any) -> Path:
 def refused(path: Path) -> str:
     with pytest.raises(Refusal) as caught:
         load(path)
-    assert caught.value.reason == "InvalidSpec"
+    assert caught.value.reason == reasons.INVALID_SPEC
     return caught.value.message
 
 

@@ -13,6 +13,8 @@
 Clients derive theirs at their edge; nothing above clients/ knows the exceptions of a library.
 """
 
+from escadre.reasons import Reason
+
 __all__ = ["EscadreError", "Refusal", "Retryable"]
 
 
@@ -21,14 +23,14 @@ class EscadreError(Exception):
 
 
 class Refusal(EscadreError):
-    """A refusal with a reason from escadre.reasons and a message for its reader.
+    """A refusal with a reason and a message for its reader.
 
     Args:
-        reason: stable CamelCase reason.
+        reason: which one; on the wire it is its name.
         message: object, value, limit and next step.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message

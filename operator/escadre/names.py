@@ -6,6 +6,7 @@ length in one place. Pure; imported by every layer.
 
 import base64
 import hashlib
+from enum import StrEnum
 from typing import Final
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "SERVING_PORT",
     "STORE_PATH",
     "VERSION",
+    "ConditionType",
     "claim_name",
     "digest_hex",
     "node_weights_label",
@@ -79,6 +81,22 @@ SERVING_PORT: Final = 8000
 
 # The transition time of a condition that nobody has written yet: defaults of the CRDs.
 NEVER: Final = "1970-01-01T00:00:00Z"
+
+
+class ConditionType(StrEnum):
+    """Types of conditions that our kinds have; some reasons are called as their condition."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    APPROVED = "Approved"
+    PLANNED = "Planned"
+    WEIGHTS_READY = "WeightsReady"
+    SCHEDULED = "Scheduled"
+    SERVING = "Serving"
+    SCALING = "Scaling"
+    INVENTORY_READY = "InventoryReady"
+    STORE_READY = "StoreReady"
 
 
 def digest_hex(digest: str) -> str:

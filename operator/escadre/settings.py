@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
+from escadre import reasons
 from escadre.errors import Refusal
 
 __all__ = [
@@ -181,10 +182,12 @@ def load(path: Path) -> Settings:
     try:
         return Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except OSError as error:
-        raise Refusal("InvalidSpec", f"reading settings {path}: {error.strerror}") from error
+        raise Refusal(reasons.INVALID_SPEC, f"reading settings {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise Refusal("InvalidSpec", f"reading settings {path}: not YAML: {error}") from error
+        raise Refusal(
+            reasons.INVALID_SPEC, f"reading settings {path}: not YAML: {error}"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise Refusal("InvalidSpec", f"settings {path}: {where}: {first['msg']}") from error
+        raise Refusal(reasons.INVALID_SPEC, f"settings {path}: {where}: {first['msg']}") from error

@@ -17,6 +17,7 @@ from tests.agent.test_report import GPU_0
 from tests.clients.mirror.faulty import Faulty, flip, refuse
 from tests.fakes.kube import FakeApi, FakeServer
 
+from escadre import reasons
 from escadre.agent.agent import Agent, inventory_source
 from escadre.agent.gpunode import KubeGPUNode
 from escadre.agent.gpus.inventory import Inventory, InventorySource
@@ -180,7 +181,7 @@ async def test_a_flipped_byte_is_refused_and_explained(world: World, small: Samp
     async with world.agent():
         await until(lambda: world.entry(small).get("state") == "Failed")
         entry = world.entry(small)
-        assert entry["reason"] == "DigestMismatch"
+        assert entry["reason"] == reasons.DIGEST_MISMATCH.name
         assert "a.safetensors, chunk 0" in entry["message"]
         assert 'failures_total{reason="DigestMismatch"} 1.0' in (await world.get("/metrics"))[1]
 
@@ -189,7 +190,7 @@ async def test_another_mirror_is_tried_at_once(world: World, small: SampleModel)
     world.mirror.always[where("a.safetensors")] = refuse(404)
     world.wish(small)
     async with world.agent():
-        await until(lambda: world.entry(small).get("reason") == "NotFound")
+        await until(lambda: world.entry(small).get("reason") == reasons.NOT_FOUND.name)
         world.mirror.always.clear()
         world.wish(small, name="other")
         await until(lambda: world.entry(small).get("state") == "Verified")
@@ -245,7 +246,7 @@ async def test_a_sick_gpu_is_reported(world: World) -> None:
         await until(lambda: world.status()["gpus"][0]["healthy"] is False)
         world.gpus.unlink()
         await until(lambda: world.status()["gpus"] == [])
-        assert world.status()["conditions"][0]["reason"] == "NVMLUnavailable"
+        assert world.status()["conditions"][0]["reason"] == reasons.NVML_UNAVAILABLE.name
 
 
 async def test_the_node_may_have_no_gpunode_yet(world: World, small: SampleModel) -> None:
@@ -281,7 +282,9 @@ async def test_a_store_that_cannot_be_opened_is_a_condition(world: World) -> Non
     world.wish()
     async with world.agent():
         await until(lambda: len(world.status().get("conditions", [])) == 2)
-        await until(lambda: world.status()["conditions"][1]["reason"] == "StoreUnusable")
+        await until(
+            lambda: world.status()["conditions"][1]["reason"] == reasons.STORE_UNUSABLE.name
+        )
         assert world.status()["storeID"] == ""
 
 
@@ -322,7 +325,7 @@ async def test_a_secret_the_api_server_refuses_is_told(world: World) -> None:
     node = KubeGPUNode(world.api, NODE, "escadre-system", ["mirror-token"])
     with pytest.raises(Refusal, match="refused by the API server") as caught:
         await node.secret("mirror-token")
-    assert caught.value.reason == "SecretNotGranted"
+    assert caught.value.reason == reasons.SECRET_NOT_GRANTED
 
 
 async def test_progress_is_reported_while_it_lasts(world: World) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from escadre import reasons
 from escadre.agent.identity import Identity, read_identity
 from escadre.errors import Refusal
 
@@ -48,7 +49,7 @@ def test_what_does_not_agree_is_refused(files: tuple[Path, Path], content: str, 
     files[0].write_text(content)
     with pytest.raises(Refusal, match=says) as caught:
         read_identity("gpu-1", *files)
-    assert caught.value.reason == "NodeIdentityMismatch"
+    assert caught.value.reason == reasons.NODE_IDENTITY_MISMATCH
 
 
 def test_a_missing_token_is_named(files: tuple[Path, Path]) -> None:

@@ -7,6 +7,7 @@ import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 from tests.agent.pull.test_choose import A, B
 
+from escadre import reasons
 from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.identity import Identity
 from escadre.agent.pull.meter import Reading
@@ -147,12 +148,12 @@ def test_progress_is_told_with_rate_and_time_to_go() -> None:
 def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool) -> None:
     view = replace(VIEW, wants=(A,), running=RunningPull(A, reading(**changes)))
     entry = weights(view)[A.manifest_digest]
-    assert (entry.get("reason") == "MirrorSlow") is slow
+    assert (entry.get("reason") == reasons.MIRROR_SLOW.name) is slow
     assert not slow or "999 bytes per second, less than 1000" in entry["message"]
 
 
 def test_a_failure_stays_told_until_a_new_try_brings_something() -> None:
-    failed = FailedPull("MirrorUnavailable", "chunk 0 …", "m", BEFORE)
+    failed = FailedPull(reasons.MIRROR_UNAVAILABLE, "chunk 0 …", "m", BEFORE)
     view = replace(VIEW, wants=(A,), failures={A.manifest_digest: failed})
     told = weights(view)[A.manifest_digest]
     assert (told["state"], told["reason"], told["mirror"]) == ("Failed", "MirrorUnavailable", "m")
@@ -163,14 +164,14 @@ def test_a_failure_stays_told_until_a_new_try_brings_something() -> None:
 
 
 def test_bad_bytes_stay_told_while_they_are_tried_again() -> None:
-    failed = FailedPull("DigestMismatch", "chunk 0 …", "m", BEFORE)
+    failed = FailedPull(reasons.DIGEST_MISMATCH, "chunk 0 …", "m", BEFORE)
     view = replace(VIEW, wants=(A,), failures={A.manifest_digest: failed})
     moving = replace(view, running=RunningPull(A, reading()))
     assert weights(moving) == weights(view)
 
 
 def test_a_store_that_cannot_be_used_says_nothing_of_weights() -> None:
-    refusal = Refusal("StoreUnusable", "opening in the store /x: Permission denied")
+    refusal = Refusal(reasons.STORE_UNUSABLE, "opening in the store /x: Permission denied")
     status = build(replace(VIEW, store=refusal, wants=(A,)))
     assert (status["storeID"], status["weights"]) == ("", [])
     condition = status["conditions"][1]
@@ -179,7 +180,7 @@ def test_a_store_that_cannot_be_used_says_nothing_of_weights() -> None:
 
 
 def test_no_nvml_is_a_condition() -> None:
-    refusal = Refusal("NVMLUnavailable", "NVML not available: NVML Shared Library Not Found")
+    refusal = Refusal(reasons.NVML_UNAVAILABLE, "NVML not available: NVML Shared Library Not Found")
     condition = build(replace(VIEW, inventory=refusal))["conditions"][0]
     assert (condition["type"], condition["status"]) == ("InventoryReady", "False")
     assert condition["message"].startswith("NVML not available: ")
@@ -195,12 +196,12 @@ def test_transition_times_move_only_with_the_status() -> None:
     for condition in first["conditions"]:
         condition["lastTransitionTime"] = BEFORE
     assert [c["lastTransitionTime"] for c in build(VIEW, first)["conditions"]] == [BEFORE] * 2
-    lost = replace(VIEW, store=Refusal("StoreUnusable", "x"))
+    lost = replace(VIEW, store=Refusal(reasons.STORE_UNUSABLE, "x"))
     assert [c["lastTransitionTime"] for c in build(lost, first)["conditions"]] == [BEFORE, NOW]
 
 
 def test_words_of_a_library_are_cut_and_show_it() -> None:
-    failed = FailedPull("MirrorUnavailable", "x" * 5000, "m", BEFORE)
+    failed = FailedPull(reasons.MIRROR_UNAVAILABLE, "x" * 5000, "m", BEFORE)
     view = replace(
         VIEW, inventory=Inventory("580" * 99, ()), wants=(A,), failures={A.manifest_digest: failed}
     )

@@ -8,6 +8,7 @@ import pytest
 from tests.cli.harness import Program
 from typing_extensions import override
 
+from escadre import reasons
 from escadre.cli.shared.failures import explain
 from escadre.cli.shared.session import Session, Target
 from escadre.clients.kube import (
@@ -67,7 +68,7 @@ class Broken(Program):
             id="a cluster without the CRDs",
         ),
         pytest.param(
-            Refusal("NoGPUNodes", "no node has GPUs"),
+            Refusal(reasons.NO_GPU_NODES, "no node has GPUs"),
             3,
             "NoGPUNodes: no node has GPUs\nnext: Install the NVIDIA GPU Operator",
             id="a refusal",
@@ -95,7 +96,7 @@ def test_debug_shows_the_traceback_before_the_words(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_listed_reason_has_a_next_step_or_none_to_take() -> None:
-    code, message = explain(Refusal("Planned", "a layout was found"))
+    code, message = explain(Refusal(reasons.PLANNED, "a layout was found"))
     assert (code, message) == (3, "Planned: a layout was found")
 
 

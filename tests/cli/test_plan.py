@@ -9,6 +9,7 @@ import yaml
 from tests.cli.harness import Program, check_golden
 from tests.cli.world import DIGEST, GIB, approval, condition, deployment
 
+from escadre import reasons
 from escadre.clients.kube import (
     GPU_NODES,
     MODEL_APPROVALS,
@@ -254,7 +255,7 @@ def test_several_files_are_planned_together(tmp_path: Path) -> None:
     ran = fleet().run(*arguments)
     items = json.loads(ran.out)["items"]
     assert [each["name"] for each in items] == ["fresh", "other"]
-    assert items[1]["approval"]["reason"] == "SignaturesMissing"
+    assert items[1]["approval"]["reason"] == reasons.SIGNATURES_MISSING.name
 
 
 def test_one_deployment_cannot_be_wished_twice(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.kube import FakeApi, FakeServer
 from tests.render.objects import DIGEST, OWNER, children, replica_of
 
+from escadre import reasons
 from escadre.clients.kube import (
     DEPLOYMENTS,
     NAMESPACES,
@@ -276,7 +277,7 @@ async def test_a_foreign_object_is_never_touched(
     assert not done
     assert bench.live(intent) == theirs
     (problem,) = applier.problems
-    assert problem.reason == "NameTaken"
+    assert problem.reason == reasons.NAME_TAKEN
     assert resource.describe(intent["metadata"].get("namespace"), theirs["metadata"]["name"]) in (
         problem.message
     )
@@ -299,7 +300,7 @@ async def test_an_owner_reference_that_does_not_control_makes_it_not_ours(bench:
     reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": OWNER.uid}
     bench.server.put(SERVICES, foreign(intent, ownerReferences=[reference]))
     _, applier = await bench.apply(intent)
-    assert [one.reason for one in applier.problems] == ["NameTaken"]
+    assert [one.reason.name for one in applier.problems] == ["NameTaken"]
 
 
 # -- what the API server refuses ------------------------------------------------------------------
@@ -316,7 +317,7 @@ async def test_a_quota_is_told_in_its_own_words(bench: Bench) -> None:
     done, applier = await bench.apply(children()["Deployment"])
     assert not done
     (problem,) = applier.problems
-    assert problem.reason == "WriteRefused"
+    assert problem.reason == reasons.WRITE_REFUSED
     assert "exceeded quota: gpus, used: 8, limited: 8" in problem.message
     assert "Deployment assistant-0" in problem.message
 
@@ -331,7 +332,7 @@ async def test_a_namespace_that_is_being_deleted_takes_no_new_children(bench: Be
     bench.server.terminate_namespace(OWNER.namespace)
     done, applier = await bench.apply(children()["Service"])
     assert not done
-    assert [one.reason for one in applier.problems] == ["NamespaceTerminating"]
+    assert [one.reason.name for one in applier.problems] == ["NamespaceTerminating"]
 
 
 async def test_an_immutable_field_is_told(bench: Bench) -> None:
@@ -341,7 +342,7 @@ async def test_an_immutable_field_is_told(bench: Bench) -> None:
     other["spec"]["selector"]["matchLabels"]["more"] = "x"
     done, applier = await bench.apply(other)
     assert not done
-    assert [one.reason for one in applier.problems] == ["WriteRefused"]
+    assert [one.reason.name for one in applier.problems] == ["WriteRefused"]
     assert "immutable" in applier.problems[0].message
 
 

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from tests.controller.operator import Operator
 from tests.controller.world import DIGEST, OTHER_DIGEST, World
 
+from escadre import reasons
 from escadre.clients.kube import (
     DEPLOYMENTS,
     MODEL_APPROVALS,
@@ -136,7 +137,7 @@ async def test_ready_stays_true_while_the_minimum_serves_though_the_approval_is_
     world.server.remove(MODEL_APPROVALS, "small")
     await operator.settle()
     assert world.condition("Ready")["status"] == "True"
-    assert world.condition("Approved")["reason"] == "ApprovalNotFound"
+    assert world.condition("Approved")["reason"] == reasons.APPROVAL_NOT_FOUND.name
 
 
 async def test_an_approval_made_again_with_other_bytes_changes_nothing_that_runs() -> None:
@@ -145,7 +146,7 @@ async def test_an_approval_made_again_with_other_bytes_changes_nothing_that_runs
     world.server.remove(MODEL_APPROVALS, "small")
     world.approve(signers=(), digest=OTHER_DIGEST)
     await operator.settle()
-    assert world.condition("Approved")["reason"] == "SignaturesMissing"
+    assert world.condition("Approved")["reason"] == reasons.SIGNATURES_MISSING.name
     (workload,) = workloads(world).values()
     volumes = workload["spec"]["template"]["spec"]["volumes"]
     claims = [
@@ -191,7 +192,7 @@ async def test_a_rollout_waits_for_verified_weights_and_the_old_replicas_serve_o
     world.approve("newer", digest=OTHER_DIGEST)
     world.deploy(approval="newer")
     await operator.settle()
-    assert world.condition("Reconciling")["reason"] == "RollingOut"
+    assert world.condition("Reconciling")["reason"] == reasons.ROLLING_OUT.name
     assert [pod["metadata"]["labels"][LABEL_SERVING] for pod in world.pods()] == ["true"]
     world.pulls = True
     await operator.settle()
@@ -265,7 +266,7 @@ async def test_a_foreign_service_of_that_name_is_left_alone_and_named() -> None:
     assert service is not None
     assert service["spec"]["selector"] == {"app": "x"}
     ready = world.condition("Ready")
-    assert ready["reason"] == "NameTaken"
+    assert ready["reason"] == reasons.NAME_TAKEN.name
     assert "Service team/chat" in ready["message"]
 
 
@@ -293,7 +294,7 @@ async def test_demand_raises_and_lowers_the_number_and_the_victim_drains_first()
     assert len(workloads(world)) == 1
     last = world.mdep()["status"]["lastScale"]
     assert last["to"] == 1
-    assert last["reason"] == "DemandDown"
+    assert last["reason"] == reasons.DEMAND_DOWN.name
 
 
 async def test_no_gpus_left_is_said_with_numbers_and_nothing_is_made() -> None:
@@ -312,7 +313,7 @@ async def test_a_context_longer_than_the_model_is_stalled_until_edited() -> None
     world.deploy(contextLength=10_000_000)
     operator = Operator.start(world)
     await operator.settle()
-    assert world.condition("Stalled")["reason"] == "ContextTooLong"
+    assert world.condition("Stalled")["reason"] == reasons.CONTEXT_TOO_LONG.name
     world.deploy(contextLength=32768)
     await operator.settle()
     assert world.condition("Stalled") == {}
@@ -326,11 +327,11 @@ async def test_a_wish_that_cannot_be_met_replaces_nothing_that_serves() -> None:
     world.deploy(contextLength=10_000_000)
     await operator.settle()
     assert world.pods() == [before]
-    assert world.condition("Stalled")["reason"] == "ContextTooLong"
+    assert world.condition("Stalled")["reason"] == reasons.CONTEXT_TOO_LONG.name
     ready = world.condition("Ready")
     assert (ready["status"], ready["reason"]) == ("False", "ContextTooLong")
     serving_now = world.condition("Serving")
-    assert serving_now["reason"] == "RollingOut"
+    assert serving_now["reason"] == reasons.ROLLING_OUT.name
     assert "1 on any, 1 to replace" in serving_now["message"]
     world.deploy(contextLength=32768)
     await operator.settle()
@@ -346,7 +347,7 @@ async def test_an_engine_that_exits_explains_itself_in_ready() -> None:
     operator = Operator.start(world)
     await operator.settle()
     ready = world.condition("Ready")
-    assert ready["reason"] == "EngineFailing"
+    assert ready["reason"] == reasons.ENGINE_FAILING.name
     assert "too long" in ready["message"]
 
 
@@ -379,7 +380,7 @@ async def test_a_spec_of_another_version_is_refused_in_words_and_what_runs_stays
     operator = await serving(world)
     world.deploy(contextLength="long")
     await operator.settle()
-    assert world.condition("Stalled")["reason"] == "InvalidSpec"
+    assert world.condition("Stalled")["reason"] == reasons.INVALID_SPEC.name
     assert "contextLength" in world.condition("Stalled")["message"]
     assert len(workloads(world)) == 1
 
@@ -420,7 +421,7 @@ async def test_a_child_deleted_by_hand_is_made_again_and_told_of() -> None:
         for resource in (SERVICES, NETWORK_POLICIES):
             world.server.delete(resource, "chat", namespace="team")
         await operator.settle()
-    assert {one["event"] for one in told if one["reason"] == "ChildMended"} == {
+    assert {one["event"] for one in told if one["reason"] == reasons.CHILD_MENDED.name} == {
         "Service chat was gone; made again",
         "NetworkPolicy chat was gone; made again",
     }

@@ -3,6 +3,7 @@
 import pytest
 
 from escadre.controller.report import is_news, is_warning
+from escadre.reasons import Reason, of
 
 UNKNOWN = ("Unknown", "Pending")
 READY = ("True", "Ready")
@@ -14,6 +15,14 @@ PULLING = ("False", "Pulling")
 UNSIGNED = ("False", "SignaturesMissing")
 APPROVED = ("True", "Approved")
 Turn = tuple[str, str]
+
+
+def _read_one(turn: Turn) -> tuple[str, Reason]:
+    return turn[0], of(turn[1])
+
+
+def _read(turn: Turn | None) -> tuple[str, Reason] | None:
+    return None if turn is None else _read_one(turn)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +53,7 @@ Turn = tuple[str, str]
     ],
 )
 def test_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None, news: bool) -> None:
-    assert is_news(type_, before, now, ready) is news
+    assert is_news(type_, _read(before), _read_one(now), _read(ready)) is news
 
 
 @pytest.mark.parametrize(
@@ -64,4 +73,4 @@ def test_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None, ne
 def test_warnings_are_what_asks_for_someone(
     type_: str, before: Turn | None, now: Turn, warning: bool
 ) -> None:
-    assert is_warning(type_, before, now) is warning
+    assert is_warning(type_, _read(before), _read_one(now)) is warning

@@ -7,6 +7,7 @@ import yaml
 from tests.core.fleets import model
 from tests.core.layout import LAYOUT
 
+from escadre import reasons
 from escadre.api.deployment import WeightsOnNode
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan
@@ -25,7 +26,9 @@ SCHEMA = yaml.safe_load(
 )["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 KEY = DeploymentKey("team", "chat")
 VERIFIED = WeightsOnNode(node="gpu-0", manifest_digest=DIGEST, state="Verified")
-DECISION = Decision(ScaleState(1, 0.0), Demand(2, 1), "AtTarget", "demand 3 of 24", changed=False)
+DECISION = Decision(
+    ScaleState(1, 0.0), Demand(2, 1), reasons.AT_TARGET, "demand 3 of 24", changed=False
+)
 
 
 def weights(state: str = "Pulling", **more: Any) -> WeightsOnNode:
@@ -35,7 +38,12 @@ def weights(state: str = "Pulling", **more: Any) -> WeightsOnNode:
 
 
 def planned(**more: Any) -> DeploymentPlan:
-    known: Json = {"layout": LAYOUT, "reason": "Planned", "message": "", "weights": (VERIFIED,)}
+    known: Json = {
+        "layout": LAYOUT,
+        "reason": reasons.PLANNED,
+        "message": "",
+        "weights": (VERIFIED,),
+    }
     return DeploymentPlan(KEY, **{**known, **more})
 
 
@@ -89,8 +97,12 @@ def before(*types: str, generation: int = 1) -> Json:
     }
 
 
-REVOKED: Json = {"approved": False, "approval_reason": "Revoked", "approval_message": "carla did"}
-NO_GPUS = planned(reason="InsufficientGPUs", message="2 GPUs wanted, 1 free", slots=())
+REVOKED: Json = {
+    "approved": False,
+    "approval_reason": reasons.REVOKED,
+    "approval_message": "carla did",
+}
+NO_GPUS = planned(reason=reasons.INSUFFICIENT_GPUS, message="2 GPUs wanted, 1 free", slots=())
 PULLS = planned(weights=(weights(bytes_done=5, bytes_total=10),))
-TAKEN = ("NameTaken", "Service team/chat exists")
+TAKEN = (reasons.NAME_TAKEN, "Service team/chat exists")
 ROLLING = RolloutPlan((), 1, "weights are not verified on node gpu-0 yet")

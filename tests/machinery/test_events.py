@@ -8,11 +8,19 @@ from structlog.testing import capture_logs
 from tests.fakes.kube import FakeApi
 from tests.fakes.virtualtime import in_virtual_time
 
+from escadre import reasons
 from escadre.clients.kube import EVENTS, Forbidden, Json
 from escadre.machinery.events import Allowance, EventRecorder, ObjectRef
+from escadre.reasons import Kind, Reason
 
 _MDEP = ObjectRef("escadre.dev/v1alpha1", "ModelDeployment", "assistant", "team", "u1")
 _NODE = ObjectRef("v1", "Node", "gpu-0", uid="u2")
+_NO_CAPACITY = Reason("NoCapacity", Kind.MOVE, "There is no room.", "Make some.")
+_LABELLED = Reason("Labelled", Kind.SETTLED, "A label was set.")
+
+
+def _seen(name: str) -> Reason:
+    return Reason(name, Kind.SETTLED, "Something was seen.")
 
 
 class _Recording:
@@ -50,8 +58,8 @@ class _Recording:
 @in_virtual_time
 async def test_an_event_says_what_about_whom() -> None:
     async with _Recording() as recording:
-        recording.recorder.record(_MDEP, "NoCapacity", "needs 2 GPUs, 1 free", warning=True)
-        recording.recorder.record(_NODE, "Labelled", "weights verified")
+        recording.recorder.record(_MDEP, _NO_CAPACITY, "needs 2 GPUs, 1 free", warning=True)
+        recording.recorder.record(_NODE, _LABELLED, "weights verified")
         first, second = sorted(await recording.events(), key=lambda each: each["reason"])
     assert first["reason"] == "Labelled"
     assert first["metadata"]["namespace"] == "default"
@@ -72,7 +80,7 @@ async def test_an_event_says_what_about_whom() -> None:
 async def test_a_repetition_is_counted_and_written_at_most_once_a_minute() -> None:
     async with _Recording() as recording:
         for _ in range(100):
-            recording.recorder.record(_MDEP, "NoCapacity", "needs 2 GPUs, 1 free")
+            recording.recorder.record(_MDEP, _NO_CAPACITY, "needs 2 GPUs, 1 free")
             await asyncio.sleep(1)
         (event,) = await recording.events()
         writes = len(recording.api.writes)
@@ -84,9 +92,9 @@ async def test_a_repetition_is_counted_and_written_at_most_once_a_minute() -> No
 @in_virtual_time
 async def test_after_the_window_it_is_a_new_event() -> None:
     async with _Recording(window_seconds=600) as recording:
-        recording.recorder.record(_MDEP, "NoCapacity", "needs 2 GPUs, 1 free")
+        recording.recorder.record(_MDEP, _NO_CAPACITY, "needs 2 GPUs, 1 free")
         await asyncio.sleep(601)
-        recording.recorder.record(_MDEP, "NoCapacity", "needs 2 GPUs, 1 free")
+        recording.recorder.record(_MDEP, _NO_CAPACITY, "needs 2 GPUs, 1 free")
         assert len(await recording.events()) == 2
 
 
@@ -94,7 +102,7 @@ async def test_after_the_window_it_is_a_new_event() -> None:
 async def test_messages_that_keep_changing_are_folded() -> None:
     async with _Recording() as recording:
         for number in range(40):
-            recording.recorder.record(_MDEP, "Pulling", f"{number} of 40 GB")
+            recording.recorder.record(_MDEP, reasons.PULLING, f"{number} of 40 GB")
         events = await recording.events()
     assert len(events) == 11
     folded = [each for each in events if each["message"].startswith("(combined")]
@@ -105,23 +113,23 @@ async def test_messages_that_keep_changing_are_folded() -> None:
 async def test_a_talkative_object_is_cut_short_and_others_are_not() -> None:
     async with _Recording(burst=3, refill_seconds=100) as recording:
         for number in range(10):
-            recording.recorder.record(_MDEP, f"Reason{number}", "x")
-        recording.recorder.record(_NODE, "Labelled", "x")
+            recording.recorder.record(_MDEP, _seen(f"Reason{number}"), "x")
+        recording.recorder.record(_NODE, _LABELLED, "x")
         assert len(await recording.events()) == 4
         assert recording.recorder.dropped == 7
         await asyncio.sleep(101)
-        recording.recorder.record(_MDEP, "Later", "x")
+        recording.recorder.record(_MDEP, _seen("Later"), "x")
         assert len(await recording.events()) == 5
 
 
 @in_virtual_time
 async def test_an_event_that_expired_on_the_server_is_posted_anew() -> None:
     async with _Recording() as recording:
-        recording.recorder.record(_MDEP, "NoCapacity", "x")
+        recording.recorder.record(_MDEP, _NO_CAPACITY, "x")
         (event,) = await recording.events()
         recording.api.server.remove(EVENTS, event["metadata"]["name"], "team")
         await asyncio.sleep(70)
-        recording.recorder.record(_MDEP, "NoCapacity", "x")
+        recording.recorder.record(_MDEP, _NO_CAPACITY, "x")
         (event,) = await recording.events()
     assert event["count"] == 2
 
@@ -131,11 +139,11 @@ async def test_a_refusing_server_costs_only_the_event() -> None:
     async with _Recording() as recording:
         error = Forbidden(method="create", object="Event", status=403, reason="Forbidden")
         recording.api.refuse("create", "Event", lambda: error)
-        recording.recorder.record(_MDEP, "NoCapacity", "x")
+        recording.recorder.record(_MDEP, _NO_CAPACITY, "x")
         assert not await recording.events()
         assert recording.recorder.dropped == 1
         recording.api.refuse("create", "Event", None)
-        recording.recorder.record(_MDEP, "NoCapacity", "x")
+        recording.recorder.record(_MDEP, _NO_CAPACITY, "x")
         assert len(await recording.events()) == 1
 
 
@@ -143,10 +151,10 @@ async def test_a_refusing_server_costs_only_the_event() -> None:
 async def test_what_was_done_is_told_also_about_an_object_that_talks_too_much() -> None:
     async with _Recording(burst=3, refill_seconds=100) as recording:
         for number in range(5):
-            recording.recorder.record(_MDEP, f"Seen{number}", "a state")
-        recording.recorder.record(_MDEP, "Scaled", "from 3 to 1 replicas", done=True)
-        reasons = {event["reason"] for event in await recording.events()}
-    assert reasons == {"Seen0", "Seen1", "Seen2", "Scaled"}
+            recording.recorder.record(_MDEP, _seen(f"Seen{number}"), "a state")
+        recording.recorder.record(_MDEP, reasons.SCALED, "from 3 to 1 replicas", done=True)
+        told = {event["reason"] for event in await recording.events()}
+    assert told == {"Seen0", "Seen1", "Seen2", "Scaled"}
     assert recording.recorder.dropped == 2
 
 
@@ -155,8 +163,8 @@ async def test_what_is_new_is_logged_once_with_its_reason() -> None:
     with capture_logs() as logs:
         async with _Recording() as recording:
             for _ in range(3):
-                recording.recorder.record(_MDEP, "NoCapacity", "needs 2 GPUs", warning=True)
-            recording.recorder.record(_NODE, "Labelled", "weights verified")
+                recording.recorder.record(_MDEP, _NO_CAPACITY, "needs 2 GPUs", warning=True)
+            recording.recorder.record(_NODE, _LABELLED, "weights verified")
     assert logs == [
         {
             "event": "needs 2 GPUs",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.core.layout import LAYOUT
 from tests.render.objects import replica_of
 
+from escadre import reasons
 from escadre.core.approvals.verdict import content_digest
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.inputs import parse_inputs
@@ -132,7 +133,7 @@ def test_what_a_status_told_is_kept_small_and_the_whole_of_it_to_compare_with() 
         Past(
             "Scaling",
             "True",
-            "AtTarget",
+            reasons.AT_TARGET,
             "demand 3 of 24",
             datetime(2026, 11, 22, 6, 15, tzinfo=UTC),
         ),

@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 from prometheus_client import CollectorRegistry
 
-from escadre import __version__
+from escadre import __version__, reasons
 from escadre.agent.gpunode import GPUNodeApi
 from escadre.agent.gpus.inventory import Inventory, InventorySource
 from escadre.agent.gpus.nvml import NvmlInventory
@@ -46,7 +46,9 @@ def inventory_source(settings: AgentSettings) -> InventorySource:
     """The source that the settings name."""
     if settings.inventory == "simulated":
         if settings.simulated_gpus is None:
-            raise Refusal("InvalidSpec", "agent.inventory simulated needs agent.simulatedGpus")
+            raise Refusal(
+                reasons.INVALID_SPEC, "agent.inventory simulated needs agent.simulatedGpus"
+            )
         return SimulatedInventory(settings.simulated_gpus)
     return NvmlInventory()
 
@@ -161,7 +163,7 @@ class _Gpus:
             _, hangs = await asyncio.wait({reading}, timeout=_GPU_PATIENCE)
             if hangs:
                 what = f"NVML not available: no answer for {_GPU_PATIENCE:g} s"
-                self._take(Refusal("NVMLUnavailable", what))
+                self._take(Refusal(reasons.NVML_UNAVAILABLE, what))
             self._take(await reading)
             await asyncio.sleep(every)
 
@@ -176,7 +178,7 @@ class _Gpus:
             return
         self.known = known
         if isinstance(known, Refusal):
-            _log.warning("no inventory", reason=known.reason, message=known.message)
+            _log.warning("no inventory", reason=known.reason.name, message=known.message)
             self._metrics.gpus(0, 0)
         else:
             healthy = sum(gpu.healthy for gpu in known.gpus)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
+from escadre import reasons
 from escadre.clients.kube import GPU_NODES, SECRETS, Api, Forbidden, Json, NotFound, Selection
 from escadre.errors import Refusal
 from escadre.names import API_VERSION
@@ -85,7 +86,7 @@ class KubeGPUNode(GPUNodeApi):
             found = await self._api.get(SECRETS, name, namespace=self._namespace)
         except NotFound as error:
             where = f"Secret {self._namespace}/{name} does not exist"
-            raise Refusal("SecretNotFound", f"{where}; the ModelMirror names it") from error
+            raise Refusal(reasons.SECRET_NOT_FOUND, f"{where}; the ModelMirror names it") from error
         except Forbidden as error:
             raise self._not_granted(name, "is refused by the API server, though it is among") from (
                 error
@@ -93,12 +94,12 @@ class KubeGPUNode(GPUNodeApi):
         try:
             return {key: base64.b64decode(text) for key, text in (found.get("data") or {}).items()}
         except (binascii.Error, TypeError) as error:
-            raise Refusal("SecretNotFound", f"Secret {name} cannot be decoded") from error
+            raise Refusal(reasons.SECRET_NOT_FOUND, f"Secret {name} cannot be decoded") from error
 
     def _not_granted(self, name: str, how: str) -> Refusal:
         listed = ", ".join(sorted(self._granted)) or "none"
         return Refusal(
-            "SecretNotGranted",
+            reasons.SECRET_NOT_GRANTED,
             f"Secret {self._namespace}/{name}, which the ModelMirror names, {how} those the chart "
             f"grants the agent (agent.mirrorSecrets: {listed})",
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from escadre import reasons
 from escadre.errors import Refusal
 
 __all__ = ["BOOT_ID", "TOKEN", "Identity", "read_identity"]
@@ -44,12 +45,14 @@ def read_identity(node_name: str, token: Path = TOKEN, boot_id: Path = BOOT_ID) 
         node = _node_claims(token.read_text().strip())
         boot = boot_id.read_text().strip()
     except OSError as error:
-        raise Refusal("NodeIdentityMismatch", f"reading {error.filename}: {error}") from error
+        raise Refusal(
+            reasons.NODE_IDENTITY_MISMATCH, f"reading {error.filename}: {error}"
+        ) from error
     except ValueError as error:
-        raise Refusal("NodeIdentityMismatch", f"token {token}: {error}") from error
+        raise Refusal(reasons.NODE_IDENTITY_MISMATCH, f"token {token}: {error}") from error
     if node.get("name") != node_name:
         raise Refusal(
-            "NodeIdentityMismatch",
+            reasons.NODE_IDENTITY_MISMATCH,
             f"NODE_NAME is {node_name!r}, but the agent's token is bound to a pod on node "
             f"{node.get('name')!r}",
         )

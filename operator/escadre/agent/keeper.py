@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from escadre import reasons
 from escadre.agent.pull.choose import Failure, after_failure, choose
 from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.pull import Pull
@@ -128,7 +129,7 @@ class Keeper:
             self.view = await self._look_at(await self._opened())
         except Refusal as refusal:
             if not isinstance(before, Refusal) or before.message != refusal.message:
-                _log.error("store unusable", reason=refusal.reason, message=refusal.message)
+                _log.error("store unusable", reason=refusal.reason.name, message=refusal.message)
             self.view = refusal
         if isinstance(self.view, StoreView):
             self._count(before, self.view)
@@ -210,7 +211,9 @@ class Keeper:
             self._fail(want, error)
         except Exception as error:
             log.exception("pull failed unexpectedly")
-            self._fail(want, Refusal("InternalError", f"pulling: {type(error).__name__}: {error}"))
+            self._fail(
+                want, Refusal(reasons.INTERNAL_ERROR, f"pulling: {type(error).__name__}: {error}")
+            )
         finally:
             self.running()  # the last bytes count
             self._running = None
@@ -218,7 +221,7 @@ class Keeper:
             self.changed()
 
     def _fail(self, want: WantedWeights, error: EscadreError) -> None:
-        reason = error.reason if isinstance(error, Refusal) else "InternalError"
+        reason = error.reason if isinstance(error, Refusal) else reasons.INTERNAL_ERROR
         digest, message = want.manifest_digest, str(error)
         before = self.failed.get(digest)
         since = before.since if before and before.reason == reason else self.times.now()
@@ -228,7 +231,7 @@ class Keeper:
             want, self._failures.get(digest), self.times.monotonic(), delay
         )
         self.metrics.pull_failed(reason)
-        _log.error("pull failed", digest=digest, reason=reason, message=message)
+        _log.error("pull failed", digest=digest, reason=reason.name, message=message)
 
     def _forget(self, digest: str) -> None:
         self.failed.pop(digest, None)

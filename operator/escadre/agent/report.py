@@ -4,8 +4,9 @@ Pure. A store that cannot be used reports no id and no weights, so that nobody b
 Numbers that change by themselves are rounded, so that a node at rest writes nothing.
 """
 
-from typing import Final
+from typing import Any, Final
 
+from escadre import reasons
 from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.identity import Identity
 from escadre.agent.store.records import ModelRecord
@@ -16,6 +17,7 @@ from escadre.api.gpunode import GPUNodeStatus, NodeWeights, Store, WantedWeights
 from escadre.api.wire import dump
 from escadre.core.status.conditions import Leaf, false, merge, true, unknown
 from escadre.errors import Refusal
+from escadre.names import ConditionType
 
 __all__ = ["SLOW_AFTER", "build_status"]
 
@@ -78,20 +80,24 @@ def _space(space: Space, before: Store | None) -> Store:
 def _leaves(view: View) -> list[Leaf]:
     match view.inventory:
         case Refusal() as refusal:
-            gpus = false("InventoryReady", refusal.reason, refusal.message)
+            gpus = false(ConditionType.INVENTORY_READY, refusal.reason, refusal.message)
         case None:
-            gpus = unknown("InventoryReady", "Pending", "the GPUs have not been read yet")
+            gpus = unknown(
+                ConditionType.INVENTORY_READY, reasons.PENDING, "the GPUs have not been read yet"
+            )
         case Inventory() as inventory:
             bad = [gpu for gpu in inventory.gpus if not gpu.healthy]
             message = "; ".join(f"GPU {gpu.index}: {gpu.message}" for gpu in bad)
-            gpus = true("InventoryReady", "InventoryReady", message)
+            gpus = true(ConditionType.INVENTORY_READY, reasons.INVENTORY_READY, message)
     match view.store:
         case Refusal() as refusal:
-            store = false("StoreReady", refusal.reason, refusal.message)
+            store = false(ConditionType.STORE_READY, refusal.reason, refusal.message)
         case None:
-            store = unknown("StoreReady", "Pending", "the store has not been opened yet")
+            store = unknown(
+                ConditionType.STORE_READY, reasons.PENDING, "the store has not been opened yet"
+            )
         case StoreView():
-            store = true("StoreReady", "StoreReady")
+            store = true(ConditionType.STORE_READY, reasons.STORE_READY)
     return [gpus, store]
 
 
@@ -116,7 +122,7 @@ def _entry(want: WantedWeights, view: View, store: StoreView, slow: int) -> Node
     # A new try of a failed pull is told as such once it has brought something. Bad bytes stay told
     # until good ones came: an incident must not look like work that goes on by itself.
     tried = running and running.reading.arrived
-    if failure and (failure.reason == "DigestMismatch" or not tried):
+    if failure and (failure.reason == reasons.DIGEST_MISMATCH or not tried):
         return _failed(want, store.id, failure)
     if running:
         return _pulling(running, store.id, view.since[digest], slow)
@@ -172,9 +178,9 @@ def _pulling(running: RunningPull, store_id: str, since: str, slow: int) -> Node
     )
 
 
-def _slow(running: RunningPull, slow: int) -> dict[str, str]:
+def _slow(running: RunningPull, slow: int) -> dict[str, Any]:
     words = (
         f"mirror {running.want.source.name} delivers {running.reading.rate} bytes per second, "
         f"less than {slow} (chart value agent.slowBytesPerSecond)"
     )
-    return {"reason": "MirrorSlow", "message": words}
+    return {"reason": reasons.MIRROR_SLOW, "message": words}

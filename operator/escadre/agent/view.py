@@ -9,6 +9,7 @@ from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
 from escadre.api.gpunode import WantedWeights
 from escadre.errors import Refusal
+from escadre.reasons import Reason
 
 __all__ = ["FailedPull", "RunningPull", "StoreView", "View"]
 
@@ -17,7 +18,7 @@ __all__ = ["FailedPull", "RunningPull", "StoreView", "View"]
 class FailedPull:
     """Why the last pull of some weights ended; ``since`` is when that first happened."""
 
-    reason: str
+    reason: Reason
     message: str
     mirror: str
     since: str

@@ -13,6 +13,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
 from escadre.api.bounds import Text
+from escadre.api.reason import reason_as_name
+from escadre.reasons import Reason
 
 __all__ = [
     "GIT_COMMIT",
@@ -98,7 +100,7 @@ class Condition(Model):
         description="Which aspect this is about, in CamelCase."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
-    reason: Annotated[str, Field(max_length=128, min_length=1, pattern=r"^[A-Za-z]+$")] = Field(
+    reason: Annotated[Reason, reason_as_name(min_length=1, pattern=r"^[A-Za-z]+$")] = Field(
         description="One word, stable, from the list of reasons in docs/reference/reasons.md."
     )
     message: Annotated[str, Text(4096)] = Field(

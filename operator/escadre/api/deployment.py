@@ -8,6 +8,8 @@ from pydantic import Field
 
 from escadre.api.base import Bytes, Commit, Condition, Digest, Model, ObjectName, Repository
 from escadre.api.bounds import Entries, Text
+from escadre.api.reason import no_reason_as_null, reason_as_name
+from escadre.reasons import Reason
 
 __all__ = [
     "REJECTED",
@@ -100,7 +102,7 @@ class RejectedLayout(Model):
     tensor_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
         description="Tensor parallel size considered."
     )
-    reason: Annotated[str, Field(max_length=128)] = Field(description="Stable reason.")
+    reason: Annotated[Reason, reason_as_name()] = Field(description="Stable reason.")
     message: Annotated[str, Text(512)] = Field(description="Why, with numbers.")
 
 
@@ -173,7 +175,9 @@ class WeightsOnNode(Model):
         default=None, description="Seconds until done at the current rate."
     )
     mirror: ObjectName | None = Field(default=None, description="Mirror pulled from.")
-    reason: Annotated[str, Field(max_length=128)] = Field(default="", description="Stable reason.")
+    reason: Annotated[Reason | None, no_reason_as_null()] = Field(
+        default=None, description="Stable reason."
+    )
     message: Annotated[str, Text(2048)] = Field(default="", description="Why.")
 
 
@@ -219,7 +223,7 @@ class LastScale(Model):
     target: Annotated[int, Field(ge=1, le=100_000)] = Field(
         description="Requests per replica aimed at."
     )
-    reason: Annotated[str, Field(max_length=128)] = Field(description="Stable reason.")
+    reason: Annotated[Reason, reason_as_name()] = Field(description="Stable reason.")
     at: datetime = Field(description="When.")
 
 

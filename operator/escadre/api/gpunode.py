@@ -16,6 +16,8 @@ from escadre.api.base import (
 )
 from escadre.api.bounds import Entries, Text
 from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.reason import no_reason_as_null
+from escadre.reasons import Reason
 
 __all__ = [
     "GPU",
@@ -101,8 +103,8 @@ class NodeWeights(Model):
         default=None, description="Seconds until done at the current rate."
     )
     mirror: ObjectName | None = Field(default=None, description="Mirror pulled from.")
-    reason: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z]*$")] = Field(
-        default="", description="Why it failed, e.g. DigestMismatch."
+    reason: Annotated[Reason | None, no_reason_as_null(pattern=r"^[A-Za-z]*$")] = Field(
+        default=None, description="Why it failed, e.g. DigestMismatch."
     )
     message: Annotated[str, Text(2048)] = Field(
         default="", description="What failed, with numbers and the next step."

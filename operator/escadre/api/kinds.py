@@ -9,7 +9,7 @@ from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.gpunode import GPUNodeSpec, GPUNodeStatus
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.api.signature import ModelSignatureSpec
-from escadre.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
+from escadre.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH, ConditionType
 
 __all__ = ["KINDS", "Kind", "Rule"]
 
@@ -61,14 +61,14 @@ KINDS: tuple[Kind, ...] = (
         description="The wish of a team: an approved model, served, with as many replicas as its "
         "queue needs.",
         columns=(
-            _column("Ready", _condition("Ready", "status")),
+            _column(ConditionType.READY, _condition(ConditionType.READY, "status")),
             _column("Model", ".status.approval.repository"),
             _column("Layout", ".status.plan.summary"),
             _column("Replicas", ".status.replicas.summary"),
-            _column("Reason", _condition("Ready", "reason")),
+            _column("Reason", _condition(ConditionType.READY, "reason")),
             _AGE,
             _column("URL", ".status.url", priority=1),
-            _column("Message", _condition("Ready", "message"), priority=1),
+            _column("Message", _condition(ConditionType.READY, "message"), priority=1),
         ),
         rules=(
             Rule(
@@ -95,13 +95,13 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         default_conditions=(
-            "Ready",
-            "Approved",
-            "WeightsReady",
-            "Planned",
-            "Scheduled",
-            "Serving",
-            "Scaling",
+            ConditionType.READY,
+            ConditionType.APPROVED,
+            ConditionType.WEIGHTS_READY,
+            ConditionType.PLANNED,
+            ConditionType.SCHEDULED,
+            ConditionType.SERVING,
+            ConditionType.SCALING,
         ),
     ),
     Kind(
@@ -114,13 +114,13 @@ KINDS: tuple[Kind, ...] = (
         description="Which bytes of which model may run, under which licence, for whom, until "
         "when. Its spec never changes.",
         columns=(
-            _column("Approved", _condition("Approved", "status")),
+            _column(ConditionType.APPROVED, _condition(ConditionType.APPROVED, "status")),
             _column("Signatures", ".status.summary"),
             _column("Model", ".spec.repository"),
             _column("Revision", ".spec.revision", priority=1),
             _column("Licence", ".spec.licence.spdx"),
             _column("NotAfter", ".spec.notAfter"),
-            _column("Reason", _condition("Approved", "reason")),
+            _column("Reason", _condition(ConditionType.APPROVED, "reason")),
             _AGE,
         ),
         spec_rules=(
@@ -130,7 +130,7 @@ KINDS: tuple[Kind, ...] = (
                 "other content",
             ),
         ),
-        default_conditions=("Approved",),
+        default_conditions=(ConditionType.APPROVED,),
     ),
     Kind(
         kind="ModelSignature",
@@ -187,10 +187,10 @@ KINDS: tuple[Kind, ...] = (
         columns=(
             _column("GPU", ".status.gpus[0].product"),
             _column("Weights", ".status.summary"),
-            _column("Inventory", _condition("InventoryReady", "status")),
-            _column("Store", _condition("StoreReady", "status")),
+            _column("Inventory", _condition(ConditionType.INVENTORY_READY, "status")),
+            _column("Store", _condition(ConditionType.STORE_READY, "status")),
             _AGE,
         ),
-        default_conditions=("InventoryReady", "StoreReady"),
+        default_conditions=(ConditionType.INVENTORY_READY, ConditionType.STORE_READY),
     ),
 )

@@ -6,10 +6,11 @@ escadre.generate only; pure.
 
 from typing import Any
 
+from escadre import reasons
 from escadre.api.kinds import KINDS, Kind
 from escadre.api.schema import crd, walk
 from escadre.names import API_VERSION, CATEGORY
-from escadre.reasons import REASONS
+from escadre.reasons import SUBJECTS, Reason
 
 __all__ = ["api_reference", "reasons_reference"]
 
@@ -19,6 +20,16 @@ _INTRODUCTION = (
     "`kubectl explain mdep.spec` says the same as this page.\n"
 )
 _RULES = "x-kubernetes-validations"
+
+_REASONS = f"""\
+One list for conditions, events, logs and metrics. A reason never changes its meaning.
+
+The kind says what it asks of people and how loud it is told. What is
+*{reasons.Kind.SETTLED.value}* holds or was done, what is *{reasons.Kind.UNDER_WAY.value}* goes on
+by itself (events of type Normal; who is named acts if it stays). *{reasons.Kind.MOVE.value}* stays
+until who is named acts, an *{reasons.Kind.INCIDENT.value}* must not happen at all (Warning). The
+condition is where it stands by itself; Ready repeats the first that does not hold.
+"""
 
 
 def api_reference() -> str:
@@ -105,18 +116,22 @@ def _bounds(schema: dict[str, Any]) -> str:
 
 def reasons_reference() -> str:
     """docs/reference/reasons.md."""
-    lines = [
-        _NOTE,
-        "# Reasons\n",
-        "One list for conditions, events, logs and metrics. A reason never changes its meaning.\n",
-        "| reason | what it means | what to do |",
-        "|---|---|---|",
-    ]
-    lines.extend(
-        f"| `{reason.name}` | {_cell(reason.meaning)} | {_cell(reason.next_step)} |"
-        for reason in REASONS.values()
+    lines = [_NOTE, "# Reasons\n", _REASONS]
+    for title, subject in SUBJECTS.items():
+        lines.append(f"## {title}\n")
+        lines.append("| reason | kind | condition | what it means | what to do | who |")
+        lines.append("|---|---|---|---|---|---|")
+        lines.extend(_reason_row(reason) for reason in subject)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _reason_row(reason: Reason) -> str:
+    conditions = ", ".join(reason.conditions) or "-"
+    return (
+        f"| `{reason.name}` | {reason.kind.value} | {conditions} | {_cell(reason.meaning)} "
+        f"| {_cell(reason.advice)} | {_cell(reason.who) or '-'} |"
     )
-    return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:

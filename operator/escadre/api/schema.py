@@ -22,6 +22,7 @@ from typing import Any
 from escadre.api.base import MESSAGE_KEY, Model
 from escadre.api.kinds import Kind, Rule
 from escadre.names import CATEGORY, GROUP, NEVER, VERSION
+from escadre.reasons import PENDING
 
 __all__ = ["crd", "structural", "walk"]
 
@@ -244,9 +245,9 @@ def _unseen(types: tuple[str, ...], properties: Schema) -> Schema:
         **generation,
         "conditions": [
             {
-                "type": each,
+                "type": str(each),
                 "status": "Unknown",
-                "reason": "Pending",
+                "reason": PENDING.name,
                 "message": _UNSEEN,
                 "lastTransitionTime": NEVER,
             }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from escadre import reasons
 from escadre.api.approval import ModelApprovalStatus
 from escadre.api.base import Condition
 from escadre.api.wire import dump
@@ -14,7 +15,7 @@ from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import ApprovalVerdict, iso
 from escadre.core.status.conditions import Leaf, false, merge, true
 from escadre.machinery.events import ObjectRef
-from escadre.names import API_VERSION
+from escadre.names import API_VERSION, ConditionType
 from escadre.state.judge import judge
 from escadre.state.views import ApprovalView
 
@@ -42,7 +43,7 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
         essence=_essence,
         note=context.caches.approvals.note_write,
     )
-    if verdict is not None and verdict.reason == "Expired":
+    if verdict is not None and verdict.reason == reasons.EXPIRED:
         context.wake(FLEET, 0.0)
     elif verdict is not None and verdict.expires > now:
         left = min(left or verdict.expires - now, verdict.expires - now)
@@ -66,15 +67,16 @@ def _status(
 
 def _leaf(view: ApprovalView, verdict: ApprovalVerdict | None) -> Leaf:
     if verdict is None:
-        return false("Approved", "ApprovalInvalid", view.invalid)
+        return false(ConditionType.APPROVED, reasons.APPROVAL_INVALID, view.invalid)
     if verdict.approved:
-        return true("Approved", verdict.reason, verdict.message)
-    return false("Approved", verdict.reason, verdict.message)
+        return true(ConditionType.APPROVED, verdict.reason, verdict.message)
+    return false(ConditionType.APPROVED, verdict.reason, verdict.message)
 
 
 def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
     before: Mapping[str, Any] = next(iter(view.status.get("conditions") or []), {})
-    told = context.memory.told.get(view.uid, (before.get("status"), before.get("reason")))
+    stored = (before.get("status"), reasons.of(before.get("reason", "")))
+    told = context.memory.told.get(view.uid, stored)
     context.memory.told[view.uid] = (leaf.status, leaf.reason)
     if told != (leaf.status, leaf.reason):
         context.recorder.record(

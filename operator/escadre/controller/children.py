@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from escadre import reasons
 from escadre.api.bounds import Text
 from escadre.clients.kube import Api, Conflict, Forbidden, Invalid, NotFound, Resource, resource_of
 from escadre.errors import Retryable
@@ -15,6 +16,7 @@ from escadre.machinery.compact import Compact
 from escadre.machinery.diff import corrections, holds
 from escadre.machinery.informer import Informer
 from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
+from escadre.reasons import Reason
 
 __all__ = ["Applier", "Problem"]
 
@@ -26,7 +28,7 @@ _WORDS: Final = Text(1024)  # of the API server: the next step fits a condition 
 class Problem:
     """A child that cannot be written now."""
 
-    reason: str
+    reason: Reason
     message: str
     kind: str = ""  # of a child that is missing because of it
 
@@ -62,14 +64,20 @@ class Applier:
                 return self._taken(resource, intent, live.load())
             return await self._mend(resource, intent, live, cache)
         except Forbidden as error:
-            reason = "NamespaceTerminating" if error.namespace_terminating else "WriteRefused"
+            reason = (
+                reasons.NAMESPACE_TERMINATING
+                if error.namespace_terminating
+                else reasons.WRITE_REFUSED
+            )
             self._refused(reason, resource, intent, error.message, missing=live is None)
         except Invalid as error:
-            self._refused("WriteRefused", resource, intent, error.message, missing=live is None)
+            self._refused(
+                reasons.WRITE_REFUSED, resource, intent, error.message, missing=live is None
+            )
         return False
 
     def _refused(
-        self, reason: str, resource: Resource, intent: Json, message: str, *, missing: bool
+        self, reason: Reason, resource: Resource, intent: Json, message: str, *, missing: bool
     ) -> None:
         words = f"applying {resource.kind} {intent['metadata']['name']}: {message}"
         # One that is there goes on as it is.
@@ -151,7 +159,7 @@ class Applier:
         where = f"{resource.kind} {meta.get('namespace', '')}/{meta['name']}".replace(" /", " ")
         self.problems.append(
             Problem(
-                "NameTaken",
+                reasons.NAME_TAKEN,
                 f"{where} exists since {meta.get('creationTimestamp', 'some time')} and is not "
                 f"escadre's; it was left alone. Rename or delete it, or rename the "
                 f"ModelDeployment {_owner_name(intent['metadata'])}",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from escadre import reasons
 from escadre.api.deployment import LastScale
 from escadre.clients.engine import Scrape, ScrapeFailure
 from escadre.controller.context import Context
@@ -157,7 +158,7 @@ def _last(move: Move, now: float) -> LastScale:
 def _tell(context: Context, view: DeploymentView, move: Move) -> None:
     context.recorder.record(
         ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid),
-        "Scaled",
+        reasons.SCALED,
         f"from {move.was} to {move.to} replicas: {move.decision.reason}: {move.decision.message}",
         done=True,
     )

@@ -5,6 +5,7 @@ gather (caches) -> plan (core) -> apply (children) -> status, which is written l
 
 from collections.abc import Sequence
 
+from escadre import reasons
 from escadre.controller.children import Applier, Problem
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, Key
@@ -90,7 +91,7 @@ async def _apply(
     namespace = context.caches.namespaces.get(view.namespace)
     if namespace is None or namespace.terminating:
         applier.problems.append(
-            Problem("NamespaceTerminating", f"namespace {view.namespace} is being deleted")
+            Problem(reasons.NAMESPACE_TERMINATING, f"namespace {view.namespace} is being deleted")
         )
         return
     owner = Owner(view.namespace, view.name, view.uid)
@@ -146,10 +147,12 @@ def _tell(context: Context, view: DeploymentView, rollout: RolloutPlan, applier:
     replaced = {f"{view.name}-{one.slot}" for one in rollout.actions if one.verb != "Keep"}
     for how, kind, name in applier.changed:
         if how == "mended" and name not in replaced:
-            context.recorder.record(about, "ChildMended", f"{kind} {name} was put right")
+            context.recorder.record(about, reasons.CHILD_MENDED, f"{kind} {name} was put right")
         # With replicas told of, these stood before; volumes and replicas come and go by themselves.
         if how == "created" and kind in _STANDING and view.told.replicas:
-            context.recorder.record(about, "ChildMended", f"{kind} {name} was gone; made again")
+            context.recorder.record(
+                about, reasons.CHILD_MENDED, f"{kind} {name} was gone; made again"
+            )
 
 
 def _next_look(

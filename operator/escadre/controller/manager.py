@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from escadre import reasons
 from escadre.clients.kube import ApiError, Conflict, TooManyRequests
 from escadre.controller.approval import reconcile_approval
 from escadre.controller.context import Context
@@ -95,7 +96,7 @@ class Manager:
             result = "bug"
             log.exception(
                 "reconcile met a case it does not know",
-                reason="InternalError",
+                reason=reasons.INTERNAL_ERROR.name,
                 again=self.queue.retry(key),
             )
         else:

@@ -15,8 +15,8 @@ from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import build_status, essence
 from escadre.core.status.facts import ReplicaLine, StatusFacts
 from escadre.machinery.events import ObjectRef
-from escadre.names import API_VERSION
-from escadre.reasons import under_way
+from escadre.names import API_VERSION, ConditionType
+from escadre.reasons import Kind, Reason, Severity, of
 from escadre.render.labels import Owner
 from escadre.render.service import url
 from escadre.state.demand import desired_replicas, scalable, windows_of
@@ -26,8 +26,15 @@ from escadre.state.views import DeploymentView
 
 __all__ = ["is_news", "is_warning", "report"]
 
-_UNDER_WAY: Final = frozenset({"Progressing", "Loading", "ReplicasPending"})
-_TOLD_WHEN_FALSE: Final = frozenset({"Approved", "Planned", "WeightsReady", "Scaling"})
+_TOLD_WHEN_FALSE: Final = frozenset(
+    {
+        ConditionType.APPROVED,
+        ConditionType.PLANNED,
+        ConditionType.WEIGHTS_READY,
+        ConditionType.SCALING,
+    }
+)
+_REPLICAS: Final = frozenset({ConditionType.SCHEDULED, ConditionType.SERVING})
 
 
 async def report(
@@ -115,32 +122,40 @@ def _line(one: Observed) -> ReplicaLine:
     return ReplicaLine(one.record.name, one.node, one.view, message)
 
 
-Turn = tuple[str, str]  # status, reason
+Turn = tuple[str, Reason]  # status and why
 
 
 def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> bool:
     """Whether a turn deserves an event: not what Ready says already, nor what just holds."""
     if now[0] == "Unknown" or before == now:
         return False
-    if type_ == "Ready" and now[1] in _UNDER_WAY and (before is None or before[0] != "True"):
-        return False  # the event of the replica that was made says it
-    if type_ == "Approved" and now[0] == "True":
+    if type_ == ConditionType.READY and not _held(before) and _told_by_replicas(now[1]):
+        return False
+    if type_ == ConditionType.APPROVED and now[0] == "True":
         return before is not None and before[0] == "False"  # was so from the beginning otherwise
-    if type_ == "Ready":
+    if type_ == ConditionType.READY:
         return True
-    if type_ == "Stalled":
+    if type_ == ConditionType.STALLED:
         return ready is None or now[1] != ready[1]
-    if type_ == "Scaling" and (ready is None or ready[0] != "True"):
+    if type_ == ConditionType.SCALING and (ready is None or ready[0] != "True"):
         return False  # nothing serves: what stands in its way stands in the way of scaling
     return now[0] == "False" and type_ in _TOLD_WHEN_FALSE and now != ready
 
 
+def _held(before: Turn | None) -> bool:
+    return before is not None and before[0] == "True"
+
+
+def _told_by_replicas(reason: Reason) -> bool:
+    """Whether the events of the replicas that are made, drained and replaced say it already."""
+    return reason.kind is Kind.UNDER_WAY and not _REPLICAS.isdisjoint(reason.conditions)
+
+
 def is_warning(type_: str, before: Turn | None, now: Turn) -> bool:
     """Whether the event of a turn asks for someone: all but the waits on the way to Ready."""
-    if type_ == "Stalled":
+    if type_ == ConditionType.STALLED:
         return True
-    lost = before is not None and before[0] == "True"
-    return now[0] == "False" and (lost or not under_way(now[1]))
+    return now[0] == "False" and (_held(before) or now[1].severity is not Severity.INFO)
 
 
 def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any]) -> None:
@@ -151,10 +166,10 @@ def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any
     context.memory.told[view.uid] = turned
     for one in status["conditions"]:
         type_ = one["type"]
-        if is_news(type_, before.get(type_), turned[type_], turned.get("Ready")):
+        if is_news(type_, before.get(type_), turned[type_], turned.get(ConditionType.READY)):
             context.recorder.record(
                 about,
-                one["reason"],
+                turned[type_][1],
                 f"{type_}={one['status']}: {one['message']}",
                 warning=is_warning(type_, before.get(type_), turned[type_]),
             )
@@ -162,4 +177,4 @@ def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any
 
 def _turns(status: Mapping[str, Any]) -> dict[str, Turn]:
     conditions = status.get("conditions") or []
-    return {one["type"]: (one["status"], one["reason"]) for one in conditions}
+    return {one["type"]: (one["status"], of(one["reason"])) for one in conditions}

@@ -250,7 +250,7 @@ class Operator:
                 ready=view.told.ready,
                 demand=decision.demand if decision else None,
                 conditions=tuple(
-                    (one.type, one.status, one.reason) for one in view.told.conditions
+                    (one.type, one.status, one.reason.name) for one in view.told.conditions
                 ),
             )
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 import structlog
 
 from escadre.clients.kube import EVENTS, Api, ApiError, Json, NotFound
+from escadre.reasons import Reason, Severity
 
 __all__ = ["Allowance", "EventRecorder", "ObjectRef"]
 
@@ -113,7 +114,7 @@ class EventRecorder:
     def record(
         self,
         about: ObjectRef,
-        reason: str,
+        reason: Reason,
         message: str,
         *,
         warning: bool = False,
@@ -121,21 +122,23 @@ class EventRecorder:
     ) -> None:
         """File one event; never waits, never fails.
 
+        Its type follows from the reason; ``warning`` raises it, of what was well before, say.
         ``done``: it tells of a deed, not of a state. Deeds are few and each is told, however much
         has been said about the object; only folding bounds them.
         """
         now = self._limits.clock()
         message = message[:_MESSAGE_LIMIT]
-        key = (about, reason, self._folded(about, reason, message, now))
+        key = (about, reason.name, self._folded(about, reason.name, message, now))
         entry = self._entries.get(key)
         if entry is None or now - entry.started >= self._limits.window_seconds:
             if not done and not self._allowed(about, now):
                 self.dropped += 1
                 return
             wall = self._limits.wall()
-            entry = _Entry(warning, message, first=wall, last=wall, started=now)
+            loud = warning or reason.severity is not Severity.INFO
+            entry = _Entry(loud, message, first=wall, last=wall, started=now)
             _remember(self._entries, key, entry)
-            _log(about, reason, message, warning=warning)
+            _log(about, reason.name, message, warning=loud)
         entry.count += 1
         entry.message = message
         entry.last = self._limits.wall()

@@ -3,15 +3,11 @@
 No label names a model: their number is bounded by nothing here. ``reason`` is of escadre.reasons.
 """
 
-from typing import Final
-
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from escadre.reasons import REASONS
+from escadre.reasons import INTERNAL_ERROR, Reason
 
 __all__ = ["AgentMetrics"]
-
-_OTHER: Final = "InternalError"
 
 
 class AgentMetrics:
@@ -69,9 +65,9 @@ class AgentMetrics:
         """Bytes came from a mirror."""
         self._bytes.inc(count)
 
-    def pull_failed(self, reason: str) -> None:
+    def pull_failed(self, reason: Reason) -> None:
         """A pull ended in a failure."""
-        self._failures.labels(reason if reason in REASONS else _OTHER).inc()
+        self._failures.labels((reason if reason.listed else INTERNAL_ERROR).name).inc()
 
     def pulled(self) -> None:
         """A model was pulled and verified."""

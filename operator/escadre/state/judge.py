@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
+from escadre import reasons
 from escadre.core.approvals.verdict import ApprovalVerdict, PolicyState, allows_namespace, evaluate
 from escadre.core.facts.model import ApprovedModel
 from escadre.machinery.diff import holds
+from escadre.reasons import Reason
 from escadre.settings import PolicyExpectation, Settings
 from escadre.state.caches import Caches
 from escadre.state.views import ApprovalView, DeploymentView, PolicyView
@@ -31,7 +33,7 @@ class DeploymentApproval:
     """
 
     approved: bool
-    reason: str
+    reason: Reason
     message: str
     model: ApprovedModel | None
     expires: float | None = None
@@ -124,17 +126,17 @@ def deployment_approval(
 ) -> DeploymentApproval:
     """What the approval that a deployment names means for it."""
     if view.spec is None:
-        return DeploymentApproval(False, "InvalidSpec", view.invalid, None)
+        return DeploymentApproval(False, reasons.INVALID_SPEC, view.invalid, None)
     name = view.spec.approval
     approval = caches.approvals.get(name)
     if approval is None:
         return DeploymentApproval(
-            False, "ApprovalNotFound", f"ModelApproval {name} does not exist", None
+            False, reasons.APPROVAL_NOT_FOUND, f"ModelApproval {name} does not exist", None
         )
     verdict = judge(caches, settings, approval, now, policies)
     if approval.spec is None or verdict is None:
         return DeploymentApproval(
-            False, "ApprovalInvalid", f"ModelApproval {name}: {approval.invalid}", None
+            False, reasons.APPROVAL_INVALID, f"ModelApproval {name}: {approval.invalid}", None
         )
     spec = approval.spec
     model = ApprovedModel(
@@ -151,9 +153,9 @@ def deployment_approval(
         return DeploymentApproval(False, verdict.reason, verdict.message, model, verdict.expires)
     refused = allows_namespace(name, spec, view.namespace)
     if refused:
-        return DeploymentApproval(False, "NamespaceNotAllowed", refused, model)
+        return DeploymentApproval(False, reasons.NAMESPACE_NOT_ALLOWED, refused, model)
     if approval.terminating:
         return DeploymentApproval(
-            False, "ApprovalNotFound", f"ModelApproval {name} is being deleted", model
+            False, reasons.APPROVAL_NOT_FOUND, f"ModelApproval {name} is being deleted", model
         )
-    return DeploymentApproval(True, "Approved", verdict.message, model, verdict.expires)
+    return DeploymentApproval(True, reasons.APPROVED, verdict.message, model, verdict.expires)

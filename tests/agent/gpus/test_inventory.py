@@ -13,6 +13,7 @@ from typing import Any
 import pynvml
 import pytest
 
+from escadre import reasons
 from escadre.agent.gpus.nvml import NvmlInventory
 from escadre.agent.gpus.simulated import SimulatedInventory
 from escadre.errors import Refusal
@@ -156,7 +157,7 @@ def test_no_library_is_a_message_and_comes_back(nvml: FakeNvml) -> None:
     nvml.broken = pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     with pytest.raises(Refusal, match="NVML not available: NVML Shared Library Not Found") as c:
         source.read()
-    assert c.value.reason == "NVMLUnavailable"
+    assert c.value.reason == reasons.NVML_UNAVAILABLE
     nvml.broken = None
     assert len(source.read().gpus) == 2
     nvml.broken = pynvml.NVMLError(pynvml.NVML_ERROR_UNKNOWN)  # the driver was reloaded

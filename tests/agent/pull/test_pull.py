@@ -8,6 +8,7 @@ import pytest
 from tests.agent.conftest import Puller, SampleModel, opened_mirror, where
 from tests.clients.mirror.faulty import Answer, Fault, Faulty, flip, refuse, reset, stall
 
+from escadre import reasons
 from escadre.agent.pull.pull import Pull
 from escadre.agent.store import blobs
 from escadre.agent.store.store import Store
@@ -263,7 +264,7 @@ def test_too_little_space_is_told_before_the_first_byte(
     monkeypatch.setattr(blobs, "free_bytes", lambda _: 70 << 20)
     with pytest.raises(Refusal, match=r"\d+ more bytes are needed.* has 73400320 bytes free") as c:
         pull(model).run()
-    assert c.value.reason == "StoreFull"
+    assert c.value.reason == reasons.STORE_FULL
     assert len(server.log) == 1  # the manifest
 
 

@@ -23,6 +23,7 @@ from tests.agent.conftest import (
 )
 from tests.clients.mirror.faulty import Faulty
 
+from escadre import reasons
 from escadre.agent.pull.pull import Pull
 from escadre.agent.store.quarantine import MAX_SAMPLES, BadBytes, set_aside
 from escadre.agent.store.store import Store, open_store
@@ -60,7 +61,7 @@ def test_the_id_is_made_once(disk: Path) -> None:
 def test_one_agent_at_a_time(store: Store) -> None:
     with pytest.raises(Refusal, match="another agent has the store") as caught:
         open_store(store.root, now)
-    assert caught.value.reason == "StoreUnusable"
+    assert caught.value.reason == reasons.STORE_UNUSABLE
 
 
 def test_a_start_believes_records_without_hashing(
@@ -158,7 +159,7 @@ def test_a_path_that_cannot_be_a_store_is_told(disk: Path) -> None:
     (disk / "file").write_bytes(b"")
     with pytest.raises(Refusal, match="Not a directory") as caught:
         open_store(disk / "file", now)
-    assert caught.value.reason == "StoreUnusable"
+    assert caught.value.reason == reasons.STORE_UNUSABLE
 
 
 def test_manifests_that_contradict_each_other_are_refused(
@@ -174,7 +175,7 @@ def test_manifests_that_contradict_each_other_are_refused(
     pull(honest).run()
     with pytest.raises(Refusal, match="one of them is wrong") as caught:
         pull(liar).run()
-    assert caught.value.reason == "DigestMismatch"
+    assert caught.value.reason == reasons.DIGEST_MISMATCH
     assert set(store.models.verified()) == {honest.digest}
     assert mirror.name in "tree"
 
@@ -212,7 +213,7 @@ def test_a_full_disk_is_told_with_numbers_and_left_as_it_was(
     else:
         with pytest.raises(Refusal, match=r"\d+ bytes free") as caught:
             work.run()
-        assert caught.value.reason == "StoreFull"
+        assert caught.value.reason == reasons.STORE_FULL
         assert with_store.space().free > free - (1 << 20)
     with_store.close()
 

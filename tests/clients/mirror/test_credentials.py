@@ -2,6 +2,7 @@
 
 import pytest
 
+from escadre import reasons
 from escadre.clients.mirror.credentials import Credentials, credentials_from_secret
 from escadre.errors import Refusal
 
@@ -31,7 +32,7 @@ def test_header(data: dict[str, bytes], header: str) -> None:
 def test_unusable_secrets_are_refused_without_showing_them(data: dict[str, bytes]) -> None:
     with pytest.raises(Refusal) as caught:
         credentials_from_secret("mirror-token", data)
-    assert caught.value.reason == "SecretNotFound"
+    assert caught.value.reason == reasons.SECRET_NOT_FOUND
     assert "mirror-token" in caught.value.message
     assert "psecret" not in caught.value.message
 

@@ -135,7 +135,7 @@ def verdict(
 )
 def test_signatures(signatures: tuple[Signature, ...], reason: str, counted: int) -> None:
     found = verdict(*signatures)
-    assert (found.reason, found.approved, found.counted) == (
+    assert (found.reason.name, found.approved, found.counted) == (
         reason,
         reason == "Approved",
         counted,
@@ -169,7 +169,7 @@ def test_the_gravest_reason_is_named(
         policies=MISSING_POLICY if no_policy else POLICIES,
         now=EXPIRES if expired else NOW,
     )
-    assert found.reason == reason
+    assert found.reason.name == reason
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import pytest
 from tests.core.shapes import LARGE_2, LARGE_3, MISTRAL_7B, SMALL_3, SMALL_4
 
+from escadre import reasons
 from escadre.api.approval import Architecture, Experts
 from escadre.core.engines.legality import candidate_sizes, check_dtype, check_size, is_native
-from escadre.reasons import REASONS
 
 
 def legal(model: Architecture) -> list[int]:
@@ -56,9 +56,9 @@ def test_refusals_name_the_numbers(
 ) -> None:
     refusal = check_size(model, size)
     assert refusal is not None
-    assert refusal.reason == reason
+    assert refusal.reason.name == reason
     assert numbers in refusal.message
-    assert reason in REASONS
+    assert refusal.reason.listed
 
 
 def test_candidates_are_powers_of_two_and_divisors_that_split_the_vocabulary() -> None:
@@ -86,7 +86,7 @@ def test_types_need_a_compute_capability(
     refusal = check_dtype(MISTRAL_7B.model_copy(update={"dtype": dtype}), capability)
     assert (refusal is None) == allowed
     if refusal is not None:
-        assert refusal.reason == "DtypeNotSupported"
+        assert refusal.reason == reasons.DTYPE_NOT_SUPPORTED
         assert f"{capability[0]}.{capability[1]}" in refusal.message
 
 

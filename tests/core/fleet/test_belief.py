@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escadre import reasons
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe, label_changes
 from escadre.names import NODE_LABEL_PREFIX, node_weights_label
@@ -80,7 +81,7 @@ def test_a_report_of_another_machine_is_not_believed_at_all(
 ) -> None:
     found = belief(entry(), **change)
     assert (found.trusted, found.verified, found.weights) == (False, frozenset(), {})
-    assert found.reason == "NodeIdentityMismatch"
+    assert found.reason == reasons.NODE_IDENTITY_MISMATCH
     assert words in found.message
     assert "gpu-0" in found.message
 
@@ -126,12 +127,12 @@ def test_an_unready_agent_is_believed_for_a_minute(
     assert found.trusted is believed
     assert (DIGEST in found.verified) is believed
     assert found.recheck == recheck
-    assert believed or found.reason == "AgentNotReady"
+    assert believed or found.reason == reasons.AGENT_NOT_READY
 
 
 def test_a_mismatch_counts_at_once_also_in_the_minute_of_an_unready_agent() -> None:
     found = belief(entry(), agent=AgentView(ready=False, unready_since=NOW), boot_id="boot-2")
-    assert found.reason == "NodeIdentityMismatch"
+    assert found.reason == reasons.NODE_IDENTITY_MISMATCH
     assert not found.verified
 
 

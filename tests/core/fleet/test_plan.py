@@ -17,6 +17,7 @@ from tests.core.fleets import (
 )
 from tests.core.shapes import A100, H100, H200, L40S, MISTRAL_7B
 
+from escadre import reasons
 from escadre.core.facts.model import Wish
 from escadre.core.facts.node import NodeFacts, WeightState
 from escadre.core.fleet.plan import plan_fleet
@@ -28,8 +29,13 @@ SMALL = digest("small")
 def test_a_first_deployment_gets_layout_node_and_pull() -> None:
     plan = plan_fleet(snapshot((deployment("a"),), (node("n1"), node("n2"))))
     one = plan_of(plan, "a")
-    assert (one.reason, one.layout and one.layout.summary) == ("Planned", "1×H100 tp1")
-    assert [(slot.slot, slot.node, slot.reason) for slot in one.slots] == [(0, "n1", "Planned")]
+    assert (one.reason, one.layout and one.layout.summary) == (
+        reasons.PLANNED,
+        "1×H100 tp1",
+    )
+    assert [(slot.slot, slot.node, slot.reason) for slot in one.slots] == [
+        (0, "n1", reasons.PLANNED)
+    ]
     assert [entry.manifest_digest for entry in plan.nodes["n1"]] == [SMALL]
     assert plan.nodes["n2"] == ()
     assert [(state.node, state.state, state.mirror) for state in one.weights] == [
@@ -49,7 +55,7 @@ def test_verified_weights_come_before_a_tighter_fit() -> None:
 
 
 def test_wanted_weights_come_before_none_and_failed_ones_last() -> None:
-    failed = {SMALL: WeightState("Failed", mirror="internal", reason="StoreFull")}
+    failed = {SMALL: WeightState("Failed", mirror="internal", reason=reasons.STORE_FULL)}
     nodes = (
         replace(node("n1", 1), weights=failed, wanted=(wanted(model()),)),
         node("n2", 1),
@@ -88,7 +94,7 @@ def test_too_few_gpus_says_what_is_free_where() -> None:
     taken = replace(nodes[1], gpus_foreign=3)
     plan = plan_fleet(snapshot((deployment("a", wish=TWO_GPUS),), (nodes[0], taken, nodes[2])))
     one = plan_of(plan, "a")
-    assert one.reason == one.slots[0].reason == "InsufficientGPUs"
+    assert one.reason == one.slots[0].reason == reasons.INSUFFICIENT_GPUS
     assert one.slots[0].node is None
     assert one.layout is not None
     assert one.message == (
@@ -159,7 +165,7 @@ def test_a_rollout_that_needs_more_gpus_waits_without_them() -> None:
     one = deployment("a", wish=TWO_GPUS, desired=2, replicas=replicas)
     plan = plan_fleet(snapshot((one,), (node("n1", 3),)))
     assert nodes_of(plan, "a") == ["n1", None]
-    assert plan_of(plan, "a").reason == "InsufficientGPUs"
+    assert plan_of(plan, "a").reason == reasons.INSUFFICIENT_GPUS
 
 
 def test_slot_numbers_are_kept_and_the_lowest_free_ones_follow() -> None:
@@ -179,7 +185,7 @@ def test_without_an_approval_what_runs_stays_and_nothing_is_new() -> None:
     one = replace(deployment("a", desired=3, replicas=(running("n1"),)), model=None)
     plan = plan_fleet(snapshot((one,), (held, node("n2"))))
     assert nodes_of(plan, "a") == ["n1"]
-    assert plan_of(plan, "a").reason == ""
+    assert plan_of(plan, "a").reason is None
     assert plan.nodes["n1"] == held.wanted
     assert [state.state for state in plan_of(plan, "a").weights] == ["Verified"]
 
@@ -188,14 +194,14 @@ def test_a_refused_layout_leaves_what_runs_alone() -> None:
     one = deployment("a", wish=Wish(10**6), replicas=(running("n1", matches=False),))
     plan = plan_fleet(snapshot((one,), (node("n1"),)))
     slot = plan_of(plan, "a").slots[0]
-    assert (slot.node, slot.reason, slot.manifest_digest) == ("n1", "ContextTooLong", SMALL)
+    assert (slot.node, slot.reason, slot.manifest_digest) == ("n1", reasons.CONTEXT_TOO_LONG, SMALL)
     assert plan_of(plan, "a").layout is None
 
 
 def test_a_recorded_layout_shows_why_smaller_ones_were_not_taken() -> None:
     plan = plan_fleet(snapshot((deployment("a", wish=TWO_GPUS),), (node("n1"),)))
     first = plan_of(plan, "a")
-    assert [one.reason for one in first.rejected] == ["CacheTooSmall"]
+    assert [one.reason for one in first.rejected] == [reasons.CACHE_TOO_SMALL]
     one = deployment("a", wish=TWO_GPUS, replicas=(running("n1", TWO_GPUS),))
     again = plan_of(plan_fleet(snapshot((one,), (node("n1"),))), "a")
     assert (again.layout, again.rejected) == (first.layout, first.rejected)

@@ -19,10 +19,10 @@ from tests.core.fleets import (
 )
 from tests.core.shapes import A100, H100, H200, L40S, LARGE_2, MEDIUM_3, MISTRAL_7B, SMALL_3
 
+from escadre import reasons
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import Wish
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
-from escadre.reasons import REASONS
 
 SMALL = digest("small")
 
@@ -230,17 +230,19 @@ def test_every_plan_explains_itself(seen: FleetSnapshot) -> None:
     for one in seen.deployments:
         made = plan.deployments[one.key]
         if one.model is None:
-            assert made.reason == ""
+            assert made.reason is None
             continue
-        assert made.reason in REASONS
+        assert made.reason is not None
+        assert made.reason.listed
         assert made.message
         assert len(made.slots) == len({slot.slot for slot in made.slots})
         if made.layout is not None:
             staying = sum(not replica.leaving for replica in one.replicas)
             assert len(made.slots) == max(one.desired, staying)
         for slot in made.slots:
-            assert slot.reason in REASONS
-            if slot.node is not None and slot.reason == "Planned":
+            assert slot.reason is not None
+            assert slot.reason.listed
+            if slot.node is not None and slot.reason == reasons.PLANNED:
                 assert slot.layout is not None
         for entries in plan.nodes.values():
             digests = [entry.manifest_digest for entry in entries]

@@ -15,6 +15,7 @@ from tests.core.fleets import (
     wanted,
 )
 
+from escadre import reasons
 from escadre.core.facts.node import NodeFacts, WeightState
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
 
@@ -34,7 +35,7 @@ def test_no_more_nodes_pull_than_the_mirror_allows() -> None:
     plan = plan_fleet(snapshot((deployment("a", desired=4),), spread(4), mirror(pulls=2)))
     assert states_of(plan, "a") == {"n0": "Wanted", "n1": "Wanted", "n2": "Queued", "n3": "Queued"}
     queued = plan_of(plan, "a").weights[2]
-    assert queued.reason == "PullQueued"
+    assert queued.reason == reasons.PULL_QUEUED
     assert "2 nodes pull from ModelMirror internal" in queued.message
     assert plan.nodes["n2"] == ()
 
@@ -57,7 +58,7 @@ def test_an_admitted_pull_stays_and_a_verified_one_frees_its_place() -> None:
 
 @pytest.mark.parametrize("reason", ["StoreFull", "DigestMismatch"])
 def test_a_failed_pull_frees_its_place_but_stays_wanted(reason: str) -> None:
-    failed = {SMALL: WeightState("Failed", mirror="internal", reason=reason)}
+    failed = {SMALL: WeightState("Failed", mirror="internal", reason=reasons.of(reason))}
     source = mirror(pulls=1)
     nodes = (replace(node("n0", 1), weights=failed, wanted=(wanted(model(), source),)), *spread(2))
     replicas = (running("n0", bound=False),)
@@ -74,8 +75,8 @@ def test_an_agent_that_is_not_ready_neither_pulls_nor_counts() -> None:
     fresh = (replace(nodes[0], wanted=()), nodes[1])
     one = plan_of(plan_fleet(snapshot((deployment("a", desired=2),), fresh)), "a")
     assert [(state.state, state.reason) for state in one.weights] == [
-        ("Queued", "AgentNotReady"),
-        ("Wanted", ""),
+        ("Queued", reasons.AGENT_NOT_READY),
+        ("Wanted", None),
     ]
 
 
@@ -85,7 +86,7 @@ def test_a_missing_mirror_is_named_and_the_next_one_used() -> None:
     assert plan.nodes["n1"][0].source.name == "internal"
     one = deployment("a", approved=model(mirrors=("gone", "lost")))
     (state,) = plan_of(plan_fleet(snapshot((one,), (node("n1"),))), "a").weights
-    assert (state.state, state.reason) == ("Queued", "MirrorNotFound")
+    assert (state.state, state.reason) == ("Queued", reasons.MIRROR_NOT_FOUND)
     assert "gone, lost" in state.message
 
 
@@ -102,7 +103,7 @@ def test_a_failure_moves_to_the_next_mirror(reason: str, failed_on: str, after: 
     approved = model(mirrors=("first", "gone", "second"))
     mirrors = (mirror("first"), mirror("second"))
     entry = wanted(approved, next(one for one in mirrors if one.name == failed_on))
-    failed = {SMALL: WeightState("Failed", mirror=failed_on, reason=reason)}
+    failed = {SMALL: WeightState("Failed", mirror=failed_on, reason=reasons.of(reason))}
     seen = replace(node("n1"), wanted=(entry,), weights=failed)
     one = deployment("a", approved=approved)
     plan = plan_fleet(snapshot((one,), (seen,), *mirrors))
@@ -113,12 +114,12 @@ def test_a_failure_moves_to_the_next_mirror(reason: str, failed_on: str, after: 
 
 
 def test_the_only_mirror_is_kept_after_a_failure() -> None:
-    failed = {SMALL: WeightState("Failed", mirror="internal", reason="MirrorUnavailable")}
+    failed = {SMALL: WeightState("Failed", mirror="internal", reason=reasons.MIRROR_UNAVAILABLE)}
     seen = replace(node("n1"), wanted=(wanted(model()),), weights=failed)
     plan = plan_fleet(snapshot((deployment("a"),), (seen,)))
     assert plan.nodes["n1"] == seen.wanted
     (state,) = plan_of(plan, "a").weights
-    assert (state.state, state.reason) == ("Failed", "MirrorUnavailable")
+    assert (state.state, state.reason) == ("Failed", reasons.MIRROR_UNAVAILABLE)
 
 
 def test_entries_nothing_needs_are_dropped_and_changed_mirrors_refreshed() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.rollouts import FLEETS, LIMIT, NOW, ROLLED, SCALED, old, plan, ready, target, verbs
 
+from escadre import reasons
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import Action, ReplicaView, Target, choose_leaving
 
@@ -286,7 +287,9 @@ def test_replacing(
 
 def test_from_outdated_to_replaced_in_three_steps() -> None:
     first = plan([old(0)], target(0)).action(0)
-    assert first == Action("Drain", 0, "ReplicaDraining", "new inputs", Drain("Rollout", NOW))
+    assert first == Action(
+        "Drain", 0, reasons.REPLICA_DRAINING, "new inputs", Drain("Rollout", NOW)
+    )
     assert first is not None
     drained = old(0, drain=first.drain, in_flight=1)
     assert verbs(plan([drained], target(0), now=NOW + 5)) == {0: "Keep"}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from escadre import reasons
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.policy import Sample, ScaleState, Windows, start
 from escadre.core.scaling.step import Bounds, Scalable, desired, seed, step
@@ -52,7 +53,7 @@ def test_a_step_without_a_state_begins_from_the_seed() -> None:
     first = step(None, KNOWN, [Sample(0, "ready", Demand(41, 0, 5.0))], WINDOWS, 5.0)
     assert first.state.desired == 5
     assert first.decision is not None
-    assert first.decision.reason == "DemandUp"
+    assert first.decision.reason == reasons.DEMAND_UP
     assert first.move is not None
     assert (first.move.was, first.move.to, first.move.target) == (3, 5, 10)
 

@@ -23,6 +23,7 @@ from tests.core.statuses import (
     weights,
 )
 
+from escadre import reasons
 from escadre.api.deployment import LastScale, RejectedLayout, WeightsOnNode
 from escadre.core.replicas.drain import Drain
 from escadre.core.status.build import build_status, essence
@@ -39,7 +40,7 @@ from escadre.core.status.facts import StatusFacts
             facts(line(), problem=TAKEN, unreachable=True), ("False", "NameTaken"), id="no-service"
         ),
         pytest.param(
-            facts(line(), problem=("WriteRefused", "quota")),
+            facts(line(), problem=(reasons.WRITE_REFUSED, "quota")),
             ("True", "Ready"),
             id="serves-all-the-same",
         ),
@@ -147,19 +148,21 @@ def test_ready_is_told_with_what_blocks_first(
         (facts(decision=None), "Scaling", ("Unknown", "NotScaling"), ""),
         (facts(line()), "Scaling", ("True", "AtTarget"), "demand 3 of 24"),
         (
-            facts(line(), decision=replace(DECISION, reason="MetricsMissing", message="slot 0")),
+            facts(
+                line(), decision=replace(DECISION, reason=reasons.METRICS_MISSING, message="slot 0")
+            ),
             "Scaling",
             ("False", "MetricsMissing"),
             "slot 0",
         ),
         (
-            facts(line(), decision=replace(DECISION, reason="ScalingHeld", message="held")),
+            facts(line(), decision=replace(DECISION, reason=reasons.SCALING_HELD, message="held")),
             "Scaling",
             ("False", "ScalingHeld"),
             "held",
         ),
         (
-            facts(line(), decision=replace(DECISION, reason="NotScaling", message="loads")),
+            facts(line(), decision=replace(DECISION, reason=reasons.NOT_SCALING, message="loads")),
             "Scaling",
             ("Unknown", "NotScaling"),
             "loads",
@@ -178,13 +181,13 @@ def test_leaves(
     ("entries", "reason", "words"),
     [
         pytest.param(
-            [weights("Failed", reason="DigestMismatch", message="chunk 3 of a.safetensors")],
+            [weights("Failed", reason=reasons.DIGEST_MISMATCH, message="chunk 3 of a.safetensors")],
             "DigestMismatch",
             "node gpu-0: chunk 3",
             id="failed",
         ),
         pytest.param(
-            [weights(), weights("Failed", node="gpu-1", reason="StoreFull", message="full")],
+            [weights(), weights("Failed", node="gpu-1", reason=reasons.STORE_FULL, message="full")],
             "StoreFull",
             "gpu-1: full (2 of 2 nodes wait)",
             id="the-worst-is-told",
@@ -196,7 +199,7 @@ def test_leaves(
             id="queued",
         ),
         pytest.param(
-            [weights("Queued", reason="MirrorNotFound", message="no mirror")],
+            [weights("Queued", reason=reasons.MIRROR_NOT_FOUND, message="no mirror")],
             "MirrorNotFound",
             "no mirror",
             id="queued-with-a-reason",
@@ -274,17 +277,19 @@ def test_weights(entries: list[WeightsOnNode], reason: str, words: str) -> None:
             id="spec-edited",
         ),
         pytest.param(
-            facts(plan=planned(layout=None, reason="ContextTooLong", message="9 > 8")),
+            facts(plan=planned(layout=None, reason=reasons.CONTEXT_TOO_LONG, message="9 > 8")),
             {"Stalled"},
             id="too-long",
         ),
         pytest.param(
-            facts(approved=False, approval_reason="InvalidSpec", approval_message="spec.x"),
+            facts(approved=False, approval_reason=reasons.INVALID_SPEC, approval_message="spec.x"),
             {"Stalled"},
             id="invalid",
         ),
         pytest.param(
-            facts(approved=False, approval_reason="ApprovalNotFound", approval_message="none"),
+            facts(
+                approved=False, approval_reason=reasons.APPROVAL_NOT_FOUND, approval_message="none"
+            ),
             {"Reconciling"},
             id="missing-approval-can-be-made-by-others",
         ),
@@ -312,7 +317,7 @@ def test_the_operator_says_at_least_what_the_schema_puts_there() -> None:
 
 def test_transition_times_stay_while_the_status_stays() -> None:
     first = build_status(facts(line()))
-    held = replace(DECISION, reason="MetricsMissing")
+    held = replace(DECISION, reason=reasons.METRICS_MISSING)
     later = build_status(facts(line(), previous=first, now="2026-11-22T07:00:00Z", decision=held))
     times = {type_: one["lastTransitionTime"] for type_, one in conditions(later).items()}
     assert times.pop("Scaling") == "2026-11-22T07:00:00Z"
@@ -394,7 +399,7 @@ def test_a_change_of_mere_numbers_is_no_change_of_essence() -> None:
         facts(line(), desired=2),
         facts(line(), generation=2),
         facts(line(), plan=planned(layout=LAYOUT.model_copy(update={"max_num_seqs": 64}))),
-        facts(line(), plan=planned(weights=(weights("Failed", reason="StoreFull"),))),
+        facts(line(), plan=planned(weights=(weights("Failed", reason=reasons.STORE_FULL),))),
         facts(line(), **REVOKED),
         facts(line(message="drained")),
     ],

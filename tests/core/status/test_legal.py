@@ -20,6 +20,7 @@ from tests.core.statuses import (
     weights,
 )
 
+from escadre import reasons
 from escadre.api.deployment import ModelDeploymentStatus, RejectedLayout
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import RolloutPlan
@@ -28,11 +29,11 @@ from escadre.core.status.facts import StatusFacts
 from escadre.reasons import REASONS
 
 TEXT = st.text(max_size=30).map(lambda text: text * 100)
-REASON = st.sampled_from(sorted(REASONS))
+REASON = st.sampled_from(list(REASONS.values()))
 WEIGHTS = st.builds(
     weights,
     st.sampled_from(("Queued", "Wanted", "Pulling", "Verified", "Failed")),
-    reason=st.just("") | REASON,
+    reason=st.none() | REASON,
     message=TEXT.map(lambda text: text[:2048]),
     bytes_done=st.integers(0, 1 << 50),
     bytes_total=st.integers(0, 1 << 50),
@@ -49,7 +50,15 @@ REJECTED = st.builds(
 PLANS = st.builds(
     planned,
     layout=st.sampled_from((None, LAYOUT)),
-    reason=st.sampled_from(("", "Planned", "InsufficientGPUs", "ContextTooLong", "NoLayoutFits")),
+    reason=st.sampled_from(
+        (
+            None,
+            reasons.PLANNED,
+            reasons.INSUFFICIENT_GPUS,
+            reasons.CONTEXT_TOO_LONG,
+            reasons.NO_LAYOUT_FITS,
+        )
+    ),
     message=TEXT,
     rejected=st.lists(REJECTED, max_size=40).map(tuple),
     weights=st.lists(WEIGHTS, max_size=3).map(tuple),

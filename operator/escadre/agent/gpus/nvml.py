@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import pynvml
 
+from escadre import reasons
 from escadre.agent.gpus.inventory import Inventory
 from escadre.api.gpunode import GPU
 from escadre.errors import Refusal
@@ -74,7 +75,7 @@ class NvmlInventory:
                 with suppress(self._nvml.NVMLError):
                     self._nvml.nvmlShutdown()
             self._begun = False
-            raise Refusal("NVMLUnavailable", f"NVML not available: {error}") from error
+            raise Refusal(reasons.NVML_UNAVAILABLE, f"NVML not available: {error}") from error
 
     def _gpu(self, index: int) -> GPU:
         try:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
+from escadre import reasons
 from escadre.agent.gpus.inventory import Inventory
 from escadre.api.base import Model
 from escadre.api.gpunode import GPU
@@ -44,4 +45,6 @@ class SimulatedInventory:
         return Inventory(content.driver_version, tuple(content.gpus))
 
     def _refusal(self, what: str) -> Refusal:
-        return Refusal("NVMLUnavailable", f"reading simulated GPUs from {self._path}: {what}")
+        return Refusal(
+            reasons.NVML_UNAVAILABLE, f"reading simulated GPUs from {self._path}: {what}"
+        )

@@ -7,6 +7,7 @@ verified. Runs in a thread of its own, started by agent/keeper.py; touches no Ku
 import threading
 from dataclasses import dataclass
 
+from escadre import reasons
 from escadre.agent.pull.fetch import Fetcher
 from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.transfer import Transfer, TransferLimits
@@ -49,7 +50,7 @@ class Pull:
         manifest = self.store.models.manifest(self.digest) or self._fetch_manifest()
         if manifest.total_bytes != self.total:
             raise Refusal(
-                "ApprovalInvalid",
+                reasons.APPROVAL_INVALID,
                 f"the approval's files have {self.total} bytes, those of its manifest "
                 f"{self.digest} have {manifest.total_bytes}; draft the approval again",
             )
@@ -89,7 +90,8 @@ class Pull:
             manifest = manifests.parse(text)
         except ManifestError as error:
             raise Refusal(
-                "ApprovalInvalid", f"the approved manifest {self.digest} cannot be used: {error}"
+                reasons.APPROVAL_INVALID,
+                f"the approved manifest {self.digest} cannot be used: {error}",
             ) from error
         self.store.models.keep_manifest(self.digest, text)
         return manifest

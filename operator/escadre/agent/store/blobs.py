@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from escadre import reasons
 from escadre.agent.store.durable import disk_faults, free_bytes, sync_folder
 from escadre.agent.store.partial import PartialFile, partial_paths
 from escadre.agent.store.quarantine import BadBytes, set_aside
@@ -85,7 +86,7 @@ class Blobs:
         """Give a good blob one more name, and record the ctime that this changes."""
         path = self.path(file.sha256)
         if not self.agrees(file):
-            raise Refusal("StoreUnusable", f"blob {path} changed while it was being linked")
+            raise Refusal(reasons.STORE_UNUSABLE, f"blob {path} changed while it was being linked")
         target.hardlink_to(path)
         self._remember(file, path.lstat())
 
@@ -95,7 +96,7 @@ class Blobs:
         free = free_bytes(self._root)
         if need + RESERVE > free:
             raise Refusal(
-                "StoreFull",
+                reasons.STORE_FULL,
                 f"{need} more bytes are needed and {RESERVE} kept back, "
                 f"but the store {self._root} has {free} bytes free",
             )
@@ -158,7 +159,7 @@ class Blobs:
         record = read_record(self._record(file), BlobRecord)
         if record and record.chunks != chunks_digest(file) and self._unchanged(record, file):
             raise Refusal(
-                "DigestMismatch",
+                reasons.DIGEST_MISMATCH,
                 f"{file.path}: this manifest and one verified before give the file digest "
                 f"{file.sha256} but different chunk digests, so one of them is wrong; "
                 "draft both approvals again from the files",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from escadre import reasons
 from escadre.errors import Refusal
 
 __all__ = ["disk_faults", "free_bytes", "remove_tree", "sync_folder", "write_whole"]
@@ -74,6 +75,6 @@ def disk_faults(doing: str, folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 free = free_bytes(folder)
             message = f"{doing}: no space left in {folder}, {free} bytes free"
-            raise Refusal("StoreFull", message) from error
+            raise Refusal(reasons.STORE_FULL, message) from error
         message = f"{doing} in the store {folder}: {error.strerror or error}"
-        raise Refusal("StoreUnusable", message) from error
+        raise Refusal(reasons.STORE_UNUSABLE, message) from error

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from escadre import reasons
 from escadre.agent.store.blobs import Blobs
 from escadre.agent.store.durable import disk_faults, remove_tree, write_whole
 from escadre.agent.store.models import Models
@@ -108,7 +109,7 @@ def _lock(root: Path) -> BinaryIO:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         handle.close()
-        raise Refusal("StoreUnusable", f"another agent has the store {root} open") from error
+        raise Refusal(reasons.STORE_UNUSABLE, f"another agent has the store {root} open") from error
     return handle
 
 
@@ -121,7 +122,7 @@ def _identity(root: Path) -> str:
         pass
     except ValueError as error:
         raise Refusal(
-            "StoreUnusable", f"{path} is damaged or of another version: {error}"
+            reasons.STORE_UNUSABLE, f"{path} is damaged or of another version: {error}"
         ) from error
     store_id = str(uuid.uuid4())
     write_whole(path, json.dumps({"format": 1, "storeID": store_id}).encode())

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from escadre import reasons
 from escadre.cli.approve import draft as approve_draft
 from escadre.cli.approve.signing import signature
 from escadre.cli.approve.view import Asked, content, document, view
@@ -134,10 +135,10 @@ async def _read(session: Session, name: str) -> Asked:
 def _check(asked: Asked, by: str, now: float) -> None:
     """Refuses a signature that can never count; the operator would only say so afterwards."""
     condition, until = asked.approved, asked.spec.not_after
-    if condition and condition.reason == "Revoked":
-        raise Refusal("Revoked", f"{said(condition)}; a further signature changes nothing")
+    if condition and condition.reason == reasons.REVOKED:
+        raise Refusal(reasons.REVOKED, f"{said(condition)}; a further signature changes nothing")
     if until.timestamp() <= now:
-        raise Refusal("Expired", f"ModelApproval {asked.name} expired at {time_text(until)}")
+        raise Refusal(reasons.EXPIRED, f"ModelApproval {asked.name} expired at {time_text(until)}")
     if by == asked.spec.requested_by:
         raise EscadreError(
             f"{by} requested ModelApproval {asked.name}, and the requester's own signature never "

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from escadre import reasons
 from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus, SignatureRecord
 from escadre.api.base import Condition
 from escadre.api.wire import read
@@ -18,7 +19,7 @@ from escadre.cli.why.chain import said
 from escadre.clients.kube import Json
 from escadre.core.approvals.verdict import content_digest
 from escadre.errors import Refusal
-from escadre.reasons import REASONS
+from escadre.names import ConditionType
 
 __all__ = ["Asked", "content", "document", "view"]
 
@@ -47,7 +48,7 @@ class Asked:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise Refusal(
-                "ApprovalInvalid", f"ModelApproval {name}: {where}: {first['msg']}"
+                reasons.APPROVAL_INVALID, f"ModelApproval {name}: {where}: {first['msg']}"
             ) from error
         status = read(ModelApprovalStatus, body.get("status"))
         judged = {record.name for record in status.signatures}
@@ -57,7 +58,9 @@ class Asked:
     @property
     def approved(self) -> Condition | None:
         """The condition Approved."""
-        return next((each for each in self.status.conditions if each.type == "Approved"), None)
+        return next(
+            (each for each in self.status.conditions if each.type == ConditionType.APPROVED), None
+        )
 
 
 def content(asked: Asked) -> Table:
@@ -95,9 +98,8 @@ def view(asked: Asked, now: float) -> Group:
     parts.append(_signatures(asked, now))
     if condition and condition.status != "True":
         parts += [Text(), Text(said(condition))]
-        known = REASONS.get(condition.reason)
-        if known:
-            parts.append(Text(f"next: {known.next_step.replace('NAME', asked.name)}"))
+        if condition.reason.advice:
+            parts.append(Text(f"next: {condition.reason.advice}"))
     left = asked.spec.not_after.timestamp() - now
     if left > 0 and condition and condition.status == "True":
         parts += [Text(), Text(f"Expires in {max(1, round(left / 86400))} days.")]
@@ -137,7 +139,7 @@ def document(asked: Asked) -> dict[str, Any]:
     return {
         "name": asked.name,
         "approved": condition is not None and condition.status == "True",
-        "reason": condition.reason if condition else "Pending",
+        "reason": (condition.reason if condition else reasons.PENDING).name,
         "message": condition.message if condition else "",
         "summary": asked.status.summary,
         "contentDigest": asked.digest,

@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from escadre import reasons
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.gpunode import GPUNodeStatus, MirrorSource
 from escadre.cli.plan.prospect import Fleet, KnownApproval
@@ -30,6 +31,7 @@ from escadre.clients.kube import (
 )
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import AgentView, believe
+from escadre.names import ConditionType
 from escadre.state.caches import Caches
 from escadre.state.gather import node_facts
 from escadre.state.views import GPUNodeView, epoch
@@ -141,7 +143,7 @@ def _approval(body: Json) -> KnownApproval | None:
         (
             each
             for each in (body.get("status") or {}).get("conditions") or ()
-            if each.get("type") == "Approved"
+            if each.get("type") == ConditionType.APPROVED
         ),
         {},
     )
@@ -151,7 +153,7 @@ def _approval(body: Json) -> KnownApproval | None:
         uid=meta.get("uid", ""),
         spec=spec,
         holds=found.get("status") == "True",
-        reason=found.get("reason", "Pending"),
+        reason=reasons.of(found["reason"]) if "reason" in found else reasons.PENDING,
         message=found.get("message", "the operator has not looked at it yet"),
     )
 

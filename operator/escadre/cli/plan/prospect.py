@@ -8,6 +8,7 @@ which layout.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from escadre import reasons
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.deployment import LayoutStatus
 from escadre.api.gpunode import MirrorSource
@@ -20,6 +21,7 @@ from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.plan import DeploymentPlan, plan_fleet
 from escadre.core.scaling.target import target_queue_depth
+from escadre.reasons import Reason
 from escadre.settings import EngineSettings
 
 __all__ = ["Fleet", "KnownApproval", "Prospect", "look_ahead"]
@@ -35,7 +37,7 @@ class KnownApproval:
     uid: str
     spec: ModelApprovalSpec
     holds: bool
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -56,7 +58,7 @@ class Prospect:
 
     wish: DeploymentWish
     exists: bool
-    approval_reason: str
+    approval_reason: Reason
     approval_message: str
     plan: DeploymentPlan | None
 
@@ -64,9 +66,9 @@ class Prospect:
     def fine(self) -> bool:
         """Whether nothing stands in the way."""
         return (
-            self.approval_reason == "Approved"
+            self.approval_reason == reasons.APPROVED
             and self.plan is not None
-            and (self.plan.reason == "Planned")
+            and (self.plan.reason == reasons.PLANNED)
         )
 
     @property
@@ -119,12 +121,12 @@ def _prospect(
             f"ModelApproval {name} exists neither on the cluster nor in the files; "
             f"{near(name, approvals)}"
         )
-        return Prospect(wish, exists, "ApprovalNotFound", message, None)
+        return Prospect(wish, exists, reasons.APPROVAL_NOT_FOUND, message, None)
     refused = allows_namespace(name, approval.spec, wish.namespace)
     if refused:
-        return Prospect(wish, exists, "NamespaceNotAllowed", refused, plan)
+        return Prospect(wish, exists, reasons.NAMESPACE_NOT_ALLOWED, refused, plan)
     if approval.holds:
-        return Prospect(wish, exists, "Approved", approval.message, plan)
+        return Prospect(wish, exists, reasons.APPROVED, approval.message, plan)
     return Prospect(wish, exists, approval.reason, approval.message, plan)
 
 
@@ -135,7 +137,7 @@ def _from_file(wishes: Wishes, fleet: Fleet) -> dict[str, KnownApproval]:
             f"file/{name}",
             wish.spec,
             holds=False,
-            reason="SignaturesMissing",
+            reason=reasons.SIGNATURES_MISSING,
             message=f"ModelApproval {name} is in the file and not on the cluster yet; once applied "
             f"it needs {wish.spec.required_approvals} signatures or more",
         )

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from escadre import reasons
 from escadre.cli.plan.prospect import Prospect
 from escadre.cli.shared.marks import State, heading, mark
 from escadre.cli.shared.tables import grid
@@ -14,7 +15,7 @@ from escadre.cli.shared.weightsview import weights_table
 from escadre.cli.shared.words import count
 from escadre.cli.status.view import layout_table
 from escadre.core.fleet.plan import DeploymentPlan
-from escadre.reasons import REASONS
+from escadre.reasons import Reason
 
 __all__ = ["document", "view"]
 
@@ -34,7 +35,7 @@ def _one(each: Prospect) -> Group:
     known = "exists" if each.exists else "new"
     parts: list[RenderableType] = [heading(f"{wish.namespace}/{wish.name} ({known})")]
     head = grid("", "", "")
-    approved: State = "ok" if each.approval_reason == "Approved" else "blocked"
+    approved: State = "ok" if each.approval_reason == reasons.APPROVED else "blocked"
     words = each.approval_message
     if approved != "ok":
         words = f"{each.approval_reason}: {words}"
@@ -62,15 +63,22 @@ def _one(each: Prospect) -> Group:
 def _layout_row(plan: DeploymentPlan) -> tuple[Text, str, str]:
     if plan.layout is not None:
         return mark("ok"), "layout", plan.layout.summary
-    return mark("blocked"), "layout", _with_step(f"{plan.reason}: {plan.message}", plan.reason)
+    return (
+        mark("blocked"),
+        "layout",
+        _with_step(f"{_name(plan.reason)}: {plan.message}", plan.reason),
+    )
 
 
-def _with_step(words: str, reason: str) -> str:
+def _name(reason: Reason | None) -> str:
+    return reason.name if reason else ""
+
+
+def _with_step(words: str, reason: Reason | None) -> str:
     """The words and the next step of the reason; a message of a condition may end with it."""
-    known = REASONS.get(reason)
-    if known is None or known.next_step in words:
+    if reason is None or not reason.next_step or reason.next_step in words:
         return words
-    return f"{words.removesuffix('.')}. Next: {known.next_step}"
+    return f"{words.removesuffix('.')}. Next: {reason.next_step}"
 
 
 def _replicas_row(each: Prospect, plan: DeploymentPlan) -> tuple[Text, str, str]:
@@ -114,15 +122,15 @@ def _document(each: Prospect) -> dict[str, Any]:
         "fine": each.fine,
         "approval": {
             "name": each.wish.spec.approval,
-            "reason": each.approval_reason,
+            "reason": each.approval_reason.name,
             "message": each.approval_message,
         },
-        "reason": plan.reason if plan else each.approval_reason,
+        "reason": _name(plan.reason if plan else each.approval_reason),
         "message": plan.message if plan else each.approval_message,
         "layout": _dump(each.layout) if each.layout else None,
         "rejected": [_dump(one) for one in plan.rejected] if plan else [],
         "replicas": [
-            {"slot": s.slot, "node": s.node, "reason": s.reason, "message": s.message}
+            {"slot": s.slot, "node": s.node, "reason": _name(s.reason), "message": s.message}
             for s in (plan.slots if plan else ())
         ],
         "weights": [_dump(one) for one in plan.weights] if plan else [],

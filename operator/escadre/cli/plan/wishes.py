@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from escadre import reasons
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Model
 from escadre.api.deployment import ModelDeploymentSpec
@@ -87,7 +88,7 @@ def _refuse_second(
 ) -> None:
     if (wish.namespace, wish.name) in known:
         raise Refusal(
-            "InvalidSpec",
+            reasons.INVALID_SPEC,
             f"{where}: metadata.name: a second ModelDeployment {wish.namespace}/{wish.name}; "
             "only one of them can be planned",
         )
@@ -96,13 +97,13 @@ def _refuse_second(
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
     model, raw = _SPECS[kind], body.get("spec") or {}
     for path in _unknown(structural(model, people=True), raw, "spec"):
-        raise Refusal("InvalidSpec", f"{where}: {path}")
+        raise Refusal(reasons.INVALID_SPEC, f"{where}: {path}")
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in ("spec", *first["loc"]))
-        raise Refusal("InvalidSpec", f"{where}: {field}: {first['msg']}") from error
+        raise Refusal(reasons.INVALID_SPEC, f"{where}: {field}: {first['msg']}") from error
 
 
 def _unknown(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
@@ -123,14 +124,14 @@ def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:
     scaling = spec.scaling
     if len(name) > DEPLOYMENT_NAME_LENGTH or not re.fullmatch(DEPLOYMENT_NAME, name):
         raise Refusal(
-            "InvalidSpec",
+            reasons.INVALID_SPEC,
             f"{where}: metadata.name must begin with a lower-case letter, hold lower-case "
             "letters, digits and - only, end with a letter or digit and have "
             f"{DEPLOYMENT_NAME_LENGTH} characters at most",
         )
     if scaling.min_replicas > scaling.max_replicas:
         raise Refusal(
-            "InvalidSpec",
+            reasons.INVALID_SPEC,
             f"{where}: spec.scaling.minReplicas {scaling.min_replicas} is more than maxReplicas "
             f"{scaling.max_replicas}",
         )

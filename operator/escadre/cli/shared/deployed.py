@@ -13,6 +13,7 @@ from escadre.api.base import Condition
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.wire import read, unread
 from escadre.clients.kube import Json
+from escadre.names import ConditionType
 
 __all__ = ["Deployed", "near"]
 
@@ -51,7 +52,7 @@ class Deployed:
     @property
     def ready(self) -> Condition | None:
         """The condition Ready."""
-        return self.condition("Ready")
+        return self.condition(ConditionType.READY)
 
     @property
     def is_ready(self) -> bool:

@@ -12,7 +12,6 @@ from escadre.clients.kube import (
     Unauthorized,
 )
 from escadre.errors import EscadreError, Refusal
-from escadre.reasons import REASONS
 
 __all__ = ["API_FAILED", "NOT_READY", "OK", "REFUSED", "USAGE", "explain", "is_kind_missing"]
 
@@ -36,8 +35,7 @@ def is_kind_missing(error: ApiError) -> bool:
 def explain(error: Exception) -> tuple[int, str]:
     """Exit code and message for ``error``; the message is "" for one that nobody expected."""
     if isinstance(error, Refusal):
-        known = REASONS.get(error.reason)
-        step = f"\nnext: {known.next_step}" if known and known.next_step != "Nothing." else ""
+        step = f"\nnext: {error.reason.next_step}" if error.reason.next_step else ""
         return REFUSED, f"{error.reason}: {error.message}{step}"
     if isinstance(error, ConnectionUnknown):
         return API_FAILED, str(error)

@@ -1,28 +1,16 @@
 """The marks and colours of the views. Pure; the meaning never hangs on the colour alone."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from rich.text import Text
 
-__all__ = ["WORKING", "State", "heading", "mark", "styled"]
+from escadre import reasons
+from escadre.reasons import Kind, Reason
+
+__all__ = ["State", "heading", "mark", "state_of", "styled"]
 
 State = Literal["ok", "working", "blocked", "unknown", "waiting"]
 
-# Reasons of a condition that is not True while nothing is wrong: time alone mends them.
-WORKING: Final = frozenset(
-    {
-        "Draining",
-        "Loading",
-        "NoReplicas",
-        "NotScaling",
-        "Progressing",
-        "PullQueued",
-        "Pulling",
-        "RollingOut",
-        "Stabilising",
-        "WeightsWaiting",
-    }
-)
 _MARKS: dict[State, tuple[str, str]] = {
     "ok": ("✓", "green"),
     "working": ("…", "yellow"),
@@ -37,6 +25,13 @@ def mark(state: State) -> Text:
     """The mark of a state."""
     sign, style = _MARKS[state]
     return Text(sign, style=style)
+
+
+def state_of(reason: Reason) -> State:
+    """The state of what does not hold for that reason."""
+    if reason is reasons.PENDING:
+        return "unknown"
+    return "working" if reason.kind is Kind.UNDER_WAY else "blocked"
 
 
 def styled(status: str) -> Text:

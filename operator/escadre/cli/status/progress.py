@@ -7,6 +7,7 @@ reads the GPUNodes besides. Users without that right see the slower numbers.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from escadre import reasons
 from escadre.api.base import Condition
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import GPUNodeStatus, NodeWeights
@@ -15,6 +16,7 @@ from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.session import Session
 from escadre.clients.kube import GPU_NODES, ApiError
 from escadre.core.status.leaves import weights_leaf
+from escadre.names import ConditionType
 
 __all__ = ["overlaid", "with_progress"]
 
@@ -46,9 +48,9 @@ def overlaid(deployed: Deployed, told: Mapping[str, GPUNodeStatus]) -> Deployed:
 
 def _reworded(conditions: Sequence[Condition], weights: Sequence[WeightsOnNode]) -> list[Condition]:
     """The conditions that tell of the pull, in its newer numbers: no view contradicts itself."""
-    old = next((one for one in conditions if one.type == "WeightsReady"), None)
+    old = next((one for one in conditions if one.type == ConditionType.WEIGHTS_READY), None)
     new = weights_leaf(weights)
-    if old is None or not old.message or (old.reason, new.reason) != ("Pulling", "Pulling"):
+    if old is None or not old.message or not (old.reason is new.reason is reasons.PULLING):
         return [*conditions]
     return [
         one.model_copy(update={"message": one.message.replace(old.message, new.message)})

@@ -7,13 +7,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from escadre import reasons
 from escadre.api.base import Condition
 from escadre.api.deployment import LastScale, LayoutStatus, RejectedLayout, ReplicaStatus
 from escadre.cli.shared.deployed import Deployed
-from escadre.cli.shared.marks import WORKING, State, heading, mark, styled
+from escadre.cli.shared.marks import State, heading, mark, state_of, styled
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.weightsview import weights_table
 from escadre.cli.shared.words import bytes_text, count, short_digest, since, time_text, tokens
+from escadre.names import ConditionType
 
 __all__ = [
     "conditions_table",
@@ -23,8 +25,8 @@ __all__ = [
     "summary",
 ]
 
-_TRUE_IS_WORK = {"Reconciling"}
-_TRUE_IS_BAD = {"Stalled"}
+_TRUE_IS_WORK = {ConditionType.RECONCILING}
+_TRUE_IS_BAD = {ConditionType.STALLED}
 _REPLICA_STATES: dict[str, State] = {
     "Ready": "ok",
     "Loading": "working",
@@ -46,7 +48,7 @@ def overview(deployments: Sequence[Deployed], *, namespaces: bool) -> Table:
             each.model or "-",
             plan.summary if plan else "-",
             replicas.summary if replicas else "-",
-            ready.reason if ready else "Pending",
+            (ready.reason if ready else reasons.PENDING).name,
         ]
         table.add_row(*([each.namespace, *cells] if namespaces else cells))
     return table
@@ -59,7 +61,7 @@ def summary(each: Deployed) -> dict[str, Any]:
         "namespace": each.namespace,
         "name": each.name,
         "ready": each.is_ready,
-        "reason": ready.reason if ready else "Pending",
+        "reason": (ready.reason if ready else reasons.PENDING).name,
         "message": ready.message if ready else "",
         "status": each.status.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
@@ -111,7 +113,9 @@ def conditions_table(each: Deployed, now: float) -> Table:
     table = grid("", "CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE")
     for one in each.status.conditions:
         age = since(one.last_transition_time, now)
-        table.add_row(mark(_state(one)), one.type, styled(one.status), one.reason, age, one.message)
+        table.add_row(
+            mark(_state(one)), one.type, styled(one.status), one.reason.name, age, one.message
+        )
     return table
 
 
@@ -120,9 +124,9 @@ def _state(one: Condition) -> State:
         bad: State = "blocked" if one.type in _TRUE_IS_BAD else "ok"
         return "working" if one.type in _TRUE_IS_WORK else bad
     if one.status == "False":
-        return "working" if one.reason in WORKING else "blocked"
+        return state_of(one.reason)
     # Looked at, but nothing to judge before another condition holds; the message says which.
-    return "unknown" if one.reason == "Pending" else "waiting"
+    return "unknown" if one.reason == reasons.PENDING else "waiting"
 
 
 def layout_table(layout: LayoutStatus | None, rejected: Sequence[RejectedLayout]) -> Table:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from escadre.api.base import Condition
 from escadre.api.deployment import Layout
 from escadre.cli.shared.deployed import Deployed
-from escadre.cli.shared.marks import WORKING, State
+from escadre.cli.shared.marks import state_of
 from escadre.cli.shared.words import bytes_text, count, short_digest, tokens
 from escadre.cli.why.advice import Advice, advise
 from escadre.cli.why.link import Link
-from escadre.reasons import REASONS
+from escadre.names import ConditionType
 
 __all__ = ["Chain", "build", "said"]
 
@@ -33,12 +33,12 @@ def build(each: Deployed) -> Chain:
     """The chain of one deployment."""
     links = [
         _wish(each),
-        _link(each, "approval", "Approved", _approval_text),
-        _link(each, "plan", "Planned", _plan_text),
-        _link(each, "weights", "WeightsReady", _weights_text, _weights_details),
-        _link(each, "nodes", "Scheduled", _nodes_text),
-        _link(each, "replicas", "Serving", _replicas_text, _replica_details),
-        _link(each, "serving", "Ready", _serving_text),
+        _link(each, "approval", ConditionType.APPROVED, _approval_text),
+        _link(each, "plan", ConditionType.PLANNED, _plan_text),
+        _link(each, "weights", ConditionType.WEIGHTS_READY, _weights_text, _weights_details),
+        _link(each, "nodes", ConditionType.SCHEDULED, _nodes_text),
+        _link(each, "replicas", ConditionType.SERVING, _replicas_text, _replica_details),
+        _link(each, "serving", ConditionType.READY, _serving_text),
     ]
     blocker = _blocker(links)
     if blocker is not None:
@@ -68,22 +68,21 @@ def _after(link: Link, blocker: Link) -> Link:
 
 
 def _follows(link: Link, blocker: Link) -> bool:
-    """Whether a failed link only repeats the blocker, or waits by nature for what precedes it."""
+    """Whether a failed link only repeats the blocker."""
     if link.condition is None or blocker.condition is None:
         return False
-    return link.condition.reason in {blocker.condition.reason, "ReplicasPending"}
+    return link.condition.reason == blocker.condition.reason
 
 
 def said(condition: Condition) -> str:
     """The message without the next step at its end, which the views show on a line of its own."""
-    known = REASONS.get(condition.reason)
-    hint = f". Next: {known.next_step}" if known else ""
-    return condition.message.removesuffix(hint)
+    step = condition.reason.next_step
+    return condition.message.removesuffix(f". Next: {step}") if step else condition.message
 
 
 def _wish(each: Deployed) -> Link:
-    stalled = each.condition("Stalled")
-    leaves = {one.reason for one in each.status.conditions if one.type != "Stalled"}
+    stalled = each.condition(ConditionType.STALLED)
+    leaves = {one.reason for one in each.status.conditions if one.type != ConditionType.STALLED}
     if each.spec is None:
         words = f"cannot be read by this program: {each.problem}"
         return Link("wish", "blocked", words, stalled or each.ready)
@@ -124,13 +123,7 @@ def _link(
     if condition.status == "True":
         return Link(step, "ok", text(each, condition), condition, details(each))
     words = f"{condition.reason}: {said(condition)}"
-    return Link(step, _state(condition), words, condition, details(each))
-
-
-def _state(condition: Condition) -> State:
-    if condition.reason == "Pending":
-        return "unknown"
-    return "working" if condition.reason in WORKING else "blocked"
+    return Link(step, state_of(condition.reason), words, condition, details(each))
 
 
 def _approval_text(each: Deployed, condition: Condition) -> str:
@@ -163,7 +156,7 @@ def _weights_text(each: Deployed, condition: Condition) -> str:
 def _weights_details(each: Deployed) -> tuple[str, ...]:
     return tuple(
         f"{one.node}: {one.state}{_progress(one.bytes_done, one.bytes_total)}"
-        + "".join(f": {words}" for words in (one.reason, one.message) if words)
+        + "".join(f": {words}" for words in (one.reason or "", one.message) if words)
         for one in each.status.weights
         if one.state != "Verified"
     )

@@ -48,7 +48,7 @@ def _explained(blocker: Link, chain: Chain, now: float) -> RenderableType:
     if condition and since(condition.last_transition_time, now):
         table.add_row("since", _since(condition, now))
     if condition:
-        table.add_row("reason", condition.reason)
+        table.add_row("reason", condition.reason.name)
         table.add_row("why", said(condition))
     if chain.advice:
         table.add_row("next", chain.advice.next_step)
@@ -91,7 +91,7 @@ def _link_document(link: Link) -> dict[str, Any]:
         "state": link.state,
         "text": link.text,
         "details": list(link.details),
-        "reason": condition.reason if condition else "",
+        "reason": condition.reason.name if condition else "",
         "message": condition.message if condition else "",
         "since": time_text(condition.last_transition_time) if condition else None,
     }

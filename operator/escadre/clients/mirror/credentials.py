@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from escadre import reasons
 from escadre.errors import Refusal
 
 __all__ = ["Credentials", "credentials_from_secret"]
@@ -39,7 +40,7 @@ def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials
     if "username" in values and "password" in values:
         return Credentials.basic(values["username"], values["password"])
     raise Refusal(
-        "SecretNotFound",
+        reasons.SECRET_NOT_FOUND,
         f"Secret {name} has the keys {sorted(data)}, "
         "but a mirror needs token, or username and password",
     )
@@ -55,5 +56,7 @@ def _text(name: str, key: str, value: bytes) -> str:
         text = "\n"
     if not text.isprintable() or (key == "token" and not text.isascii()):
         # The value itself stays out of the message.
-        raise Refusal("SecretNotFound", f"Secret {name}: {key} is not one line of plain text")
+        raise Refusal(
+            reasons.SECRET_NOT_FOUND, f"Secret {name}: {key} is not one line of plain text"
+        )
     return text

@@ -23,6 +23,7 @@ __all__ = [
     "Unauthorized",
 ]
 
+from escadre import reasons
 from escadre.errors import Refusal
 
 
@@ -35,7 +36,7 @@ class MirrorError(Refusal):
         delay: seconds the mirror asked to wait, None when it said nothing.
     """
 
-    REASON = "MirrorUnavailable"
+    REASON = reasons.MIRROR_UNAVAILABLE
 
     def __init__(
         self, message: str, *, transient: bool = False, delay: float | None = None
@@ -52,25 +53,25 @@ class MirrorUnavailable(MirrorError):
 class Unauthorized(MirrorError):
     """The mirror refuses the credentials."""
 
-    REASON = "Unauthorized"
+    REASON = reasons.UNAUTHORIZED
 
 
 class NotFound(MirrorError):
     """The mirror has no such file."""
 
-    REASON = "NotFound"
+    REASON = reasons.NOT_FOUND
 
 
 class MirrorSlow(MirrorError):
     """The mirror stopped delivering."""
 
-    REASON = "MirrorSlow"
+    REASON = reasons.MIRROR_SLOW
 
 
 class DigestMismatch(MirrorError):
     """The mirror's bytes are not the approved bytes."""
 
-    REASON = "DigestMismatch"
+    REASON = reasons.DIGEST_MISMATCH
 
 
 class RangesUnsupported(MirrorError):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.mirror import huggingface, static
 from escadre.clients.mirror.credentials import Credentials
@@ -48,7 +49,7 @@ def open_mirror(
     """
     if manifests and spec.type == "huggingface" and not spec.manifests_url:
         raise Refusal(
-            "InvalidSpec",
+            reasons.INVALID_SPEC,
             f"ModelMirror {name}: type huggingface needs manifestsURL, "
             "because a pinned commit cannot take the manifest as one more file",
         )

@@ -22,6 +22,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from escadre import reasons
 from escadre.clients.mirror.credentials import Credentials
 from escadre.clients.mirror.errors import (
     MirrorError,
@@ -234,4 +235,6 @@ def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cadata=ca_bundle)
     except ssl.SSLError as error:
-        raise Refusal("InvalidSpec", f"caBundle of the mirror is not PEM: {error}") from error
+        raise Refusal(
+            reasons.INVALID_SPEC, f"caBundle of the mirror is not PEM: {error}"
+        ) from error

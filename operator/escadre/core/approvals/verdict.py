@@ -12,7 +12,9 @@ from typing import Literal
 
 import rfc8785
 
+from escadre import reasons
 from escadre.api.approval import SIGNATURES, ModelApprovalSpec, SignatureRecord
+from escadre.reasons import Reason
 
 __all__ = [
     "ApprovalVerdict",
@@ -69,7 +71,7 @@ class ApprovalVerdict:
     """
 
     approved: bool
-    reason: str
+    reason: Reason
     message: str
     content_digest: str
     counted: int
@@ -110,7 +112,7 @@ def evaluate(
     people = sorted({record.by for record in records if record.counted})
     expires = spec.not_after.timestamp()
 
-    def verdict(approved: bool, reason: str, message: str) -> ApprovalVerdict:
+    def verdict(approved: bool, reason: Reason, message: str) -> ApprovalVerdict:
         return ApprovalVerdict(
             approved, reason, message, digest, len(people), required, told, expires
         )
@@ -121,18 +123,22 @@ def evaluate(
         why = f": {revocation.reason}" if revocation.reason else ""
         return verdict(
             False,
-            "Revoked",
+            reasons.REVOKED,
             f"{revocation.by} revoked ModelApproval {name} at {iso(revocation.created)}{why}",
         )
     if now >= expires:
         return verdict(
-            False, "Expired", f"ModelApproval {name} expired at {iso(expires)}; draft a new one"
+            False,
+            reasons.EXPIRED,
+            f"ModelApproval {name} expired at {iso(expires)}; draft a new one",
         )
     if policies.problem:
-        return verdict(False, "PolicyMissing", policies.problem)
+        return verdict(False, reasons.POLICY_MISSING, policies.problem)
     if len(people) < required:
-        return verdict(False, "SignaturesMissing", _missing(name, people, required, records))
-    return verdict(True, "Approved", f"signed by {', '.join(people)}; valid until {iso(expires)}")
+        return verdict(False, reasons.SIGNATURES_MISSING, _missing(name, people, required, records))
+    return verdict(
+        True, reasons.APPROVED, f"signed by {', '.join(people)}; valid until {iso(expires)}"
+    )
 
 
 def _records(

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from escadre import reasons
 from escadre.api.approval import Architecture
+from escadre.reasons import Reason
 
 __all__ = ["LayoutRefusal", "candidate_sizes", "check_dtype", "check_size", "is_native"]
 
@@ -30,9 +32,9 @@ _LATENT_CAPABILITY: Final = ((9, 0), (11, 0))  # from, below
 
 @dataclass(frozen=True, slots=True)
 class LayoutRefusal:
-    """Why a layout is not possible: a reason of escadre/reasons.py and a message with numbers."""
+    """Why a layout is not possible: a reason and a message with numbers."""
 
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -66,7 +68,7 @@ def check_dtype(architecture: Architecture, capability: tuple[int, int]) -> Layo
     if capability >= lowest:
         return None
     return LayoutRefusal(
-        "DtypeNotSupported",
+        reasons.DTYPE_NOT_SUPPORTED,
         f"{architecture.dtype} weights need compute capability {lowest[0]}.{lowest[1]}, "
         f"this GPU has {capability[0]}.{capability[1]}",
     )
@@ -87,28 +89,30 @@ def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefus
     """vllm-project/vllm:vllm/config/model.py, vllm/model_executor/layers/linear.py, pixtral.py."""
     heads = architecture.attention_heads
     if heads % size:
-        yield LayoutRefusal("HeadsNotDivisible", f"{heads} attention heads do not divide by {size}")
+        yield LayoutRefusal(
+            reasons.HEADS_NOT_DIVISIBLE, f"{heads} attention heads do not divide by {size}"
+        )
     key_value = architecture.key_value_heads
     if architecture.latent_attention is None and key_value % size and size % key_value:
         yield LayoutRefusal(
-            "KeyValueHeadsNotDivisible",
+            reasons.KEY_VALUE_HEADS_NOT_DIVISIBLE,
             f"{key_value} key-value heads do not divide by {size}, nor {size} by {key_value}",
         )
     if architecture.intermediate_size % size:
         yield LayoutRefusal(
-            "IntermediateNotDivisible",
+            reasons.INTERMEDIATE_NOT_DIVISIBLE,
             f"feed-forward width {architecture.intermediate_size} does not divide by {size}",
         )
     experts = architecture.experts
     if experts is not None and experts.intermediate_size % size:
         yield LayoutRefusal(
-            "IntermediateNotDivisible",
+            reasons.INTERMEDIATE_NOT_DIVISIBLE,
             f"feed-forward width {experts.intermediate_size} of an expert does not divide by "
             f"{size}",
         )
     vision = architecture.vision_heads
     if vision is not None and vision % size:
         yield LayoutRefusal(
-            "HeadsNotDivisible",
+            reasons.HEADS_NOT_DIVISIBLE,
             f"{vision} attention heads of the vision encoder do not divide by {size}",
         )

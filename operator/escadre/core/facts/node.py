@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escadre.api.gpunode import WantedWeights
+from escadre.reasons import Reason
 
 __all__ = ["NodeFacts", "WeightState"]
 
@@ -22,7 +23,7 @@ class WeightState:
     bytes_per_second: int = 0
     eta_seconds: int | None = None
     mirror: str | None = None
-    reason: str = ""
+    reason: Reason | None = None
     message: str = ""
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from escadre import reasons
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.core.facts.node import WeightState
 from escadre.names import NODE_LABEL_PREFIX, node_weights_label
+from escadre.reasons import Reason
 
 __all__ = ["AgentView", "NodeBelief", "believe", "label_changes"]
 
@@ -30,7 +32,7 @@ class NodeBelief:
     verified: frozenset[str]
     weights: Mapping[str, WeightState]
     trusted: bool
-    reason: str
+    reason: Reason
     message: str
     recheck: float | None = None
 
@@ -57,7 +59,7 @@ def believe(
             f"{node_uid} boot {boot_id or '-'}"
         )
         return NodeBelief(
-            frozenset(), {}, False, "NodeIdentityMismatch", f"agent of node {node} {what}"
+            frozenset(), {}, False, reasons.NODE_IDENTITY_MISMATCH, f"agent of node {node} {what}"
         )
     recheck = None
     if not agent.ready:
@@ -68,7 +70,7 @@ def believe(
                 frozenset(),
                 {},
                 False,
-                "AgentNotReady",
+                reasons.AGENT_NOT_READY,
                 f"agent of node {node} is not ready for more than {AGENT_GRACE_SECONDS:.0f} s",
             )
         recheck = left
@@ -87,7 +89,7 @@ def believe(
         if entry.store_id and entry.store_id == status.store_id
     }
     verified = frozenset(digest for digest, one in weights.items() if one.state == "Verified")
-    return NodeBelief(verified, weights, True, "WeightsVerified", "", recheck)
+    return NodeBelief(verified, weights, True, reasons.WEIGHTS_VERIFIED, "", recheck)
 
 
 def label_changes(labels: Mapping[str, str], verified: Iterable[str]) -> dict[str, str | None]:

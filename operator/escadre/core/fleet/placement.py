@@ -11,6 +11,7 @@ from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.pool import GPUPool
+from escadre.reasons import Reason
 
 __all__ = ["Draft", "Holders", "Rank", "Slot", "place_all", "reserve"]
 
@@ -37,7 +38,7 @@ class Draft:
     facts: DeploymentFacts
     slots: list[Slot]
     choices: tuple[Layout, ...] = ()
-    reason: str = ""
+    reason: Reason | None = None
     message: str = ""
     rejected: tuple[RejectedLayout, ...] = ()
     unplaced: list[Slot] = field(default_factory=list)

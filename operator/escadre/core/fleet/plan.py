@@ -13,6 +13,7 @@ its own slot: its own GPUs count as free for its replacement, so a rollout needs
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from escadre import reasons
 from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
 from escadre.api.gpunode import WantedWeights
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
@@ -22,6 +23,7 @@ from escadre.core.fleet.placement import Draft, Holders, Rank, Slot, place_all, 
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls
 from escadre.core.layouts.decisions import Layouts, products_of
+from escadre.reasons import Reason
 
 __all__ = ["DeploymentPlan", "FleetPlan", "SlotPlan", "plan_fleet"]
 
@@ -34,7 +36,7 @@ class SlotPlan:
     node: str | None
     layout: Layout | None
     manifest_digest: str
-    reason: str
+    reason: Reason | None
     message: str
 
 
@@ -42,7 +44,7 @@ class SlotPlan:
 class DeploymentPlan:
     """Layout and slots of one deployment.
 
-    ``reason`` is Planned, InsufficientGPUs, a refusal of the layout, or "" without an approval.
+    ``reason`` is Planned, InsufficientGPUs, a refusal of the layout, or None without an approval.
     ``rejected`` are today's, also when the layout was recorded on another day.
     ``slots`` holds every existing slot that is not leaving, then new ones up to the desired number.
     Without an approval or a layout existing slots are as recorded and there are no new ones.
@@ -50,7 +52,7 @@ class DeploymentPlan:
 
     key: DeploymentKey
     layout: Layout | None
-    reason: str
+    reason: Reason | None
     message: str
     rejected: tuple[RejectedLayout, ...] = ()
     slots: tuple[SlotPlan, ...] = ()
@@ -219,14 +221,14 @@ def _finish(
         layout, digest = draft.choices[0], facts.model.manifest_digest
         missing = insufficient.message(layout) if draft.unplaced else ""
         slots = tuple(
-            SlotPlan(slot.number, slot.node, slot.layout, digest, "Planned", "")
+            SlotPlan(slot.number, slot.node, slot.layout, digest, reasons.PLANNED, "")
             if slot.node is not None
-            else SlotPlan(slot.number, None, layout, digest, "InsufficientGPUs", missing)
+            else SlotPlan(slot.number, None, layout, digest, reasons.INSUFFICIENT_GPUS, missing)
             for slot in draft.slots
         )
-        reason, message = "Planned", layout.summary
+        reason, message = reasons.PLANNED, layout.summary
         if draft.unplaced:
-            reason = "InsufficientGPUs"
+            reason = reasons.INSUFFICIENT_GPUS
             homeless = len(draft.unplaced)
             verb = "has" if homeless == 1 else "have"
             message = f"{homeless} of {len(slots)} replicas {verb} no node: {missing}"

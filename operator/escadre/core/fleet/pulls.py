@@ -8,26 +8,16 @@ itself. After a failure that another mirror could mend, the next mirror that exi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from escadre import reasons
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts
+from escadre.reasons import Reason
 
 __all__ = ["Need", "Place", "PullPlan", "plan_pulls"]
-
-_TRY_ANOTHER: Final = frozenset(
-    {
-        "DigestMismatch",
-        "MirrorSlow",
-        "MirrorUnavailable",
-        "NotFound",
-        "SecretNotFound",
-        "SecretNotGranted",
-        "Unauthorized",
-    }
-)
 
 
 class Place(NamedTuple):
@@ -64,7 +54,7 @@ class _Pulls:
             for entry in node.wanted
         }
         self.entries: dict[Place, WantedWeights] = {}
-        self.waiting: dict[Place, tuple[str, str]] = {}
+        self.waiting: dict[Place, tuple[Reason, str]] = {}
         self._busy: dict[str, set[str]] = {}
 
     def keep(self, place: Place, entry: WantedWeights) -> None:
@@ -84,7 +74,8 @@ class _Pulls:
             state is not None
             and state.state == "Failed"
             and state.mirror == entry.source.name
-            and state.reason in _TRY_ANOTHER
+            and state.reason is not None
+            and state.reason.elsewhere
         ):
             return existing[(existing.index(entry.source.name) + 1) % len(existing)]
         return entry.source.name
@@ -97,15 +88,17 @@ class _Pulls:
             if not verified or place in self.before:
                 names = ", ".join(model.mirrors)
                 message = f"none of the approval's ModelMirrors exists: {names}"
-                self._wait(place, "MirrorNotFound", message)
+                self._wait(place, reasons.MIRROR_NOT_FOUND, message)
         elif not verified and not node.agent_ready:
-            self._wait(place, "AgentNotReady", f"the agent of node {node.name} is not ready")
+            self._wait(
+                place, reasons.AGENT_NOT_READY, f"the agent of node {node.name} is not ready"
+            )
         elif not verified and not self._has_room(mirror, place.node):
             limit = self.mirrors[mirror].max_concurrent_pulls
             message = (
                 f"{limit} nodes pull from ModelMirror {mirror} already, its maxConcurrentPulls"
             )
-            self._wait(place, "PullQueued", message)
+            self._wait(place, reasons.PULL_QUEUED, message)
         else:
             self.entries[place] = self.entry(place, model, mirror)
             if not verified:
@@ -133,7 +126,7 @@ class _Pulls:
             source=source,
         )
 
-    def _wait(self, place: Place, reason: str, message: str) -> None:
+    def _wait(self, place: Place, reason: Reason, message: str) -> None:
         """Waits for a pull; an entry of before stays as it is, it is still wanted."""
         now = self.before.get(place)
         if now is not None:
@@ -223,15 +216,13 @@ def _state(pulls: _Pulls, place: Place, total: int) -> WeightsOnNode:
     if place.digest in node.verified:
         return WeightsOnNode(**common, state="Verified", bytes_done=total, bytes_total=total)
     if place in pulls.waiting:
-        reason, message = pulls.waiting[place]
-        return WeightsOnNode(
-            **common, state="Queued", bytes_total=total, reason=reason, message=message
-        )
+        why, words = pulls.waiting[place]
+        return WeightsOnNode(**common, state="Queued", bytes_total=total, reason=why, message=words)
     entry = pulls.entries.get(place)
     mirror = None if entry is None else entry.source.name
     state = node.weights.get(place.digest)
     if state is None or state.state == "Verified":
-        reason = "" if node.agent_ready else "AgentNotReady"
+        reason = None if node.agent_ready else reasons.AGENT_NOT_READY
         message = "" if node.agent_ready else f"the agent of node {node.name} is not ready"
         return WeightsOnNode(
             **common,

@@ -6,6 +6,7 @@ core/layouts/search.py makes candidates, smallest first, and takes the first tha
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.core.decimals import in_tenths
 from escadre.core.engines.gpu_memory import (
@@ -116,7 +117,7 @@ def refuse_memory(need: Need, one: Candidate) -> LayoutRefusal | None:
     fill = one.fill
     if fill.blocks == 0:
         return LayoutRefusal(
-            "WeightsTooLarge",
+            reasons.WEIGHTS_TOO_LARGE,
             f"each GPU would hold {_gigabytes(fill.weights_bytes)} of weights and "
             f"{_gigabytes(fill.overhead_bytes)} of overhead, but has "
             f"{_gigabytes(fill.usable_bytes)} usable",
@@ -130,7 +131,7 @@ def refuse_memory(need: Need, one: Candidate) -> LayoutRefusal | None:
         else f"{concurrency:,} requests of {need.typical:,} tokens need"
     )
     return LayoutRefusal(
-        "CacheTooSmall",
+        reasons.CACHE_TOO_SMALL,
         f"{what} {need.blocks(concurrency) * BLOCK_TOKENS:,} tokens of key-value cache; "
         f"{_gigabytes(fill.cache_bytes)} beside the weights hold {fill.blocks * BLOCK_TOKENS:,}, "
         f"at {fill.bytes_per_token:,} bytes per token on each GPU",

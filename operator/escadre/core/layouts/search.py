@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.api.deployment import REJECTED, Capacity, Layout, MemoryArithmetic, RejectedLayout
 from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
@@ -36,6 +37,7 @@ from escadre.core.layouts.candidate import (
     most_sequences,
     refuse_memory,
 )
+from escadre.reasons import Reason
 
 __all__ = ["GPUProduct", "LayoutDecision", "plan_layout", "short_product"]
 
@@ -55,7 +57,7 @@ class LayoutDecision:
 
     layout: Layout | None
     alternatives: tuple[Layout, ...]
-    reason: str
+    reason: Reason
     message: str
     rejected: tuple[RejectedLayout, ...] = ()
 
@@ -94,10 +96,10 @@ def plan_layout(
     if not ranked:
         rejected = _bounded([search.rejected for search in failed])
         message = _explain(architecture, need, failed, rejected)
-        return LayoutDecision(None, (), "NoLayoutFits", message, rejected)
+        return LayoutDecision(None, (), reasons.NO_LAYOUT_FITS, message, rejected)
     rejected = _bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
     layouts = tuple(_layout(need, fitting) for fitting, _ in ranked)
-    return LayoutDecision(layouts[0], layouts, "Planned", layouts[0].summary, rejected)
+    return LayoutDecision(layouts[0], layouts, reasons.PLANNED, layouts[0].summary, rejected)
 
 
 def short_product(name: str) -> str:
@@ -114,18 +116,18 @@ def _refuse_wish(
 ) -> LayoutRefusal | None:
     if need.context > architecture.max_context_length:
         return LayoutRefusal(
-            "ContextTooLong",
+            reasons.CONTEXT_TOO_LONG,
             f"contextLength {need.context} is more than the {architecture.max_context_length} "
             "tokens the model allows",
         )
     if need.typical > need.context:
         return LayoutRefusal(
-            "TypicalTokensTooLong",
+            reasons.TYPICAL_TOKENS_TOO_LONG,
             f"typicalTokens {need.typical} is more than contextLength {need.context}",
         )
     if not any(product.node_gpus > 0 for product in products):
         return LayoutRefusal(
-            "NoGPUNodes", "no node offers GPUs with product, memory and compute capability"
+            reasons.NO_GPU_NODES, "no node offers GPUs with product, memory and compute capability"
         )
     return None
 
@@ -166,7 +168,7 @@ def _search(
 
 def _too_small(product: GPUProduct, size: int, most: int) -> LayoutRefusal:
     return LayoutRefusal(
-        "NodeTooSmall",
+        reasons.NODE_TOO_SMALL,
         f"{size} GPUs on one node would hold it; the largest node with {product.name} has {most}",
     )
 
@@ -234,7 +236,7 @@ def _explain(
         )
     parts.extend(
         f"{one.tensor_parallel_size}×{one.product} on one node would hold it, none has so many"
-        for one in [one for one in rejected if one.reason == "NodeTooSmall"][:2]
+        for one in [one for one in rejected if one.reason == reasons.NODE_TOO_SMALL][:2]
     )
     if len(parts) == 1:
         parts.extend(f"{one.product}: {one.message}" for one in rejected[-2:])

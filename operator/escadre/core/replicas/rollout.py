@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from escadre import reasons
 from escadre.core.replicas.drain import Drain
+from escadre.reasons import Reason
 
 __all__ = [
     "Action",
@@ -57,7 +59,7 @@ class Action:
 
     verb: Verb
     slot: int
-    reason: str
+    reason: Reason
     message: str
     drain: Drain | None = None
 
@@ -122,7 +124,7 @@ def plan_rollout(
     existing = {replica.slot for replica in replicas}
     if approved:
         actions += [
-            Action("Create", target.slot, "ReplicaCreated", f"planned on node {target.node}")
+            Action("Create", target.slot, reasons.REPLICA_CREATED, f"planned on node {target.node}")
             for target in targets
             if target.slot not in existing and target.node is not None
         ]
@@ -131,22 +133,24 @@ def plan_rollout(
 
 def _keep(replica: ReplicaView) -> Action:
     if replica.drain is not None:
-        return Action("Undrain", replica.slot, "ReplicaCreated", "wanted again")
-    return Action("Keep", replica.slot, "Ready", "")
+        return Action("Undrain", replica.slot, reasons.REPLICA_CREATED, "wanted again")
+    return Action("Keep", replica.slot, reasons.READY, "")
 
 
 def _leave(replica: ReplicaView, now: float, drain_seconds: float) -> Action:
     if replica.terminating:
-        return Action("Keep", replica.slot, "ReplicaDeleted", "is being deleted", replica.drain)
+        return Action(
+            "Keep", replica.slot, reasons.REPLICA_DELETED, "is being deleted", replica.drain
+        )
     if replica.drain is None or replica.drain.cause != "ScaleDown":
         drain = Drain("ScaleDown", now)
         if replica.state != "Ready":
-            return Action("Delete", replica.slot, "ReplicaDeleted", "was not ready", drain)
-        return Action("Drain", replica.slot, "ReplicaDraining", "scaled down", drain)
+            return Action("Delete", replica.slot, reasons.REPLICA_DELETED, "was not ready", drain)
+        return Action("Drain", replica.slot, reasons.REPLICA_DRAINING, "scaled down", drain)
     done = _drained(replica, replica.drain, now, drain_seconds)
     if done:
-        return Action("Delete", replica.slot, "ReplicaDeleted", done, replica.drain)
-    return Action("Keep", replica.slot, "Draining", _drain_message(replica), replica.drain)
+        return Action("Delete", replica.slot, reasons.REPLICA_DELETED, done, replica.drain)
+    return Action("Keep", replica.slot, reasons.DRAINING, _drain_message(replica), replica.drain)
 
 
 def _replace(
@@ -171,29 +175,31 @@ def _replace(
         if replica.current:
             steps.append(_keep(replica))
         elif replica.terminating:
-            steps.append(Action("Keep", replica.slot, "Draining", "is being deleted"))
+            steps.append(Action("Keep", replica.slot, reasons.DRAINING, "is being deleted"))
         elif target.node is None:
             waiting = waiting or target.message
-            steps.append(_hold(replica, "InsufficientGPUs", target.message))
+            steps.append(_hold(replica, reasons.INSUFFICIENT_GPUS, target.message))
         elif not target.weights_verified:
             why = f"weights are not verified on node {target.node} yet"
             waiting = waiting or why
-            steps.append(_hold(replica, "Pulling", why))
+            steps.append(_hold(replica, reasons.PULLING, why))
         elif replica.state != "Ready":
             steps.append(_renew(replica, "was not ready"))
         elif first is not None and first.slot != replica.slot:
             why = f"replica {first.slot} goes first"
             waiting = waiting or why
-            steps.append(_hold(replica, "RollingOut", why))
+            steps.append(_hold(replica, reasons.ROLLING_OUT, why))
         elif replica.drain is None:
             first = replica
             drain = Drain("Rollout", now)
-            steps.append(Action("Drain", replica.slot, "ReplicaDraining", "new inputs", drain))
+            steps.append(
+                Action("Drain", replica.slot, reasons.REPLICA_DRAINING, "new inputs", drain)
+            )
         elif done := _drained(replica, replica.drain, now, drain_seconds):
             steps.append(_renew(replica, done))
         else:
             words = _drain_message(replica)
-            steps.append(Action("Keep", replica.slot, "Draining", words, replica.drain))
+            steps.append(Action("Keep", replica.slot, reasons.DRAINING, words, replica.drain))
     return steps, waiting
 
 
@@ -208,12 +214,12 @@ def _may_go(replica: ReplicaView, target: Target) -> bool:
     )
 
 
-def _hold(replica: ReplicaView, reason: str, why: str) -> Action:
+def _hold(replica: ReplicaView, reason: Reason, why: str) -> Action:
     return Action("Keep" if replica.drain is None else "Undrain", replica.slot, reason, why)
 
 
 def _renew(replica: ReplicaView, why: str) -> Action:
-    return Action("Replace", replica.slot, "ReplicaReplaced", why)
+    return Action("Replace", replica.slot, reasons.REPLICA_REPLACED, why)
 
 
 def _drained(replica: ReplicaView, drain: Drain, now: float, drain_seconds: float) -> str:

@@ -20,7 +20,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from escadre import reasons
 from escadre.core.scaling.demand import Demand
+from escadre.reasons import Reason
 
 __all__ = [
     "Decision",
@@ -94,7 +96,7 @@ class Decision:
 
     state: ScaleState
     known: Demand
-    reason: str
+    reason: Reason
     message: str
     changed: bool
 
@@ -210,24 +212,24 @@ def _recent(history: Sequence[Recommendation], since: float) -> Sequence[Recomme
     return [one for one in history if one.at > since]
 
 
-def _reason(verdict: _Verdict) -> str:
+def _reason(verdict: _Verdict) -> Reason:
     desired, seen = verdict.desired, verdict.seen
     if desired != verdict.before:
         if desired == verdict.base:
-            return "BoundsChanged"
-        return "DemandUp" if desired > verdict.base else "DemandDown"
+            return reasons.BOUNDS_CHANGED
+        return reasons.DEMAND_UP if desired > verdict.base else reasons.DEMAND_DOWN
     if max(verdict.wanted, verdict.base) > desired:
-        return "ScalingHeld"
+        return reasons.SCALING_HELD
     if not seen.serving:
-        return "NotScaling"
+        return reasons.NOT_SCALING
     if seen.missing:
-        return "MetricsMissing"
+        return reasons.METRICS_MISSING
     if verdict.asked > verdict.limits.maximum:
-        return "AtMaximum"
-    return "Stabilising" if verdict.wanted < desired else "AtTarget"
+        return reasons.AT_MAXIMUM
+    return reasons.STABILISING if verdict.wanted < desired else reasons.AT_TARGET
 
 
-def _message(verdict: _Verdict, reason: str) -> str:
+def _message(verdict: _Verdict, reason: Reason) -> str:
     limits, seen = verdict.limits, verdict.seen
     known = "demand is unknown until a ready replica has been read"
     if seen.serving:
@@ -241,9 +243,9 @@ def _message(verdict: _Verdict, reason: str) -> str:
             f"metrics of ready replica {_named(seen.missing)} are "
             "missing or stale, so the number does not go down"
         )
-    if reason == "Stabilising":
+    if reason == reasons.STABILISING:
         parts.append(f"down to {verdict.wanted} once no more was wanted for the stabilisation time")
-    if reason == "ScalingHeld":
+    if reason == reasons.SCALING_HELD:
         parts.append("the approval does not hold, so nothing grows")
     return "; ".join(parts)
 

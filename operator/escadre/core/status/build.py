@@ -6,17 +6,23 @@ Pure: facts of one pass in, the whole status out. Written last in a pass, also w
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
+from escadre import reasons
 from escadre.api.deployment import LayoutStatus
 from escadre.core.status.conditions import Leaf, false, merge, true
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
 from escadre.core.status.leaves import leaves_of
+from escadre.names import ConditionType
 
 __all__ = ["build_status", "essence"]
 
-# What nothing but an edit of the ModelDeployment can mend.
-STALLED: Final = frozenset({"InvalidSpec", "ContextTooLong", "TypicalTokensTooLong"})
+_BEFORE_SERVING = (
+    ConditionType.APPROVED,
+    ConditionType.PLANNED,
+    ConditionType.WEIGHTS_READY,
+    ConditionType.SCHEDULED,
+)
 
 
 def build_status(facts: StatusFacts) -> dict[str, Any]:
@@ -77,38 +83,45 @@ def essence(status: Mapping[str, Any]) -> str:
 
 def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:
     by_type = {leaf.type: leaf for leaf in leaves}
-    serving = by_type["Serving"]
+    serving = by_type[ConditionType.SERVING]
     if facts.problem is not None and facts.unreachable:
-        return false("Ready", *facts.problem)
+        return false(ConditionType.READY, *facts.problem)
     if serving.status == "True":
         also = f"; {facts.problem[0]}: {facts.problem[1]}" if facts.problem else ""
-        return true("Ready", "Ready", serving.message + also)
+        return true(ConditionType.READY, reasons.READY, serving.message + also)
     if facts.problem is not None:
-        return false("Ready", *facts.problem)
-    for type_ in ("Approved", "Planned", "WeightsReady", "Scheduled"):
+        return false(ConditionType.READY, *facts.problem)
+    for type_ in _BEFORE_SERVING:
         leaf = by_type[type_]
         if leaf.status == "False":
-            return Leaf("Ready", "False", leaf.reason, leaf.message)
-    return Leaf("Ready", "False", serving.reason, serving.message)
+            return Leaf(ConditionType.READY, "False", leaf.reason, leaf.message)
+    return Leaf(ConditionType.READY, "False", serving.reason, serving.message)
 
 
 def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[Leaf]:
     """Reconciling or Stalled, only while true; never because of scaling."""
-    stalled = next((one for one in leaves if one.reason in STALLED and one.status == "False"), None)
+    stalled = next((one for one in leaves if one.status == "False" and _stalls(one)), None)
     if stalled is not None:
-        return [true("Stalled", stalled.reason, stalled.message)]
+        return [true(ConditionType.STALLED, stalled.reason, stalled.message)]
     if facts.rollout.outdated:
         words = facts.rollout.waiting or f"{count_of(facts.rollout.outdated)} to replace"
-        return [true("Reconciling", "RollingOut", words)]
+        return [true(ConditionType.RECONCILING, reasons.ROLLING_OUT, words)]
     if ready.status == "True":
         return []
     before = {one.get("type"): one for one in facts.previous.get("conditions") or []}
     # What a change began goes on until Ready; a replica lost later is no work of a change.
-    if {"Reconciling", "Stalled"} & set(before) or facts.previous.get(
+    if {ConditionType.RECONCILING, ConditionType.STALLED} & set(before) or facts.previous.get(
         "observedGeneration"
     ) != facts.generation:
-        return [true("Reconciling", "Progressing", f"{ready.reason}: {ready.message}")]
+        return [
+            true(ConditionType.RECONCILING, reasons.PROGRESSING, f"{ready.reason}: {ready.message}")
+        ]
     return []
+
+
+def _stalls(leaf: Leaf) -> bool:
+    """Whether nothing but an edit of the ModelDeployment can mend it."""
+    return ConditionType.STALLED in leaf.reason.conditions
 
 
 def _replicas(facts: StatusFacts) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from escadre.names import NEVER
-from escadre.reasons import REASONS
+from escadre.reasons import Reason
 
 __all__ = ["Leaf", "false", "merge", "true", "unknown"]
 
 Status = Literal["True", "False", "Unknown"]
-_IDLE_STEPS: Final = ("Nothing", "Wait")  # nothing for the reader to do
 _LONGEST: Final = 2048
 
 
@@ -20,29 +19,27 @@ class Leaf:
 
     type: str
     status: Status
-    reason: str
+    reason: Reason
     message: str
 
 
-def true(type_: str, reason: str, message: str = "") -> Leaf:
+def true(type_: str, reason: Reason, message: str = "") -> Leaf:
     """A condition that holds."""
     return Leaf(type_, "True", reason, message)
 
 
-def unknown(type_: str, reason: str, message: str = "") -> Leaf:
+def unknown(type_: str, reason: Reason, message: str = "") -> Leaf:
     """A condition that cannot be told yet."""
     return Leaf(type_, "Unknown", reason, message)
 
 
-def false(type_: str, reason: str, message: str) -> Leaf:
+def false(type_: str, reason: Reason, message: str) -> Leaf:
     """A condition that does not hold: what blocks, and the next step from the list of reasons.
 
     A reason that is not in the list is passed on: agents report theirs, and in an upgrade an agent
     may be newer than this operator.
     """
-    known = REASONS.get(reason)
-    step = known.next_step if known else ""
-    hint = f". Next: {step}" if step and step.rstrip(".") not in _IDLE_STEPS else ""
+    hint = f". Next: {reason.next_step}" if reason.next_step else ""
     return Leaf(type_, "False", reason, f"{message.rstrip('.')}{hint}")
 
 
@@ -59,7 +56,7 @@ def merge(
             {
                 "type": leaf.type,
                 "status": leaf.status,
-                "reason": leaf.reason,
+                "reason": leaf.reason.name,
                 "message": leaf.message[:_LONGEST],
                 "observedGeneration": generation,
                 "lastTransitionTime": now if since == NEVER else since,

@@ -9,6 +9,7 @@ from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.policy import Decision
+from escadre.reasons import Reason
 
 __all__ = ["ReplicaLine", "StatusFacts", "count_of", "serving_now"]
 
@@ -34,7 +35,7 @@ class StatusFacts:
     generation: int
     url: str
     approved: bool
-    approval_reason: str
+    approval_reason: Reason
     approval_message: str
     model: ApprovedModel | None
     plan: DeploymentPlan | None
@@ -45,7 +46,7 @@ class StatusFacts:
     min_replicas: int
     decision: Decision | None
     last_scale: LastScale | None
-    problem: tuple[str, str] | None  # reason, message of a child that cannot be written
+    problem: tuple[Reason, str] | None  # and message, of a child that cannot be written
     unreachable: bool  # that child is the Service: nobody reaches the engines without it
     claim_terminating: str
     previous: Mapping[str, Any]

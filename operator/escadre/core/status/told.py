@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from escadre.api.base import Condition
 from escadre.api.deployment import LastScale, ModelDeploymentStatus
+from escadre.reasons import Reason
 
 __all__ = ["Past", "Told", "past"]
 
@@ -20,7 +21,7 @@ class Past(NamedTuple):
 
     type: str
     status: str
-    reason: str
+    reason: Reason
     message: str
     since: datetime
 
@@ -55,7 +56,7 @@ def past(one: Condition) -> Past:
     return Past(
         sys.intern(one.type),
         sys.intern(one.status),
-        sys.intern(one.reason),
+        one.reason,
         one.message,
         one.last_transition_time,
     )

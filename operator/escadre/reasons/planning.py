@@ -1,0 +1,102 @@
+"""Reasons of planning: whether there is a layout, and room for it."""
+
+from escadre.names import ConditionType
+from escadre.reasons.reason import Kind, Owner, Reason
+
+PLANNED = Reason(
+    "Planned",
+    Kind.SETTLED,
+    "A layout was found and every wanted replica has a node.",
+    conditions=(ConditionType.PLANNED,),
+)
+CONTEXT_TOO_LONG = Reason(
+    "ContextTooLong",
+    Kind.MOVE,
+    "contextLength is more than the model allows.",
+    "Lower spec.contextLength to the model's maximum.",
+    owners=(Owner.DEPLOYMENT,),
+    conditions=(
+        ConditionType.PLANNED,
+        ConditionType.STALLED,
+    ),
+)
+TYPICAL_TOKENS_TOO_LONG = Reason(
+    "TypicalTokensTooLong",
+    Kind.MOVE,
+    "typicalTokens is more than contextLength.",
+    "Lower spec.typicalTokens.",
+    owners=(Owner.DEPLOYMENT,),
+    conditions=(
+        ConditionType.PLANNED,
+        ConditionType.STALLED,
+    ),
+)
+NO_GPU_NODES = Reason(
+    "NoGPUNodes",
+    Kind.MOVE,
+    "No node offers nvidia.com/gpu with the labels of GPU feature discovery.",
+    "Install the NVIDIA GPU Operator; see docs/operate/install.md.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.PLANNED,),
+)
+NO_LAYOUT_FITS = Reason(
+    "NoLayoutFits",
+    Kind.MOVE,
+    "No legal layout on one node of this cluster holds the wish.",
+    "Lower contextLength or concurrency, or add nodes with more GPU memory.",
+    owners=(
+        Owner.DEPLOYMENT,
+        Owner.PLATFORM,
+    ),
+    conditions=(ConditionType.PLANNED,),
+)
+HEADS_NOT_DIVISIBLE = Reason(
+    "HeadsNotDivisible",
+    Kind.SETTLED,
+    "Attention heads do not divide by the tensor parallel size.",
+    "Nothing: another layout is tried.",
+)
+KEY_VALUE_HEADS_NOT_DIVISIBLE = Reason(
+    "KeyValueHeadsNotDivisible",
+    Kind.SETTLED,
+    "Key-value heads do not divide by the tensor parallel size, nor it by them.",
+    "Nothing: another layout is tried.",
+)
+INTERMEDIATE_NOT_DIVISIBLE = Reason(
+    "IntermediateNotDivisible",
+    Kind.SETTLED,
+    "The feed-forward width does not divide by the tensor parallel size.",
+    "Nothing: another layout is tried.",
+)
+DTYPE_NOT_SUPPORTED = Reason(
+    "DtypeNotSupported",
+    Kind.SETTLED,
+    "The GPU cannot compute in the weights' type.",
+    "Nothing: another GPU product is tried.",
+)
+WEIGHTS_TOO_LARGE = Reason(
+    "WeightsTooLarge",
+    Kind.SETTLED,
+    "The weights leave no memory for a key-value cache.",
+    "Nothing: a larger layout is tried.",
+)
+CACHE_TOO_SMALL = Reason(
+    "CacheTooSmall",
+    Kind.SETTLED,
+    "The key-value cache is smaller than the wish needs.",
+    "Nothing: a larger layout is tried.",
+)
+NODE_TOO_SMALL = Reason(
+    "NodeTooSmall",
+    Kind.SETTLED,
+    "No node with this product has so many GPUs.",
+    "Nothing: another layout is tried.",
+)
+INSUFFICIENT_GPUS = Reason(
+    "InsufficientGPUs",
+    Kind.MOVE,
+    "The layout is known, but no node has enough free GPUs now.",
+    "Free GPUs, lower minReplicas of something, or add a node.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.PLANNED,),
+)

@@ -1,0 +1,58 @@
+"""Reasons of a deployment as a whole, and of an object that nobody looked at or can read."""
+
+from escadre.names import ConditionType
+from escadre.reasons.reason import Kind, Owner, Reason
+
+READY = Reason(
+    "Ready",
+    Kind.SETTLED,
+    "At least minReplicas serve the current inputs.",
+    conditions=(ConditionType.READY,),
+)
+PROGRESSING = Reason(
+    "Progressing",
+    Kind.UNDER_WAY,
+    "A change of spec, approval or platform is being carried out.",
+    conditions=(ConditionType.RECONCILING,),
+)
+ROLLING_OUT = Reason(
+    "RollingOut",
+    Kind.UNDER_WAY,
+    "Replicas are being replaced one at a time.",
+    conditions=(
+        ConditionType.RECONCILING,
+        ConditionType.SERVING,
+    ),
+)
+DRAINING = Reason(
+    "Draining",
+    Kind.UNDER_WAY,
+    "A replica finishes its requests before it goes.",
+    conditions=(ConditionType.SERVING,),
+)
+INVALID_SPEC = Reason(
+    "InvalidSpec",
+    Kind.MOVE,
+    "The object cannot be read with this version's rules.",
+    "Correct the named field.",
+    owners=(Owner.DEPLOYMENT,),
+    conditions=(
+        ConditionType.APPROVED,
+        ConditionType.STALLED,
+    ),
+)
+PENDING = Reason(
+    "Pending",
+    Kind.MOVE,
+    "Nobody looked at the object yet.",
+    "Check that the operator runs.",
+    owners=(Owner.PLATFORM,),
+)
+INTERNAL_ERROR = Reason(
+    "InternalError",
+    Kind.INCIDENT,
+    "The operator met a case it does not know.",
+    "Report it with the operator's log.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.WEIGHTS_READY,),
+)
