@@ -2,12 +2,16 @@
 
 Elsewhere a file is the unit, since a cluster that a file starts belongs to its module. (Marks of
 the scheduler `loadgroup` would say the same, but xdist 3.8 loses them with pytest 9.2.)
+
+And how long they wait: what comes late on a busy machine is no failure.
 """
 
+import os
 from pathlib import PurePath
 from typing import Any
 
 import pytest
+from e2e.cluster.wait import PATIENCE
 from typing_extensions import override
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -19,6 +23,11 @@ APART = frozenset({"e2e/endurance"})  # here each file has a cluster of its own
 def folder_of(path: str) -> str | None:
     """Which of `FIRST` a path in the repository is in."""
     return next((folder for folder in FIRST if path.startswith(f"{folder}/")), None)
+
+
+def pytest_configure() -> None:
+    """Sets the patience of this process and of all that it starts."""
+    os.environ.setdefault(PATIENCE, "5")
 
 
 class ByCluster(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from e2e.cluster.config import python_environment
 from e2e.cluster.pods import is_ready
-from e2e.cluster.wait import wait_for
+from e2e.cluster.wait import patience, wait_for
 from e2e.stage.stage import NAMESPACE, TEAM, Json, Stage
 
 __all__ = [
@@ -23,9 +23,13 @@ __all__ = [
     "ready",
     "ready_pod",
     "restarts",
+    "scale_operators",
     "until_cleared",
+    "until_rolled_out",
     "why",
 ]
+
+_OPERATORS = "app.kubernetes.io/component=operator"
 
 
 def engine_pods(stage: Stage, name: str, namespace: str = TEAM) -> list[Json]:
@@ -132,10 +136,27 @@ def leader(stage: Stage) -> str:
     return holder.split("_", maxsplit=1)[0]
 
 
+def until_rolled_out(stage: Stage, workload: str) -> None:
+    """Waits until a workload of escadre runs as it is wished for."""
+    limit = f"--timeout={90 * patience():g}s"
+    stage.cluster.kubectl("rollout", "status", workload, "-n", NAMESPACE, limit)
+
+
+def scale_operators(stage: Stage, count: int) -> None:
+    """Another number of operators; returns when so many are ready and no other is there."""
+    operators = ("deployment", "escadre-operator", "-n", NAMESPACE)
+    stage.cluster.kubectl("scale", *operators, f"--replicas={count}")
+
+    def there() -> bool:
+        pods = stage.cluster.list("pods", "-n", NAMESPACE, "-l", _OPERATORS)
+        staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        return len(pods) == len(staying) == count and all(map(is_ready, pods))
+
+    wait_for(there, 60, f"{count} operators")
+
+
 def no_internal_errors(stage: Stage) -> None:
     """No operator met a case it does not know."""
-    for pod in stage.cluster.list(
-        "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=operator"
-    ):
+    for pod in stage.cluster.list("pods", "-n", NAMESPACE, "-l", _OPERATORS):
         log = stage.cluster.pod_log(NAMESPACE, pod["metadata"]["name"], "operator")
         assert "InternalError" not in log, log[-4000:]

@@ -113,7 +113,7 @@ def test_an_engine_that_exits_at_start_explains_itself_and_is_replaced(wishes: S
     assert words in found["message"]
     wishes.wait_condition("crash", "Ready", "EngineFailing", deadline=10)
     said = why(wishes, "crash")
-    assert "EngineFailing" in said
+    assert "EngineFailing" in said, said
     assert words in said
     wishes.deploy("crash", "base")
     ready(wishes, "crash")

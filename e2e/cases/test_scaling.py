@@ -35,18 +35,19 @@ def test_replicas_follow_the_queue_and_no_request_is_lost(
         with Traffic(stage, "scale", clients=20, max_tokens=96) as load:
             wait_for(lambda: _replicas(stage, "scale")["ready"] == 3, 60, "3 ready replicas")
             up = stage.mdep("scale")["status"]["lastScale"]
+            began = mark(stage.cluster)  # before anybody may think of fewer
         assert load.summary.lost == 0, load.summary
         assert (up["to"], up["target"], up["reason"]) == (3, 8, "DemandUp")
         assert up["from"] in {1, 2}
         assert up["demand"] > 16
         _event(stage, "scale", f"from {up['from']} to 3 replicas: DemandUp")
 
-        began = mark(stage.cluster)
-        # Answers of 5 s are under way on every replica when some of them leave.
+        # Answers of 5 s are under way when some replicas leave. Six requests at once at most, however
+        # slow this machine is: one replica is enough for eight.
         with (
-            Traffic(stage, "scale", rate=0.4, max_tokens=1000, stream=True) as long,
-            Traffic(stage, "scale", rate=3) as short,
-            Traffic(stage, "scale", clients=3, max_tokens=32, keep_alive=True) as kept,
+            Traffic(stage, "scale", clients=3, max_tokens=1000, stream=True) as long,
+            Traffic(stage, "scale", clients=1) as short,
+            Traffic(stage, "scale", clients=2, max_tokens=32, keep_alive=True) as kept,
         ):
             wait_for(lambda: len(_workloads(stage, "scale")) == 1, 120, "1 replica again")
             wait_for(lambda: len(pods_of(stage, "scale")) == 1, 30, "the pods to be gone")
@@ -64,8 +65,13 @@ def test_replicas_follow_the_queue_and_no_request_is_lost(
 
 def _event(stage: Stage, name: str, words: str) -> None:
     chosen = f"involvedObject.name={name},reason=Scaled"
-    events = stage.cluster.list("events", "-n", TEAM, "--field-selector", chosen)
-    assert any(words in event["message"] for event in events), events
+    query = ("events", "-n", TEAM, "--field-selector", chosen)
+    wait_for(
+        lambda: any(words in event["message"] for event in stage.cluster.list(*query)),
+        30,
+        f"the event {words!r}",
+        lambda: [event["message"] for event in stage.cluster.list(*query)],
+    )
 
 
 def _drained_before_deletion(stage: Stage, name: str, since: int, count: int) -> None:
@@ -98,7 +104,6 @@ def test_a_rollout_loses_no_request(stage: Stage) -> None:
 
             def rolled() -> bool:
                 now = ready_pods(stage, "roll")
-                assert now, "no replica serves"
                 return len(now) == 2 and not before & set(now)
 
             wait_for(rolled, 120, "both replicas to be replaced")
@@ -118,15 +123,17 @@ def test_a_number_without_metrics_is_held_and_said(stage: Stage) -> None:
             if pod["metadata"]["labels"]["escadre.dev/slot"] == "1"
         )
         engine = _engine_process(pod)
+        stage.cluster.pause_runner()  # or its probes would find the pod not ready soon, too
         os.kill(engine, signal.SIGSTOP)
         try:
             stage.deploy("blind", "base", scaling=scaling | {"minReplicas": 1})
-            said = stage.wait_condition("blind", "Scaling", "MetricsMissing", deadline=30)
+            said = stage.wait_condition("blind", "Scaling", "MetricsMissing")
             assert said["status"] == "False"
             assert "metrics of ready replica 1 are missing" in said["message"]
             assert _replicas(stage, "blind")["desired"] == 2
         finally:
             os.kill(engine, signal.SIGCONT)
+            stage.cluster.resume_runner()
         wait_for(
             lambda: stage.condition("blind", "Scaling")["status"] == "True",
             30,

@@ -21,7 +21,7 @@ from e2e.cluster.config import REPOSITORY, ClusterConfig, python_environment
 from e2e.cluster.control import ControlError, call
 from e2e.cluster.folders import StateFolder, state_folder
 from e2e.cluster.network import connect_host
-from e2e.cluster.wait import NotReachedError, wait_for
+from e2e.cluster.wait import NotReachedError, patience, wait_for
 
 __all__ = [
     "StartError",
@@ -194,7 +194,7 @@ def _remove(state: StateFolder, name: str) -> bool:
 
 
 def _wait_gone(pid: int, seconds: float) -> None:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * patience()
     while _start_time(pid) is not None and time.monotonic() < end:
         time.sleep(0.02)
 

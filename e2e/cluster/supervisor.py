@@ -35,6 +35,7 @@ from e2e.cluster.kubeconfig import write_kubeconfig
 from e2e.cluster.network import prepare_network
 from e2e.cluster.nodes import build_node, new_boot_id
 from e2e.cluster.processes import Supervised
+from e2e.cluster.wait import patience
 
 __all__ = ["Supervisor", "main"]
 
@@ -85,7 +86,7 @@ class Supervisor:
 
     async def _started(self) -> bool:
         """Start everything; False when the owner goes away meanwhile."""
-        starting = asyncio.create_task(asyncio.wait_for(self._start(), _READY_TIMEOUT))
+        starting = asyncio.create_task(asyncio.wait_for(self._start(), _READY_TIMEOUT * patience()))
         ending = asyncio.create_task(self._done.wait())
         await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
