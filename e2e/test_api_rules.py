@@ -26,7 +26,7 @@ def bare() -> Iterator[Cluster]:
     """A cluster with the CRDs and nothing else: no policies, no operator."""
     with Cluster(f"rules-{os.getpid()}", nodes=[NodeSpec("cpu-0", gpus=0)]) as cluster:
         cluster.kubectl("apply", "--server-side", "-f", str(CRDS))
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
         yield cluster
 
 

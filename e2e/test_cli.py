@@ -32,7 +32,7 @@ def _escadre(kubeconfig: Path, *arguments: str, stdin: str = "") -> Ran:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         env=environment,
     )
@@ -64,7 +64,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with Cluster(f"cli-{os.getpid()}", nodes=[NodeSpec("cpu-0", gpus=0)]) as cluster:
         before = _escadre(cluster.kubeconfig, "status")
         cluster.kubectl("apply", "--server-side", "-f", str(CRDS))
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
         cluster.apply(APPROVAL, DEPLOYMENT)
         yield Bench(cluster, before, tmp_path_factory.mktemp("cli"))
 

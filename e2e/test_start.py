@@ -10,7 +10,7 @@ import yaml
 
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import REPOSITORY
-from e2e.cluster.wait import wait_for
+from e2e.cluster.wait import patience, wait_for
 from e2e.stage.stage import ENGINE_IMAGE, NAMESPACE
 from escadre.api.kinds import KINDS
 from escadre.names import GROUP
@@ -46,7 +46,7 @@ def test_a_missing_kind_is_named_and_awaited(bare: Cluster, tmp_path: Path) -> N
         wait_for(lambda: "leading" in said.read_text(), 30, "the operator to lead")
     finally:
         operator.terminate()
-        assert operator.wait(timeout=20) == 0
+        assert operator.wait(timeout=20 * patience()) == 0
     lines = [line for line in said.read_text().splitlines() if missing in line]
     assert len(lines) == 1, "said once"
 

@@ -42,8 +42,8 @@ def test_replicas_follow_the_queue_and_no_request_is_lost(
         assert up["demand"] > 16
         _event(stage, "scale", f"from {up['from']} to 3 replicas: DemandUp")
 
-        # Answers of 5 s are under way when some replicas leave. Six requests at once at most, however
-        # slow this machine is: one replica is enough for eight.
+        # Answers of 5 s are under way when some replicas leave. Six requests at once at most,
+        # however slow this machine is: one replica is enough for eight.
         with (
             Traffic(stage, "scale", clients=3, max_tokens=1000, stream=True) as long,
             Traffic(stage, "scale", clients=1) as short,

@@ -1,6 +1,7 @@
 """What a test can break in a cluster, and that it mends: runner, API server, machines."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from e2e.cluster.wait import wait_for
 
 pytestmark = pytest.mark.cluster
 
-_BOOT = "cat /proc/sys/kernel/random/boot_id; ls /disk; touch /disk/mark; exec sleep 1000"
+_BOOT = (
+    "cat /proc/sys/kernel/random/boot_id; ls /disk; touch /disk/mark; echo booted; exec sleep 1000"
+)
 
 
 def _with_disk(namespace: str) -> dict[str, Any]:
@@ -29,6 +32,17 @@ def _with_disk(namespace: str) -> dict[str, Any]:
     )
 
 
+def _booted(cluster: Cluster, namespace: str) -> list[str]:
+    """What the pod with a disk said of its last boot, once it is through with that."""
+
+    def said() -> list[str]:
+        lines = cluster.pod_log(namespace, "disk", "main").splitlines()
+        return lines[:-1] if lines[-1:] == ["booted"] else []
+
+    found: list[str] = wait_for(said, 20, "the end of the pod's boot")
+    return found
+
+
 def _restarts(cluster: Cluster, namespace: str, name: str) -> int:
     pod = cluster.get("pod", name, namespace)
     count: int = container_state(pod).get("restartCount", 0) if is_ready(pod) else 0
@@ -38,13 +52,15 @@ def _restarts(cluster: Cluster, namespace: str, name: str) -> int:
 def test_pods_die_with_the_runner_and_start_again_with_the_next(
     cluster: Cluster, namespace: str
 ) -> None:
-    cluster.apply(build_pod("survivor", namespace, "echo $$$$; exec sleep 1000"))
+    # No other process of this machine sleeps so long: fractions are of no other test.
+    lasting = f"sleep 1000.{uuid.uuid4().int % 10**9}"
+    cluster.apply(build_pod("survivor", namespace, f"exec {lasting}"))
     wait_for(lambda: is_ready(cluster.get("pod", "survivor", namespace)), 20, "pod survivor Ready")
     starts = cluster.components()["runner"]["starts"]
     cluster.kill_runner()
     wait_for(lambda: _restarts(cluster, namespace, "survivor") == 1, 30, "one restart, Ready again")
     assert cluster.components()["runner"]["starts"] == (starts or 0) + 1
-    sleepers = cluster.run_in_netns(["pgrep", "-fc", "^sleep 1000$"]).stdout.strip()
+    sleepers = cluster.run_in_netns(["pgrep", "-fc", f"^{lasting}$"], check=False).stdout.strip()
     assert sleepers == "1", "the first process is gone"
     last = container_state(cluster.get("pod", "survivor", namespace))["lastState"]["terminated"]
     assert last["exitCode"] == 137
@@ -68,12 +84,11 @@ def test_a_rebooted_machine_keeps_its_disk(cluster: Cluster, namespace: str) -> 
     machine = cluster.node("gpu-1")
     before = machine.boot_id
     cluster.apply(_with_disk(namespace))
-    wait_for(lambda: is_ready(cluster.get("pod", "disk", namespace)), 20, "pod disk Ready")
-    assert cluster.pod_log(namespace, "disk", "main").splitlines() == [before]
+    assert _booted(cluster, namespace) == [before]
     machine.reboot()
     wait_for(lambda: _restarts(cluster, namespace, "disk") == 1, 30, "the pod after the reboot")
     assert cluster.get("node", "gpu-1")["status"]["nodeInfo"]["bootID"] == machine.boot_id != before
-    assert cluster.pod_log(namespace, "disk", "main").splitlines() == [machine.boot_id, "mark"]
+    assert _booted(cluster, namespace) == [machine.boot_id, "mark"]
 
 
 @pytest.mark.parametrize("recreate", [False, True], ids=["same Node", "Node made anew"])
@@ -83,10 +98,10 @@ def test_a_reimaged_machine_has_an_empty_disk_and_another_boot_id(
     machine = cluster.node("gpu-1")
     before, uid = machine.boot_id, cluster.get("node", "gpu-1")["metadata"]["uid"]
     cluster.apply(_with_disk(namespace))
-    wait_for(lambda: is_ready(cluster.get("pod", "disk", namespace)), 20, "pod disk Ready")
+    assert _booted(cluster, namespace) == [before]
     machine.reimage(recreate=recreate)
     wait_for(lambda: _restarts(cluster, namespace, "disk") == 1, 30, "the pod after the re-imaging")
-    assert cluster.pod_log(namespace, "disk", "main").splitlines() == [machine.boot_id]
+    assert _booted(cluster, namespace) == [machine.boot_id]
     wait_for(lambda: is_ready(cluster.get("node", "gpu-1")), 20, "node gpu-1 Ready")
     node = cluster.get("node", "gpu-1")
     assert node["status"]["nodeInfo"]["bootID"] == machine.boot_id != before
@@ -105,9 +120,12 @@ def test_every_request_is_in_the_audit_log_with_its_user(cluster: Cluster, names
     user = f"system:serviceaccount:{namespace}:default"
     with pytest.raises(CommandError, match="forbidden"):
         cluster.kubectl("get", "secrets", "-n", namespace, f"--as={user}")
-    lines = cluster.audit_log.read_text().splitlines()
-    mine = [json.loads(line) for line in lines if user in line]
-    asked = [one for one in mine if one.get("impersonatedUser", {}).get("username") == user]
-    assert asked, "no request of this user was recorded"
+
+    def recorded() -> list[dict[str, Any]]:
+        whole, _, _ = cluster.audit_log.read_text().rpartition("\n")  # a line may be half there
+        mine = [json.loads(line) for line in whole.splitlines() if user in line]
+        return [one for one in mine if one.get("impersonatedUser", {}).get("username") == user]
+
+    asked = wait_for(recorded, 10, f"a recorded request of {user}")
     assert asked[-1]["objectRef"]["resource"] == "secrets"
     assert (asked[-1]["verb"], asked[-1]["responseStatus"]["code"]) == ("list", 403)

@@ -1,7 +1,6 @@
 """The engine runner on a real API server: pods start, answer, fail and end as under a kubelet."""
 
 import asyncio
-import time
 from typing import Any
 
 import aiohttp
@@ -76,16 +75,17 @@ def test_a_crashing_container_shows_the_states_of_a_crash_loop(
     cluster.apply(build_pod("crash", namespace, "echo the reason >/dev/termination-log; exit 3"))
 
     def looping() -> dict[str, Any] | None:
-        state = container_state(_get(cluster, namespace, "crash"))
-        waiting = state.get("state", {}).get("waiting", {})
-        return state if waiting.get("reason") == "CrashLoopBackOff" else None
+        pod = _get(cluster, namespace, "crash")
+        waiting = container_state(pod).get("state", {}).get("waiting", {})
+        return pod if waiting.get("reason") == "CrashLoopBackOff" else None
 
-    state = wait_for(looping, 30, "CrashLoopBackOff")
+    pod = wait_for(looping, 30, "CrashLoopBackOff")
+    state = container_state(pod)
     assert state["restartCount"] >= 1
     assert "restarting failed container=main" in state["state"]["waiting"]["message"]
     last = state["lastState"]["terminated"]
     assert (last["exitCode"], last["reason"], last["message"]) == (3, "Error", "the reason\n")
-    assert not is_ready(_get(cluster, namespace, "crash"))
+    assert not is_ready(pod)
     wait_for(
         lambda: container_state(_get(cluster, namespace, "crash")).get("restartCount", 0) >= 3,
         30,
@@ -139,12 +139,15 @@ def test_an_unknown_image_waits_like_one_that_cannot_be_pulled(
     wait_for(both, 30, "both states of a failed pull", lambda: seen)
 
 
+_HOOK = "touch /gate/begun; until [ -e /gate/go ]; do sleep 0.1; done; touch /gate/hook"
+
+
 def test_hook_and_grace_come_in_a_kubelets_order(cluster: Cluster, namespace: str) -> None:
     script = (
         "import pathlib, signal, sys, time\n"
         "def term(*_):\n"
         "    say('term'); time.sleep(0.5); say('bye'); sys.exit(0)\n"
-        "def say(word): print(word, time.time(), flush=True)\n"
+        "def say(word): print(word, pathlib.Path('/gate/hook').exists(), flush=True)\n"
         "signal.signal(signal.SIGTERM, term)\n"
         "say('up')\n"
         "while True: time.sleep(0.1)\n"
@@ -154,8 +157,13 @@ def test_hook_and_grace_come_in_a_kubelets_order(cluster: Cluster, namespace: st
         namespace,
         script,
         image=PYTHON,
-        lifecycle={"preStop": {"sleep": {"seconds": 2}}},
-        spec={"terminationGracePeriodSeconds": 20},
+        lifecycle={"preStop": {"exec": {"command": ["sh", "-c", _HOOK]}}},
+        volumeMounts=[{"name": "gate", "mountPath": "/gate"}],
+        spec={
+            "nodeName": "gpu-1",
+            "terminationGracePeriodSeconds": 120,
+            "volumes": [{"name": "gate", "hostPath": {"path": f"/srv/{namespace}"}}],
+        },
     )
     cluster.apply(pod)
     wait_for(lambda: "up" in cluster.pod_log(namespace, "graceful", "main"), 20, "its first word")
@@ -163,28 +171,25 @@ def test_hook_and_grace_come_in_a_kubelets_order(cluster: Cluster, namespace: st
     # A hard link keeps the log when the pod's folder goes.
     kept = cluster.state.root / f"{namespace}.log"
     kept.hardlink_to(log)
-    before = time.time()
     cluster.kubectl("delete", "pod", "graceful", "-n", namespace, "--wait=false")
-    asked = wait_for(
-        lambda: _get(cluster, namespace, "graceful")["metadata"].get("deletionTimestamp"),
-        5,
-        "the deletion mark",
-    )
-    assert asked
-    assert is_ready(_get(cluster, namespace, "graceful")), "it serves until it is told to end"
+    gate = cluster.node("gpu-1").root / "srv" / namespace
+    wait_for((gate / "begun").exists, 20, "the beginning of the hook")
+    leaving = _get(cluster, namespace, "graceful")
+    assert leaving["metadata"].get("deletionTimestamp")
+    assert is_ready(leaving), "it serves until it is told to end"
+    (gate / "go").touch()
     until_gone(cluster, namespace, "graceful")
-    lines = [line.split() for line in kept.read_text().splitlines()]
-    assert [word for word, _ in lines] == ["up", "term", "bye"]
-    assert float(lines[1][1]) - before >= 2, "SIGTERM comes after the hook"
+    lines = kept.read_text().splitlines()
+    assert lines == ["up False", "term True", "bye True"], "SIGTERM comes after the hook"
 
 
 def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(
     cluster: Cluster, namespace: str
 ) -> None:
     spec = {"terminationGracePeriodSeconds": 2}
-    script = "trap '' TERM; while true; do sleep 1; done"
+    script = "trap '' TERM; echo up; while true; do sleep 1; done"
     cluster.apply(build_pod("stubborn", namespace, script, spec=spec))
-    wait_for(lambda: is_ready(_get(cluster, namespace, "stubborn")), 20, "pod stubborn Ready")
+    wait_for(lambda: cluster.pod_log(namespace, "stubborn", "main"), 20, "its first word")
     cluster.kubectl("delete", "pod", "stubborn", "-n", namespace, "--wait=false")
     until_gone(cluster, namespace, "stubborn")
 
@@ -209,17 +214,17 @@ def test_a_failing_liveness_probe_restarts_the_container(cluster: Cluster, names
 
 def test_an_engine_reaches_pods_and_nothing_else(cluster: Cluster, namespace: str) -> None:
     serve = "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=8000)"
-    cluster.apply(build_pod("peer", namespace, serve, image=PYTHON))
+    listens = {"tcpSocket": {"port": 8000}, "periodSeconds": 1}
+    cluster.apply(build_pod("peer", namespace, serve, image=PYTHON, readinessProbe=listens))
     wait_for(lambda: is_ready(_get(cluster, namespace, "peer")), 20, "pod peer Ready")
     peer = _get(cluster, namespace, "peer")["status"]["podIP"]
     script = (
         "import socket\n"
         f"for host, port in (('{peer}', 8000), ('10.96.0.1', 443), ('10.10.0.1', 6443), "
         "('10.244.0.1', 6443)):\n"
-        "    for _ in range(20):\n"
-        "        try: socket.create_connection((host, port), 2).close(); word = 'open'; break\n"
-        "        except OSError as e: word = 'closed'\n"
-        "        if port != 8000: break\n"
+        "    limit = 30 if port == 8000 else 2\n"
+        "    try: socket.create_connection((host, port), limit).close(); word = 'open'\n"
+        "    except OSError: word = 'closed'\n"
         "    print(host, word)\n"
     )
     spec = {"restartPolicy": "Never"}

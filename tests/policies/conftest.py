@@ -57,7 +57,7 @@ def cluster() -> Iterator[Cluster]:
         one.kubectl("create", "namespace", "chat")
         install(one)
         one.kubectl(
-            "wait", "--for=condition=Established", "crd", "-l", "", "--all", "--timeout=30s"
+            "wait", "--for=condition=Established", "crd", "-l", "", "--all", "--timeout=180s"
         )
         wait_for(
             lambda: not attempt(one, ADMIN, "-n", "chat", "get", "serviceaccount", "default"),

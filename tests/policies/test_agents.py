@@ -15,6 +15,7 @@ from tests.policies.users import (
     attempt,
     denied,
     report,
+    until_allowed,
 )
 
 pytestmark = pytest.mark.cluster
@@ -81,8 +82,11 @@ def careless_rights(cluster: Cluster) -> Iterator[None]:
         f"--clusterrole={role}",
         f"--serviceaccount={NAMESPACE}:escadre-agent",
     )
+    # The API server learns of rights a moment after they are stored.
+    until_allowed(cluster, AGENT, "patch", NODES)
     yield
     cluster.kubectl("delete", f"clusterrole/{role}", f"clusterrolebinding/{role}")
+    until_allowed(cluster, AGENT, "patch", NODES, allowed=False)
 
 
 @pytest.mark.usefixtures("careless_rights")
@@ -139,7 +143,7 @@ def _patch_with_token(cluster: Cluster, token: str, node: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     path.unlink()
     return done.stderr.strip()

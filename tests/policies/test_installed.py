@@ -19,12 +19,14 @@ from tests.policies.users import (
     Json,
     User,
     attempt,
+    until_allowed,
 )
 
 from escadre.settings import load
 
 pytestmark = pytest.mark.cluster
 
+SIGNATURES: Final = "modelsignatures.escadre.dev"
 KEPT: Final = "crd,validatingadmissionpolicy,validatingadmissionpolicybinding"
 
 
@@ -144,6 +146,7 @@ def test_uninstall_keeps_kinds_and_policies_and_they_are_taken_up_again(cluster:
     assert len(before) == 5 + 2 * 7
     cluster.helm("uninstall", "escadre", f"--namespace={NAMESPACE}", "--wait")
     try:
+        until_allowed(cluster, BRUNO, "create", SIGNATURES, allowed=False)
         assert kept() == before
         # Four eyes hold while nobody counts: the right to sign is gone with the chart's roles.
         document = signature("clara")
@@ -152,4 +155,7 @@ def test_uninstall_keeps_kinds_and_policies_and_they_are_taken_up_again(cluster:
         assert cluster.list("modelsignature")
     finally:
         install(cluster)
+        until_allowed(cluster, BRUNO, "create", SIGNATURES)
+        until_allowed(cluster, OPERATOR, "patch", "nodes")
+        until_allowed(cluster, AGENT, "get", "gpunodes.escadre.dev")
     assert kept() == before

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from e2e.cluster.cluster import Cluster, CommandError
+from e2e.cluster.wait import wait_for
 
 __all__ = [
     "ADMIN",
@@ -27,6 +28,7 @@ __all__ = [
     "attempt",
     "denied",
     "report",
+    "until_allowed",
 ]
 
 Json = dict[str, Any]
@@ -73,6 +75,25 @@ def attempt(cluster: Cluster, user: User, *arguments: str, document: Json | None
     except CommandError as error:
         return error.stderr.strip()
     return ""
+
+
+def until_allowed(
+    cluster: Cluster, user: User, verb: str, resource: str, *, allowed: bool = True
+) -> None:
+    """Wait until the API server knows that ``user`` has a right, or has it no longer."""
+
+    def now() -> bool:
+        try:
+            cluster.kubectl("auth", "can-i", "--quiet", verb, resource, *user.flags())
+        except CommandError:
+            return False
+        return True
+
+    wait_for(
+        lambda: now() is allowed,
+        30,
+        f"{user.name} to be {'allowed' if allowed else 'refused'} to {verb} {resource}",
+    )
 
 
 def denied(policy: str, resource: str, name: str, message: str) -> str:
