@@ -15,7 +15,7 @@ __all__ = ["unreadable"]
 
 # What was cloned and what was installed: a strict umask closes all files of one or of both.
 _SAMPLES: Final = {
-    REPOSITORY: ("e2e/__init__.py", "operator/escadre/__init__.py"),
+    REPOSITORY: ("e2e/cluster/__init__.py",),
     Path(sys.prefix): ("pyvenv.cfg",),
 }
 
