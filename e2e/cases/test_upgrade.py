@@ -56,7 +56,7 @@ def _unnoticed(stage: Stage) -> Iterator[None]:
     assert traffic.summary.lost == 0, traffic.summary
     assert Belongings.of(stage, NAME) == before
     written = [one for one in requests(stage.cluster, began) if before.is_touched_by(one)]
-    assert not written, written
+    assert not written, "\n".join(map(str, written))
 
 
 def _seen(stage: Stage) -> None:
