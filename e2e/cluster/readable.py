@@ -6,6 +6,7 @@ the checkout do no harm, nor does a closed checkout itself: the container's scri
 
 import stat
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ _SAMPLES: Final = {
 }
 
 
-def unreadable(samples: dict[Path, tuple[str, ...]] = _SAMPLES) -> list[str]:
+def unreadable(samples: Mapping[Path, Sequence[str]] = _SAMPLES) -> list[str]:
     """One line for each folder whose files other users cannot read, with the command that helps."""
     lines = []
     for folder, names in samples.items():

@@ -19,8 +19,9 @@ from e2e.bench.audit import OPERATOR, AuditLog
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
-from e2e.cluster.wait import wait_for
+from e2e.cluster.wait import patience, wait_for
 from e2e.stage.stage import NAMESPACE, TEAM, Stage
+from escadre.machinery.lease import Terms
 
 pytestmark = pytest.mark.cluster
 
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 COUNT = 20
 LENGTHS = (4096, 2048)
 KILLS = int(os.environ.get("ESCADRE_KILLS", "3"))
+LEASE_SECONDS = Terms().lease_seconds
 KILLED_SECONDS = 20
 GRACEFUL_SECONDS = 3
 NODES = (NodeSpec("gpu-0", gpus=16), NodeSpec("gpu-1", gpus=16))
@@ -121,6 +123,16 @@ def taken_over(stage: Stage, before: str, since: float) -> float:
     return datetime.fromisoformat(spec["acquireTime"]).timestamp() - since
 
 
+def limit_after_kill() -> float:
+    """The Lease runs out by the clock; what comes then takes a busy machine longer."""
+    return LEASE_SECONDS + (KILLED_SECONDS - LEASE_SECONDS) * patience()
+
+
+def limit_in_order() -> float:
+    """Longer on a busy machine, but always short of a Lease that runs out."""
+    return min(GRACEFUL_SECONDS * patience(), LEASE_SECONDS - 1)
+
+
 def pod_of(holder: str) -> str:
     return holder.rsplit("_", 2)[0]
 
@@ -149,7 +161,7 @@ def test_a_leader_killed_again_and_again_loses_nothing(stage: Stage) -> None:
         took.append(taken_over(stage, holder, time.time()))
     print(f"failover after kill -9: {[round(one, 1) for one in took]} s")
     wait_for(partial(done, stage, length), 180, f"{COUNT} deployments on the last inputs")
-    assert max(took) <= KILLED_SECONDS, took
+    assert max(took) <= limit_after_kill(), took
     deleted = [one.what for one in audit.writes(mark, user=OPERATOR) if one.verb == "delete"]
     assert deleted == [], "a rollout in place deletes nothing"
 
@@ -161,5 +173,5 @@ def test_a_leader_that_leaves_in_order_is_replaced_at_once(stage: Stage) -> None
     stage.cluster.kubectl("delete", "pod", pod_of(holder), "-n", NAMESPACE, "--wait=false")
     took = taken_over(stage, holder, started)
     print(f"failover after a graceful end: {took:.1f} s")
-    assert took <= GRACEFUL_SECONDS
+    assert took <= limit_in_order()
     wait_for(lambda: two_ready(stage), 60, "two operators to be ready again")

@@ -1,12 +1,11 @@
-"""At rest nothing is written, and blocked deployments are told of numbers at most every 30 s.
+"""At rest nothing is written, and numbers alone are written every 30 s at most.
 
 ESCADRE_REST_SECONDS sets how long is looked at (acceptance: 120).
 """
 
-import itertools
 import os
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,10 +24,9 @@ pytestmark = pytest.mark.cluster
 COUNT = 50
 SECONDS = float(os.environ.get("ESCADRE_REST_SECONDS", "35"))
 RULE_SECONDS = 30
-SLACK_SECONDS = 0.5  # between the operator's clock and the server's
 QUIET_SECONDS = RULE_SECONDS + 2  # numbers alone may wait that long to be written
 NODES = (NodeSpec("gpu-0", gpus=64), NodeSpec("gpu-1", gpus=64), NodeSpec("cpu-0", gpus=0))
-SLOW_PULL = 200_000  # bytes a second and connection: longer than the test
+SLOW_PULL = 50_000  # bytes a second and connection: longer than the test on any machine
 METRICS = """\
 vllm:num_requests_running{{engine="0",model_name="fake"}} {running}.0
 vllm:num_requests_waiting{{engine="0",model_name="fake"}} 0.0
@@ -160,14 +158,15 @@ def test_numbers_alone_are_written_every_thirty_seconds_at_most(blocked: Stage) 
         show(blocked, running=1 + turns % 3)
 
     watch(audit, RULE_SECONDS, change)  # what is no mere number has been said by now
-    before = audit.mark()
+    before, began = audit.mark(), time.monotonic()
     watch(audit, max(SECONDS, RULE_SECONDS), change)
+    looked = time.monotonic() - began
     assert count(blocked, "blocked", "WeightsReady", "Pulling") == COUNT, "the pull ended too early"
-    times: dict[str, list[float]] = defaultdict(list)
-    for one in audit.entries(before, user=OPERATOR):
-        if one.resource == "modeldeployments" and one.writes:
-            times[one.name].append(one.done)
-    assert times, "no status was ever brought up to date"
-    for name, moments in times.items():
-        gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
-        assert all(gap >= RULE_SECONDS - SLACK_SECONDS for gap in gaps), (name, gaps)
+    writes = Counter(
+        one.name
+        for one in audit.entries(before, user=OPERATOR)
+        if one.resource == "modeldeployments" and one.writes
+    )
+    assert writes, "no status was ever brought up to date"
+    # Counted, for a write may be late and the next one not: exact gaps are seen in virtual time.
+    assert max(writes.values()) <= looked / RULE_SECONDS + 1, writes

@@ -33,7 +33,7 @@ def _helm_path() -> Path:
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Helm on no cluster at all; the caller looks at the status."""
     return subprocess.run(
-        [_helm_path(), *arguments], capture_output=True, text=True, check=False, timeout=60
+        [_helm_path(), *arguments], capture_output=True, text=True, check=False, timeout=300
     )
 
 

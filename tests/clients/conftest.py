@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.nodes import NodeSpec
+from e2e.cluster.wait import patience
 from tests.fakes.kube import FakeServer, Traits
 
 from escadre.clients.kube import (
@@ -89,7 +90,7 @@ class World:
         """Wait for what controllers do; the fake's stand still until told."""
         if self.fake is not None:
             self.fake.collect_garbage()
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(within * patience()):
             while not await predicate():  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.05)
 
@@ -123,7 +124,7 @@ def _named_only(name: str) -> Json:
 
 async def _define_widgets(api: KubeApi) -> None:
     await api.apply(CUSTOM_RESOURCE_DEFINITIONS, _CRD)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         while not await _established(api):  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.05)
 

@@ -13,6 +13,7 @@ from escadre.clients.kube import LEASES, Conflict
 from escadre.machinery.lease import Candidate, LeaderElector, Terms
 
 Json = dict[str, Any]
+LEASE_SECONDS = 60
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.parametrize("world", ["real"], indirect=True),
@@ -55,7 +56,7 @@ async def test_status_and_the_rest_have_managers_of_their_own(world: World) -> N
 async def test_the_elector_takes_renews_and_gives_up_a_real_lease(world: World) -> None:
     first, second = _elector(world, "a"), _elector(world, "b")
     holding = asyncio.create_task(first.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LEASE_SECONDS):
         await first.leading.wait()
     before = await world.api.get(LEASES, "leader", namespace=world.namespace)
     waiting = asyncio.create_task(second.run())
@@ -64,10 +65,10 @@ async def test_the_elector_takes_renews_and_gives_up_a_real_lease(world: World) 
         lease = await world.api.get(LEASES, "leader", namespace=world.namespace)
         return bool(lease["spec"]["renewTime"] > before["spec"]["renewTime"])
 
-    await world.eventually(renewed, 10)
+    await world.eventually(renewed, LEASE_SECONDS)
     assert not second.leading.is_set()
     holding.cancel()
-    async with asyncio.timeout(1.5):  # released, not expired: that would take 3 s
+    async with asyncio.timeout(LEASE_SECONDS - 1):  # released, not run out
         await second.leading.wait()
     waiting.cancel()
     await asyncio.gather(holding, waiting, return_exceptions=True)
@@ -77,5 +78,5 @@ def _elector(world: World, identity: str) -> LeaderElector:
     return LeaderElector(
         world.api,
         Candidate(world.namespace, "leader", identity),
-        terms=Terms(lease_seconds=3, renew_seconds=2, retry_seconds=0.2),
+        terms=Terms(lease_seconds=LEASE_SECONDS, renew_seconds=30, retry_seconds=0.2),
     )

@@ -46,7 +46,7 @@ async def run_once(
     monkeypatch.setattr(module, "reconcile", reconcile)
     task = asyncio.create_task(Manager(Operator.start(World()).context, queue, 1, observe).run())
     queue.add(FLEET)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await seen.wait()
         again = queue.delayed
         await queue.shutdown(1)

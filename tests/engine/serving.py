@@ -68,7 +68,7 @@ async def serving(
         await runner.cleanup()
 
 
-async def until(condition: Any, seconds: float = 10.0) -> None:
+async def until(condition: Any, seconds: float = 60.0) -> None:
     """Wait until the coroutine function ``condition`` says true."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - it looks into another process

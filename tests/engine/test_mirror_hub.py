@@ -41,7 +41,7 @@ def _client(mirror: MirrorServer, home: Path, script: str, token: str | None = N
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -14,7 +14,7 @@ import pytest
 from e2e.engine.standin.process import command, standin
 from tests.engine.serving import until
 
-_SLOW = {"STANDIN_TOKENS_PER_SECOND": "50", "STANDIN_LINGER_SECONDS": "0.2"}
+_LINGER = {"STANDIN_LINGER_SECONDS": "0.2"}
 
 
 def _logging(tmp_path: Path) -> tuple[dict[str, str], Path]:
@@ -40,7 +40,7 @@ def _run(
         env=os.environ | dict(environment),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
@@ -140,10 +140,15 @@ async def _in_flight(session: aiohttp.ClientSession, url: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(names))
 
 
-async def test_a_drain_finishes_the_queue_refuses_the_new_and_stays_healthy(model: Path) -> None:
+async def test_a_drain_finishes_the_queue_refuses_the_new_and_stays_healthy(
+    model: Path, tmp_path: Path
+) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    environment = _LINGER | {"STANDIN_HOLD": str(hold)}
     flags = ("--max-num-seqs", "2", "--shutdown-timeout", "30")
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    with standin(model, *flags, environment=_SLOW) as engine:
+    with standin(model, *flags, environment=environment) as engine:
         async with aiohttp.ClientSession(connector=connector) as session:
             requests = [
                 asyncio.create_task(_post(session, engine.url, stream=number % 2 == 0))
@@ -167,16 +172,21 @@ async def test_a_drain_finishes_the_queue_refuses_the_new_and_stays_healthy(mode
             )
             async with session.get(f"{engine.url}/health") as response:
                 assert response.status == 200
+            hold.unlink()
             answers = await asyncio.gather(*requests)
-        assert engine.process.wait(timeout=10) == 0
+        assert engine.process.wait(timeout=60) == 0
     assert [status for status, _ in answers] == [200] * 6
     assert all('"finish_reason":"length"' in text.replace(": ", ":") for _, text in answers)
 
 
-async def test_without_a_shutdown_timeout_what_is_in_flight_is_aborted(model: Path) -> None:
+async def test_without_a_shutdown_timeout_what_is_in_flight_is_aborted(
+    model: Path, tmp_path: Path
+) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    environment = _LINGER | {"STANDIN_HOLD": str(hold)}
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    slow = _SLOW | {"STANDIN_TOKENS_PER_SECOND": "10"}
-    with standin(model, "--max-num-seqs", "2", environment=slow) as engine:
+    with standin(model, "--max-num-seqs", "2", environment=environment) as engine:
         async with aiohttp.ClientSession(connector=connector) as session:
             requests = [
                 asyncio.create_task(_post(session, engine.url, stream=number < 3))
@@ -189,7 +199,7 @@ async def test_without_a_shutdown_timeout_what_is_in_flight_is_aborted(model: Pa
             await until(busy)
             engine.process.send_signal(signal.SIGTERM)
             answers = await asyncio.gather(*requests)
-        assert engine.process.wait(timeout=10) == 0
+        assert engine.process.wait(timeout=60) == 0
     assert [status for status, _ in answers] == [200, 200, 200, 500]
     for _, text in answers[:3]:
         assert text.endswith("data: [DONE]\n\n")

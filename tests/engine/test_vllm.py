@@ -3,7 +3,6 @@
 import asyncio
 import shlex
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ import yaml
 from e2e.cluster.runner.images import ImageTable
 from e2e.engine.load.request import Ask
 from e2e.engine.load.run import Load, run_load
+from e2e.engine.ports import free_port
 from e2e.engine.vllm.images import IMAGE, entry, table
 from e2e.engine.vllm.install import environment_folder
 from tests.engine.fetching import fetch
@@ -41,11 +41,9 @@ def _installed() -> bool:
 def _vllm(model: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real vLLM with the flags that the operator gives it, once it is healthy."""
     image = entry(environment_folder())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     flags = (
-        f"{model} --host 127.0.0.1 --port {port} --tensor-parallel-size 1 "
+        f"--host 127.0.0.1 --port {port} --tensor-parallel-size 1 "
         "--pipeline-parallel-size 1 --max-model-len 8192 --max-num-seqs 4 "
         "--max-num-batched-tokens 2048 --gpu-memory-utilization 0.9 "
         "--served-model-name assistant org/Tiny --tokenizer-mode mistral "
@@ -56,7 +54,7 @@ def _vllm(model: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[byt
     # place for them: the path of a socket has 107 characters at most.
     with tempfile.TemporaryDirectory(prefix="vllm-") as sockets, log.open("wb") as output:
         environment = image["environment"] | {"HOME": str(folder), "TMPDIR": sockets}
-        command = [*image["entrypoint"], *shlex.split(flags)]
+        command = [*image["entrypoint"], str(model), *shlex.split(flags)]
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         yield from _until_used(process, url, log)
 

@@ -17,6 +17,7 @@ from escadre.machinery.compact import Compact, compact, compacting
 from escadre.machinery.informer import Informer, Pace
 
 Changes = list[tuple[str, str | None, str | None]]
+PATIENCE = 60.0  # seconds, in real time: on a busy machine nothing comes soon
 
 
 def _deployment(name: str, namespace: str = "team", **labels: str) -> Json:
@@ -44,7 +45,7 @@ async def _running(informer: Informer[Compact]) -> AsyncIterator[Changes]:
     informer.on_change(note)
     task = asyncio.create_task(informer.run())
     try:
-        await asyncio.wait_for(informer.synced.wait(), 5)
+        await asyncio.wait_for(informer.synced.wait(), PATIENCE)
         yield changes
     finally:
         task.cancel()
@@ -56,12 +57,12 @@ def _names(informer: Informer[Compact]) -> set[str]:
 
 
 async def _until(informer: Informer[Compact], predicate: Callable[[], bool]) -> None:
-    assert await informer.wait_until(predicate, 5)
+    assert await informer.wait_until(predicate, PATIENCE)
 
 
 async def _condition(predicate: Callable[[], bool]) -> None:
     """Wait for something that is no change of memory."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not predicate():  # noqa: ASYNC110 - nothing tells of these
             await asyncio.sleep(0.001)
 
@@ -180,7 +181,7 @@ async def test_a_refusal_is_shown_and_tried_again() -> None:
     await _condition(lambda: informer.last_error is refusal)
     assert not informer.synced.is_set()
     api.refuse("list", "Deployment", None)
-    await asyncio.wait_for(informer.synced.wait(), 5)
+    await asyncio.wait_for(informer.synced.wait(), PATIENCE)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert informer.last_error is None

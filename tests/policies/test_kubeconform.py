@@ -27,7 +27,7 @@ def _kubeconform(rendered: Rendered, schemas: Path) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 

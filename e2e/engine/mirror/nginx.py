@@ -7,7 +7,6 @@ says how to install it; tests skip with that line.
 
 import http.client
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,9 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from e2e.engine.ports import free_port
+
 __all__ = ["configuration", "nginx_mirror", "why_missing"]
 
-_START_SECONDS: Final = 10.0
+_START_SECONDS: Final = 60.0
 _TEMPLATE: Final = """\
 daemon off;
 master_process off;
@@ -73,7 +74,7 @@ def nginx_mirror(
     binary = _binary()
     if binary is None:
         raise RuntimeError(why_missing())
-    port = port or _free_port(host)
+    port = port or free_port(host)
     with tempfile.TemporaryDirectory(prefix="escadre-nginx-") as name:
         folder = Path(name)
         config = folder / "nginx.conf"
@@ -90,12 +91,6 @@ def nginx_mirror(
 
 def _binary() -> str | None:
     return shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:

@@ -7,6 +7,7 @@ one token takes, plus the time of the prompt tokens in it. It must not know HTTP
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from e2e.engine.standin.metrics import EngineMetrics, Finished
 from e2e.engine.standin.scheduler import Scheduler, Sequence, Step
@@ -22,21 +23,27 @@ class Speed:
     prefill_tokens_per_second: float = 100_000.0
     startup_seconds: float = 0.0
     linger_seconds: float = 0.5  # from the last answer of a drain to the end; vLLM: 4 to 6 s
+    hold: str = ""  # while this file is there no token comes: a test decides how long that is
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Speed":
         """``STANDIN_TOKENS_PER_SECOND`` and so on, where they are set."""
-        return cls(
-            **{
-                name: float(environment[f"STANDIN_{name.upper()}"])
-                for name in (field.name for field in fields(cls))
-                if f"STANDIN_{name.upper()}" in environment
-            }
-        )
+        numbers = {
+            field.name: float(environment[f"STANDIN_{field.name.upper()}"])
+            for field in fields(cls)
+            if field.name != "hold" and f"STANDIN_{field.name.upper()}" in environment
+        }
+        return cls(**numbers, hold=environment.get("STANDIN_HOLD", ""))
 
     def seconds(self, step: Step) -> float:
         """The time that a step takes."""
         return 1 / self.tokens_per_second + step.prefilled_tokens / self.prefill_tokens_per_second
+
+    async def pass_by(self, step: Step) -> None:
+        """Let the time of a step pass, and that of a hold."""
+        await asyncio.sleep(self.seconds(step))
+        while self.hold and Path(self.hold).exists():  # noqa: ASYNC110, ASYNC240 - another process's
+            await asyncio.sleep(0.01)
 
 
 class Generation:
@@ -128,7 +135,7 @@ class Engine:
             queued = len(self._scheduler.waiting)
             step = self._scheduler.step()
             self._admitted(step, queued, loop.time())
-            await asyncio.sleep(self._speed.seconds(step))
+            await self._speed.pass_by(step)
             self._deliver(step, loop.time())
 
     def _admitted(self, step: Step, queued: int, now: float) -> None:

@@ -15,7 +15,18 @@ from typing import Any, cast
 
 from typing_extensions import override
 
-__all__ = ["Answer", "Fault", "Faulty", "Logged", "faulty", "flip", "refuse", "reset", "stall"]
+__all__ = [
+    "Answer",
+    "Fault",
+    "Faulty",
+    "Logged",
+    "faulty",
+    "flip",
+    "refuse",
+    "reset",
+    "stall",
+    "stall_from",
+]
 
 
 @dataclass(slots=True)
@@ -52,7 +63,7 @@ class Faulty:
     url: str = ""
     released: threading.Event = field(default_factory=threading.Event)
     ranges: bool = True
-    pace: float = 0.0  # seconds between pieces of a body
+    pace: float = 0.0  # seconds between pieces of a body, also of one that is being sent
 
     def paths(self) -> list[str]:
         return [entry.path for entry in self.log]
@@ -71,9 +82,9 @@ class _Handler(BaseHTTPRequestHandler):
             fault(answer)
         if queue := world.faults.get(self.path):
             queue.pop(0)(answer)
-        self._send(answer, world.pace)
+        self._send(answer, world)
 
-    def _send(self, answer: Answer, pace: float) -> None:
+    def _send(self, answer: Answer, world: Faulty) -> None:
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
             self.send_header(name, value)
@@ -82,8 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
         step = 1 << 20
         for at in range(0, len(body), step):
             self.wfile.write(body[at : at + step])
-            if pace:
-                time.sleep(pace)
+            if world.pace:
+                time.sleep(world.pace)
         if answer.cut is not None:
             if answer.hold:
                 answer.hold.wait(20)
@@ -191,5 +202,16 @@ def stall(after: int, until: threading.Event) -> Fault:
 
     def fault(answer: Answer) -> None:
         answer.cut, answer.hold = after, until
+
+    return fault
+
+
+def stall_from(first: int, until: threading.Event) -> Fault:
+    """Send ranges that begin before ``first`` whole, of the others next to nothing."""
+
+    def fault(answer: Answer) -> None:
+        begin = answer.headers["Content-Range"].removeprefix("bytes ").partition("-")[0]
+        if int(begin) >= first:
+            stall(100, until)(answer)
 
     return fault
