@@ -48,10 +48,11 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lint: $(STAMP) ## ruff and the layers
+lint: $(STAMP) ## ruff, the layers, and no reason written as text
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.shape.reasons
 
 shape: $(STAMP) ## the package in numbers: sizes, parameters, complexity, circles, beside their limits
 	$(BIN)/python -m tests.shape

@@ -20,13 +20,15 @@ from escadre.names import ConditionType
 
 __all__ = ["overlaid", "with_progress"]
 
-_MOVING = {"Wanted", "Pulling"}
+_MOVING_STATES = {"Wanted", "Pulling"}
 
 
 async def with_progress(session: Session, deployed: Deployed) -> Deployed:
     """The deployment with the numbers of its agents."""
     told: dict[str, GPUNodeStatus] = {}
-    for node in sorted({one.node for one in deployed.status.weights if one.state in _MOVING}):
+    for node in sorted(
+        {one.node for one in deployed.status.weights if one.state in _MOVING_STATES}
+    ):
         try:
             body = await session.api.get(GPU_NODES, node)
         except ApiError:
@@ -38,7 +40,7 @@ async def with_progress(session: Session, deployed: Deployed) -> Deployed:
 def overlaid(deployed: Deployed, told: Mapping[str, GPUNodeStatus]) -> Deployed:
     """Pure part of ``with_progress``."""
     weights = [
-        _newer(one, told[one.node]) if one.node in told and one.state in _MOVING else one
+        _newer(one, told[one.node]) if one.node in told and one.state in _MOVING_STATES else one
         for one in deployed.status.weights
     ]
     conditions = _reworded(deployed.status.conditions, weights)

@@ -16,6 +16,7 @@ from escadre.reasons import Reason
 __all__ = ["leaves_of", "weights_leaf"]
 
 _GIGABYTE: Final = 10**9
+_WORST_STATES: Final = ("Failed", "Queued", "Wanted", "Pulling", "Verified")
 
 
 def leaves_of(facts: StatusFacts) -> list[Leaf]:
@@ -93,8 +94,7 @@ def weights_leaf(wanted: Sequence[WeightsOnNode]) -> Leaf:
 
 
 def _weight_rank(one: WeightsOnNode) -> tuple[int, str]:
-    order = {"Failed": 0, "Queued": 1, "Wanted": 2, "Pulling": 3, "Verified": 4}
-    return order[one.state], one.node
+    return _WORST_STATES.index(one.state), one.node
 
 
 def _weight_reason(one: WeightsOnNode) -> Reason:
