@@ -50,16 +50,17 @@ _NOISE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LayoutDecision:
-    """The layout, or why there is none.
+    """The best layout of each product, ranked, or why there is none."""
 
-    ``alternatives`` are the best layouts of each product, ranked; the first is ``layout``.
-    """
-
-    layout: Layout | None
     alternatives: tuple[Layout, ...]
     reason: Reason
     message: str
     rejected: tuple[RejectedLayout, ...] = ()
+
+    @property
+    def layout(self) -> Layout | None:
+        """The best of all, None when there is none."""
+        return self.alternatives[0] if self.alternatives else None
 
 
 class _Search(NamedTuple):
@@ -85,7 +86,7 @@ def plan_layout(
     )
     refusal = _refuse_wish(architecture, need, products)
     if refusal is not None:
-        return LayoutDecision(None, (), refusal.reason, refusal.message)
+        return LayoutDecision((), refusal.reason, refusal.message)
     ordered = sorted(products, key=lambda product: product.name)
     searches = [_search(architecture, need, product, utilization_percent) for product in ordered]
     ranked = sorted(
@@ -96,10 +97,10 @@ def plan_layout(
     if not ranked:
         rejected = _bounded([search.rejected for search in failed])
         message = _explain(architecture, need, failed, rejected)
-        return LayoutDecision(None, (), reasons.NO_LAYOUT_FITS, message, rejected)
+        return LayoutDecision((), reasons.NO_LAYOUT_FITS, message, rejected)
     rejected = _bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
     layouts = tuple(_layout(need, fitting) for fitting, _ in ranked)
-    return LayoutDecision(layouts[0], layouts, reasons.PLANNED, layouts[0].summary, rejected)
+    return LayoutDecision(layouts, reasons.PLANNED, layouts[0].summary, rejected)
 
 
 def short_product(name: str) -> str:
