@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo e2e test-upgrade \
-	bench-control image clean lock binaries machine try-bare
+	bench-control image clean lock binaries try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -28,12 +28,11 @@ $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 	@touch $@
 	@echo "ready: make demo, make test, make help"
 
-# What the test cluster needs of this machine; as root on Debian or Ubuntu it is installed.
-machine:
-	@$(SETUP_SH) python cluster
-
-# Once, side by side: pip waits for the network while Go compiles.
-ready-%: machine
+# What a tier needs: of the machine (as root on Debian or Ubuntu it is installed), in .venv, and of
+# programs; the last two side by side, since pip waits for the network while Go compiles.
+MACHINE_test := git=git
+ready-%:
+	@$(SETUP_SH) python cluster $(MACHINE_$*)
 	@$(MAKE) --no-print-directory -j2 $(STAMP) binaries TIER=$*
 
 lock: ## renew the locked requirements (needs uv)
