@@ -82,7 +82,7 @@ def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
         context.recorder.record(
             ObjectRef(API_VERSION, "ModelApproval", view.name, "", view.uid),
             leaf.reason,
-            leaf.message,
+            leaf.spoken,
             warning=leaf.status == "False",
         )
 

@@ -13,6 +13,7 @@ from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import build_status, essence
+from escadre.core.status.conditions import spoken
 from escadre.core.status.facts import ReplicaLine, StatusFacts
 from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION, ConditionType
@@ -170,7 +171,7 @@ def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any
             context.recorder.record(
                 about,
                 turned[type_][1],
-                f"{type_}={one['status']}: {one['message']}",
+                f"{type_}={one['status']}: {spoken(one['message'], one.get('nextStep', ''))}",
                 warning=is_warning(type_, before.get(type_), turned[type_]),
             )
 

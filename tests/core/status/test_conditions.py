@@ -19,26 +19,31 @@ EARLIER, NOW = "2026-11-22T06:00:00Z", "2026-11-22T06:15:00Z"
         (
             "ApprovalNotFound",
             "ModelApproval small does not exist.",
-            (
-                "ModelApproval small does not exist. Next: Create and sign the approval, or "
-                "correct spec.approval."
-            ),
+            "Create and sign the approval, or correct spec.approval.",
         ),
         (
             "Loading",
             "1 of 2 ready",
-            "1 of 2 ready. Next: Wait; loading large weights takes minutes.",
+            "Wait; loading large weights takes minutes.",
         ),
         (
             "NamespaceTerminating",
             "namespace team is being deleted",
-            "namespace team is being deleted",
+            "",
         ),
     ],
 )
 def test_what_does_not_hold_says_the_next_step(reason: str, message: str, expected: str) -> None:
-    why = reasons.of(reason)
-    assert false("Ready", why, message) == Leaf("Ready", "False", why, expected)
+    leaf = false("Ready", reasons.of(reason), message)
+    (merged,) = merge([leaf], [], 1, NOW)
+    assert merged["message"] == message
+    assert merged.get("nextStep", "") == leaf.next_step == expected
+    assert leaf.spoken == (f"{message.rstrip('.')}. Next: {expected}" if expected else message)
+
+
+def test_what_holds_and_what_is_not_known_has_a_step_only_if_it_does_not_hold() -> None:
+    assert true("Scaling", reasons.AT_MAXIMUM).next_step == ""
+    assert unknown("Planned", reasons.EXPIRED).next_step.startswith("Draft a new approval")
 
 
 def test_a_reason_of_a_newer_agent_is_passed_on() -> None:

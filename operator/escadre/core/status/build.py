@@ -10,7 +10,7 @@ from typing import Any
 
 from escadre import reasons
 from escadre.api.deployment import LayoutStatus
-from escadre.core.status.conditions import Leaf, false, merge, true
+from escadre.core.status.conditions import Leaf, as_progress, as_ready, false, merge, true
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
 from escadre.core.status.leaves import leaves_of
 from escadre.names import ConditionType
@@ -94,8 +94,8 @@ def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:
     for type_ in _BEFORE_SERVING:
         leaf = by_type[type_]
         if leaf.status == "False":
-            return Leaf(ConditionType.READY, "False", leaf.reason, leaf.message)
-    return Leaf(ConditionType.READY, "False", serving.reason, serving.message)
+            return as_ready(leaf)
+    return as_ready(serving)
 
 
 def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[Leaf]:
@@ -113,9 +113,7 @@ def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[L
     if {ConditionType.RECONCILING, ConditionType.STALLED} & set(before) or facts.previous.get(
         "observedGeneration"
     ) != facts.generation:
-        return [
-            true(ConditionType.RECONCILING, reasons.PROGRESSING, f"{ready.reason}: {ready.message}")
-        ]
+        return [as_progress(ready)]
     return []
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from escadre.names import NEVER
+from escadre import reasons
+from escadre.names import NEVER, ConditionType
 from escadre.reasons import Reason
 
-__all__ = ["Leaf", "false", "merge", "true", "unknown"]
+__all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "spoken", "true", "unknown"]
 
 Status = Literal["True", "False", "Unknown"]
 _LONGEST: Final = 2048
@@ -22,6 +23,16 @@ class Leaf:
     reason: Reason
     message: str
 
+    @property
+    def next_step(self) -> str:
+        """What its reader can do while it does not hold, "" when there is nothing to do."""
+        return "" if self.status == "True" else self.reason.next_step
+
+    @property
+    def spoken(self) -> str:
+        """The message and the step in one, for what has room for a text only: an event."""
+        return spoken(self.message, self.next_step)
+
 
 def true(type_: str, reason: Reason, message: str = "") -> Leaf:
     """A condition that holds."""
@@ -34,13 +45,27 @@ def unknown(type_: str, reason: Reason, message: str = "") -> Leaf:
 
 
 def false(type_: str, reason: Reason, message: str) -> Leaf:
-    """A condition that does not hold: what blocks, and the next step from the list of reasons.
+    """A condition that does not hold.
 
-    A reason that is not in the list is passed on: agents report theirs, and in an upgrade an agent
-    may be newer than this operator.
+    A reason that is not listed is passed on: agents report theirs, and in an upgrade an agent may
+    be newer than this operator.
     """
-    hint = f". Next: {reason.next_step}" if reason.next_step else ""
-    return Leaf(type_, "False", reason, f"{message.rstrip('.')}{hint}")
+    return Leaf(type_, "False", reason, message)
+
+
+def as_ready(leaf: Leaf) -> Leaf:
+    """Ready, held up by what that leaf says."""
+    return false(ConditionType.READY, leaf.reason, leaf.message)
+
+
+def as_progress(ready: Leaf) -> Leaf:
+    """Reconciling, while a change waits for what Ready says."""
+    return true(ConditionType.RECONCILING, reasons.PROGRESSING, f"{ready.reason}: {ready.message}")
+
+
+def spoken(message: str, next_step: str) -> str:
+    """A message and a step as one text."""
+    return f"{message.removesuffix('.')}. Next: {next_step}" if next_step else message
 
 
 def merge(
@@ -58,6 +83,7 @@ def merge(
                 "status": leaf.status,
                 "reason": leaf.reason.name,
                 "message": leaf.message[:_LONGEST],
+                **({"nextStep": leaf.next_step} if leaf.next_step else {}),
                 "observedGeneration": generation,
                 "lastTransitionTime": now if since == NEVER else since,
             }
