@@ -162,25 +162,25 @@ def _failed(want: WantedWeights, store_id: str, failure: FailedPull) -> NodeWeig
 
 
 def _pulling(running: RunningPull, store_id: str, since: str, slow: int) -> NodeWeights:
-    reading, want = running.reading, running.want
-    too_slow = reading.seconds > SLOW_AFTER and reading.rate < slow and reading.total
+    want, told = running.want, running.reading.progress.numbers()
     return NodeWeights(
         manifest_digest=want.manifest_digest,
         store_id=store_id,
         state="Pulling",
-        bytes_done=reading.done,
-        bytes_total=reading.total or want.bytes,
-        bytes_per_second=reading.rate,
-        eta_seconds=reading.eta,
+        **{**told, "bytes_total": told["bytes_total"] or want.bytes},
         mirror=want.source.name,
         since=since,
-        **(_slow(running, slow) if too_slow else {}),
+        **_slow(running, slow),
     )
 
 
 def _slow(running: RunningPull, slow: int) -> dict[str, Any]:
+    """Why a pull takes longer than it should, if it does."""
+    reading, rate = running.reading, running.reading.progress.bytes_per_second
+    if reading.seconds <= SLOW_AFTER or rate >= slow or not reading.progress.bytes_total:
+        return {}
     words = (
-        f"mirror {running.want.source.name} delivers {running.reading.rate} bytes per second, "
+        f"mirror {running.want.source.name} delivers {rate} bytes per second, "
         f"less than {slow} (chart value agent.slowBytesPerSecond)"
     )
     return {"reason": reasons.MIRROR_SLOW, "message": words}

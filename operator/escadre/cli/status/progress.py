@@ -80,12 +80,4 @@ def _newer(one: WeightsOnNode, told: GPUNodeStatus) -> WeightsOnNode:
     )
     if entry is None or entry.state != "Pulling":
         return one
-    return one.model_copy(
-        update={
-            "state": "Pulling",
-            "bytes_done": entry.bytes_done,
-            "bytes_total": entry.bytes_total,
-            "bytes_per_second": entry.bytes_per_second,
-            "eta_seconds": entry.eta_seconds,
-        }
-    )
+    return one.model_copy(update={"state": "Pulling", **entry.numbers()})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escadre.api.gpunode import WantedWeights
+from escadre.api.progress import Progress
 from escadre.reasons import Reason
 
 __all__ = ["NodeFacts", "WeightState"]
@@ -15,13 +16,13 @@ __all__ = ["NodeFacts", "WeightState"]
 
 @dataclass(frozen=True, slots=True)
 class WeightState:
-    """An entry of a GPUNode's status, believed (see core/fleet/belief.py) or not."""
+    """An entry of a GPUNode's status, believed (see core/fleet/belief.py) or not.
+
+    The numbers of a pull are told and not planned with: two entries that differ in them are equal.
+    """
 
     state: Literal["Pulling", "Verified", "Failed"]
-    bytes_done: int = 0
-    bytes_total: int = 0
-    bytes_per_second: int = 0
-    eta_seconds: int | None = None
+    progress: Progress = field(default=Progress(), compare=False)
     mirror: str | None = None
     reason: Reason | None = None
     message: str = ""
