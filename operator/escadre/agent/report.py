@@ -12,10 +12,9 @@ from escadre.agent.identity import Identity
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
-from escadre.api.base import Condition
 from escadre.api.gpunode import GPUNodeStatus, NodeWeights, Store, WantedWeights
-from escadre.api.wire import dump
 from escadre.core.status.conditions import Leaf, false, merge, true, unknown
+from escadre.core.status.told import past
 from escadre.errors import Refusal
 from escadre.names import ConditionType
 
@@ -50,7 +49,7 @@ def build_status(
     store = view.store if isinstance(view.store, StoreView) else None
     inventory = view.inventory if isinstance(view.inventory, Inventory) else None
     weights = _weights(view, store, slow) if store else []
-    before = [dump(one) for one in previous.conditions]
+    before = [past(one) for one in previous.conditions]
     return GPUNodeStatus(
         node_uid=identity.node_uid,
         boot_id=identity.boot_id,
@@ -61,9 +60,7 @@ def build_status(
         store=_space(store.space, previous.store) if store else None,
         weights=weights,
         summary=f"{sum(each.state == 'Verified' for each in weights)}/{len(weights)}",
-        conditions=[
-            Condition.model_validate(one) for one in merge(_leaves(view), before, generation, now)
-        ],
+        conditions=merge(_leaves(view), before, generation, now),
     )
 
 

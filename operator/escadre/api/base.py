@@ -103,7 +103,7 @@ class Condition(Model):
     reason: Annotated[Reason, reason_as_name(min_length=1, pattern=r"^[A-Za-z]+$")] = Field(
         description="One word, stable, from the list of reasons in docs/reference/reasons.md."
     )
-    message: Annotated[str, Text(4096)] = Field(description="What blocks, with object and numbers.")
+    message: Annotated[str, Text(2048)] = Field(description="What blocks, with object and numbers.")
     next_step: Annotated[str, Text(512)] | None = Field(
         default=None,
         description="What whoever reads this can do, while the condition does not hold; missing "

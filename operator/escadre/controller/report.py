@@ -1,9 +1,9 @@
 """The status of one ModelDeployment from what a pass saw and did, and events for what turned."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from escadre.clients.kube import MODEL_DEPLOYMENTS
+from escadre.api.base import Condition
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.statuswriter import write_status
@@ -15,9 +15,10 @@ from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import build_status, essence
 from escadre.core.status.conditions import spoken
 from escadre.core.status.facts import ReplicaLine, StatusFacts
+from escadre.core.status.told import Past
 from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION, ConditionType
-from escadre.reasons import Kind, Reason, Severity, of
+from escadre.reasons import Kind, Reason, Severity
 from escadre.render.labels import Owner
 from escadre.render.service import url
 from escadre.state.demand import desired_replicas, scalable, windows_of
@@ -49,18 +50,8 @@ async def report(
 ) -> float | None:
     """Writes the status if it changed; returns seconds after which mere numbers may be written."""
     status = build_status(_facts(context, view, approval, plan, rollout, observed, applier))
-    _tell_turns(context, view, status)
-    return await write_status(
-        context,
-        MODEL_DEPLOYMENTS,
-        name=view.name,
-        namespace=view.namespace,
-        uid=view.uid,
-        stored=view.status,
-        status=status,
-        essence=essence,
-        note=context.caches.deployments.note_write,
-    )
+    _tell_turns(context, view, status.conditions)
+    return await write_status(context, context.caches.deployments, view, status, essence)
 
 
 def _facts(
@@ -103,7 +94,7 @@ def _facts(
         problem=(problem.reason, problem.message) if problem else None,
         unreachable=bool(blocking),
         claim_terminating=gone,
-        previous=view.status,
+        previous=view.told,
         now=iso(now),
     )
 
@@ -159,23 +150,22 @@ def is_warning(type_: str, before: Turn | None, now: Turn) -> bool:
     return now[0] == "False" and (_held(before) or now[1].severity is not Severity.INFO)
 
 
-def _tell_turns(context: Context, view: DeploymentView, status: Mapping[str, Any]) -> None:
+def _tell_turns(context: Context, view: DeploymentView, conditions: Sequence[Condition]) -> None:
     """An event for each condition that turned since the last pass told of it."""
     about = ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid)
-    turned = _turns(status)
-    before = context.memory.told.get(view.uid, _turns(view.status))
+    turned = _turns(conditions)
+    before = context.memory.told.get(view.uid, _turns(view.told.conditions))
     context.memory.told[view.uid] = turned
-    for one in status["conditions"]:
-        type_ = one["type"]
-        if is_news(type_, before.get(type_), turned[type_], turned.get(ConditionType.READY)):
+    for one in conditions:
+        was, now = before.get(one.type), turned[one.type]
+        if is_news(one.type, was, now, turned.get(ConditionType.READY)):
             context.recorder.record(
                 about,
-                turned[type_][1],
-                f"{type_}={one['status']}: {spoken(one['message'], one.get('nextStep', ''))}",
-                warning=is_warning(type_, before.get(type_), turned[type_]),
+                one.reason,
+                f"{one.type}={one.status}: {spoken(one.message, one.next_step or '')}",
+                warning=is_warning(one.type, was, now),
             )
 
 
-def _turns(status: Mapping[str, Any]) -> dict[str, Turn]:
-    conditions = status.get("conditions") or []
-    return {one["type"]: (one["status"], of(one["reason"])) for one in conditions}
+def _turns(conditions: Iterable[Condition | Past]) -> dict[str, Turn]:
+    return {one.type: (one.status, one.reason) for one in conditions}

@@ -1,17 +1,20 @@
 """Conditions: built from leaves, with transition times that move only when the status flips."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from datetime import datetime
+from typing import Final, Literal
 
 from escadre import reasons
+from escadre.api.base import Condition
+from escadre.core.status.told import Past
 from escadre.names import NEVER, ConditionType
 from escadre.reasons import Reason
 
 __all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "spoken", "true", "unknown"]
 
 Status = Literal["True", "False", "Unknown"]
-_LONGEST: Final = 2048
+_UNWRITTEN: Final = datetime.fromisoformat(NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +72,23 @@ def spoken(message: str, next_step: str) -> str:
 
 
 def merge(
-    leaves: Sequence[Leaf], previous: Iterable[Mapping[str, Any]], generation: int, now: str
-) -> list[dict[str, Any]]:
+    leaves: Sequence[Leaf], previous: Iterable[Past], generation: int, now: str
+) -> list[Condition]:
     """The conditions to write; a type that is not among ``leaves`` goes away."""
-    before = {one.get("type"): one for one in previous}
-    merged = []
-    for leaf in leaves:
-        old = before.get(leaf.type)
-        since = old["lastTransitionTime"] if old and old.get("status") == leaf.status else NEVER
-        merged.append(
-            {
-                "type": leaf.type,
-                "status": leaf.status,
-                "reason": leaf.reason.name,
-                "message": leaf.message[:_LONGEST],
-                **({"nextStep": leaf.next_step} if leaf.next_step else {}),
-                "observedGeneration": generation,
-                "lastTransitionTime": now if since == NEVER else since,
-            }
-        )
-    return merged
+    before = {one.type: one for one in previous}
+    time = datetime.fromisoformat(now)
+    return [_condition(leaf, before.get(leaf.type), generation, time) for leaf in leaves]
+
+
+def _condition(leaf: Leaf, old: Past | None, generation: int, now: datetime) -> Condition:
+    # Conditions that nobody has written carry a time too: that of the schema's default.
+    same = old is not None and old.status == leaf.status and old.since != _UNWRITTEN
+    return Condition(
+        type=leaf.type,
+        status=leaf.status,
+        reason=leaf.reason,
+        message=leaf.message,
+        next_step=leaf.next_step or None,
+        observed_generation=generation,
+        last_transition_time=old.since if old and same else now,
+    )

@@ -197,9 +197,8 @@ def _scaling(facts: StatusFacts) -> Leaf:
 
 def _scaling_before(facts: StatusFacts) -> Leaf:
     """What was decided last, until a leader that just began has read the queues itself."""
-    for one in facts.previous.get("conditions") or []:
-        reason = reasons.of(one.get("reason", ""))
-        decided = reason.listed and reason is not reasons.PENDING
-        if one.get("type") == ConditionType.SCALING and decided:
-            return Leaf(ConditionType.SCALING, one["status"], reason, one["message"])
+    for one in facts.previous.conditions:
+        decided = one.reason.listed and one.reason is not reasons.PENDING
+        if one.type == ConditionType.SCALING and decided:
+            return Leaf(ConditionType.SCALING, one.status, one.reason, one.message)
     return unknown(ConditionType.SCALING, reasons.NOT_SCALING, "no demand was read yet")
