@@ -15,6 +15,7 @@ from escadre.cli.shared.marks import state_of
 from escadre.cli.shared.words import bytes_text, count, short_digest, tokens
 from escadre.cli.why.advice import Advice, advise
 from escadre.cli.why.link import Link
+from escadre.core.listing import listed
 from escadre.names import ConditionType
 
 __all__ = ["Chain", "build"]
@@ -144,7 +145,7 @@ def _weights_text(each: Deployed, condition: Condition) -> str:
     nodes = sorted(one.node for one in each.status.weights if one.state == "Verified")
     if not nodes:
         return condition.message
-    return f"verified on {', '.join(nodes[:6])}" + (" …" if nodes[6:] else "")
+    return f"verified on {listed(nodes, 6)}"
 
 
 def _weights_details(each: Deployed) -> tuple[str, ...]:
@@ -165,7 +166,7 @@ def _progress(done: int, total: int) -> str:
 def _nodes_text(each: Deployed, condition: Condition) -> str:
     replicas = each.status.replicas
     nodes = sorted({one.node for one in replicas.items if one.node}) if replicas else []
-    return f"replicas are on {', '.join(nodes[:6])}" if nodes else condition.message
+    return f"replicas are on {listed(nodes, 6)}" if nodes else condition.message
 
 
 def _replicas_text(each: Deployed, condition: Condition) -> str:
