@@ -14,7 +14,6 @@ from escadre.core.scaling.demand import Demand, read
 from escadre.errors import Retryable
 from escadre.machinery.events import EventRecorder
 from escadre.state.caches import Caches
-from escadre.state.judge import deployment_approval
 from escadre.state.memory import Memory
 
 __all__ = ["Operator"]
@@ -89,14 +88,9 @@ class Operator:
 
     def judge(self, name: str = "chat") -> None:
         """Runs the scaling policy once for a deployment."""
-        caches, context = self.context.caches, self.context
-        view = caches.deployments.get(name, "team")
-        if view is None or context.memory.plan is None:
-            return
-        approval = deployment_approval(
-            caches, context.settings, view, context.now(), context.policies()
-        )
-        DemandLoop(context, _unread, lambda _: None).judge(view, approval, context.now())
+        view = self.context.caches.deployments.get(name, "team")
+        if view is not None and self.context.memory.plan is not None:
+            DemandLoop(self.context, _unread, lambda _: None).judge(view, self.context.sight())
 
     async def settle(self, rounds: int = 40) -> int:
         """Rounds until four in a row change nothing; how many it took.

@@ -405,13 +405,16 @@ async def test_nothing_is_remembered_of_objects_that_are_gone() -> None:
     world = World()
     operator = await serving(world)
     memory = operator.context.memory
-    kept = ("scaled", "planned_for", "status_written", "told", "models", "facts")
+    kept = ("scaled", "status_written", "told")
     assert all(getattr(memory, name) for name in kept)
+    assert operator.context.gather.deployments
     world.server.delete(MODEL_DEPLOYMENTS, "chat", namespace="team")
     world.server.delete(MODEL_APPROVALS, "small")
     await operator.settle()
     assert not world.pods()
     assert {name: getattr(memory, name) for name in kept} == {name: {} for name in kept}
+    assert not operator.context.gather.deployments
+    assert not operator.context.gather.replicas
 
 
 async def test_a_child_deleted_by_hand_is_made_again_and_told_of() -> None:

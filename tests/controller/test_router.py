@@ -19,7 +19,7 @@ from escadre.clients.kube import (
     SERVICES,
 )
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
-from escadre.controller.router import PROGRESS_DEBOUNCE, Router
+from escadre.controller.router import Router
 from escadre.machinery.queue import Priority
 
 CHAT = deployment_key("team", "chat")
@@ -28,11 +28,12 @@ CHAT = deployment_key("team", "chat")
 class Listener:
     """A world that serves, and the keys that were woken since ``quiet``."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.operator = Operator.start(world)
+    def __init__(self, operator: Operator) -> None:
+        self.world = operator.world
+        self.operator = operator
         self.keys: dict[Key, tuple[float, Priority]] = {}
-        self.router = Router(self.operator.context.caches, self._add)
+        context = operator.context
+        self.router = Router(context.caches, context.sight, self._add)
         self.router.wire()
 
     def _add(self, key: Key, delay: float, priority: Priority) -> None:
@@ -55,8 +56,9 @@ async def listener() -> Listener:
     world = World()
     world.approve()
     world.deploy()
-    await Operator.start(world).settle()
-    return Listener(world)
+    operator = Operator.start(world)
+    await operator.settle()
+    return Listener(operator)
 
 
 async def test_an_edit_of_a_user_comes_first(listener: Listener) -> None:
@@ -97,19 +99,20 @@ async def test_a_cordon_wakes_the_node_and_the_plan(listener: Listener) -> None:
     assert set(await listener.after(cordon)) == {node_key("gpu-0"), FLEET}
 
 
-async def test_mere_progress_of_a_pull_asks_for_a_plan_seldom(listener: Listener) -> None:
+async def test_mere_progress_of_a_pull_asks_for_no_plan(listener: Listener) -> None:
+    name = next(
+        one["metadata"]["name"]
+        for one in listener.world.server.all(GPU_NODES)
+        if one["status"]["weights"]
+    )
+
     def progress() -> None:
-        name = next(
-            one["metadata"]["name"]
-            for one in listener.world.server.all(GPU_NODES)
-            if one["status"]["weights"]
-        )
         gpunode = listener.world.server.get(GPU_NODES, name)
         assert gpunode is not None
         gpunode["status"]["weights"][0]["bytesPerSecond"] = 7
         listener.world.server.put(GPU_NODES, gpunode)
 
-    assert (await listener.after(progress))[FLEET][0] == PROGRESS_DEBOUNCE
+    assert set(await listener.after(progress)) == {node_key(name)}
 
 
 async def test_a_deleted_child_wakes_its_deployment_only(listener: Listener) -> None:

@@ -4,20 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.core.fleets import model
+from tests.core.fleets import deployment, model
 from tests.core.layout import LAYOUT
 
 from escadre import reasons
-from escadre.api.deployment import ModelDeploymentStatus, WeightsOnNode
-from escadre.api.wire import dump, read
-from escadre.core.facts.deployment import DeploymentKey
+from escadre.api.deployment import WeightsOnNode
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.core.status.build import build_status
 from escadre.core.status.facts import ReplicaLine, StatusFacts
-from escadre.core.status.told import Told
 
 Json = dict[str, Any]
 NOW, EARLIER = "2026-11-22T06:15:00Z", "2026-11-22T06:00:00Z"
@@ -26,7 +23,6 @@ DIGEST = MODEL.manifest_digest
 SCHEMA = yaml.safe_load(
     (Path(__file__).parents[2] / "crds/modeldeployments.yaml").read_text(encoding="utf-8")
 )["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
-KEY = DeploymentKey("team", "chat")
 VERIFIED = WeightsOnNode(node="gpu-0", manifest_digest=DIGEST, state="Verified")
 DECISION = Decision(
     ScaleState(1, 0.0), Demand(2, 1), reasons.AT_TARGET, "demand 3 of 24", changed=False
@@ -46,7 +42,7 @@ def planned(**more: Any) -> DeploymentPlan:
         "message": "",
         "weights": (VERIFIED,),
     }
-    return DeploymentPlan(KEY, **{**known, **more})
+    return DeploymentPlan(deployment("chat"), **{**known, **more})
 
 
 def line(slot: int = 0, state: str = "Ready", message: str = "", **more: Any) -> ReplicaLine:
@@ -74,20 +70,10 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
         "problem": None,
         "unreachable": False,
         "claim_terminating": "",
-        "previous": Told(),
+        "previous": {},
         "now": NOW,
     }
     return StatusFacts(**{**known, **more})
-
-
-def built(given_facts: StatusFacts) -> Json:
-    """The status as it goes over the wire."""
-    return dump(build_status(given_facts))
-
-
-def told_before(status: Json) -> Told:
-    """What a pass is told of a stored status."""
-    return Told.of(read(ModelDeploymentStatus, status))
 
 
 def conditions(status: Json) -> dict[str, Json]:
@@ -95,15 +81,18 @@ def conditions(status: Json) -> dict[str, Json]:
 
 
 def told(given_facts: StatusFacts, type_: str = "Ready") -> tuple[str, str]:
-    found = conditions(built(given_facts))[type_]
+    found = conditions(build_status(given_facts))[type_]
     return found["status"], found["reason"]
 
 
-def before(*types: str, generation: int = 1) -> Told:
-    """A status of before with these conditions, all of them True."""
-    past = {"status": "True", "reason": "Ready", "message": "", "lastTransitionTime": EARLIER}
-    conditions = [{"type": one, **past} for one in types]
-    return told_before({"observedGeneration": generation, "conditions": conditions})
+def before(*types: str, generation: int = 1) -> Json:
+    return {
+        "observedGeneration": generation,
+        "conditions": [
+            {"type": one, "status": "True", "reason": "Ready", "lastTransitionTime": EARLIER}
+            for one in types
+        ],
+    }
 
 
 REVOKED: Json = {

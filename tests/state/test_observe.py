@@ -1,6 +1,6 @@
 """state/observe.py: replicas as they are, from workload objects and pods."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -24,8 +24,7 @@ from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, replica
 from escadre.settings import EngineSettings
 from escadre.state.caches import Caches
-from escadre.state.memory import Memory
-from escadre.state.observe import Observed, observe
+from escadre.state.observe import Observed, observe, with_readings
 from escadre.state.views import DeploymentView
 
 Json = dict[str, Any]
@@ -105,7 +104,7 @@ class Bench:
 
     server: FakeServer
     caches: Caches
-    memory: Memory
+    readings: dict[str, Reading] = field(default_factory=dict)
 
     async def look(
         self, *objects: Json, model: ApprovedModel | None = MODEL, engine: EngineSettings = ENGINE
@@ -114,13 +113,16 @@ class Bench:
             self.server.put(PODS if "containers" in one["spec"] else DEPLOYMENTS, one)
         await self.caches.replicas.refresh()
         await self.caches.pods.refresh()
-        return observe(self.caches, self.memory, VIEW, model, platform_text(engine))
+        records = self.caches.replicas.by("deployment", ("team", "chat"))
+        pods = self.caches.pods.by("deployment", ("team", "chat"))
+        found = observe(VIEW, records, pods, model, platform_text(engine))
+        return with_readings(found, self.readings)
 
 
 @pytest.fixture
 async def bench() -> Bench:
     server = FakeServer()
-    return Bench(server, Caches(server.client(), "escadre-system"), Memory())
+    return Bench(server, Caches(server.client(), "escadre-system"))
 
 
 async def test_a_ready_replica(bench: Bench) -> None:
@@ -279,7 +281,7 @@ async def test_idle_is_seen_twice(
     made = workload(drain=Drain("Rollout", 5.0))
     stored = bench.server.put(PODS, pod_of(made))
     if reading is not None:
-        bench.memory.readings[stored["metadata"]["uid"]] = reading
+        bench.readings[stored["metadata"]["uid"]] = reading
     (one,) = await bench.look(made)
     assert (one.view.idle, one.view.in_flight) == (idle, in_flight)
     assert one.view.drain == Drain("Rollout", 5.0)

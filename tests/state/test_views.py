@@ -187,8 +187,8 @@ def test_a_signature() -> None:
 
 
 def test_a_mirror_that_does_not_parse_is_none() -> None:
-    assert MirrorView.of(stored({"type": "http", "url": "http://m.example"})).spec is not None
-    assert MirrorView.of(stored({"type": "ftp", "url": "ftp://m.example"})).spec is None
+    assert MirrorView.of(stored({"type": "http", "url": "http://m.example"})).source is not None
+    assert MirrorView.of(stored({"type": "ftp", "url": "ftp://m.example"})).source is None
 
 
 def test_a_policy_is_kept_whole() -> None:

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 
 from escadre.clients.kube import Api
 from escadre.controller.keys import Key
-from escadre.core.approvals.verdict import PolicyState
-from escadre.core.replicas.inputs import platform_text
 from escadre.machinery.events import EventRecorder
 from escadre.settings import Settings
 from escadre.state.caches import Caches
-from escadre.state.judge import policy_state
+from escadre.state.gather import Gather, Sight
 from escadre.state.memory import Memory
 
 __all__ = ["Context"]
@@ -27,11 +25,11 @@ class Context:
     recorder: EventRecorder
     now: Callable[[], float]
     wake: Callable[[Key, float], None]
-    platform: str = field(init=False)  # the engine settings as replicas record them
+    gather: Gather = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "platform", platform_text(self.settings.engine))
+        object.__setattr__(self, "gather", Gather(self.caches, self.memory, self.settings))
 
-    def policies(self) -> PolicyState:
-        """Whether the admission policies are live and the chart's."""
-        return policy_state(self.caches, self.settings.policies, self.memory.compared)
+    def sight(self) -> Sight:
+        """Everything as it is now."""
+        return self.gather.at(self.now())

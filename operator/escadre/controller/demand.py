@@ -15,15 +15,13 @@ from escadre.api.deployment import LastScale
 from escadre.clients.engine import Scrape, ScrapeFailure
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, deployment_key
-from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import read
 from escadre.core.scaling.step import Move, step
 from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION, SERVING_PORT
-from escadre.state.demand import samples_of, scalable, windows_of
-from escadre.state.judge import Approvals, DeploymentApproval
+from escadre.state.demand import samples_of, windows_of
+from escadre.state.gather import Sight
 from escadre.state.memory import Scaled
-from escadre.state.observe import observe
 from escadre.state.views import DeploymentView, PodView
 
 __all__ = ["DemandLoop"]
@@ -102,34 +100,29 @@ class DemandLoop:
 
     async def _judge_all(self) -> None:
         """Those that a plan was made for: only a layout tells what a replica holds."""
-        context, memory, now = self.context, self.context.memory, self.context.now()
-        approvals = Approvals(
-            context.caches, context.settings, now, context.policies(), memory.models
-        )
+        context, plan, sight = self.context, self.context.memory.plan, self.context.sight()
         changed = False
-        for number, key in enumerate([*(memory.plan.deployments if memory.plan else ())], 1):
+        for number, key in enumerate([*(plan.deployments if plan else ())], 1):
             if number % _BATCH == 0:
                 await asyncio.sleep(0)  # an edit does not wait for a thousand judgements
             view = context.caches.deployments.get(key.name, key.namespace)
             if view is not None and not view.terminating:
-                changed |= self.judge(view, approvals.of(view), now)
+                changed |= self.judge(view, sight)
         if changed:
             context.wake(FLEET, 0.0)
 
-    def judge(self, view: DeploymentView, approval: DeploymentApproval, now: float) -> bool:
+    def judge(self, view: DeploymentView, sight: Sight) -> bool:
         """One step for a deployment; returns whether the number of replicas changed."""
         context, memory = self.context, self.context.memory
-        observed = observe(context.caches, memory, view, approval.model, context.platform)
-        plan = memory.plan_of(DeploymentKey(view.namespace, view.name))
         before = memory.scaled.get(view.uid)
         after = step(
             before.state if before else None,
-            scalable(view, approval, plan.layout if plan else None, observed),
-            samples_of(observed, memory.readings),
+            sight.scalable(view),
+            samples_of(sight.observed(view), memory.readings),
             windows_of(context.settings.scaling),
-            now,
+            sight.now,
         )
-        last = _last(after.move, now) if after.move else None
+        last = _last(after.move, sight.now) if after.move else None
         memory.scaled[view.uid] = Scaled(
             after.state, after.decision, last or (before.last if before else None)
         )

@@ -5,10 +5,10 @@ from typing import Any
 from escadre.api.gpunode import WantedWeights
 from escadre.clients.kube import GPU_NODES, NODES, Conflict, NotFound
 from escadre.controller.context import Context
+from escadre.controller.keys import FLEET
 from escadre.core.fleet.belief import label_changes
 from escadre.machinery.diff import holds
 from escadre.render.gpunode import gpunode
-from escadre.state.gather import belief_of
 from escadre.state.views import GPUNodeView, NodeView
 
 __all__ = ["reconcile_node"]
@@ -29,7 +29,10 @@ async def reconcile_node(context: Context, name: str) -> float | None:
     if live is None and not node.gpus:
         return None
     await _wish(context, node, live)
-    belief = belief_of(context.caches, node, live, context.now())
+    sight = context.sight()
+    if not sight.node_stands(name):
+        context.wake(FLEET, 0.0)  # what is believed of an agent also changes with time
+    belief = sight.belief(node)
     if belief is None:
         return None
     await _relabel(context, node, belief.verified)

@@ -1,22 +1,21 @@
 """Carries out the rollout plan: workload objects of replicas, Service labels of their pods."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from escadre.clients.kube import DEPLOYMENTS, PODS, Guard, NotFound
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
-from escadre.core.facts.model import ApprovedModel, Wish
+from escadre.controller.passes import Pass
+from escadre.core.facts.model import Wish
 from escadre.core.fleet.plan import DeploymentPlan, SlotPlan
 from escadre.core.replicas.drain import Drain, drain_text
 from escadre.core.replicas.inputs import ReplicaInputs
-from escadre.core.replicas.rollout import Action, RolloutPlan
+from escadre.core.replicas.rollout import Action
 from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING, replica_name
-from escadre.render.labels import Owner
 from escadre.render.replica import ReplicaSpec, pod_template, replica
 from escadre.state.observe import Observed
-from escadre.state.views import DeploymentView
 
 __all__ = ["Replicas", "wanted_digests"]
 
@@ -33,17 +32,14 @@ class Replicas:
     """One pass over the replicas of one deployment."""
 
     context: Context
-    view: DeploymentView
-    owner: Owner
-    model: ApprovedModel | None
-    plan: DeploymentPlan
+    this: Pass
     applier: Applier
 
-    async def carry_out(self, rollout: RolloutPlan, observed: Sequence[Observed]) -> None:
+    async def carry_out(self) -> None:
         """Each action of the plan, then the labels of the pods."""
-        existing = {one.view.slot: one for one in observed}
-        slots = {slot.slot: slot for slot in self.plan.slots}
-        for action in rollout.actions:
+        existing = {one.view.slot: one for one in self.this.observed}
+        slots = {slot.slot: slot for slot in self.this.plan.slots}
+        for action in self.this.rollout.actions:
             before = existing.get(action.slot)
             slot = slots.get(action.slot)
             if action.verb in {"Create", "Replace"} and slot is not None:
@@ -54,27 +50,28 @@ class Replicas:
                 await self._hold(action, before, slot)
 
     async def _make(self, slot: SlotPlan) -> None:
-        if self.model is None or slot.layout is None:
+        model, owner = self.this.approval.model, self.this.owner
+        if model is None or slot.layout is None:
             return
         inputs = ReplicaInputs.of(
-            Wish.of(self.view.spec),
-            self.context.platform,
+            Wish.of(self.this.view.spec),
+            self.context.gather.platform,
             slot.manifest_digest,
-            self.model.repository,
+            model.repository,
             slot.layout,
         )
         spec = ReplicaSpec(
             slot=slot.slot,
             inputs=inputs,
             layout=slot.layout,
-            model=self.model.architecture,
+            model=model.architecture,
             node=slot.node,
         )
         intent = replica(
-            self.owner,
+            owner,
             slot.slot,
             inputs=inputs,
-            template=pod_template(self.owner, spec, self.context.settings.engine),
+            template=pod_template(owner, spec, self.context.settings.engine),
             node=slot.node,
         )
         await self.applier.apply(intent, self.context.caches.replicas)
@@ -89,7 +86,7 @@ class Replicas:
             await self._note_drain(before, drain)
             return
         intent = replica(
-            self.owner,
+            self.this.owner,
             before.view.slot,
             inputs=inputs,
             template=template,
@@ -128,7 +125,7 @@ class Replicas:
         await self._label(before, serving=drain is None)
 
     def _rendered_again(self, before: Observed) -> dict[str, Any] | None:
-        inputs, layout, model = before.record.inputs, before.record.layout, self.model
+        inputs, layout, model = before.record.inputs, before.record.layout, self.this.approval.model
         if inputs is None or layout is None or model is None:
             return None
         if inputs.manifest_digest != model.manifest_digest:
@@ -140,7 +137,7 @@ class Replicas:
             model=model.architecture,
             node=before.node or None,
         )
-        return pod_template(self.owner, spec, self.context.settings.engine)
+        return pod_template(self.this.owner, spec, self.context.settings.engine)
 
     async def _label(self, one: Observed, *, serving: bool) -> None:
         """Takes the pod out of the Service, or puts it back; its workload does not notice."""
@@ -159,8 +156,8 @@ class Replicas:
         try:
             await self.context.api.delete(
                 DEPLOYMENTS,
-                replica_name(self.owner.name, one.view.slot),
-                namespace=self.owner.namespace,
+                replica_name(self.this.owner.name, one.view.slot),
+                namespace=self.this.owner.namespace,
                 guard=Guard(uid=one.record.uid),
             )
         except NotFound:

@@ -1,28 +1,23 @@
 """The status of one ModelDeployment from what a pass saw and did, and events for what turned."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
 
-from escadre.api.base import Condition
+from escadre.clients.kube import MODEL_DEPLOYMENTS
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
+from escadre.controller.passes import Pass
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
-from escadre.core.fleet.plan import DeploymentPlan
-from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import build_status, essence
-from escadre.core.status.conditions import spoken
 from escadre.core.status.facts import ReplicaLine, StatusFacts
-from escadre.core.status.told import Past
-from escadre.machinery.events import ObjectRef
-from escadre.names import API_VERSION, ConditionType
-from escadre.reasons import Kind, Reason, Severity
-from escadre.render.labels import Owner
+from escadre.names import ConditionType
+from escadre.reasons import Kind, Reason, Severity, of
 from escadre.render.service import url
-from escadre.state.demand import desired_replicas, scalable, windows_of
-from escadre.state.judge import DeploymentApproval
+from escadre.state.demand import windows_of
 from escadre.state.observe import Observed
 from escadre.state.views import DeploymentView
 
@@ -39,64 +34,57 @@ _TOLD_WHEN_FALSE: Final = frozenset(
 _REPLICAS: Final = frozenset({ConditionType.SCHEDULED, ConditionType.SERVING})
 
 
-async def report(
-    context: Context,
-    view: DeploymentView,
-    approval: DeploymentApproval,
-    plan: DeploymentPlan,
-    rollout: RolloutPlan,
-    observed: Sequence[Observed],
-    applier: Applier,
-) -> float | None:
+async def report(context: Context, this: Pass, applier: Applier) -> float | None:
     """Writes the status if it changed; returns seconds after which mere numbers may be written."""
-    status = build_status(_facts(context, view, approval, plan, rollout, observed, applier))
-    _tell_turns(context, view, status.conditions)
-    return await write_status(context, context.caches.deployments, view, status, essence)
+    view = this.view
+    status = build_status(_facts(context, this, applier))
+    _tell_turns(context, this, status)
+    return await write_status(
+        context,
+        MODEL_DEPLOYMENTS,
+        name=view.name,
+        namespace=view.namespace,
+        uid=view.uid,
+        stored=view.status,
+        status=status,
+        essence=essence,
+        note=context.caches.deployments.note_write,
+    )
 
 
-def _facts(
-    context: Context,
-    view: DeploymentView,
-    approval: DeploymentApproval,
-    plan: DeploymentPlan,
-    rollout: RolloutPlan,
-    observed: Sequence[Observed],
-    applier: Applier,
-) -> StatusFacts:
-    now = context.now()
-    scaled = context.memory.scaled.get(view.uid)
-    seen = scalable(view, approval, plan.layout, observed)
+def _facts(context: Context, this: Pass, applier: Applier) -> StatusFacts:
+    view, approval, plan = this.view, this.approval, this.plan
+    scaled, seen = context.memory.scaled.get(view.uid), this.sight.scalable(view)
     blocking = [one for one in applier.problems if one.blocks_serving]
     problem = next(iter([*blocking, *applier.problems]), None)
-    gone = next(
-        (
-            claim.name
-            for claim in context.caches.claims.by("deployment", (view.namespace, view.name))
-            if claim.terminating and claim.controller_uid == view.uid
-        ),
-        "",
-    )
     return StatusFacts(
         generation=view.generation,
-        url=url(Owner(view.namespace, view.name, view.uid)),
+        url=url(this.owner),
         approved=approval.approved,
         approval_reason=approval.reason,
         approval_message=approval.message,
         model=approval.model,
-        plan=plan,
+        plan=replace(plan, weights=this.sight.retold(plan.weights)),
         target=seen.target,
-        rollout=rollout,
-        replicas=tuple(_line(one) for one in observed),
-        desired=desired_replicas(scaled.state if scaled else None, seen, now),
+        rollout=this.rollout,
+        replicas=tuple(_line(one) for one in this.observed),
+        desired=plan.facts.desired,
         min_replicas=view.spec.scaling.min_replicas if view.spec else 1,
-        decision=scaled.decision if scaled else _first_decision(context, seen, now),
+        decision=scaled.decision if scaled else _first_decision(context, seen, this.sight.now),
         last_scale=scaled.last if scaled else None,
         problem=(problem.reason, problem.message) if problem else None,
         unreachable=bool(blocking),
-        claim_terminating=gone,
-        previous=view.told,
-        now=iso(now),
+        claim_terminating=_claim_terminating(context, view),
+        previous=view.status,
+        now=iso(context.now()),
     )
+
+
+def _claim_terminating(context: Context, view: DeploymentView) -> str:
+    """A claim of the deployment that is being deleted, "" without one."""
+    claims = context.caches.claims.by("deployment", (view.namespace, view.name))
+    ours = (one.name for one in claims if one.terminating and one.controller_uid == view.uid)
+    return next(ours, "")
 
 
 def _first_decision(context: Context, seen: Scalable, now: float) -> Decision | None:
@@ -150,22 +138,22 @@ def is_warning(type_: str, before: Turn | None, now: Turn) -> bool:
     return now[0] == "False" and (_held(before) or now[1].severity is not Severity.INFO)
 
 
-def _tell_turns(context: Context, view: DeploymentView, conditions: Sequence[Condition]) -> None:
+def _tell_turns(context: Context, this: Pass, status: Mapping[str, Any]) -> None:
     """An event for each condition that turned since the last pass told of it."""
-    about = ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid)
-    turned = _turns(conditions)
-    before = context.memory.told.get(view.uid, _turns(view.told.conditions))
-    context.memory.told[view.uid] = turned
-    for one in conditions:
-        was, now = before.get(one.type), turned[one.type]
-        if is_news(one.type, was, now, turned.get(ConditionType.READY)):
+    uid, turned = this.view.uid, _turns(status)
+    before = context.memory.told.get(uid, _turns(this.view.status))
+    context.memory.told[uid] = turned
+    for one in status["conditions"]:
+        type_ = one["type"]
+        if is_news(type_, before.get(type_), turned[type_], turned.get(ConditionType.READY)):
             context.recorder.record(
-                about,
-                one.reason,
-                f"{one.type}={one.status}: {spoken(one.message, one.next_step or '')}",
-                warning=is_warning(one.type, was, now),
+                this.about,
+                turned[type_][1],
+                f"{type_}={one['status']}: {one['message']}",
+                warning=is_warning(type_, before.get(type_), turned[type_]),
             )
 
 
-def _turns(conditions: Iterable[Condition | Past]) -> dict[str, Turn]:
-    return {one.type: (one.status, one.reason) for one in conditions}
+def _turns(status: Mapping[str, Any]) -> dict[str, Turn]:
+    conditions = status.get("conditions") or []
+    return {one["type"]: (one["status"], of(one["reason"])) for one in conditions}

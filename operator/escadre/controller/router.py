@@ -1,10 +1,15 @@
-"""Which change of the world wakes which keys. Only keys go on the queue, never data."""
+"""Which change of the world wakes which keys. Only keys go on the queue, never data.
+
+A planning pass is asked for when the facts of what changed are not those that the last plan was
+made for. What is a fact of planning is said in core/facts alone; the numbers of a pull are none.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.machinery.compact import Compact
 from escadre.machinery.queue import Priority
 from escadre.names import (
@@ -13,6 +18,7 @@ from escadre.names import (
     LABEL_OWNER_NAMESPACE,
 )
 from escadre.state.caches import Caches
+from escadre.state.gather import Sight
 from escadre.state.views import (
     ApprovalView,
     DeploymentView,
@@ -22,7 +28,6 @@ from escadre.state.views import (
     NodeView,
     PodView,
     PolicyView,
-    ReplicaRecord,
     SignatureView,
 )
 
@@ -30,17 +35,16 @@ __all__ = ["FLEET_DEBOUNCE", "Router"]
 
 # A burst of changes becomes one planning pass; the limit an edit may wait for its plan.
 FLEET_DEBOUNCE = 0.1
-# Numbers of a running pull change all the time; they alone ask for a plan seldom.
-PROGRESS_DEBOUNCE = 5.0
 
 Add = Callable[[Key, float, Priority], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """``add`` files a key, to be looked at after some seconds."""
+    """``add`` files a key, to be looked at after some seconds. ``sight`` sees what is now."""
 
     caches: Caches
+    sight: Callable[[], Sight]
     add: Add
 
     def wire(self) -> None:
@@ -57,7 +61,7 @@ class Router:
         caches.policies.on_change(self._policy)
         caches.bindings.on_change(self._policy)
         caches.volumes.on_change(self._volume)
-        caches.replicas.on_change(self._replica)
+        caches.replicas.on_change(self._child)
         for children in caches.children.values():
             children.on_change(self._child)
 
@@ -80,25 +84,30 @@ class Router:
     def _wake(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
         self.add(key, 0.0, priority)
 
+    def _wake_deployment(
+        self, namespace: str, name: str, priority: Priority = Priority.NORMAL
+    ) -> None:
+        self._wake(deployment_key(namespace, name), priority)
+        if not self.sight().plan_stands(DeploymentKey(namespace, name)):
+            self.fleet()
+
+    def _wake_node(self, name: str) -> None:
+        self._wake(node_key(name))
+        self._plan_node(name)
+
+    def _plan_node(self, name: str) -> None:
+        if not self.sight().node_stands(name):
+            self.fleet()
+
     def _deployment(self, _: str, old: DeploymentView | None, new: DeploymentView | None) -> None:
         one = new or old
         if one is None:
             return
-        same = (
-            old is not None
-            and new is not None
-            and (old.uid, old.generation)
-            == (
-                new.uid,
-                new.generation,
-            )
-        )
-        if same and old is not None and new is not None and old.terminating == new.terminating:
+        if old is not None and new is not None and _same_wish(old, new):
             if old.stored != new.stored:
                 self._wake(deployment_key(one.namespace, one.name), Priority.RESYNC)
             return
-        self._wake(deployment_key(one.namespace, one.name), Priority.USER)
-        self.fleet()
+        self._wake_deployment(one.namespace, one.name, Priority.USER)
 
     def _approval(self, _: str, old: ApprovalView | None, new: ApprovalView | None) -> None:
         one = new or old
@@ -117,33 +126,28 @@ class Router:
     def _approval_changed(self, name: str) -> None:
         self._wake(approval_key(name), Priority.USER)
         for view in self.caches.deployments.by("approval", name):
-            self._wake(deployment_key(view.namespace, view.name))
-        self.fleet()
+            self._wake_deployment(view.namespace, view.name)
 
     def _mirror(self, _: str, __: MirrorView | None, ___: MirrorView | None) -> None:
-        self.fleet()
+        if not self.sight().mirrors_stand():
+            self.fleet()
 
     def _policy(self, _: str, __: PolicyView | None, ___: PolicyView | None) -> None:
         for approval in self.caches.approvals.values():
             self._wake(approval_key(approval.name))
         for view in self.caches.deployments.values():
-            self._wake(deployment_key(view.namespace, view.name), Priority.RESYNC)
-        self.fleet()
+            self._wake_deployment(view.namespace, view.name, Priority.RESYNC)
 
     def _gpunode(self, _: str, old: GPUNodeView | None, new: GPUNodeView | None) -> None:
         one = new or old
-        if one is None:
-            return
-        self._wake(node_key(one.name))
-        progress = old is not None and new is not None and _essence(old) == _essence(new)
-        self.fleet(PROGRESS_DEBOUNCE if progress else FLEET_DEBOUNCE)
+        if one is not None:
+            self._wake_node(one.name)
 
     def _node(self, _: str, old: NodeView | None, new: NodeView | None) -> None:
         one = new or old
         if one is None or (old is not None and new is not None and _same(old, new)):
             return  # a heartbeat
-        self._wake(node_key(one.name))
-        self.fleet()
+        self._wake_node(one.name)
 
     def _namespace(self, _: str, old: NamespaceView | None, new: NamespaceView | None) -> None:
         one = new or old
@@ -157,25 +161,12 @@ class Router:
         if one is None or (old is not None and new is not None and _same(old, new)):
             return
         if one.component == "engine" and one.deployment:
-            self._wake(deployment_key(one.namespace, one.deployment))
-            if _place(old) != _place(new) and not self._as_planned(old, one):
-                self.fleet()
+            self._wake_deployment(one.namespace, one.deployment)
         elif one.component == "agent" and one.namespace == self.caches.namespace:
             if one.node:
-                self._wake(node_key(one.node))
-                self.fleet()
-        elif one.gpus and _place(old) != _place(new):
-            self.fleet()
-
-    def _as_planned(self, old: PodView | None, new: PodView) -> bool:
-        """Whether a pod was bound, and to the node that its replica was planned for."""
-        if not new.node or (old is not None and old.node):
-            return False
-        return any(
-            replica.planned_node == new.node
-            for replica in self.caches.replicas.by("deployment", (new.namespace, new.deployment))
-            if new.controller.startswith(f"{replica.name}-")
-        )
+                self._wake_node(one.node)
+        elif one.gpus and one.node:
+            self._plan_node(one.node)
 
     def _child(self, _: str, old: Compact | None, new: Compact | None) -> None:
         if old is not None and new is not None and _same(old, new):
@@ -183,12 +174,7 @@ class Router:
         one = new or old
         name = one.labels.get(LABEL_DEPLOYMENT) if one else None
         if one is not None and name:
-            self._wake(deployment_key(one.namespace, name))
-
-    def _replica(self, _: str, old: ReplicaRecord | None, new: ReplicaRecord | None) -> None:
-        # A new one is where the last plan put it: it changes no plan.
-        if old is not None and (new is None or _planned(old) != _planned(new)):
-            self.fleet()
+            self._wake_deployment(one.namespace, name)
 
     def _volume(self, _: str, old: Compact | None, new: Compact | None) -> None:
         one = new or old
@@ -202,31 +188,6 @@ def _same(old: Any, new: Any) -> bool:
     return bool(replace(old, resource_version=new.resource_version) == new)
 
 
-def _planned(replica: ReplicaRecord) -> tuple[Any, ...]:
-    """What planning sees of a replica."""
-    return replica.inputs, replica.planned_node, replica.drain, replica.terminating
-
-
-def _place(pod: PodView | None) -> tuple[Any, ...] | None:
-    """What planning sees of a pod; None while it is on no node."""
-    if pod is None or not pod.node:
-        return None
-    return pod.node, pod.gpus, pod.finished, pod.terminating
-
-
-def _essence(view: GPUNodeView) -> tuple[Any, ...]:
-    """A GPUNode without the numbers of running pulls."""
-    status = view.status
-    return (
-        view.uid,
-        view.generation,
-        view.node_uid,
-        status.node_uid,
-        status.boot_id,
-        status.store_id,
-        tuple(status.gpus),
-        tuple(
-            (one.manifest_digest, one.store_id, one.state, one.reason, one.mirror)
-            for one in status.weights
-        ),
-    )
+def _same_wish(old: DeploymentView, new: DeploymentView) -> bool:
+    """Whether nothing but the status may be another."""
+    return (old.uid, old.generation, old.terminating) == (new.uid, new.generation, new.terminating)

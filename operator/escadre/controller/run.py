@@ -74,7 +74,7 @@ class Operator:
                 key, max(delay, FLEET_DEBOUNCE) if key == FLEET else delay, Priority.NORMAL
             ),
         )
-        self.router = Router(self.caches, self._add)
+        self.router = Router(self.caches, self.context.sight, self._add)
         self.router.wire()
         self.elector = LeaderElector(
             api,

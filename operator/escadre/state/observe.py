@@ -1,15 +1,15 @@
 """The replicas of one deployment as they are: their records, their pods, what was read of these."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.rollout import ReplicaView
-from escadre.state.caches import Caches
-from escadre.state.memory import Memory
+from escadre.core.scaling.demand import Reading
 from escadre.state.views import DeploymentView, PodView, ReplicaRecord
 
-__all__ = ["Observed", "observe"]
+__all__ = ["Observed", "observe", "with_readings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +23,42 @@ class Observed:
 
 
 def observe(
-    caches: Caches,
-    memory: Memory,
     view: DeploymentView,
+    records: Iterable[ReplicaRecord],
+    pods: Sequence[PodView],
     model: ApprovedModel | None,
     platform: str,
 ) -> tuple[Observed, ...]:
-    """Replicas in the order of their slots.
+    """Replicas in the order of their slots, as the objects tell; see `with_readings`.
 
     ``platform`` is core/replicas/inputs.py's `platform_text`.
     ``model`` is what the deployment's approval allows, also when it does not hold now; without
     one, what runs counts as current: there is nothing to compare it with.
     """
-    key = (view.namespace, view.name)
-    pods = caches.pods.by("deployment", key)
     wish = Wish.of(view.spec)
     found = []
-    for record in caches.replicas.by("deployment", key):
+    for record in records:
         if record.controller_uid != view.uid or record.slot is None:
             continue
         current = _is_current(record, wish, model, platform)
         pod = next((one for one in pods if _counts(one, record)), None)
-        found.append(_observed(record, record.slot, pod, memory, current=current))
+        found.append(_observed(record, record.slot, pod, current=current))
     return tuple(sorted(found, key=lambda one: one.view.slot))
+
+
+def with_readings(
+    observed: tuple[Observed, ...], readings: Mapping[str, Reading]
+) -> tuple[Observed, ...]:
+    """The same replicas, with what was read of their engines: whether idle, and how busy."""
+    return tuple(_with_reading(one, readings) for one in observed)
+
+
+def _with_reading(one: Observed, readings: Mapping[str, Reading]) -> Observed:
+    reading = readings.get(one.pod.uid) if one.pod else None
+    if reading is None:
+        return one
+    view = replace(one.view, idle=reading.idle, in_flight=reading.demand.requests)
+    return replace(one, view=view)
 
 
 def _is_current(
@@ -70,17 +83,12 @@ def _counts(pod: PodView, record: ReplicaRecord) -> bool:
     return not pod.inputs or record.inputs_label in {None, pod.inputs}
 
 
-def _observed(
-    record: ReplicaRecord, slot: int, pod: PodView | None, memory: Memory, *, current: bool
-) -> Observed:
-    reading = memory.readings.get(pod.uid) if pod else None
+def _observed(record: ReplicaRecord, slot: int, pod: PodView | None, *, current: bool) -> Observed:
     view = ReplicaView(
         slot=slot,
         state=_state(pod),
         current=current,
         drain=record.drain,
-        idle=reading is not None and reading.idle,
-        in_flight=reading.demand.requests if reading else None,
         terminating=record.terminating,
         digest=record.inputs.manifest_digest if record.inputs else "",
     )

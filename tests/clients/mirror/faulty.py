@@ -50,7 +50,6 @@ class Logged:
     path: str
     range: str | None
     headers: Mapping[str, str]
-    port: int  # of the client: one for each connection
 
 
 @dataclass
@@ -77,8 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         world = cast("_Server", self.server).world
         asked = self.headers.get("Range")
-        port = self.client_address[1]
-        world.log.append(Logged(self.path, asked, dict(self.headers.items()), port))
+        world.log.append(Logged(self.path, asked, dict(self.headers.items())))
         answer = _plain(world, self.path, asked)
         if fault := world.always.get(self.path):
             fault(answer)

@@ -33,8 +33,8 @@ from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import AgentView, believe
 from escadre.names import ConditionType
 from escadre.state.caches import Caches
-from escadre.state.gather import node_facts
-from escadre.state.views import GPUNodeView, epoch
+from escadre.state.nodes import belief_of, node_facts
+from escadre.state.views import GPUNodeView, NodeView, epoch
 
 __all__ = ["read_fleet"]
 
@@ -92,12 +92,18 @@ async def _from_nodes(api: Api, system_namespace: str, now: float) -> list[NodeF
     try:
         async with asyncio.timeout(_SYNC_SECONDS):
             await asyncio.gather(*(informer.synced.wait() for informer in informers))
-        found = (node_facts(caches, node, now, _TOLERATED) for node in caches.nodes.values())
+        found = (_from_node(caches, node, now) for node in caches.nodes.values())
         return [facts for facts in found if facts]
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _from_node(caches: Caches, node: NodeView, now: float) -> NodeFacts | None:
+    gpunode, pods = caches.gpunodes.get(node.name), caches.pods.by("node", node.name)
+    belief = belief_of(node, gpunode, caches.agents.of(node.name), now)
+    return node_facts(node, gpunode, belief, pods, _TOLERATED)
 
 
 def _from_agent(body: Json, now: float) -> NodeFacts | None:

@@ -236,8 +236,6 @@ def _replicas(one: Deployed, *, matches: bool) -> tuple[ReplicaFacts, ...]:
             wish_matches=matches and item.current,
             layout=layout,
             bound=item.state != "Pending",
-            ready=item.state == "Ready",
-            draining=item.state == "Draining",
         )
         for item in replicas.items
         if (slot := item.name.rpartition("-")[2]).isdecimal()

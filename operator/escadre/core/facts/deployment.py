@@ -34,8 +34,6 @@ class ReplicaFacts:
     wish_matches: bool
     layout: Layout | None
     bound: bool = False
-    ready: bool = False
-    draining: bool = False
     leaving: bool = False  # being scaled away: its slot gets no plan
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from escadre.api.approval import Architecture
+from escadre.api.approval import Architecture, ModelApprovalSpec
 from escadre.api.deployment import ModelDeploymentSpec
 
 __all__ = ["ApprovedModel", "Wish"]
@@ -40,3 +40,17 @@ class ApprovedModel:
     file_bytes: int
     architecture: Architecture
     mirrors: tuple[str, ...]
+
+    @staticmethod
+    def of(name: str, uid: str, spec: ModelApprovalSpec) -> "ApprovedModel":
+        """What the approval of that name describes."""
+        return ApprovedModel(
+            approval=name,
+            approval_uid=uid,
+            repository=spec.repository,
+            revision=spec.revision,
+            manifest_digest=spec.manifest_digest,
+            file_bytes=sum(file.size for file in spec.files),
+            architecture=spec.architecture,
+            mirrors=tuple(spec.mirrors),
+        )

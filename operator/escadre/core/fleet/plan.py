@@ -11,7 +11,7 @@ its own slot: its own GPUs count as free for its replacement, so a rollout needs
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escadre import reasons
 from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
@@ -19,6 +19,7 @@ from escadre.api.gpunode import WantedWeights
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel
+from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.placement import Draft, Holders, Rank, Slot, place_all, reserve
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls
@@ -42,15 +43,16 @@ class SlotPlan:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPlan:
-    """Layout and slots of one deployment.
+    """Layout and slots of one deployment, and the ``facts`` that they were chosen for.
 
+    Two are equal when they ask for the same, whatever they were made for.
     ``reason`` is Planned, InsufficientGPUs, a refusal of the layout, or None without an approval.
     ``rejected`` are today's, also when the layout was recorded on another day.
     ``slots`` holds every existing slot that is not leaving, then new ones up to the desired number.
     Without an approval or a layout existing slots are as recorded and there are no new ones.
     """
 
-    key: DeploymentKey
+    facts: DeploymentFacts = field(compare=False)
     layout: Layout | None
     reason: Reason | None
     message: str
@@ -61,10 +63,15 @@ class DeploymentPlan:
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """The whole fleet: a plan per deployment, GPUNode.spec.weights per node."""
+    """The whole fleet: a plan per deployment, GPUNode.spec.weights per node.
+
+    ``made_for`` is what was seen; ``node_facts`` the nodes of it by name.
+    """
 
     deployments: Mapping[DeploymentKey, DeploymentPlan]
     nodes: Mapping[str, tuple[WantedWeights, ...]]
+    made_for: FleetSnapshot = field(compare=False)
+    node_facts: Mapping[str, NodeFacts] = field(compare=False)
 
 
 def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
@@ -82,7 +89,7 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
         draft.facts.key: _finish(draft, pulls.states, insufficient)
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
     }
-    return FleetPlan(plans, pulls.wanted)
+    return FleetPlan(plans, pulls.wanted, snapshot, nodes)
 
 
 def _draft(
@@ -234,7 +241,7 @@ def _finish(
             message = f"{homeless} of {len(slots)} replicas {verb} no node: {missing}"
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}
     weights = tuple(states[place] for place in sorted(places) if place in states)
-    return DeploymentPlan(facts.key, layout, reason, message, draft.rejected, slots, weights)
+    return DeploymentPlan(facts, layout, reason, message, draft.rejected, slots, weights)
 
 
 def _as_recorded(slot: Slot, draft: Draft) -> SlotPlan:

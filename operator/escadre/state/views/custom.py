@@ -7,12 +7,13 @@ from pydantic import ValidationError
 
 from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
-from escadre.api.gpunode import GPUNodeStatus
+from escadre.api.gpunode import GPUNodeStatus, MirrorSource
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.api.wire import read
 from escadre.core.approvals.verdict import Signature, content_digest
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.status.told import Past, Told, past
-from escadre.machinery.packing import pack
+from escadre.machinery.packing import pack, unpack
 from escadre.state.views.meta import Json, Meta, explain, meta_of
 
 __all__ = ["ApprovalView", "DeploymentView", "GPUNodeView", "MirrorView", "SignatureView"]
@@ -29,6 +30,11 @@ class DeploymentView(Meta):
     invalid: str
     told: Told
     stored: bytes
+
+    @property
+    def status(self) -> Json:
+        """The status as it is stored."""
+        return unpack(self.stored)
 
     @staticmethod
     def of(obj: Json) -> "DeploymentView":
@@ -49,13 +55,22 @@ class DeploymentView(Meta):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalView(Meta):
-    """A ModelApproval and the digest of its spec as stored; ``told`` are its conditions."""
+    """A ModelApproval, the digest of its spec as stored, and the model that it describes.
+
+    ``told`` are its conditions.
+    """
 
     spec: ModelApprovalSpec | None
     invalid: str
+    model: ApprovedModel | None
     content_digest: str
     told: tuple[Past, ...]
     stored: bytes
+
+    @property
+    def status(self) -> Json:
+        """The status as it is stored."""
+        return unpack(self.stored)
 
     @staticmethod
     def of(obj: Json) -> "ApprovalView":
@@ -65,10 +80,12 @@ class ApprovalView(Meta):
             spec, invalid = ModelApprovalSpec.model_validate(raw), ""
         except ValidationError as error:
             spec, invalid = None, explain(error)
+        meta = meta_of(obj)
         return ApprovalView(
-            **meta_of(obj),
+            **meta,
             spec=spec,
             invalid=invalid,
+            model=ApprovedModel.of(meta["name"], meta["uid"], spec) if spec else None,
             content_digest=content_digest(raw),
             told=tuple(past(one) for one in read(ModelApprovalStatus, status).conditions),
             stored=pack(status),
@@ -101,18 +118,21 @@ class SignatureView(Meta):
 
 @dataclass(frozen=True, slots=True)
 class MirrorView(Meta):
-    """A ModelMirror."""
+    """A ModelMirror; ``source`` is what agents are told of it, None when it does not parse."""
 
-    spec: ModelMirrorSpec | None
+    source: MirrorSource | None
 
     @staticmethod
     def of(obj: Json) -> "MirrorView":
         """Projection."""
+        meta = meta_of(obj)
         try:
             spec = ModelMirrorSpec.model_validate(obj.get("spec") or {})
         except ValidationError:
-            spec = None
-        return MirrorView(**meta_of(obj), spec=spec)
+            return MirrorView(**meta, source=None)
+        told = spec.model_dump(by_alias=True)
+        source = MirrorSource.model_validate({"name": meta["name"], **told})
+        return MirrorView(**meta, source=source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,60 @@
+"""Whether a plan still stands: nothing is other than when it was made but what it brought about.
+
+A plan carries the facts it was made for. The router asks here when something changed, and a pass
+before it acts on a plan: where the answer is no, the fleet is planned anew. What is a fact of
+planning is said once, by the fields of core/facts; there is no second list of them. Pure.
+"""
+
+from dataclasses import replace
+
+from escadre import reasons
+from escadre.core.facts.deployment import DeploymentFacts, ReplicaFacts
+from escadre.core.facts.node import NodeFacts
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, SlotPlan
+
+__all__ = ["node_stands", "stands"]
+
+
+def stands(plan: DeploymentPlan, now: DeploymentFacts) -> bool:
+    """Whether the plan of a deployment stands for what it is now."""
+    then = plan.facts
+    if then == now:
+        return True
+    if replace(then, replicas=()) != replace(now, replicas=()):
+        return False
+    before = {replica.slot: replica for replica in then.replicas}
+    slots = {slot.slot: slot for slot in plan.slots}
+    # One that is gone left its GPUs to others.
+    return before.keys() <= {replica.slot for replica in now.replicas} and all(
+        _foreseen(replica, before.get(replica.slot), slots.get(replica.slot))
+        for replica in now.replicas
+    )
+
+
+def _foreseen(now: ReplicaFacts, then: ReplicaFacts | None, slot: SlotPlan | None) -> bool:
+    """Whether a replica is as it was or as the plan wants it; one that lost its node is neither."""
+    if now == then:
+        return True
+    lost = then is not None and then.bound and not now.bound
+    if lost or slot is None or slot.layout is None or slot.reason != reasons.PLANNED:
+        return False  # slots that are only recorded were given no GPUs
+    return now == ReplicaFacts(
+        slot=slot.slot,
+        node=slot.node,
+        gpus=slot.layout.gpus,
+        product=slot.layout.product,
+        manifest_digest=slot.manifest_digest,
+        wish_matches=True,
+        layout=slot.layout,
+        bound=now.bound,
+    )
+
+
+def node_stands(plan: FleetPlan, name: str, now: NodeFacts | None) -> bool:
+    """Whether the plan stands for what a node is now; None: it has nothing to plan with."""
+    then = plan.node_facts.get(name)
+    if then is None or now is None:
+        return then is now
+    if now.wanted not in (then.wanted, plan.nodes.get(name)):
+        return False
+    return then == replace(now, wanted=then.wanted)

@@ -1,0 +1,182 @@
+"""core/fleet/freshness.py: what asks for a new plan, and that what a plan brings about does not."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.core.fleet.test_properties import histories
+from tests.core.fleets import (
+    TWO_GPUS,
+    carry_out,
+    deployment,
+    digest,
+    model,
+    node,
+    plan_of,
+    running,
+    snapshot,
+    wanted,
+)
+
+from escadre.core.facts.deployment import DeploymentFacts, ReplicaFacts
+from escadre.core.facts.fleet import FleetSnapshot
+from escadre.core.facts.node import NodeFacts, WeightState
+from escadre.core.fleet.freshness import node_stands, stands
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
+
+STANDING = running("n1")
+CHAT = deployment("chat", desired=2, replicas=(STANDING,))
+SEEN = snapshot((CHAT,), (node("n1"), node("n2")))
+FLEET = plan_fleet(SEEN)
+PLAN = plan_of(FLEET, "chat")
+(AS_PLANNED,) = (one for one in carry_out(SEEN, FLEET).deployments[0].replicas if one.slot == 1)
+
+
+def with_replicas(*replicas: ReplicaFacts) -> DeploymentFacts:
+    return replace(CHAT, replicas=replicas)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param(CHAT, id="nothing changed"),
+        pytest.param(replace(CHAT), id="made anew, and equal"),
+        pytest.param(
+            with_replicas(STANDING, replace(AS_PLANNED, bound=False)), id="a replica was made"
+        ),
+        pytest.param(with_replicas(STANDING, AS_PLANNED), id="and its pod bound where planned"),
+    ],
+)
+def test_a_plan_stands(now: DeploymentFacts) -> None:
+    assert stands(PLAN, now)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param(replace(CHAT, uid="another"), id="another object of that name"),
+        pytest.param(replace(CHAT, wish=TWO_GPUS), id="the wish"),
+        pytest.param(replace(CHAT, model=None), id="the approval holds no more"),
+        pytest.param(replace(CHAT, model=model("other")), id="other weights"),
+        pytest.param(replace(CHAT, desired=3), id="more replicas"),
+        pytest.param(replace(CHAT, min_replicas=2), id="a higher precedence"),
+        pytest.param(with_replicas(), id="a replica is gone"),
+        pytest.param(with_replicas(replace(STANDING, bound=False)), id="its pod is lost"),
+        pytest.param(with_replicas(replace(STANDING, node="n2")), id="it is elsewhere"),
+        pytest.param(with_replicas(replace(STANDING, leaving=True)), id="it is to leave"),
+        pytest.param(with_replicas(replace(STANDING, wish_matches=False)), id="it is outdated"),
+        pytest.param(with_replicas(replace(STANDING, layout=None)), id="its record is damaged"),
+        pytest.param(
+            with_replicas(STANDING, replace(AS_PLANNED, node="elsewhere")), id="bound elsewhere"
+        ),
+        pytest.param(
+            with_replicas(STANDING, replace(AS_PLANNED, gpus=7)), id="made, and otherwise"
+        ),
+        pytest.param(with_replicas(STANDING, replace(AS_PLANNED, slot=9)), id="nobody planned it"),
+    ],
+)
+def test_a_plan_does_not_stand(now: DeploymentFacts) -> None:
+    assert not stands(PLAN, now)
+
+
+def test_a_replica_that_was_given_no_gpus_is_not_foreseen_where_it_was_recorded() -> None:
+    gone = deployment("chat", replicas=(running("gone", bound=False),))
+    plan = plan_of(plan_fleet(snapshot((gone,), ())), "chat")
+    assert stands(plan, gone)
+    assert not stands(plan, replace(gone, replicas=(running("gone"),)))
+
+
+PULLING = {digest("small"): WeightState("Pulling", bytes_done=1, eta_seconds=99)}
+N1 = replace(node("n1"), weights=PULLING)
+ONE_NODE = plan_fleet(snapshot((deployment("chat"),), (N1,)))
+
+
+@pytest.mark.parametrize(
+    ("now", "standing"),
+    [
+        pytest.param(N1, True, id="nothing changed"),
+        pytest.param(
+            replace(N1, weights={digest("small"): WeightState("Pulling", bytes_done=2)}),
+            True,
+            id="the numbers of a pull",
+        ),
+        pytest.param(
+            replace(N1, wanted=(wanted(model()),)), True, id="it was told to pull as planned"
+        ),
+        pytest.param(replace(N1, wanted=(wanted(model("other")),)), False, id="told otherwise"),
+        pytest.param(
+            replace(N1, weights={digest("small"): WeightState("Verified")}), False, id="verified"
+        ),
+        pytest.param(replace(N1, blocked="is cordoned"), False, id="cordoned"),
+        pytest.param(replace(N1, gpus_foreign=1), False, id="a foreign pod took a GPU"),
+        pytest.param(replace(N1, agent_ready=False), False, id="its agent is gone"),
+        pytest.param(None, False, id="it has no GPUs any more"),
+    ],
+)
+def test_what_becomes_of_a_node(now: NodeFacts | None, standing: bool) -> None:
+    assert node_stands(ONE_NODE, "n1", now) is standing
+
+
+def test_a_node_that_the_plan_does_not_know() -> None:
+    assert not node_stands(ONE_NODE, "n2", node("n2"))
+    assert node_stands(ONE_NODE, "n2", None)
+
+
+def _half(draw: st.DrawFn, seen: FleetSnapshot, plan: FleetPlan) -> FleetSnapshot:
+    """Some of what the plan asks for has come about."""
+    done = carry_out(seen, plan)
+    return replace(
+        seen,
+        deployments=tuple(
+            replace(then, replicas=_some(draw, then, now))
+            for then, now in zip(seen.deployments, done.deployments, strict=True)
+        ),
+        nodes=tuple(
+            draw(st.sampled_from([then, now]))
+            for then, now in zip(seen.nodes, done.nodes, strict=True)
+        ),
+    )
+
+
+def _some(draw: st.DrawFn, then: DeploymentFacts, now: DeploymentFacts) -> tuple[ReplicaFacts, ...]:
+    """Replicas as they were, or as planned, bound or not yet; new ones are made in their order."""
+    before = {one.slot: one for one in then.replicas}
+    found = []
+    for made in sorted(now.replicas, key=lambda one: one.slot):
+        old = before.get(made.slot)
+        if old is None and not draw(st.booleans()):
+            break
+        bound = draw(st.booleans()) or (old is not None and old.bound)
+        found.append(draw(st.sampled_from([old or made, replace(made, bound=bound)])))
+    slots = {one.slot for one in found}
+    return (*found, *(one for one in then.replicas if one.slot not in slots))
+
+
+@st.composite
+def carried_out_in_part(draw: st.DrawFn) -> tuple[FleetPlan, FleetSnapshot]:
+    seen = draw(histories())
+    settled = carry_out(seen, plan_fleet(seen), bound=draw(st.booleans()))
+    plan = plan_fleet(settled)
+    return plan, _half(draw, settled, plan)
+
+
+@given(carried_out_in_part())
+@settings(max_examples=80, deadline=None)
+def test_where_a_plan_stands_another_one_would_place_the_same(
+    both: tuple[FleetPlan, FleetSnapshot],
+) -> None:
+    plan, now = both
+    if not all(stands(plan.deployments[one.key], one) for one in now.deployments):
+        return
+    if not all(node_stands(plan, one.name, one) for one in now.nodes):
+        return
+    again = plan_fleet(now)
+    assert {key: _placed(one) for key, one in again.deployments.items()} == {
+        key: _placed(one) for key, one in plan.deployments.items()
+    }
+    assert again.nodes == plan.nodes
+
+
+def _placed(plan: DeploymentPlan) -> tuple[object, ...]:
+    return plan.layout, plan.reason, plan.slots
