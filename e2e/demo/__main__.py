@@ -14,6 +14,7 @@ from e2e.cluster.config import RunnerConfig
 from e2e.cluster.launch import refuse_second
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.programs import KUBERNETES_VERSION
+from e2e.cluster.wait import PATIENCE
 from e2e.demo.act import report_path
 from e2e.demo.performance import Performance
 from e2e.demo.recorder import Recorder
@@ -28,6 +29,7 @@ NODES = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
 
 def main() -> int:
     """Plays the demo; the exit status says whether every step held."""
+    os.environ.setdefault(PATIENCE, "2")  # what cannot come is given up sooner
     real = os.environ.get("ENGINE", "") == "vllm"
     keep = os.environ.get("KEEP", "") not in {"", "0", "no"}
     recorder = Recorder()

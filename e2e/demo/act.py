@@ -16,6 +16,7 @@ from e2e.cluster.config import REPOSITORY
 from e2e.cluster.podstates import refuse_hopeless
 from e2e.cluster.wait import wait_for
 from e2e.demo.recorder import Recorder
+from e2e.demo.standstill import Standstill
 from e2e.engine.checkpoint import Shape, padded
 from e2e.engine.load.request import Ask
 from e2e.engine.load.run import Load, Summary, run_load
@@ -40,6 +41,7 @@ class Act:
         self.cluster: Cluster = stage.cluster
         self.recorder = recorder
         self.real_engine = real_engine
+        self._standstill = Standstill()
 
     def play(self) -> None:
         """All of it."""
@@ -149,12 +151,12 @@ class Act:
             self.recorder.say(line)
 
     def _verified(self) -> bool:
-        return bool(self.stage.condition("assistant", "WeightsReady")["status"] == "True")
+        return self._has_come("WeightsReady")
 
     def _wait_ready(self) -> None:
         def ready() -> bool:
             refuse_hopeless(self.cluster.list("pods", "-n", TEAM))
-            return bool(self.stage.condition("assistant", "Ready")["status"] == "True")
+            return self._has_come("Ready")
 
         wait_for(ready, 900 if self.real_engine else 60, "assistant to be Ready")
 
@@ -254,6 +256,12 @@ class Act:
         assert "bruno" in done.stdout, done.stdout
         assert self.stage.condition("assistant", "Ready")["status"] == "True"
         asyncio.run(self._chat())
+
+    def _has_come(self, type_: str) -> bool:
+        """Whether the assistant has the condition; what waits for somebody will never come."""
+        found = self.stage.condition("assistant", type_)
+        self._standstill.refuse(found)
+        return bool(found["status"] == "True")
 
     # -- looking ----------------------------------------------------------------------------------
 
