@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo e2e test-upgrade \
-	bench-control image clean lock binaries machine try-bare
+	bench-control image clean lock binaries moved try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -25,15 +25,25 @@ install: $(STAMP) ## make .venv from the locked requirements
 $(STAMP): requirements/dev.txt requirements/build.txt pyproject.toml
 	@$(SETUP_SH) python
 	@PYTHON="$(PYTHON)" sh e2e/machine/venv.sh $(VENV)
-	@touch $@
+	@pwd -P >$@
 	@echo "ready: make demo, make test, make help"
 
-# What the test cluster needs of this machine; as root on Debian or Ubuntu it is installed.
-machine:
-	@$(SETUP_SH) python cluster
+# The programs of an environment name the place it was made at. One that says no place is let be.
+ifneq ($(shell cat $(STAMP) 2>/dev/null || pwd -P),$(shell pwd -P))
+ifneq ($(shell cat $(STAMP)),)
+$(STAMP): moved
+endif
+endif
 
-# Once, side by side: pip waits for the network while Go compiles.
-ready-%: machine
+moved:
+	@echo "this checkout was moved or copied: making $(VENV) anew"
+	@rm -rf $(VENV)
+
+# What a tier needs: of the machine (as root on Debian or Ubuntu it is installed), in .venv, and of
+# programs; the last two side by side, since pip waits for the network while Go compiles.
+MACHINE_test := git=git
+ready-%:
+	@$(SETUP_SH) python cluster $(MACHINE_$*)
 	@$(MAKE) --no-print-directory -j2 $(STAMP) binaries TIER=$*
 
 lock: ## renew the locked requirements (needs uv)

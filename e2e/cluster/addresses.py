@@ -1,7 +1,7 @@
 """Every address and name inside a test cluster. Pure; read by the cluster and by the runner.
 
 All of it lives in a network namespace of its own, so clusters side by side may share it. Only the
-link to the host (one /30 per cluster name) must differ between clusters.
+link to the host (one /30 per cluster) must differ between clusters.
 """
 
 import hashlib
@@ -55,10 +55,13 @@ class HostLink:
     prefix: int = 30
 
 
-def host_link(name: str) -> HostLink:
-    """The link of the cluster called ``name``: a /30 of 10.213.0.0/16 chosen by the name's hash."""
+def host_link(name: str, place: int = 0) -> HostLink:
+    """The link of the cluster called ``name``: a /30 of 10.213.0.0/16 chosen by the name's hash.
+
+    ``place`` counts on from there, for two names may hash to one and the same.
+    """
     digest = hashlib.sha256(name.encode()).digest()
-    subnet = int.from_bytes(digest[:2]) & 0xFFFC
+    subnet = (int.from_bytes(digest[:2]) + place * 4) & 0xFFFC
     base = int(ipaddress.IPv4Address("10.213.0.0")) + subnet
     return HostLink(
         device=f"escadre-{digest[:3].hex()}",

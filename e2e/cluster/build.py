@@ -76,6 +76,7 @@ def build(
     module = _MODULES / programs[0].tier
     names = tuple(one.name for one in programs)
     packages = [one.package for one in programs]
+    say("fetching their Go modules")
     progress = Progress(_count_packages(go, module, packages), names, say)
     store = target(programs[0]).parent
     store.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from e2e.cluster.folders import StateFolder, state_folder
 from e2e.cluster.launch import namespace_pid, remove_cluster, start_cluster
 from e2e.cluster.machine import Machine
 from e2e.cluster.namespaces import socket_factory
+from e2e.cluster.network import free_place
 from e2e.cluster.nodes import DEFAULT_NODES, NodeSpec
 from e2e.cluster.prerequisites import missing_prerequisites
 from e2e.cluster.programs import cache_folder
@@ -75,7 +76,7 @@ class Cluster:
             raise RuntimeError("; ".join(missing))
         found = provide_programs(print)
         paths = {name: str(one.path) for name, one in found.items()}
-        self.config = replace(self.config, programs=paths)
+        self.config = replace(self.config, programs=paths, place=free_place(self.name))
         self._holder = start_cluster(self.config)
         return self
 
@@ -102,7 +103,7 @@ class Cluster:
     @property
     def server(self) -> str:
         """URL of the API server, reachable on the host and inside the namespace."""
-        return f"https://{host_link(self.name).cluster_address}:{API_PORT}"
+        return f"https://{host_link(self.name, self.config.place).cluster_address}:{API_PORT}"
 
     @property
     def audit_log(self) -> Path:

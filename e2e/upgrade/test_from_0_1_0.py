@@ -215,6 +215,7 @@ def test_no_engine_was_restarted(upgrade: Upgrade) -> None:
 def test_no_weights_were_pulled_anew(upgrade: Upgrade) -> None:
     assert upgrade.pulled == (0, 0)
     held = {node: len(files) for node, files in upgrade.before.stores.items()}
+    print(f"files held by each node: {held}; answered {upgrade.short.answered} short requests")
     assert all(held.values()), held
     assert upgrade.after.stores == upgrade.before.stores == upgrade.later.stores
 

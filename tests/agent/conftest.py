@@ -112,13 +112,13 @@ def server(model: SampleModel, small: SampleModel) -> Iterator[Faulty]:
         yield world
 
 
-def opened_mirror(server: Faulty, idle: float = 10) -> Mirror:
+def opened_mirror(server: Faulty, idle: float = 60) -> Mirror:
     return open_mirror(
         "tree",
         ModelMirrorSpec(type="http", url=server.url),
         repository="org/model",
         revision=COMMIT,
-        timeouts=Timeouts(connect=10, idle=idle),
+        timeouts=Timeouts(connect=60, idle=idle),
     )
 
 

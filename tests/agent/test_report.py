@@ -16,6 +16,7 @@ from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
 from escadre.api.gpunode import GPU, GPUNodeStatus
+from escadre.api.progress import Progress
 from escadre.api.schema import structural
 from escadre.api.wire import dump, read
 from escadre.errors import Refusal
@@ -58,8 +59,9 @@ def build(view: View, previous: dict[str, Any] | None = None) -> dict[str, Any]:
     return status
 
 
-def reading(**changes: Any) -> Reading:
-    return replace(Reading(done=40, total=100, rate=2000, arrived=40, seconds=31), **changes)
+def reading(rate: int = 2000, **changes: Any) -> Reading:
+    progress = Progress(bytes_done=40, bytes_total=100, bytes_per_second=rate, eta_seconds=1)
+    return replace(Reading(progress, arrived=40, seconds=31), **changes)
 
 
 def weights(view: View) -> dict[str, dict[str, Any]]:

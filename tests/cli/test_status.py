@@ -197,6 +197,13 @@ def test_a_status_of_an_older_spec_is_not_ready() -> None:
     assert "Unknown" in program.run("status").out
 
 
+def test_the_next_step_stands_below_what_blocks() -> None:
+    told = condition("Ready", "False", "Revoked", "carla revoked it", "Deploy another model.")
+    lines = cluster(deployment(conditions=[told])).run("status", "assistant").out.splitlines()
+    at = next(number for number, line in enumerate(lines) if "carla revoked it" in line)
+    assert lines[at + 1].strip() == "next: Deploy another model."
+
+
 def test_watch_prints_each_change_until_it_is_interrupted() -> None:
     program = cluster(PULLING)
     changes = [deployment("pulling"), None, KeyboardInterrupt]

@@ -20,7 +20,7 @@ CASES = {
     "serving": deployment(),
     "unseen": EMPTY,
     "pulling": PULLING,
-    "signatures": deployment(
+    "signatures": deployment(  # of an operator that glued the next step to the message
         plan=None,
         approval=None,
         weights=[],
@@ -39,8 +39,8 @@ CASES = {
         weights=[weights("gpu-0", "Failed", reason="DigestMismatch", message="chunk 3 is bad")],
         replicas=replicas(0, replica(0, "Pending", "gpu-0", "no node has the weights")),
         conditions=with_conditions(
-            condition("Ready", "False", "DigestMismatch", f"{MISMATCH}. Next: {TREAT}"),
-            condition("WeightsReady", "False", "DigestMismatch", f"{MISMATCH}. Next: {TREAT}"),
+            condition("Ready", "False", "DigestMismatch", MISMATCH, TREAT),
+            condition("WeightsReady", "False", "DigestMismatch", MISMATCH, TREAT),
             condition("Scheduled", "False", "ReplicasPending", "1 of 1 waits for a node"),
             condition("Serving", "False", "Loading", "0 of 1 needed replicas ready"),
         ),

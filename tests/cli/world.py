@@ -68,12 +68,13 @@ SERVED: Json = {
 }
 
 
-def condition(type_: str, status: str, reason: str, message: str) -> Json:
+def condition(type_: str, status: str, reason: str, message: str, step: str = "") -> Json:
     return {
         "type": type_,
         "status": status,
         "reason": reason,
         "message": message,
+        **({"nextStep": step} if step else {}),
         "observedGeneration": 1,
         "lastTransitionTime": "2026-09-21T14:10:00Z",
     }

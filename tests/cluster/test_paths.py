@@ -1,13 +1,16 @@
 """The test cluster's folder may lie anywhere: a long path, one with blanks and signs."""
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from e2e.cluster.addresses import host_link
 from e2e.cluster.control import ControlError, call, serve
 from e2e.cluster.controlplane import proxy_config
 from e2e.cluster.folders import StateFolder
+from e2e.cluster.network import free_place
 from e2e.cluster.readable import unreadable
 
 
@@ -52,3 +55,17 @@ def test_a_checkout_made_under_a_strict_umask_is_named_with_its_cure(tmp_path: P
     (checkout / "e2e").chmod(0o700)
     (line,) = unreadable({checkout: ("e2e/one.py",)})
     assert f"{checkout}/e2e/one.py is closed" in line
+
+
+def test_two_clusters_whose_names_hash_alike_get_links_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = [host_link("one", place).host_address for place in (0, 1)]
+    lines = "".join(f"7: a    inet {address}/30 scope global a\n" for address in taken)
+    done = subprocess.CompletedProcess(["ip"], 0, f"1: lo    inet 127.0.0.1/8 lo\n{lines}", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    assert free_place("one") == 2
+    assert free_place("another") == 0
+    third = host_link("one", 2)
+    assert third.host_address not in taken
+    assert third.device == host_link("one").device, "it is found again by the name alone"

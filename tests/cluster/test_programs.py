@@ -7,7 +7,6 @@ import sys
 import pytest
 import yaml
 from e2e.cluster.addresses import host_link
-from e2e.cluster.build import Progress
 from e2e.cluster.config import REPOSITORY
 from e2e.cluster.folders import state_folder
 from e2e.cluster.nodes import NodeSpec, build_node
@@ -90,21 +89,6 @@ def test_programs_are_built_before_there_is_an_environment() -> None:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     tops = {name.partition(".")[0] for name in done.stdout.split()} - {"__main__", "e2e"}
     assert tops <= sys.stdlib_module_names
-
-
-def test_a_build_tells_what_is_done_and_what_is_left() -> None:
-    said: list[str] = []
-    times = iter([0.0, 61.0, 125.0, 130.0])
-    progress = Progress(20, ("etcd", "kubectl"), said.append, clock=lambda: next(times))
-    progress.package()
-    progress.package()
-    progress.programs(["etcd"])
-    progress.programs(["etcd", "kubectl"])
-    assert said == [
-        "  1:01  2 of 20 packages compiled; left: etcd, kubectl",
-        "  2:05  etcd is built, 1 of 2; left: kubectl",
-        "  2:10  kubectl is built, 2 of 2",
-    ]
 
 
 def test_missing_tools_are_named_with_the_command_that_installs_them(

@@ -7,10 +7,16 @@ import json
 from typing import Any
 
 import pytest
+from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving, workloads
 from tests.controller.world import DIGEST, OTHER_DIGEST, World
 
-from escadre.clients.kube import DEPLOYMENTS, PERSISTENT_VOLUMES
+from escadre.clients.kube import (
+    DEPLOYMENTS,
+    MODEL_APPROVALS,
+    MODEL_DEPLOYMENTS,
+    PERSISTENT_VOLUMES,
+)
 from escadre.names import (
     ANNOTATION_DRAIN,
     ANNOTATION_INPUTS,
@@ -133,3 +139,32 @@ async def test_forged_inputs_open_no_door_to_weights_of_others() -> None:
         paths |= {one["spec"]["local"]["path"] for one in world.server.all(PERSISTENT_VOLUMES)}
     assert node_weights_label(OTHER_DIGEST) != node_weights_label(DIGEST)
     assert paths == {f"/var/lib/escadre/models/{DIGEST.removeprefix('sha256:')}"}
+
+
+OF_ANOTHER_VERSION: list[Json] = [
+    {"phase": "Serving", "observedGeneration": 7},
+    {"conditions": [{"type": "Ready", "status": "Soon"}, {"type": "Serving"}], "replicas": 2},
+    {"conditions": [], "weights": [{"state": "Evicting"}], "lastScale": "never"},
+    {"replicas": {"desired": "two", "items": [None]}, "plan": [], "approval": 1, "url": {}},
+]
+
+
+@pytest.mark.parametrize("status", OF_ANOTHER_VERSION)
+async def test_a_status_of_another_version_is_written_anew_and_no_engine_restarts(
+    status: Json,
+) -> None:
+    world = World()
+    await serving(world)
+    running, told = engines(world), world.mdep()["status"]
+    world.server.status(MODEL_DEPLOYMENTS, "chat", "team", status)
+    world.server.status(MODEL_APPROVALS, "small", "", status)
+    await Operator.start(world).settle()  # one that remembers nothing
+    assert engines(world) == running
+    again = world.mdep()["status"]
+    assert {one["type"]: one["status"] for one in again["conditions"]} == {
+        one["type"]: one["status"] for one in told["conditions"]
+    }
+    assert again["replicas"] == told["replicas"]
+    approval = world.server.get(MODEL_APPROVALS, "small")
+    assert approval is not None
+    assert approval["status"]["conditions"][0]["status"] == "True"

@@ -6,9 +6,11 @@ import pytest
 from tests.controller.operator import Operator
 from tests.controller.world import World
 
+from escadre.api.deployment import ModelDeploymentStatus
 from escadre.clients.kube import MODEL_DEPLOYMENTS
 from escadre.controller.statuswriter import write_status
 from escadre.core.status.build import essence
+from escadre.state.views import DeploymentView
 
 Json = dict[str, Any]
 
@@ -42,14 +44,10 @@ async def write(operator: Operator, wanted: Json) -> tuple[float | None, int]:
     stored = operator.world.mdep()
     left = await write_status(
         operator.context,
-        MODEL_DEPLOYMENTS,
-        name="chat",
-        namespace="team",
-        uid=stored["metadata"]["uid"],
-        stored=stored.get("status") or {},
-        status=wanted,
-        essence=essence,
-        note=lambda _: None,
+        operator.context.caches.deployments,
+        DeploymentView.of(stored),
+        ModelDeploymentStatus.model_validate(wanted),
+        essence,
     )
     return left, len(operator.api.writes) - before
 
@@ -78,13 +76,9 @@ async def test_a_deployment_deleted_meanwhile_is_no_error(operator: Operator) ->
     operator.world.server.remove(MODEL_DEPLOYMENTS, "chat", "team")
     left = await write_status(
         operator.context,
-        MODEL_DEPLOYMENTS,
-        name="chat",
-        namespace="team",
-        uid=stored["metadata"]["uid"],
-        stored={},
-        status=status("x"),
-        essence=essence,
-        note=lambda _: None,
+        operator.context.caches.deployments,
+        DeploymentView.of(stored),
+        ModelDeploymentStatus.model_validate(status("x")),
+        essence,
     )
     assert left is None

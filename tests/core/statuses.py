@@ -8,13 +8,15 @@ from tests.core.fleets import deployment, model
 from tests.core.layout import LAYOUT
 
 from escadre import reasons
-from escadre.api.deployment import WeightsOnNode
+from escadre.api.deployment import ModelDeploymentStatus, WeightsOnNode
+from escadre.api.wire import dump, read
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.core.status.build import build_status
 from escadre.core.status.facts import ReplicaLine, StatusFacts
+from escadre.core.status.told import Told
 
 Json = dict[str, Any]
 NOW, EARLIER = "2026-11-22T06:15:00Z", "2026-11-22T06:00:00Z"
@@ -70,10 +72,20 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
         "problem": None,
         "unreachable": False,
         "claim_terminating": "",
-        "previous": {},
+        "previous": Told(),
         "now": NOW,
     }
     return StatusFacts(**{**known, **more})
+
+
+def built(given_facts: StatusFacts) -> Json:
+    """The status as it goes over the wire."""
+    return dump(build_status(given_facts))
+
+
+def told_before(status: Json) -> Told:
+    """What a pass is told of a stored status."""
+    return Told.of(read(ModelDeploymentStatus, status))
 
 
 def conditions(status: Json) -> dict[str, Json]:
@@ -81,18 +93,15 @@ def conditions(status: Json) -> dict[str, Json]:
 
 
 def told(given_facts: StatusFacts, type_: str = "Ready") -> tuple[str, str]:
-    found = conditions(build_status(given_facts))[type_]
+    found = conditions(built(given_facts))[type_]
     return found["status"], found["reason"]
 
 
-def before(*types: str, generation: int = 1) -> Json:
-    return {
-        "observedGeneration": generation,
-        "conditions": [
-            {"type": one, "status": "True", "reason": "Ready", "lastTransitionTime": EARLIER}
-            for one in types
-        ],
-    }
+def before(*types: str, generation: int = 1) -> Told:
+    """A status of before with these conditions, all of them True."""
+    past = {"status": "True", "reason": "Ready", "message": "", "lastTransitionTime": EARLIER}
+    conditions = [{"type": one, **past} for one in types]
+    return told_before({"observedGeneration": generation, "conditions": conditions})
 
 
 REVOKED: Json = {

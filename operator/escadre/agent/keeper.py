@@ -101,7 +101,7 @@ class Keeper:
             self.metrics.rate(0)
             return None
         reading = self._running.meter.reading()
-        self.metrics.rate(reading.rate)
+        self.metrics.rate(reading.progress.bytes_per_second)
         self.metrics.received(reading.arrived - self._running.counted)
         self._running.counted = reading.arrived
         return RunningPull(self._running.want, reading)

@@ -12,10 +12,9 @@ from escadre.agent.identity import Identity
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
-from escadre.api.base import Condition
 from escadre.api.gpunode import GPUNodeStatus, NodeWeights, Store, WantedWeights
-from escadre.api.wire import dump
 from escadre.core.status.conditions import Leaf, false, merge, true, unknown
+from escadre.core.status.told import past
 from escadre.errors import Refusal
 from escadre.names import ConditionType
 
@@ -50,7 +49,7 @@ def build_status(
     store = view.store if isinstance(view.store, StoreView) else None
     inventory = view.inventory if isinstance(view.inventory, Inventory) else None
     weights = _weights(view, store, slow) if store else []
-    before = [dump(one) for one in previous.conditions]
+    before = [past(one) for one in previous.conditions]
     return GPUNodeStatus(
         node_uid=identity.node_uid,
         boot_id=identity.boot_id,
@@ -61,9 +60,7 @@ def build_status(
         store=_space(store.space, previous.store) if store else None,
         weights=weights,
         summary=f"{sum(each.state == 'Verified' for each in weights)}/{len(weights)}",
-        conditions=[
-            Condition.model_validate(one) for one in merge(_leaves(view), before, generation, now)
-        ],
+        conditions=merge(_leaves(view), before, generation, now),
     )
 
 
@@ -162,25 +159,25 @@ def _failed(want: WantedWeights, store_id: str, failure: FailedPull) -> NodeWeig
 
 
 def _pulling(running: RunningPull, store_id: str, since: str, slow: int) -> NodeWeights:
-    reading, want = running.reading, running.want
-    too_slow = reading.seconds > SLOW_AFTER and reading.rate < slow and reading.total
+    want, told = running.want, running.reading.progress.numbers()
     return NodeWeights(
         manifest_digest=want.manifest_digest,
         store_id=store_id,
         state="Pulling",
-        bytes_done=reading.done,
-        bytes_total=reading.total or want.bytes,
-        bytes_per_second=reading.rate,
-        eta_seconds=reading.eta,
+        **{**told, "bytes_total": told["bytes_total"] or want.bytes},
         mirror=want.source.name,
         since=since,
-        **(_slow(running, slow) if too_slow else {}),
+        **_slow(running, slow),
     )
 
 
 def _slow(running: RunningPull, slow: int) -> dict[str, Any]:
+    """Why a pull takes longer than it should, if it does."""
+    reading, rate = running.reading, running.reading.progress.bytes_per_second
+    if reading.seconds <= SLOW_AFTER or rate >= slow or not reading.progress.bytes_total:
+        return {}
     words = (
-        f"mirror {running.want.source.name} delivers {running.reading.rate} bytes per second, "
+        f"mirror {running.want.source.name} delivers {rate} bytes per second, "
         f"less than {slow} (chart value agent.slowBytesPerSecond)"
     )
     return {"reason": reasons.MIRROR_SLOW, "message": words}

@@ -103,8 +103,11 @@ class Condition(Model):
     reason: Annotated[Reason, reason_as_name(min_length=1, pattern=r"^[A-Za-z]+$")] = Field(
         description="One word, stable, from the list of reasons in docs/reference/reasons.md."
     )
-    message: Annotated[str, Text(4096)] = Field(
-        description="What blocks, with object and numbers, and the next step."
+    message: Annotated[str, Text(2048)] = Field(description="What blocks, with object and numbers.")
+    next_step: Annotated[str, Text(512)] | None = Field(
+        default=None,
+        description="What whoever reads this can do, while the condition does not hold; missing "
+        "where there is nothing to do.",
     )
     observed_generation: Annotated[int, Field(ge=0, le=1 << 53)] = Field(
         default=0, description="metadata.generation of the object that was judged."

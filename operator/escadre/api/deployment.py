@@ -8,6 +8,7 @@ from pydantic import Field
 
 from escadre.api.base import Bytes, Commit, Condition, Digest, Model, ObjectName, Repository
 from escadre.api.bounds import Entries, Text
+from escadre.api.progress import Progress
 from escadre.api.reason import no_reason_as_null, reason_as_name
 from escadre.reasons import Reason
 
@@ -160,20 +161,17 @@ class LayoutStatus(Layout):
         return Layout(**{name: getattr(self, name) for name in Layout.model_fields})
 
 
-class WeightsOnNode(Model):
-    """State of the weights on a node that a replica is planned on."""
-
+class _Weights(Model):
     node: ObjectName = Field(description="Node.")
     manifest_digest: Digest = Field(description="Identity of the weights.")
     state: Literal["Queued", "Wanted", "Pulling", "Verified", "Failed"] = Field(
         description="Queued: waits for a free pull of the mirror; Wanted: the agent was told."
     )
-    bytes_done: Bytes = Field(default=0, description="Verified bytes.")
-    bytes_total: Bytes = Field(default=0, description="Bytes of all files.")
-    bytes_per_second: Bytes = Field(default=0, description="Current rate.")
-    eta_seconds: Annotated[int, Field(ge=0, le=1 << 31)] | None = Field(
-        default=None, description="Seconds until done at the current rate."
-    )
+
+
+class WeightsOnNode(Progress, _Weights):  # the last base's fields stand first
+    """State of the weights on a node that a replica is planned on."""
+
     mirror: ObjectName | None = Field(default=None, description="Mirror pulled from.")
     reason: Annotated[Reason | None, no_reason_as_null()] = Field(
         default=None, description="Stable reason."

@@ -16,6 +16,7 @@ from escadre.api.base import (
 )
 from escadre.api.bounds import Entries, Text
 from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.progress import Progress
 from escadre.api.reason import no_reason_as_null
 from escadre.reasons import Reason
 
@@ -88,20 +89,17 @@ class Store(Model):
     )
 
 
-class NodeWeights(Model):
-    """State of one wanted or present model on this node."""
-
+class _Weights(Model):
     manifest_digest: Digest = Field(description="Identity of the weights.")
     store_id: _Uuid = Field(
         alias="storeID", description="Store id under which this entry was verified or pulled."
     )
     state: Literal["Pulling", "Verified", "Failed"] = Field(description="State of the weights.")
-    bytes_done: Bytes = Field(default=0, description="Verified bytes.")
-    bytes_total: Bytes = Field(default=0, description="Bytes of all files; 0 while unknown.")
-    bytes_per_second: Bytes = Field(default=0, description="Current rate.")
-    eta_seconds: Annotated[int, Field(ge=0, le=1 << 31)] | None = Field(
-        default=None, description="Seconds until done at the current rate."
-    )
+
+
+class NodeWeights(Progress, _Weights):  # the last base's fields stand first
+    """State of one wanted or present model on this node."""
+
     mirror: ObjectName | None = Field(default=None, description="Mirror pulled from.")
     reason: Annotated[Reason | None, no_reason_as_null(pattern=r"^[A-Za-z]*$")] = Field(
         default=None, description="Why it failed, e.g. DigestMismatch."

@@ -1,14 +1,7 @@
 """The key approval/name: writes ModelApproval.status and looks again when the approval expires."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 from escadre import reasons
 from escadre.api.approval import ModelApprovalStatus
-from escadre.api.base import Condition
-from escadre.api.wire import dump
-from escadre.clients.kube import MODEL_APPROVALS
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET
 from escadre.controller.statuswriter import write_status
@@ -32,17 +25,7 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
     leaf = _leaf(view, verdict)
     status = _status(view, verdict, leaf, iso(now))
     _tell(context, view, leaf)
-    left = await write_status(
-        context,
-        MODEL_APPROVALS,
-        name=view.name,
-        namespace="",
-        uid=view.uid,
-        stored=view.status,
-        status=dump(status),
-        essence=_essence,
-        note=context.caches.approvals.note_write,
-    )
+    left = await write_status(context, context.caches.approvals, view, status, _essence)
     if verdict is not None and verdict.reason == reasons.EXPIRED:
         context.wake(FLEET, 0.0)
     elif verdict is not None and verdict.expires > now:
@@ -53,14 +36,11 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
 def _status(
     view: ApprovalView, verdict: ApprovalVerdict | None, leaf: Leaf, now: str
 ) -> ModelApprovalStatus:
-    before = view.status.get("conditions") or []
     judged = {"summary": verdict.summary, "signatures": verdict.records} if verdict else {}
     return ModelApprovalStatus(
         observed_generation=view.generation,
         content_digest=view.content_digest,
-        conditions=[
-            Condition.model_validate(one) for one in merge([leaf], before, view.generation, now)
-        ],
+        conditions=merge([leaf], view.told, view.generation, now),
         **judged,
     )
 
@@ -74,18 +54,17 @@ def _leaf(view: ApprovalView, verdict: ApprovalVerdict | None) -> Leaf:
 
 
 def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
-    before: Mapping[str, Any] = next(iter(view.status.get("conditions") or []), {})
-    stored = (before.get("status"), reasons.of(before.get("reason", "")))
-    told = context.memory.told.get(view.uid, stored)
+    before = next(((one.status, one.reason) for one in view.told), None)
+    told = context.memory.told.get(view.uid, before)
     context.memory.told[view.uid] = (leaf.status, leaf.reason)
     if told != (leaf.status, leaf.reason):
         context.recorder.record(
             ObjectRef(API_VERSION, "ModelApproval", view.name, "", view.uid),
             leaf.reason,
-            leaf.message,
+            leaf.spoken,
             warning=leaf.status == "False",
         )
 
 
-def _essence(status: Mapping[str, Any]) -> str:
-    return json.dumps(status, sort_keys=True, default=str)
+def _essence(status: ModelApprovalStatus) -> ModelApprovalStatus:
+    return status  # nothing in it moves by itself

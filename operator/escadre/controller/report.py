@@ -1,10 +1,10 @@
 """The status of one ModelDeployment from what a pass saw and did, and events for what turned."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from escadre.clients.kube import MODEL_DEPLOYMENTS
+from escadre.api.base import Condition
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.passes import Pass
@@ -13,9 +13,11 @@ from escadre.core.approvals.verdict import iso
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import build_status, essence
+from escadre.core.status.conditions import spoken
 from escadre.core.status.facts import ReplicaLine, StatusFacts
+from escadre.core.status.told import Past
 from escadre.names import ConditionType
-from escadre.reasons import Kind, Reason, Severity, of
+from escadre.reasons import Kind, Reason, Severity
 from escadre.render.service import url
 from escadre.state.demand import windows_of
 from escadre.state.observe import Observed
@@ -36,20 +38,9 @@ _REPLICAS: Final = frozenset({ConditionType.SCHEDULED, ConditionType.SERVING})
 
 async def report(context: Context, this: Pass, applier: Applier) -> float | None:
     """Writes the status if it changed; returns seconds after which mere numbers may be written."""
-    view = this.view
     status = build_status(_facts(context, this, applier))
-    _tell_turns(context, this, status)
-    return await write_status(
-        context,
-        MODEL_DEPLOYMENTS,
-        name=view.name,
-        namespace=view.namespace,
-        uid=view.uid,
-        stored=view.status,
-        status=status,
-        essence=essence,
-        note=context.caches.deployments.note_write,
-    )
+    _tell_turns(context, this, status.conditions)
+    return await write_status(context, context.caches.deployments, this.view, status, essence)
 
 
 def _facts(context: Context, this: Pass, applier: Applier) -> StatusFacts:
@@ -75,7 +66,7 @@ def _facts(context: Context, this: Pass, applier: Applier) -> StatusFacts:
         problem=(problem.reason, problem.message) if problem else None,
         unreachable=bool(blocking),
         claim_terminating=_claim_terminating(context, view),
-        previous=view.status,
+        previous=view.told,
         now=iso(context.now()),
     )
 
@@ -138,22 +129,21 @@ def is_warning(type_: str, before: Turn | None, now: Turn) -> bool:
     return now[0] == "False" and (_held(before) or now[1].severity is not Severity.INFO)
 
 
-def _tell_turns(context: Context, this: Pass, status: Mapping[str, Any]) -> None:
+def _tell_turns(context: Context, this: Pass, conditions: Sequence[Condition]) -> None:
     """An event for each condition that turned since the last pass told of it."""
-    uid, turned = this.view.uid, _turns(status)
-    before = context.memory.told.get(uid, _turns(this.view.status))
+    uid, turned = this.view.uid, _turns(conditions)
+    before = context.memory.told.get(uid, _turns(this.view.told.conditions))
     context.memory.told[uid] = turned
-    for one in status["conditions"]:
-        type_ = one["type"]
-        if is_news(type_, before.get(type_), turned[type_], turned.get(ConditionType.READY)):
+    for one in conditions:
+        was, now = before.get(one.type), turned[one.type]
+        if is_news(one.type, was, now, turned.get(ConditionType.READY)):
             context.recorder.record(
                 this.about,
-                turned[type_][1],
-                f"{type_}={one['status']}: {one['message']}",
-                warning=is_warning(type_, before.get(type_), turned[type_]),
+                one.reason,
+                f"{one.type}={one.status}: {spoken(one.message, one.next_step or '')}",
+                warning=is_warning(one.type, was, now),
             )
 
 
-def _turns(status: Mapping[str, Any]) -> dict[str, Turn]:
-    conditions = status.get("conditions") or []
-    return {one["type"]: (one["status"], of(one["reason"])) for one in conditions}
+def _turns(conditions: Iterable[Condition | Past]) -> dict[str, Turn]:
+    return {one.type: (one.status, one.reason) for one in conditions}

@@ -44,7 +44,7 @@ def test_a_model_is_pulled_verified_and_published(
     assert record.bytes == model.manifest.total_bytes
     assert store.models.verified() == {model.digest: record}
     reading = work.meter.reading()
-    assert (reading.done, reading.total) == (record.bytes, record.bytes)
+    assert reading.progress.bytes_done == reading.progress.bytes_total == record.bytes
     assert reading.arrived == record.bytes - len(model.contents["sub/again.json"])
     assert len(server.paths()) == len(set(server.paths())) + 1  # two chunks of one file
     assert list((store.root / "partial").iterdir()) == []
@@ -233,8 +233,8 @@ def test_a_broken_stream_is_begun_again_and_keeps_its_chunks(
     work = pull(model)
     work.run()
     assert tree(store.models.path(model.digest)) == model.contents
-    reading = work.meter.reading()
-    assert reading.done == reading.total
+    progress = work.meter.reading().progress
+    assert progress.bytes_done == progress.bytes_total
 
 
 def test_another_manifest_is_a_mismatch(pull: Puller, small: SampleModel, server: Faulty) -> None:

@@ -50,6 +50,7 @@ class Logged:
     path: str
     range: str | None
     headers: Mapping[str, str]
+    port: int  # of the client: one for each connection
 
 
 @dataclass
@@ -76,7 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         world = cast("_Server", self.server).world
         asked = self.headers.get("Range")
-        world.log.append(Logged(self.path, asked, dict(self.headers.items())))
+        port = self.client_address[1]
+        world.log.append(Logged(self.path, asked, dict(self.headers.items()), port))
         answer = _plain(world, self.path, asked)
         if fault := world.always.get(self.path):
             fault(answer)

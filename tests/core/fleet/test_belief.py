@@ -57,7 +57,7 @@ def test_a_report_of_this_node_boot_and_store_is_believed() -> None:
     found = belief(entry(), entry(OTHER, "Pulling", bytesDone=5, bytesTotal=9))
     assert found.trusted
     assert found.verified == {DIGEST}
-    assert found.weights[OTHER].bytes_done == 5
+    assert found.weights[OTHER].progress.bytes_done == 5
     assert found.recheck is None
 
 

@@ -19,6 +19,7 @@ from tests.core.fleets import (
     wanted,
 )
 
+from escadre.api.progress import Progress
 from escadre.core.facts.deployment import DeploymentFacts, ReplicaFacts
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts, WeightState
@@ -87,7 +88,7 @@ def test_a_replica_that_was_given_no_gpus_is_not_foreseen_where_it_was_recorded(
     assert not stands(plan, replace(gone, replicas=(running("gone"),)))
 
 
-PULLING = {digest("small"): WeightState("Pulling", bytes_done=1, eta_seconds=99)}
+PULLING = {digest("small"): WeightState("Pulling", Progress(bytes_done=1, eta_seconds=99))}
 N1 = replace(node("n1"), weights=PULLING)
 ONE_NODE = plan_fleet(snapshot((deployment("chat"),), (N1,)))
 
@@ -97,7 +98,7 @@ ONE_NODE = plan_fleet(snapshot((deployment("chat"),), (N1,)))
     [
         pytest.param(N1, True, id="nothing changed"),
         pytest.param(
-            replace(N1, weights={digest("small"): WeightState("Pulling", bytes_done=2)}),
+            replace(N1, weights={digest("small"): WeightState("Pulling", Progress(bytes_done=2))}),
             True,
             id="the numbers of a pull",
         ),

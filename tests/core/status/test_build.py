@@ -15,16 +15,18 @@ from tests.core.statuses import (
     TAKEN,
     VERIFIED,
     before,
+    built,
     conditions,
     facts,
     line,
     planned,
     told,
+    told_before,
     weights,
 )
 
 from escadre import reasons
-from escadre.api.deployment import LastScale, RejectedLayout, WeightsOnNode
+from escadre.api.deployment import LastScale, ModelDeploymentStatus, RejectedLayout, WeightsOnNode
 from escadre.core.replicas.drain import Drain
 from escadre.core.status.build import build_status, essence
 from escadre.core.status.facts import StatusFacts
@@ -172,7 +174,7 @@ def test_ready_is_told_with_what_blocks_first(
 def test_leaves(
     given_facts: StatusFacts, type_: str, expected: tuple[str, str], words: str
 ) -> None:
-    found = conditions(build_status(given_facts))[type_]
+    found = conditions(built(given_facts))[type_]
     assert (found["status"], found["reason"]) == expected
     assert words in found["message"]
 
@@ -229,7 +231,7 @@ def test_leaves(
     ],
 )
 def test_weights(entries: list[WeightsOnNode], reason: str, words: str) -> None:
-    found = conditions(build_status(facts(plan=planned(weights=tuple(entries)))))["WeightsReady"]
+    found = conditions(built(facts(plan=planned(weights=tuple(entries)))))["WeightsReady"]
     assert (found["status"], found["reason"]) == ("False", reason)
     assert words in found["message"]
 
@@ -303,7 +305,7 @@ def test_weights(entries: list[WeightsOnNode], reason: str, words: str) -> None:
     ],
 )
 def test_reconciling_and_stalled(given_facts: StatusFacts, types: set[str]) -> None:
-    found = conditions(build_status(given_facts))
+    found = conditions(built(given_facts))
     assert {"Reconciling", "Stalled"} & set(found) == types
     assert all(found[one]["status"] == "True" for one in types)
 
@@ -311,14 +313,16 @@ def test_reconciling_and_stalled(given_facts: StatusFacts, types: set[str]) -> N
 def test_the_operator_says_at_least_what_the_schema_puts_there() -> None:
     # A condition put there by a default has no manager: apply would never remove it.
     defaults = SCHEMA["default"]["conditions"]
-    assert {one["type"] for one in defaults} <= set(conditions(build_status(facts())))
+    assert {one["type"] for one in defaults} <= set(conditions(built(facts())))
     assert all(one["status"] == "Unknown" for one in defaults)
 
 
 def test_transition_times_stay_while_the_status_stays() -> None:
-    first = build_status(facts(line()))
+    first = built(facts(line()))
     held = replace(DECISION, reason=reasons.METRICS_MISSING)
-    later = build_status(facts(line(), previous=first, now="2026-11-22T07:00:00Z", decision=held))
+    later = built(
+        facts(line(), previous=told_before(first), now="2026-11-22T07:00:00Z", decision=held)
+    )
     times = {type_: one["lastTransitionTime"] for type_, one in conditions(later).items()}
     assert times.pop("Scaling") == "2026-11-22T07:00:00Z"
     assert set(times.values()) == {NOW}
@@ -328,7 +332,7 @@ def test_transition_times_stay_while_the_status_stays() -> None:
 
 
 def test_replicas() -> None:
-    found = build_status(
+    found = built(
         facts(
             line(0),
             line(1, current=False),
@@ -349,10 +353,13 @@ def test_a_drained_replica_is_not_one_of_those_that_serve() -> None:
 
 
 def test_a_leader_that_just_began_does_not_know_less_of_scaling() -> None:
-    first = build_status(facts(line()))
-    assert told(facts(line(), previous=first, decision=None), "Scaling") == ("True", "AtTarget")
+    first = built(facts(line()))
+    assert told(facts(line(), previous=told_before(first), decision=None), "Scaling") == (
+        "True",
+        "AtTarget",
+    )
     unseen = {"conditions": SCHEMA["default"]["conditions"]}
-    found = conditions(build_status(facts(previous=unseen, decision=None)))["Scaling"]
+    found = conditions(built(facts(previous=told_before(unseen), decision=None)))["Scaling"]
     assert (found["reason"], found["message"]) == ("NotScaling", "no demand was read yet")
 
 
@@ -360,13 +367,13 @@ def test_the_last_scaling_stays_over_a_restart() -> None:
     scale = LastScale.model_validate(
         {"from": 1, "to": 2, "demand": 40, "target": 24, "reason": "DemandUp", "at": NOW}
     )
-    first = build_status(facts(line(), last_scale=scale))
+    first = built(facts(line(), last_scale=scale))
     assert first["lastScale"]["at"] == NOW
-    assert build_status(facts(line(), previous=first))["lastScale"] == first["lastScale"]
+    assert built(facts(line(), previous=told_before(first)))["lastScale"] == first["lastScale"]
 
 
 def test_what_is_unknown_is_left_out() -> None:
-    found = build_status(facts(model=None, plan=None))
+    found = built(facts(model=None, plan=None))
     assert not {"plan", "approval", "weights", "lastScale"} & set(found)
 
 
@@ -375,7 +382,7 @@ def test_the_layout_is_told_with_the_target_of_scaling_and_what_was_not_taken() 
         product="H100", tensor_parallel_size=1, reason="CacheTooSmall", message="2 < 3"
     )
     plan = planned(rejected=(smaller,))
-    found = build_status(facts(line(), plan=plan, target=5))["plan"]
+    found = built(facts(line(), plan=plan, target=5))["plan"]
     assert found == {
         **LAYOUT.model_dump(mode="json", by_alias=True),
         "targetQueueDepth": 5,
@@ -409,4 +416,4 @@ def test_anything_else_is(other: StatusFacts) -> None:
 
 
 def test_essence_reads_a_status_that_nobody_wrote_yet() -> None:
-    assert essence({}) == essence({})
+    assert essence(ModelDeploymentStatus()) == essence(ModelDeploymentStatus())

@@ -6,11 +6,19 @@ from hypothesis import strategies as st
 
 from escadre import reasons
 from escadre.api.base import Condition
+from escadre.api.wire import dump
 from escadre.core.status.conditions import Leaf, false, merge, true, unknown
+from escadre.core.status.told import Past
+from escadre.core.status.told import past as told_past
 from escadre.names import NEVER
 from escadre.reasons import REASONS, Reason
 
 EARLIER, NOW = "2026-11-22T06:00:00Z", "2026-11-22T06:15:00Z"
+
+
+def past(type_: str, status: str, reason: Reason | str, since: str) -> Past:
+    told = {"type": type_, "status": status, "reason": reason, "message": ""}
+    return told_past(Condition.model_validate({**told, "lastTransitionTime": since}))
 
 
 @pytest.mark.parametrize(
@@ -19,26 +27,31 @@ EARLIER, NOW = "2026-11-22T06:00:00Z", "2026-11-22T06:15:00Z"
         (
             "ApprovalNotFound",
             "ModelApproval small does not exist.",
-            (
-                "ModelApproval small does not exist. Next: Create and sign the approval, or "
-                "correct spec.approval."
-            ),
+            "Create and sign the approval, or correct spec.approval.",
         ),
         (
             "Loading",
             "1 of 2 ready",
-            "1 of 2 ready. Next: Wait; loading large weights takes minutes.",
+            "Wait; loading large weights takes minutes.",
         ),
         (
             "NamespaceTerminating",
             "namespace team is being deleted",
-            "namespace team is being deleted",
+            "",
         ),
     ],
 )
 def test_what_does_not_hold_says_the_next_step(reason: str, message: str, expected: str) -> None:
-    why = reasons.of(reason)
-    assert false("Ready", why, message) == Leaf("Ready", "False", why, expected)
+    leaf = false("Ready", reasons.of(reason), message)
+    (merged,) = merge([leaf], [], 1, NOW)
+    assert merged.message == message
+    assert (merged.next_step or "") == leaf.next_step == expected
+    assert leaf.spoken == (f"{message.rstrip('.')}. Next: {expected}" if expected else message)
+
+
+def test_what_holds_and_what_is_not_known_has_a_step_only_if_it_does_not_hold() -> None:
+    assert true("Scaling", reasons.AT_MAXIMUM).next_step == ""
+    assert unknown("Planned", reasons.EXPIRED).next_step.startswith("Draft a new approval")
 
 
 def test_a_reason_of_a_newer_agent_is_passed_on() -> None:
@@ -62,29 +75,23 @@ def test_a_reason_of_a_newer_agent_is_passed_on() -> None:
 def test_a_transition_time_moves_only_when_the_status_flips(
     before: tuple[str, str] | None, after: Leaf, time: str
 ) -> None:
-    previous = []
-    if before:
-        status, reason = before
-        previous = [
-            {"type": "A", "status": status, "reason": reason, "lastTransitionTime": EARLIER}
-        ]
+    previous = [past("A", *before, EARLIER)] if before else []
     (merged,) = merge([after], previous, 3, NOW)
-    assert merged["lastTransitionTime"] == time
-    assert merged["observedGeneration"] == 3
+    assert dump(merged)["lastTransitionTime"] == time
+    assert merged.observed_generation == 3
 
 
 def test_the_time_of_a_default_is_no_transition() -> None:
     # Conditions that nobody has written carry 1970: the first who looks says when that was.
-    default = {"type": "A", "status": "Unknown", "reason": "Pending", "lastTransitionTime": NEVER}
+    default = past("A", "Unknown", reasons.PENDING, NEVER)
     (merged,) = merge([unknown("A", reasons.NOT_SCALING)], [default], 1, NOW)
-    assert merged["lastTransitionTime"] == NOW
+    assert dump(merged)["lastTransitionTime"] == NOW
 
 
 def test_a_type_that_is_not_said_any_more_goes() -> None:
-    previous = [{"type": "Stalled", "status": "True", "lastTransitionTime": EARLIER}]
-    assert [one["type"] for one in merge([true("Ready", reasons.READY)], previous, 1, NOW)] == [
-        "Ready"
-    ]
+    previous = [past("Stalled", "True", reasons.INVALID_SPEC, EARLIER)]
+    merged = merge([true("Ready", reasons.READY)], previous, 1, NOW)
+    assert [one.type for one in merged] == ["Ready"]
 
 
 @given(st.text(), st.sampled_from(list(REASONS.values())), st.sampled_from((true, false, unknown)))
@@ -93,5 +100,5 @@ def test_conditions_are_legal_whatever_the_message(
 ) -> None:
     assert callable(make)
     (merged,) = merge([make("Ready", reason, message * 300)], [], 1, NOW)
-    assert len(merged["message"]) <= 2048
-    Condition.model_validate(merged)
+    assert len(merged.message) <= 2048
+    assert Condition.model_validate(dump(merged)) == merged

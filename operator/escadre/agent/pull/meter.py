@@ -10,9 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from escadre.api.progress import Progress
+
 __all__ = ["Meter", "Reading"]
 
 _MEMORY: Final = 10.0  # seconds after which an old rate has faded to a third
+_LONGEST: Final = 1 << 31  # seconds that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +23,21 @@ class Reading:
     """A pull at one moment.
 
     Args:
-        done: bytes that are here, those of unfinished chunks included.
-        total: bytes of all files; 0 while the manifest is not known.
-        rate: bytes per second, smoothed over some ten seconds.
+        progress: bytes that are here (those of unfinished chunks included), the rate smoothed over
+            some ten seconds, and the time left at it.
         arrived: bytes the mirror sent since the pull began, repeated ones included.
         seconds: since the pull began.
     """
 
-    done: int
-    total: int
-    rate: int
+    progress: Progress
     arrived: int
     seconds: float
 
-    @property
-    def eta(self) -> int | None:
-        """Seconds to go at the current rate; None when that says nothing."""
-        if not self.rate or not self.total:
-            return None
-        return min(math.ceil((self.total - self.done) / self.rate), 1 << 31)
+
+def _progress(done: int, total: int, rate: int) -> Progress:
+    """``total`` is 0 while the manifest is not known: then a time left says nothing."""
+    left = min(math.ceil((total - done) / rate), _LONGEST) if rate and total else None
+    return Progress(bytes_done=done, bytes_total=total, bytes_per_second=rate, eta_seconds=left)
 
 
 class Meter:
@@ -82,9 +81,7 @@ class Meter:
                 self._rate += weight * (fresh - self._rate)
                 self._looked, self._seen = now, self._arrived
             return Reading(
-                done=self._done,
-                total=self._total,
-                rate=round(self._rate),
+                progress=_progress(self._done, self._total, round(self._rate)),
                 arrived=self._arrived,
                 seconds=now - self._begun,
             )

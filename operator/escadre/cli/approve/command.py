@@ -24,7 +24,6 @@ from escadre.cli.shared.session import (
 )
 from escadre.cli.shared.target import ClusterCommand
 from escadre.cli.shared.words import time_text
-from escadre.cli.why.chain import said
 from escadre.clients.kube import MODEL_SIGNATURES, SELF_SUBJECT_REVIEWS, Conflict, Json
 from escadre.errors import EscadreError, Refusal
 
@@ -136,7 +135,7 @@ def _check(asked: Asked, by: str, now: float) -> None:
     """Refuses a signature that can never count; the operator would only say so afterwards."""
     condition, until = asked.approved, asked.spec.not_after
     if condition and condition.reason == reasons.REVOKED:
-        raise Refusal(reasons.REVOKED, f"{said(condition)}; a further signature changes nothing")
+        raise Refusal(reasons.REVOKED, f"{condition.message}; a further signature changes nothing")
     if until.timestamp() <= now:
         raise Refusal(reasons.EXPIRED, f"ModelApproval {asked.name} expired at {time_text(until)}")
     if by == asked.spec.requested_by:

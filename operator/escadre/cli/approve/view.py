@@ -15,7 +15,6 @@ from escadre.api.wire import read
 from escadre.cli.shared.marks import heading, mark, styled
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import bytes_text, count, since, time_text
-from escadre.cli.why.chain import said
 from escadre.clients.kube import Json
 from escadre.core.approvals.verdict import content_digest
 from escadre.errors import Refusal
@@ -97,9 +96,10 @@ def view(asked: Asked, now: float) -> Group:
     parts: list[RenderableType] = [title, content(asked), Text(), heading("Signatures")]
     parts.append(_signatures(asked, now))
     if condition and condition.status != "True":
-        parts += [Text(), Text(said(condition))]
-        if condition.reason.advice:
-            parts.append(Text(f"next: {condition.reason.advice}"))
+        parts += [Text(), Text(condition.message)]
+        step = condition.next_step or condition.reason.advice
+        if step:
+            parts.append(Text(f"next: {step}"))
     left = asked.spec.not_after.timestamp() - now
     if left > 0 and condition and condition.status == "True":
         parts += [Text(), Text(f"Expires in {max(1, round(left / 86400))} days.")]

@@ -76,7 +76,7 @@ def _name(reason: Reason | None) -> str:
 
 def _with_step(words: str, reason: Reason | None) -> str:
     """The words and the next step of the reason; a message of a condition may end with it."""
-    if reason is None or not reason.next_step or reason.next_step in words:
+    if reason is None or not reason.next_step:
         return words
     return f"{words.removesuffix('.')}. Next: {reason.next_step}"
 

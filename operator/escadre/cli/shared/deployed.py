@@ -13,6 +13,7 @@ from escadre.api.base import Condition
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.wire import read, unread
 from escadre.clients.kube import Json
+from escadre.core.listing import listed
 from escadre.names import ConditionType
 
 __all__ = ["Deployed", "near"]
@@ -87,6 +88,5 @@ def near(name: str, known: Iterable[str]) -> str:
     if close:
         return f"near it: {', '.join(close)}"
     if names:
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""  # noqa: PLR2004 - a line
-        return f"there are: {', '.join(names[:5])}{more}"
+        return f"there are: {listed(names, 5)}"
     return "there is none at all"

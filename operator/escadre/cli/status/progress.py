@@ -15,6 +15,7 @@ from escadre.api.wire import read
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.session import Session
 from escadre.clients.kube import GPU_NODES, ApiError
+from escadre.core.status.conditions import Leaf, as_progress, as_ready
 from escadre.core.status.leaves import weights_leaf
 from escadre.names import ConditionType
 
@@ -50,14 +51,27 @@ def overlaid(deployed: Deployed, told: Mapping[str, GPUNodeStatus]) -> Deployed:
 
 def _reworded(conditions: Sequence[Condition], weights: Sequence[WeightsOnNode]) -> list[Condition]:
     """The conditions that tell of the pull, in its newer numbers: no view contradicts itself."""
-    old = next((one for one in conditions if one.type == ConditionType.WEIGHTS_READY), None)
-    new = weights_leaf(weights)
-    if old is None or not old.message or not (old.reason is new.reason is reasons.PULLING):
-        return [*conditions]
+    leaf = weights_leaf(weights)
+    ready = as_ready(leaf)
+    newer = {one.type: one for one in (leaf, ready, as_progress(ready))}
     return [
-        one.model_copy(update={"message": one.message.replace(old.message, new.message)})
+        _say(one, newer[one.type]) if _tells_of(one, leaf, conditions) else one
         for one in conditions
     ]
+
+
+def _tells_of(one: Condition, leaf: Leaf, conditions: Sequence[Condition]) -> bool:
+    """Whether a condition is the leaf, or one that repeats it while it holds Ready up."""
+    pulled = {other.type for other in conditions if other.reason is leaf.reason}
+    if leaf.reason is not reasons.PULLING or ConditionType.WEIGHTS_READY not in pulled:
+        return False
+    if one.type == ConditionType.RECONCILING:
+        return one.reason is reasons.PROGRESSING and ConditionType.READY in pulled
+    return one.type in pulled and one.type in {ConditionType.WEIGHTS_READY, ConditionType.READY}
+
+
+def _say(one: Condition, newer: Leaf) -> Condition:
+    return one.model_copy(update={"message": newer.message})
 
 
 def _newer(one: WeightsOnNode, told: GPUNodeStatus) -> WeightsOnNode:
@@ -66,12 +80,4 @@ def _newer(one: WeightsOnNode, told: GPUNodeStatus) -> WeightsOnNode:
     )
     if entry is None or entry.state != "Pulling":
         return one
-    return one.model_copy(
-        update={
-            "state": "Pulling",
-            "bytes_done": entry.bytes_done,
-            "bytes_total": entry.bytes_total,
-            "bytes_per_second": entry.bytes_per_second,
-            "eta_seconds": entry.eta_seconds,
-        }
-    )
+    return one.model_copy(update={"state": "Pulling", **entry.numbers()})

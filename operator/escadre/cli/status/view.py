@@ -114,9 +114,13 @@ def conditions_table(each: Deployed, now: float) -> Table:
     for one in each.status.conditions:
         age = since(one.last_transition_time, now)
         table.add_row(
-            mark(_state(one)), one.type, styled(one.status), one.reason.name, age, one.message
+            mark(_state(one)), one.type, styled(one.status), one.reason.name, age, _words(one)
         )
     return table
+
+
+def _words(one: Condition) -> str:
+    return f"{one.message}\nnext: {one.next_step}" if one.next_step else one.message
 
 
 def _state(one: Condition) -> State:

@@ -1,6 +1,7 @@
 """Who can mend a link that does not hold, what they look at, and the next step. Pure data.
 
-The next step and whose it is are those of the reason; here stands only where to look.
+The next step is what the condition says, else that of the reason, which knows whose it is; here
+stands only where to look.
 """
 
 from dataclasses import dataclass
@@ -32,8 +33,9 @@ _OPERATOR: Final = "kubectl get pods --all-namespaces -l app.kubernetes.io/name=
 def advise(each: Deployed, blocker: "Link") -> Advice:
     """The advice for the first link that does not hold."""
     reason = blocker.condition.reason if blocker.condition else reasons.PENDING
+    told = blocker.condition.next_step if blocker.condition else None
     return Advice(
-        next_step=reason.advice or "Read the message above.",
+        next_step=told or reason.advice or "Read the message above.",
         who=_who(reason),
         look_at=_OPERATOR if reason == reasons.PENDING else _look_at(each, blocker.step),
     )

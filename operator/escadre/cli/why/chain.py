@@ -15,9 +15,10 @@ from escadre.cli.shared.marks import state_of
 from escadre.cli.shared.words import bytes_text, count, short_digest, tokens
 from escadre.cli.why.advice import Advice, advise
 from escadre.cli.why.link import Link
+from escadre.core.listing import listed
 from escadre.names import ConditionType
 
-__all__ = ["Chain", "build", "said"]
+__all__ = ["Chain", "build"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,6 @@ def _follows(link: Link, blocker: Link) -> bool:
     return link.condition.reason == blocker.condition.reason
 
 
-def said(condition: Condition) -> str:
-    """The message without the next step at its end, which the views show on a line of its own."""
-    step = condition.reason.next_step
-    return condition.message.removesuffix(f". Next: {step}") if step else condition.message
-
-
 def _wish(each: Deployed) -> Link:
     stalled = each.condition(ConditionType.STALLED)
     leaves = {one.reason for one in each.status.conditions if one.type != ConditionType.STALLED}
@@ -87,7 +82,7 @@ def _wish(each: Deployed) -> Link:
         words = f"cannot be read by this program: {each.problem}"
         return Link("wish", "blocked", words, stalled or each.ready)
     if stalled and stalled.status == "True" and stalled.reason not in leaves:
-        return Link("wish", "blocked", f"{stalled.reason}: {said(stalled)}", stalled)
+        return Link("wish", "blocked", f"{stalled.reason}: {stalled.message}", stalled)
     if not each.judged:
         return Link(
             "wish",
@@ -122,7 +117,7 @@ def _link(
         return Link(step, "unknown", "the operator has not said anything about it yet")
     if condition.status == "True":
         return Link(step, "ok", text(each, condition), condition, details(each))
-    words = f"{condition.reason}: {said(condition)}"
+    words = f"{condition.reason}: {condition.message}"
     return Link(step, state_of(condition.reason), words, condition, details(each))
 
 
@@ -150,7 +145,7 @@ def _weights_text(each: Deployed, condition: Condition) -> str:
     nodes = sorted(one.node for one in each.status.weights if one.state == "Verified")
     if not nodes:
         return condition.message
-    return f"verified on {', '.join(nodes[:6])}" + (" …" if nodes[6:] else "")
+    return f"verified on {listed(nodes, 6)}"
 
 
 def _weights_details(each: Deployed) -> tuple[str, ...]:
@@ -171,7 +166,7 @@ def _progress(done: int, total: int) -> str:
 def _nodes_text(each: Deployed, condition: Condition) -> str:
     replicas = each.status.replicas
     nodes = sorted({one.node for one in replicas.items if one.node}) if replicas else []
-    return f"replicas are on {', '.join(nodes[:6])}" if nodes else condition.message
+    return f"replicas are on {listed(nodes, 6)}" if nodes else condition.message
 
 
 def _replicas_text(each: Deployed, condition: Condition) -> str:

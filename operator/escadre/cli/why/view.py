@@ -10,7 +10,7 @@ from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.marks import heading, mark
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import since, time_text
-from escadre.cli.why.chain import Chain, said
+from escadre.cli.why.chain import Chain
 from escadre.cli.why.link import Link
 
 __all__ = ["document", "view"]
@@ -49,7 +49,7 @@ def _explained(blocker: Link, chain: Chain, now: float) -> RenderableType:
         table.add_row("since", _since(condition, now))
     if condition:
         table.add_row("reason", condition.reason.name)
-        table.add_row("why", said(condition))
+        table.add_row("why", condition.message)
     if chain.advice:
         table.add_row("next", chain.advice.next_step)
         table.add_row("who", chain.advice.who)

@@ -14,6 +14,7 @@ import rfc8785
 
 from escadre import reasons
 from escadre.api.approval import SIGNATURES, ModelApprovalSpec, SignatureRecord
+from escadre.core.listing import listed
 from escadre.reasons import Reason
 
 __all__ = [
@@ -191,7 +192,7 @@ def _missing(
 ) -> str:
     have = f"signed by {', '.join(people)}" if people else "nobody signed"
     ignored = [f"{record.by}: {record.why}" for record in records if not record.counted]
-    not_counted = f"; not counted: {'; '.join(ignored[:4])}" if ignored else ""
+    not_counted = f"; not counted: {listed(ignored, 4, '; ')}" if ignored else ""
     return (
         f"ModelApproval {name} has {len(people)} of {required} signatures ({have}){not_counted}; "
         f"another authorised person runs: escadre approve sign {name}"
@@ -203,6 +204,6 @@ def allows_namespace(name: str, spec: ModelApprovalSpec, namespace: str) -> str:
     if namespace in spec.namespaces:
         return ""
     return (
-        f"ModelApproval {name} is for namespaces {', '.join(sorted(spec.namespaces)[:8])}, "
+        f"ModelApproval {name} is for namespaces {listed(sorted(spec.namespaces), 8)}, "
         f"not for {namespace}"
     )

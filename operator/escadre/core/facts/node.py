@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escadre.api.gpunode import WantedWeights
+from escadre.api.progress import Progress
 from escadre.reasons import Reason
 
 __all__ = ["NodeFacts", "WeightState"]
@@ -21,10 +22,7 @@ class WeightState:
     """
 
     state: Literal["Pulling", "Verified", "Failed"]
-    bytes_done: int = field(default=0, compare=False)
-    bytes_total: int = field(default=0, compare=False)
-    bytes_per_second: int = field(default=0, compare=False)
-    eta_seconds: int | None = field(default=None, compare=False)
+    progress: Progress = field(default=Progress(), compare=False)
     mirror: str | None = None
     reason: Reason | None = None
     message: str = ""

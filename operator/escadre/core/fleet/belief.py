@@ -77,10 +77,7 @@ def believe(
     weights = {
         entry.manifest_digest: WeightState(
             state=entry.state,
-            bytes_done=entry.bytes_done,
-            bytes_total=entry.bytes_total,
-            bytes_per_second=entry.bytes_per_second,
-            eta_seconds=entry.eta_seconds,
+            progress=entry,
             mirror=entry.mirror,
             reason=entry.reason,
             message=entry.message,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from escadre import reasons
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.api.progress import Progress
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts
 from escadre.reasons import Reason
@@ -207,17 +208,19 @@ def _recorded_bytes(pulls: _Pulls, place: Place) -> int:
     state = pulls.nodes[place.node].weights.get(place.digest)
     if entry is not None:
         return entry.bytes
-    return state.bytes_total if state is not None else 0
+    return state.progress.bytes_total if state is not None else 0
 
 
 def _state(pulls: _Pulls, place: Place, total: int) -> WeightsOnNode:
     node = pulls.nodes[place.node]
     common = {"node": place.node, "manifest_digest": place.digest}
     if place.digest in node.verified:
-        return WeightsOnNode(**common, state="Verified", bytes_done=total, bytes_total=total)
+        here = Progress(bytes_done=total, bytes_total=total)
+        return WeightsOnNode(**common, state="Verified", **here.numbers())
+    nothing = Progress(bytes_total=total).numbers()
     if place in pulls.waiting:
         why, words = pulls.waiting[place]
-        return WeightsOnNode(**common, state="Queued", bytes_total=total, reason=why, message=words)
+        return WeightsOnNode(**common, state="Queued", **nothing, reason=why, message=words)
     entry = pulls.entries.get(place)
     mirror = None if entry is None else entry.source.name
     state = node.weights.get(place.digest)
@@ -225,20 +228,12 @@ def _state(pulls: _Pulls, place: Place, total: int) -> WeightsOnNode:
         reason = None if node.agent_ready else reasons.AGENT_NOT_READY
         message = "" if node.agent_ready else f"the agent of node {node.name} is not ready"
         return WeightsOnNode(
-            **common,
-            state="Wanted",
-            bytes_total=total,
-            mirror=mirror,
-            reason=reason,
-            message=message,
+            **common, state="Wanted", **nothing, mirror=mirror, reason=reason, message=message
         )
     return WeightsOnNode(
         **common,
         state=state.state,
-        bytes_done=state.bytes_done,
-        bytes_total=state.bytes_total or total,
-        bytes_per_second=state.bytes_per_second,
-        eta_seconds=state.eta_seconds,
+        **{**state.progress.numbers(), "bytes_total": state.progress.bytes_total or total},
         mirror=state.mirror or mirror,
         reason=state.reason,
         message=state.message,
@@ -256,10 +251,6 @@ def _retold(one: WeightsOnNode, node: NodeFacts | None) -> WeightsOnNode:
     state = node.weights.get(one.manifest_digest) if node else None
     if state is None or one.state != "Pulling" or state.state != "Pulling":
         return one
-    numbers = {
-        "bytes_done": state.bytes_done,
-        "bytes_total": state.bytes_total or one.bytes_total,
-        "bytes_per_second": state.bytes_per_second,
-        "eta_seconds": state.eta_seconds,
-    }
+    numbers = state.progress.numbers()
+    numbers["bytes_total"] = numbers["bytes_total"] or one.bytes_total
     return one.model_copy(update=numbers)

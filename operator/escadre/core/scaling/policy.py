@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from escadre import reasons
+from escadre.core.listing import listed
 from escadre.core.scaling.demand import Demand
 from escadre.reasons import Reason
 
@@ -258,6 +259,4 @@ def _move(verdict: _Verdict) -> str:
 
 
 def _named(slots: Sequence[int]) -> str:
-    more = len(slots) - _NAMED_SLOTS
-    named = ", ".join(str(slot) for slot in slots[:_NAMED_SLOTS])
-    return f"{named} and {more} more" if more > 0 else named
+    return listed([str(slot) for slot in slots], _NAMED_SLOTS)

@@ -3,14 +3,22 @@
 Pure: facts of one pass in, the whole status out. Written last in a pass, also when a step failed.
 """
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 from escadre import reasons
-from escadre.api.deployment import LayoutStatus
-from escadre.core.status.conditions import Leaf, false, merge, true
+from escadre.api.base import Condition
+from escadre.api.deployment import (
+    LayoutStatus,
+    ModelDeploymentStatus,
+    ReplicasStatus,
+    ReplicaStatus,
+    ServedApproval,
+)
+from escadre.api.progress import Progress
+from escadre.core.facts.model import ApprovedModel
+from escadre.core.status.conditions import Leaf, as_progress, as_ready, false, merge, true
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
 from escadre.core.status.leaves import leaves_of
 from escadre.names import ConditionType
@@ -23,62 +31,60 @@ _BEFORE_SERVING = (
     ConditionType.WEIGHTS_READY,
     ConditionType.SCHEDULED,
 )
+_Told = TypeVar("_Told", Condition, ReplicaStatus)
 
 
-def build_status(facts: StatusFacts) -> dict[str, Any]:
+def build_status(facts: StatusFacts) -> ModelDeploymentStatus:
     """The whole status."""
     leaves = leaves_of(facts)
     ready = _ready(facts, leaves)
     conditions = [ready, *_progress(facts, ready, leaves), *leaves]
-    status: dict[str, Any] = {
-        "observedGeneration": facts.generation,
-        "url": facts.url,
-        "replicas": _replicas(facts),
-        "conditions": merge(
-            conditions, facts.previous.get("conditions") or [], facts.generation, facts.now
-        ),
-    }
-    plan = facts.plan
-    if plan is not None and plan.layout is not None and facts.target is not None:
-        layout = LayoutStatus.of(plan.layout, facts.target, plan.rejected)
-        status["plan"] = layout.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if facts.model is not None:
-        status["approval"] = {
-            "name": facts.model.approval,
-            "uid": facts.model.approval_uid,
-            "repository": facts.model.repository,
-            "revision": facts.model.revision,
-            "manifestDigest": facts.model.manifest_digest,
-        }
-    if facts.plan is not None and facts.plan.weights:
-        status["weights"] = [
-            one.model_dump(mode="json", by_alias=True, exclude_none=True)
-            for one in facts.plan.weights
-        ]
-    if facts.last_scale is not None:
-        status["lastScale"] = facts.last_scale.model_dump(mode="json", by_alias=True)
-    elif facts.previous.get("lastScale"):
-        status["lastScale"] = facts.previous["lastScale"]
-    return status
+    return ModelDeploymentStatus(
+        observed_generation=facts.generation,
+        url=facts.url,
+        approval=_approval(facts.model) if facts.model else None,
+        plan=_layout(facts),
+        replicas=_replicas(facts),
+        last_scale=facts.last_scale or facts.previous.last_scale,
+        conditions=merge(conditions, facts.previous.conditions, facts.generation, facts.now),
+        **({"weights": facts.plan.weights} if facts.plan and facts.plan.weights else {}),
+    )
 
 
-def essence(status: Mapping[str, Any]) -> str:
+def essence(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
     """The status without the numbers that come and go: two with one essence may wait 30 s."""
-    conditions = [
-        {**one, "message": re.sub(r"\d+(\.\d+)?", "#", one["message"])}
-        for one in status.get("conditions") or []
-    ]
-    weights = [
-        {key: one.get(key) for key in ("node", "manifestDigest", "state", "reason", "mirror")}
-        for one in status.get("weights") or []
-    ]
-    replicas = dict(status.get("replicas") or {})
-    replicas["items"] = [
-        {**one, "message": re.sub(r"\d+(\.\d+)?", "#", one.get("message", ""))}
-        for one in replicas.get("items") or []
-    ]
-    rest = {**status, "conditions": conditions, "weights": weights, "replicas": replicas}
-    return json.dumps(rest, sort_keys=True, default=str)
+    changes: dict[str, object] = {
+        "conditions": [_wordless(one) for one in status.conditions],
+        "weights": [
+            one.model_copy(update={**Progress().numbers(), "message": ""}) for one in status.weights
+        ],
+    }
+    if status.replicas is not None:
+        items = [_wordless(one) for one in status.replicas.items]
+        changes["replicas"] = status.replicas.model_copy(update={"items": items})
+    return status.model_copy(update=changes)
+
+
+def _wordless(one: _Told) -> _Told:
+    """A condition or a replica with the numbers taken out of its message."""
+    return one.model_copy(update={"message": re.sub(r"\d+(\.\d+)?", "#", one.message)})
+
+
+def _approval(model: ApprovedModel) -> ServedApproval:
+    return ServedApproval(
+        name=model.approval,
+        uid=model.approval_uid,
+        repository=model.repository,
+        revision=model.revision,
+        manifest_digest=model.manifest_digest,
+    )
+
+
+def _layout(facts: StatusFacts) -> LayoutStatus | None:
+    plan = facts.plan
+    if plan is None or plan.layout is None or facts.target is None:
+        return None
+    return LayoutStatus.of(plan.layout, facts.target, plan.rejected)
 
 
 def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:
@@ -94,8 +100,8 @@ def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:
     for type_ in _BEFORE_SERVING:
         leaf = by_type[type_]
         if leaf.status == "False":
-            return Leaf(ConditionType.READY, "False", leaf.reason, leaf.message)
-    return Leaf(ConditionType.READY, "False", serving.reason, serving.message)
+            return as_ready(leaf)
+    return as_ready(serving)
 
 
 def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[Leaf]:
@@ -108,14 +114,11 @@ def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[L
         return [true(ConditionType.RECONCILING, reasons.ROLLING_OUT, words)]
     if ready.status == "True":
         return []
-    before = {one.get("type"): one for one in facts.previous.get("conditions") or []}
+    before = {one.type for one in facts.previous.conditions}
     # What a change began goes on until Ready; a replica lost later is no work of a change.
-    if {ConditionType.RECONCILING, ConditionType.STALLED} & set(before) or facts.previous.get(
-        "observedGeneration"
-    ) != facts.generation:
-        return [
-            true(ConditionType.RECONCILING, reasons.PROGRESSING, f"{ready.reason}: {ready.message}")
-        ]
+    begun = not before.isdisjoint({ConditionType.RECONCILING, ConditionType.STALLED})
+    if begun or facts.previous.generation != facts.generation:
+        return [as_progress(ready)]
     return []
 
 
@@ -124,22 +127,22 @@ def _stalls(leaf: Leaf) -> bool:
     return ConditionType.STALLED in leaf.reason.conditions
 
 
-def _replicas(facts: StatusFacts) -> dict[str, Any]:
+def _replicas(facts: StatusFacts) -> ReplicasStatus:
     ready, current = serving_now(facts)
-    return {
-        "desired": facts.desired,
-        "ready": ready,
-        "current": current,
-        "summary": f"{ready}/{facts.desired}",
-        "items": [
-            {
-                "name": one.name,
-                "node": one.node,
-                "state": "Draining" if one.view.drain else one.view.state,
-                "current": one.view.current,
-                **({"digest": one.view.digest} if one.view.digest else {}),
-                "message": one.message[:1024],
-            }
+    return ReplicasStatus(
+        desired=facts.desired,
+        ready=ready,
+        current=current,
+        summary=f"{ready}/{facts.desired}",
+        items=[
+            ReplicaStatus(
+                name=one.name,
+                node=one.node,
+                state="Draining" if one.view.drain else one.view.state,
+                current=one.view.current,
+                digest=one.view.digest or None,
+                message=one.message,
+            )
             for one in facts.replicas
         ],
-    }
+    )

@@ -1,16 +1,20 @@
 """Conditions: built from leaves, with transition times that move only when the status flips."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from datetime import datetime
+from typing import Final, Literal
 
-from escadre.names import NEVER
+from escadre import reasons
+from escadre.api.base import Condition
+from escadre.core.status.told import Past
+from escadre.names import NEVER, ConditionType
 from escadre.reasons import Reason
 
-__all__ = ["Leaf", "false", "merge", "true", "unknown"]
+__all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "spoken", "true", "unknown"]
 
 Status = Literal["True", "False", "Unknown"]
-_LONGEST: Final = 2048
+_UNWRITTEN: Final = datetime.fromisoformat(NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,16 @@ class Leaf:
     status: Status
     reason: Reason
     message: str
+
+    @property
+    def next_step(self) -> str:
+        """What its reader can do while it does not hold, "" when there is nothing to do."""
+        return "" if self.status == "True" else self.reason.next_step
+
+    @property
+    def spoken(self) -> str:
+        """The message and the step in one, for what has room for a text only: an event."""
+        return spoken(self.message, self.next_step)
 
 
 def true(type_: str, reason: Reason, message: str = "") -> Leaf:
@@ -34,32 +48,47 @@ def unknown(type_: str, reason: Reason, message: str = "") -> Leaf:
 
 
 def false(type_: str, reason: Reason, message: str) -> Leaf:
-    """A condition that does not hold: what blocks, and the next step from the list of reasons.
+    """A condition that does not hold.
 
-    A reason that is not in the list is passed on: agents report theirs, and in an upgrade an agent
-    may be newer than this operator.
+    A reason that is not listed is passed on: agents report theirs, and in an upgrade an agent may
+    be newer than this operator.
     """
-    hint = f". Next: {reason.next_step}" if reason.next_step else ""
-    return Leaf(type_, "False", reason, f"{message.rstrip('.')}{hint}")
+    return Leaf(type_, "False", reason, message)
+
+
+def as_ready(leaf: Leaf) -> Leaf:
+    """Ready, held up by what that leaf says."""
+    return false(ConditionType.READY, leaf.reason, leaf.message)
+
+
+def as_progress(ready: Leaf) -> Leaf:
+    """Reconciling, while a change waits for what Ready says."""
+    return true(ConditionType.RECONCILING, reasons.PROGRESSING, f"{ready.reason}: {ready.message}")
+
+
+def spoken(message: str, next_step: str) -> str:
+    """A message and a step as one text."""
+    return f"{message.removesuffix('.')}. Next: {next_step}" if next_step else message
 
 
 def merge(
-    leaves: Sequence[Leaf], previous: Iterable[Mapping[str, Any]], generation: int, now: str
-) -> list[dict[str, Any]]:
+    leaves: Sequence[Leaf], previous: Iterable[Past], generation: int, now: str
+) -> list[Condition]:
     """The conditions to write; a type that is not among ``leaves`` goes away."""
-    before = {one.get("type"): one for one in previous}
-    merged = []
-    for leaf in leaves:
-        old = before.get(leaf.type)
-        since = old["lastTransitionTime"] if old and old.get("status") == leaf.status else NEVER
-        merged.append(
-            {
-                "type": leaf.type,
-                "status": leaf.status,
-                "reason": leaf.reason.name,
-                "message": leaf.message[:_LONGEST],
-                "observedGeneration": generation,
-                "lastTransitionTime": now if since == NEVER else since,
-            }
-        )
-    return merged
+    before = {one.type: one for one in previous}
+    time = datetime.fromisoformat(now)
+    return [_condition(leaf, before.get(leaf.type), generation, time) for leaf in leaves]
+
+
+def _condition(leaf: Leaf, old: Past | None, generation: int, now: datetime) -> Condition:
+    # Conditions that nobody has written carry a time too: that of the schema's default.
+    same = old is not None and old.status == leaf.status and old.since != _UNWRITTEN
+    return Condition(
+        type=leaf.type,
+        status=leaf.status,
+        reason=leaf.reason,
+        message=leaf.message,
+        next_step=leaf.next_step or None,
+        observed_generation=generation,
+        last_transition_time=old.since if old and same else now,
+    )

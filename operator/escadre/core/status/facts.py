@@ -1,14 +1,13 @@
 """What the status of a ModelDeployment is made from: the facts of one pass. Pure data."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from escadre.api.deployment import LastScale
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.policy import Decision
+from escadre.core.status.told import Told
 from escadre.reasons import Reason
 
 __all__ = ["ReplicaLine", "StatusFacts", "count_of", "serving_now"]
@@ -49,7 +48,7 @@ class StatusFacts:
     problem: tuple[Reason, str] | None  # and message, of a child that cannot be written
     unreachable: bool  # that child is the Service: nobody reaches the engines without it
     claim_terminating: str
-    previous: Mapping[str, Any]
+    previous: Told
     now: str
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.deployment import RejectedLayout, WeightsOnNode
+from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
 from escadre.names import ConditionType
@@ -82,7 +83,7 @@ def weights_leaf(wanted: Sequence[WeightsOnNode]) -> Leaf:
         return true(
             ConditionType.WEIGHTS_READY,
             reasons.WEIGHTS_VERIFIED,
-            f"verified on {', '.join(nodes[:8])}",
+            f"verified on {listed(nodes, 8)}",
         )
     worst = min(missing, key=_weight_rank)
     others = f" ({len(missing)} of {len(wanted)} nodes wait)" if len(wanted) > 1 else ""
@@ -197,9 +198,8 @@ def _scaling(facts: StatusFacts) -> Leaf:
 
 def _scaling_before(facts: StatusFacts) -> Leaf:
     """What was decided last, until a leader that just began has read the queues itself."""
-    for one in facts.previous.get("conditions") or []:
-        reason = reasons.of(one.get("reason", ""))
-        decided = reason.listed and reason is not reasons.PENDING
-        if one.get("type") == ConditionType.SCALING and decided:
-            return Leaf(ConditionType.SCALING, one["status"], reason, one["message"])
+    for one in facts.previous.conditions:
+        decided = one.reason.listed and one.reason is not reasons.PENDING
+        if one.type == ConditionType.SCALING and decided:
+            return Leaf(ConditionType.SCALING, one.status, one.reason, one.message)
     return unknown(ConditionType.SCALING, reasons.NOT_SCALING, "no demand was read yet")

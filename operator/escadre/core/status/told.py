@@ -7,7 +7,7 @@ One is held for each deployment, so it is small: the status itself is kept as by
 import sys
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from escadre.api.base import Condition
 from escadre.api.deployment import LastScale, ModelDeploymentStatus
@@ -20,7 +20,7 @@ class Past(NamedTuple):
     """A condition as it was told."""
 
     type: str
-    status: str
+    status: Literal["True", "False", "Unknown"]
     reason: Reason
     message: str
     since: datetime
@@ -55,7 +55,7 @@ def past(one: Condition) -> Past:
     """The small record of a condition; its words of few kinds are kept once for all."""
     return Past(
         sys.intern(one.type),
-        sys.intern(one.status),
+        one.status,
         one.reason,
         one.message,
         one.last_transition_time,

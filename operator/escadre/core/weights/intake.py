@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from escadre.core.listing import listed
 from escadre.core.weights.manifest import ManifestError, check_path
 from escadre.errors import EscadreError
 
@@ -103,16 +104,14 @@ def check_index(path: str, index: Mapping[str, object], weights: Iterable[str]) 
     expected = set(weights)
     if named != expected:
         differ = sorted(str(name) for name in named ^ expected)
-        raise IntakeError(f"{path} and the weight files differ in: {', '.join(differ[:5])}")
+        raise IntakeError(f"{path} and the weight files differ in: {listed(differ, 5)}")
 
 
 def _need_weights(layout: list[str], present: list[str]) -> None:
     if any(path.endswith(".safetensors") for path in layout):
         return
     other = [path for path in present if path.endswith((".bin", ".pt", ".pth", ".ckpt", ".gguf"))]
-    hint = (
-        f"; {', '.join(other[:3])} cannot be approved, such files may carry code" if other else ""
-    )
+    hint = f"; {listed(other, 3)} cannot be approved, such files may carry code" if other else ""
     raise IntakeError(f"no consolidated*.safetensors and no model*.safetensors{hint}")
 
 

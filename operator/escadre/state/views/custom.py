@@ -13,7 +13,7 @@ from escadre.api.wire import read
 from escadre.core.approvals.verdict import Signature, content_digest
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.status.told import Past, Told, past
-from escadre.machinery.packing import pack, unpack
+from escadre.machinery.packing import pack
 from escadre.state.views.meta import Json, Meta, explain, meta_of
 
 __all__ = ["ApprovalView", "DeploymentView", "GPUNodeView", "MirrorView", "SignatureView"]
@@ -30,11 +30,6 @@ class DeploymentView(Meta):
     invalid: str
     told: Told
     stored: bytes
-
-    @property
-    def status(self) -> Json:
-        """The status as it is stored."""
-        return unpack(self.stored)
 
     @staticmethod
     def of(obj: Json) -> "DeploymentView":
@@ -66,11 +61,6 @@ class ApprovalView(Meta):
     content_digest: str
     told: tuple[Past, ...]
     stored: bytes
-
-    @property
-    def status(self) -> Json:
-        """The status as it is stored."""
-        return unpack(self.stored)
 
     @staticmethod
     def of(obj: Json) -> "ApprovalView":
