@@ -6,14 +6,18 @@ from dataclasses import replace
 
 from tests.core.shapes import H100, SMALL_3
 
+from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel, Wish
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, Unbelieved
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
 from escadre.core.layouts.search import GPUProduct
+
+# The agent's word does not count, and why.
+SILENT = Unbelieved(reasons.AGENT_NOT_READY, "the agent says nothing")
 
 
 def digest(name: str) -> str:

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from escadre import reasons
 from escadre.api.gpunode import GPU, WantedWeights
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, Unbelieved
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe
 from escadre.state.views import GPUNodeView, NodeView, PodView
 
@@ -63,11 +64,15 @@ def node_facts(
         reserved_bytes=first.reserved_bytes if first else None,
         nvlink=all(one.nvlink for one in gpus) if gpus else None,
         blocked="is being deleted" if node.terminating else _blocked(node, tolerations),
-        agent_ready=belief is not None and belief.trusted,
+        unbelieved=belief.unbelieved if belief else _untold(node),
         verified=belief.verified if belief else frozenset(),
         weights=belief.weights if belief else {},
         wanted=_wanted(gpunode),
     )
+
+
+def _untold(node: NodeView) -> Unbelieved:
+    return Unbelieved(reasons.AGENT_NOT_READY, f"node {node.name} has no GPUNode of its own yet")
 
 
 def _memory(node: NodeView, gpus: Sequence[GPU]) -> int:

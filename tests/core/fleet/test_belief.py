@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from escadre import reasons
 from escadre.api.gpunode import GPUNodeStatus
+from escadre.core.facts.node import Unbelieved
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe, label_changes
 from escadre.names import NODE_LABEL_PREFIX, node_weights_label
 
@@ -69,10 +70,6 @@ def test_a_report_of_this_node_boot_and_store_is_believed() -> None:
         pytest.param({"bootID": "boot-0"}, "boot boot-0", id="other-boot"),
         pytest.param({"boot_id": "boot-2"}, "boot boot-2", id="machine-booted-again"),
         pytest.param({"boot_id": ""}, "boot -", id="node-without-a-boot-id"),
-        pytest.param({"bootID": ""}, "has not reported yet", id="no-report"),
-        pytest.param(
-            {"bootID": "", "boot_id": ""}, "has not reported yet", id="empty-never-matches"
-        ),
         pytest.param({"nodeUID": ""}, "reports node -", id="no-uid"),
     ],
 )
@@ -81,9 +78,19 @@ def test_a_report_of_another_machine_is_not_believed_at_all(
 ) -> None:
     found = belief(entry(), **change)
     assert (found.trusted, found.verified, found.weights) == (False, frozenset(), {})
-    assert found.reason == reasons.NODE_IDENTITY_MISMATCH
-    assert words in found.message
-    assert "gpu-0" in found.message
+    assert found.unbelieved is not None
+    assert found.unbelieved.reason == reasons.NODE_IDENTITY_MISMATCH
+    assert words in found.unbelieved.message
+    assert "gpu-0" in found.unbelieved.message
+
+
+@pytest.mark.parametrize("boot", ["boot-1", ""], ids=["booted", "empty-never-matches"])
+def test_an_agent_that_has_not_reported_yet_is_of_no_other_machine(boot: str) -> None:
+    found = belief(entry(), bootID="", boot_id=boot)
+    assert found.unbelieved == Unbelieved(
+        reasons.AGENT_NOT_READY, "the agent of node gpu-0 has not reported yet"
+    )
+    assert (found.verified, found.weights) == (frozenset(), {})
 
 
 @pytest.mark.parametrize(
@@ -127,12 +134,15 @@ def test_an_unready_agent_is_believed_for_a_minute(
     assert found.trusted is believed
     assert (DIGEST in found.verified) is believed
     assert found.recheck == recheck
-    assert believed or found.reason == reasons.AGENT_NOT_READY
+    if not believed:
+        assert found.unbelieved is not None
+        assert found.unbelieved.reason == reasons.AGENT_NOT_READY
 
 
 def test_a_mismatch_counts_at_once_also_in_the_minute_of_an_unready_agent() -> None:
     found = belief(entry(), agent=AgentView(ready=False, unready_since=NOW), boot_id="boot-2")
-    assert found.reason == reasons.NODE_IDENTITY_MISMATCH
+    assert found.unbelieved is not None
+    assert found.unbelieved.reason == reasons.NODE_IDENTITY_MISMATCH
     assert not found.verified
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.fleet.test_properties import histories
 from tests.core.fleets import (
+    SILENT,
     TWO_GPUS,
     carry_out,
     deployment,
@@ -111,7 +112,7 @@ ONE_NODE = plan_fleet(snapshot((deployment("chat"),), (N1,)))
         ),
         pytest.param(replace(N1, blocked="is cordoned"), False, id="cordoned"),
         pytest.param(replace(N1, gpus_foreign=1), False, id="a foreign pod took a GPU"),
-        pytest.param(replace(N1, agent_ready=False), False, id="its agent is gone"),
+        pytest.param(replace(N1, unbelieved=SILENT), False, id="its agent is gone"),
         pytest.param(None, False, id="it has no GPUs any more"),
     ],
 )

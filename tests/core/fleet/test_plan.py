@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.core.fleets import (
+    SILENT,
     TWO_GPUS,
     deployment,
     digest,
@@ -68,7 +69,7 @@ def test_wanted_weights_come_before_none_and_failed_ones_last() -> None:
 
 
 def test_a_ready_agent_comes_before_a_tighter_fit() -> None:
-    nodes = (replace(node("n1", 1), agent_ready=False), node("n2", 8))
+    nodes = (replace(node("n1", 1), unbelieved=SILENT), node("n2", 8))
     assert nodes_of(plan_fleet(snapshot((deployment("a"),), nodes)), "a") == ["n2"]
 
 

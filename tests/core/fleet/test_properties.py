@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.fleets import (
     ONE_GPU,
+    SILENT,
     TWO_GPUS,
     carry_out,
     deployment,
@@ -47,7 +48,7 @@ def fleets(draw: st.DrawFn) -> FleetSnapshot:
             ),
             gpus_foreign=draw(st.sampled_from([0, 0, 1])),
             blocked=draw(st.sampled_from(["", "", "", "cordoned"])),
-            agent_ready=draw(st.sampled_from([True, True, True, False])),
+            unbelieved=draw(st.sampled_from([None, None, None, SILENT])),
             verified=draw(st.frozensets(st.sampled_from([one.manifest_digest for one in MODELS]))),
         )
         for index in range(draw(st.integers(0, 6)))

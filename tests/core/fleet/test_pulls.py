@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.core.fleets import (
+    SILENT,
     deployment,
     digest,
     mirror,
@@ -16,7 +17,7 @@ from tests.core.fleets import (
 )
 
 from escadre import reasons
-from escadre.core.facts.node import NodeFacts, WeightState
+from escadre.core.facts.node import NodeFacts, Unbelieved, WeightState
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
 
 SMALL = digest("small")
@@ -69,7 +70,7 @@ def test_a_failed_pull_frees_its_place_but_stays_wanted(reason: str) -> None:
 
 
 def test_an_agent_that_is_not_ready_neither_pulls_nor_counts() -> None:
-    nodes = (replace(node("n0", 1), agent_ready=False, wanted=(wanted(model()),)), node("n1", 1))
+    nodes = (replace(node("n0", 1), unbelieved=SILENT, wanted=(wanted(model()),)), node("n1", 1))
     plan = plan_fleet(snapshot((deployment("a", desired=2),), nodes, mirror(pulls=1)))
     assert states_of(plan, "a") == {"n0": "Wanted", "n1": "Wanted"}
     fresh = (replace(nodes[0], wanted=()), nodes[1])
@@ -78,6 +79,14 @@ def test_an_agent_that_is_not_ready_neither_pulls_nor_counts() -> None:
         ("Queued", reasons.AGENT_NOT_READY),
         ("Wanted", None),
     ]
+
+
+def test_why_an_agent_is_not_believed_is_what_its_reader_is_told() -> None:
+    other = Unbelieved(reasons.NODE_IDENTITY_MISMATCH, "the agent of node n0 reports boot x")
+    nodes = (replace(node("n0", 1), unbelieved=other),)
+    (state,) = plan_of(plan_fleet(snapshot((deployment("a"),), nodes)), "a").weights
+    assert (state.state, state.reason) == ("Queued", reasons.NODE_IDENTITY_MISMATCH)
+    assert state.message == other.message
 
 
 def test_a_missing_mirror_is_named_and_the_next_one_used() -> None:

@@ -11,7 +11,7 @@ from escadre.api.gpunode import WantedWeights
 from escadre.api.progress import Progress
 from escadre.reasons import Reason
 
-__all__ = ["NodeFacts", "WeightState"]
+__all__ = ["NodeFacts", "Unbelieved", "WeightState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class WeightState:
     mirror: str | None = None
     reason: Reason | None = None
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unbelieved:
+    """Why the word of a node's agent does not count, for whoever waits for it."""
+
+    reason: Reason
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,12 @@ class NodeFacts:
     reserved_bytes: int | None = None
     nvlink: bool | None = None
     blocked: str = ""
-    agent_ready: bool = True
+    unbelieved: Unbelieved | None = None
     verified: frozenset[str] = frozenset()
     weights: Mapping[str, WeightState] = field(default_factory=dict)
     wanted: tuple[WantedWeights, ...] = ()  # GPUNode.spec.weights now: pulls already admitted
+
+    @property
+    def agent_ready(self) -> bool:
+        """Whether the word of its agent counts."""
+        return self.unbelieved is None

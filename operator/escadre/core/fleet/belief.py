@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from escadre import reasons
 from escadre.api.gpunode import GPUNodeStatus
-from escadre.core.facts.node import WeightState
+from escadre.core.facts.node import Unbelieved, WeightState
 from escadre.names import NODE_LABEL_PREFIX, node_weights_label
 from escadre.reasons import Reason
 
@@ -31,10 +31,13 @@ class NodeBelief:
 
     verified: frozenset[str]
     weights: Mapping[str, WeightState]
-    trusted: bool
-    reason: Reason
-    message: str
+    unbelieved: Unbelieved | None = None
     recheck: float | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the report counts."""
+        return self.unbelieved is None
 
 
 def believe(
@@ -51,27 +54,22 @@ def believe(
     An empty boot id never matches. An agent that is not Ready is believed for 60 s more: its pod
     restarts in an upgrade, and the weights do not go away with it.
     """
-    if not status.boot_id or status.boot_id != boot_id or status.node_uid != node_uid:
-        what = (
-            "has not reported yet"
-            if not status.boot_id
-            else f"reports node {status.node_uid or '-'} boot {status.boot_id}, the node is "
-            f"{node_uid} boot {boot_id or '-'}"
-        )
-        return NodeBelief(
-            frozenset(), {}, False, reasons.NODE_IDENTITY_MISMATCH, f"agent of node {node} {what}"
+    if not status.boot_id:
+        return _nothing(reasons.AGENT_NOT_READY, f"the agent of node {node} has not reported yet")
+    if status.boot_id != boot_id or status.node_uid != node_uid:
+        return _nothing(
+            reasons.NODE_IDENTITY_MISMATCH,
+            f"the agent of node {node} reports node {status.node_uid or '-'} boot "
+            f"{status.boot_id}, the node is {node_uid} boot {boot_id or '-'}",
         )
     recheck = None
     if not agent.ready:
         since = agent.unready_since if agent.unready_since is not None else 0.0
         left = since + AGENT_GRACE_SECONDS - now
         if left <= 0:
-            return NodeBelief(
-                frozenset(),
-                {},
-                False,
+            return _nothing(
                 reasons.AGENT_NOT_READY,
-                f"agent of node {node} is not ready for more than {AGENT_GRACE_SECONDS:.0f} s",
+                f"the agent of node {node} is not ready for more than {AGENT_GRACE_SECONDS:.0f} s",
             )
         recheck = left
     weights = {
@@ -86,7 +84,11 @@ def believe(
         if entry.store_id and entry.store_id == status.store_id
     }
     verified = frozenset(digest for digest, one in weights.items() if one.state == "Verified")
-    return NodeBelief(verified, weights, True, reasons.WEIGHTS_VERIFIED, "", recheck)
+    return NodeBelief(verified, weights, recheck=recheck)
+
+
+def _nothing(reason: Reason, message: str) -> NodeBelief:
+    return NodeBelief(frozenset(), {}, Unbelieved(reason, message))
 
 
 def label_changes(labels: Mapping[str, str], verified: Iterable[str]) -> dict[str, str | None]:

@@ -90,10 +90,8 @@ class _Pulls:
                 names = ", ".join(model.mirrors)
                 message = f"none of the approval's ModelMirrors exists: {names}"
                 self._wait(place, reasons.MIRROR_NOT_FOUND, message)
-        elif not verified and not node.agent_ready:
-            self._wait(
-                place, reasons.AGENT_NOT_READY, f"the agent of node {node.name} is not ready"
-            )
+        elif not verified and node.unbelieved is not None:
+            self._wait(place, node.unbelieved.reason, node.unbelieved.message)
         elif not verified and not self._has_room(mirror, place.node):
             limit = self.mirrors[mirror].max_concurrent_pulls
             message = (
@@ -225,8 +223,8 @@ def _state(pulls: _Pulls, place: Place, total: int) -> WeightsOnNode:
     mirror = None if entry is None else entry.source.name
     state = node.weights.get(place.digest)
     if state is None or state.state == "Verified":
-        reason = None if node.agent_ready else reasons.AGENT_NOT_READY
-        message = "" if node.agent_ready else f"the agent of node {node.name} is not ready"
+        silent = node.unbelieved
+        reason, message = (silent.reason, silent.message) if silent else (None, "")
         return WeightsOnNode(
             **common, state="Wanted", **nothing, mirror=mirror, reason=reason, message=message
         )
