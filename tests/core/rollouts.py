@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan, Target, plan_rollout
+from escadre.reasons.said import NOTHING, plain
 
 __all__ = [
     "FLEETS",
@@ -37,7 +38,7 @@ def old(slot: int, **more: Any) -> ReplicaView:
 
 
 def target(slot: int, node: str | None = "gpu-0", *, verified: bool = True) -> Target:
-    return Target(slot, node, verified, "" if node else "no node has 2 free GPUs")
+    return Target(slot, node, verified, NOTHING if node else plain("no node has 2 free GPUs"))
 
 
 def plan(

@@ -14,9 +14,10 @@ from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.policy import Decision, ScaleState
-from escadre.core.status.build import build_status
+from escadre.core.status.build import answer
 from escadre.core.status.facts import ReplicaLine, StatusFacts
 from escadre.core.status.told import Told
+from escadre.reasons.said import NOTHING, plain
 
 Json = dict[str, Any]
 NOW, EARLIER = "2026-11-22T06:15:00Z", "2026-11-22T06:00:00Z"
@@ -27,7 +28,7 @@ SCHEMA = yaml.safe_load(
 )["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 VERIFIED = WeightsOnNode(node="gpu-0", manifest_digest=DIGEST, state="Verified")
 DECISION = Decision(
-    ScaleState(1, 0.0), Demand(2, 1), reasons.AT_TARGET, "demand 3 of 24", changed=False
+    ScaleState(1, 0.0), Demand(2, 1), reasons.AT_TARGET, plain("demand 3 of 24"), changed=False
 )
 
 
@@ -41,7 +42,7 @@ def planned(**more: Any) -> DeploymentPlan:
     known: Json = {
         "layout": LAYOUT,
         "reason": reasons.PLANNED,
-        "message": "",
+        "message": NOTHING,
         "weights": (VERIFIED,),
     }
     return DeploymentPlan(deployment("chat"), **{**known, **more})
@@ -58,12 +59,12 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
         "generation": 1,
         "url": "http://chat.team.svc/v1",
         "approved": True,
-        "approval_reason": "Approved",
+        "approval_reason": reasons.APPROVED,
         "approval_message": "signed by anna, bruno",
         "model": MODEL,
         "plan": planned(),
         "target": 24,
-        "rollout": RolloutPlan((), 0, ""),
+        "rollout": RolloutPlan((), 0, NOTHING),
         "replicas": replicas,
         "desired": 1,
         "min_replicas": 1,
@@ -80,7 +81,7 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
 
 def built(given_facts: StatusFacts) -> Json:
     """The status as it goes over the wire."""
-    return dump(build_status(given_facts))
+    return dump(answer(given_facts).status)
 
 
 def told_before(status: Json) -> Told:
@@ -109,7 +110,9 @@ REVOKED: Json = {
     "approval_reason": reasons.REVOKED,
     "approval_message": "carla did",
 }
-NO_GPUS = planned(reason=reasons.INSUFFICIENT_GPUS, message="2 GPUs wanted, 1 free", slots=())
+NO_GPUS = planned(
+    reason=reasons.INSUFFICIENT_GPUS, message=plain("2 GPUs wanted, 1 free"), slots=()
+)
 PULLS = planned(weights=(weights(bytes_done=5, bytes_total=10),))
 TAKEN = (reasons.NAME_TAKEN, "Service team/chat exists")
-ROLLING = RolloutPlan((), 1, "weights are not verified on node gpu-0 yet")
+ROLLING = RolloutPlan((), 1, plain("weights are not verified on node gpu-0 yet"))

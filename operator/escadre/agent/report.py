@@ -17,6 +17,7 @@ from escadre.core.status.conditions import Leaf, false, merge, true, unknown
 from escadre.core.status.told import past
 from escadre.errors import Refusal
 from escadre.names import ConditionType
+from escadre.reasons.said import plain, say
 
 __all__ = ["SLOW_AFTER", "build_status"]
 
@@ -77,21 +78,23 @@ def _space(space: Space, before: Store | None) -> Store:
 def _leaves(view: View) -> list[Leaf]:
     match view.inventory:
         case Refusal() as refusal:
-            gpus = false(ConditionType.INVENTORY_READY, refusal.reason, refusal.message)
+            gpus = false(ConditionType.INVENTORY_READY, refusal.reason, plain(refusal.message))
         case None:
             gpus = unknown(
-                ConditionType.INVENTORY_READY, reasons.PENDING, "the GPUs have not been read yet"
+                ConditionType.INVENTORY_READY,
+                reasons.PENDING,
+                say("the GPUs have not been read yet"),
             )
         case Inventory() as inventory:
             bad = [gpu for gpu in inventory.gpus if not gpu.healthy]
             message = "; ".join(f"GPU {gpu.index}: {gpu.message}" for gpu in bad)
-            gpus = true(ConditionType.INVENTORY_READY, reasons.INVENTORY_READY, message)
+            gpus = true(ConditionType.INVENTORY_READY, reasons.INVENTORY_READY, plain(message))
     match view.store:
         case Refusal() as refusal:
-            store = false(ConditionType.STORE_READY, refusal.reason, refusal.message)
+            store = false(ConditionType.STORE_READY, refusal.reason, plain(refusal.message))
         case None:
             store = unknown(
-                ConditionType.STORE_READY, reasons.PENDING, "the store has not been opened yet"
+                ConditionType.STORE_READY, reasons.PENDING, say("the store has not been opened yet")
             )
         case StoreView():
             store = true(ConditionType.STORE_READY, reasons.STORE_READY)

@@ -9,6 +9,7 @@ from escadre.core.approvals.verdict import ApprovalVerdict, iso
 from escadre.core.status.conditions import Leaf, false, merge, true
 from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION, ConditionType
+from escadre.reasons.said import plain
 from escadre.state.judge import judge
 from escadre.state.views import ApprovalView
 
@@ -25,7 +26,7 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
     leaf = _leaf(view, verdict)
     status = _status(view, verdict, leaf, iso(now))
     _tell(context, view, leaf)
-    left = await write_status(context, context.caches.approvals, view, status, _essence)
+    left = await write_status(context, context.caches.approvals, view, status)
     if verdict is not None and verdict.reason == reasons.EXPIRED:
         context.wake(FLEET, 0.0)
     elif verdict is not None and verdict.expires > now:
@@ -47,10 +48,10 @@ def _status(
 
 def _leaf(view: ApprovalView, verdict: ApprovalVerdict | None) -> Leaf:
     if verdict is None:
-        return false(ConditionType.APPROVED, reasons.APPROVAL_INVALID, view.invalid)
+        return false(ConditionType.APPROVED, reasons.APPROVAL_INVALID, plain(view.invalid))
     if verdict.approved:
-        return true(ConditionType.APPROVED, verdict.reason, verdict.message)
-    return false(ConditionType.APPROVED, verdict.reason, verdict.message)
+        return true(ConditionType.APPROVED, verdict.reason, plain(verdict.message))
+    return false(ConditionType.APPROVED, verdict.reason, plain(verdict.message))
 
 
 def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
@@ -64,7 +65,3 @@ def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
             leaf.spoken,
             warning=leaf.status == "False",
         )
-
-
-def _essence(status: ModelApprovalStatus) -> ModelApprovalStatus:
-    return status  # nothing in it moves by itself

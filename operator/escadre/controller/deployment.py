@@ -16,6 +16,7 @@ from escadre.core.fleet.freshness import stands
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import Target, plan_rollout
 from escadre.names import claim_name, volume_name
+from escadre.reasons.said import Said
 from escadre.render.labels import Owner
 from escadre.render.service import budget, network_policy, service
 from escadre.render.volume import claim, volume
@@ -66,7 +67,9 @@ def _decide(context: Context, sight: Sight, view: DeploymentView, plan: Deployme
     return Pass(sight, view, approval, plan, observed, rollout)
 
 
-def _target(slot: int, node: str | None, digest: str, message: str, plan: DeploymentPlan) -> Target:
+def _target(
+    slot: int, node: str | None, digest: str, message: Said, plan: DeploymentPlan
+) -> Target:
     if plan.layout is None:
         node = None  # the wish has no layout: what runs was made for another one, and stays
     verified = any(

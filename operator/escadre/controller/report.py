@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from escadre.api.base import Condition
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.passes import Pass
@@ -12,8 +11,8 @@ from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
-from escadre.core.status.build import build_status, essence
-from escadre.core.status.conditions import spoken
+from escadre.core.status.build import answer
+from escadre.core.status.conditions import Leaf
 from escadre.core.status.facts import ReplicaLine, StatusFacts
 from escadre.core.status.told import Past
 from escadre.names import ConditionType
@@ -38,9 +37,10 @@ _REPLICAS: Final = frozenset({ConditionType.SCHEDULED, ConditionType.SERVING})
 
 async def report(context: Context, this: Pass, applier: Applier) -> float | None:
     """Writes the status if it changed; returns seconds after which mere numbers may be written."""
-    status = build_status(_facts(context, this, applier))
-    _tell_turns(context, this, status.conditions)
-    return await write_status(context, context.caches.deployments, this.view, status, essence)
+    told = answer(_facts(context, this, applier))
+    _tell_turns(context, this, told.leaves)
+    cache = context.caches.deployments
+    return await write_status(context, cache, this.view, told.status, told.essence)
 
 
 def _facts(context: Context, this: Pass, applier: Applier) -> StatusFacts:
@@ -129,21 +129,21 @@ def is_warning(type_: str, before: Turn | None, now: Turn) -> bool:
     return now[0] == "False" and (_held(before) or now[1].severity is not Severity.INFO)
 
 
-def _tell_turns(context: Context, this: Pass, conditions: Sequence[Condition]) -> None:
+def _tell_turns(context: Context, this: Pass, leaves: Sequence[Leaf]) -> None:
     """An event for each condition that turned since the last pass told of it."""
-    uid, turned = this.view.uid, _turns(conditions)
+    uid, turned = this.view.uid, _turns(leaves)
     before = context.memory.told.get(uid, _turns(this.view.told.conditions))
     context.memory.told[uid] = turned
-    for one in conditions:
+    for one in leaves:
         was, now = before.get(one.type), turned[one.type]
         if is_news(one.type, was, now, turned.get(ConditionType.READY)):
             context.recorder.record(
                 this.about,
                 one.reason,
-                f"{one.type}={one.status}: {spoken(one.message, one.next_step or '')}",
+                f"{one.type}={one.status}: {one.spoken}",
                 warning=is_warning(one.type, was, now),
             )
 
 
-def _turns(conditions: Iterable[Condition | Past]) -> dict[str, Turn]:
+def _turns(conditions: Iterable[Leaf | Past]) -> dict[str, Turn]:
     return {one.type: (one.status, one.reason) for one in conditions}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from escadre.api.base import Model
-from escadre.api.wire import dump, read
+from escadre.api.wire import dump
 from escadre.clients.kube import NotFound, Resource
 from escadre.controller.context import Context
 from escadre.machinery.diff import holds
@@ -12,6 +12,7 @@ from escadre.machinery.informer import Informer
 from escadre.machinery.packing import unpack
 from escadre.machinery.store import Stored
 from escadre.names import API_VERSION
+from escadre.state.memory import Written
 
 __all__ = ["write_status"]
 
@@ -25,7 +26,6 @@ class _View(Stored, Protocol):
         ...
 
 
-_Status = TypeVar("_Status", bound=Model)
 _Seen = TypeVar("_Seen", bound=_View)
 
 
@@ -33,10 +33,13 @@ async def write_status(
     context: Context,
     cache: Informer[_Seen],
     view: _Seen,
-    status: _Status,
-    essence: Callable[[_Status], object],
+    status: Model,
+    essence: Callable[[], bytes] | None = None,
 ) -> float | None:
     """Applies ``status`` where it differs from what ``view`` has stored.
+
+    ``essence`` is what it says but for numbers; it is asked for only when something differs. What
+    has none is written at once, and so is what differs when nobody remembers what was said last.
 
     Returns:
         Seconds after which a change of mere numbers may be written, None when nothing waits.
@@ -44,10 +47,11 @@ async def write_status(
     told, stored = dump(status), unpack(view.stored)
     if holds(told, stored) and holds(_known(stored, told), told):
         return None
-    interval = context.settings.operator.status_interval_seconds
-    written = context.memory.status_written.get(view.uid)
-    if written is not None and essence(status) == essence(read(type(status), stored)):
-        left = written + interval - context.now()
+    now = context.now()
+    said = essence() if essence else None
+    last = context.memory.status_written.get(view.uid)
+    if last is not None and said is not None and last.essence == said:
+        left = last.at + context.settings.operator.status_interval_seconds - now
         if left > 0:
             return left
     try:
@@ -56,7 +60,7 @@ async def write_status(
         )
     except NotFound:
         return None  # deleted meanwhile: there is nobody left to tell
-    context.memory.status_written[view.uid] = context.now()
+    context.memory.status_written[view.uid] = Written(context.now(), said)
     cache.note_write(result)
     return None
 

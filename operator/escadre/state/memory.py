@@ -9,7 +9,7 @@ from escadre.core.fleet.plan import DeploymentPlan, FleetPlan
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Decision, ScaleState
 
-__all__ = ["Memory", "Scaled"]
+__all__ = ["Memory", "Scaled", "Written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,14 @@ class Scaled:
     last: LastScale | None
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """When a status was written last (seconds since the epoch), and what it said."""
+
+    at: float
+    essence: bytes | None
+
+
 @dataclass(slots=True)
 class Memory:
     """See the module."""
@@ -28,7 +36,7 @@ class Memory:
     plan: FleetPlan | None = None
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
-    status_written: dict[str, float] = field(default_factory=dict)  # by object uid
+    status_written: dict[str, Written] = field(default_factory=dict)  # by object uid
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
 
     def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:

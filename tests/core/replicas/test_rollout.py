@@ -281,7 +281,7 @@ def test_replacing(
 ) -> None:
     found = plan(replicas, *targets)
     assert verbs(found) == expected
-    assert waiting in found.waiting
+    assert waiting in str(found.waiting)
     assert found.outdated == sum(not one.current for one in replicas)
 
 

@@ -71,7 +71,7 @@ def test_one_decision(desired: int, loads: list[int], after: int, reason: str) -
 def test_waiting_requests_are_demand_too() -> None:
     decision = step(watched(1), [Sample(0, "ready", Demand(8, 13, 0.0))])
     assert (decision.known.running, decision.known.waiting, decision.desired) == (8, 13, 3)
-    assert "8 running and 13 waiting" in decision.message
+    assert "8 running and 13 waiting" in str(decision.message)
 
 
 def run(
@@ -145,13 +145,13 @@ def test_missing_metrics_hold_and_name_the_replica(sample: Sample) -> None:
         decision = step(state, [fresh, sample], now=now)
         state = decision.state
         assert (decision.desired, decision.reason.name) == (4, "MetricsMissing")
-        assert "ready replica 1 " in decision.message
+        assert "ready replica 1 " in str(decision.message)
 
 
 def test_missing_metrics_still_let_known_demand_grow() -> None:
     decision = step(watched(2), [*ready(35), Sample(1, "ready")])
     assert (decision.desired, decision.reason.name) == (4, "DemandUp")
-    assert "missing or stale" in decision.message
+    assert "missing or stale" in str(decision.message)
 
 
 def test_a_hold_restarts_the_stabilisation_time() -> None:

@@ -12,6 +12,7 @@ from escadre.core.status.told import Past
 from escadre.core.status.told import past as told_past
 from escadre.names import NEVER
 from escadre.reasons import REASONS, Reason
+from escadre.reasons.said import NOTHING, plain
 
 EARLIER, NOW = "2026-11-22T06:00:00Z", "2026-11-22T06:15:00Z"
 
@@ -42,7 +43,7 @@ def past(type_: str, status: str, reason: Reason | str, since: str) -> Past:
     ],
 )
 def test_what_does_not_hold_says_the_next_step(reason: str, message: str, expected: str) -> None:
-    leaf = false("Ready", reasons.of(reason), message)
+    leaf = false("Ready", reasons.of(reason), plain(message))
     (merged,) = merge([leaf], [], 1, NOW)
     assert merged.message == message
     assert (merged.next_step or "") == leaf.next_step == expected
@@ -56,7 +57,8 @@ def test_what_holds_and_what_is_not_known_has_a_step_only_if_it_does_not_hold() 
 
 def test_a_reason_of_a_newer_agent_is_passed_on() -> None:
     # An agent of the next version reports to this operator during an upgrade.
-    assert false("WeightsReady", reasons.of("DiskOnFire"), "node a burns").message == "node a burns"
+    leaf = false("WeightsReady", reasons.of("DiskOnFire"), plain("node a burns"))
+    assert (leaf.spoken, leaf.next_step) == ("node a burns", "")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,9 @@ def test_a_reason_of_a_newer_agent_is_passed_on() -> None:
         pytest.param(None, true("A", reasons.READY), NOW, id="new"),
         pytest.param(("True", "Ready"), true("A", reasons.READY), EARLIER, id="same"),
         pytest.param(("True", "Ready"), true("A", reasons.SERVING), EARLIER, id="other-reason"),
-        pytest.param(("True", "Ready"), Leaf("A", "False", reasons.LOADING, ""), NOW, id="flip"),
+        pytest.param(
+            ("True", "Ready"), Leaf("A", "False", reasons.LOADING, NOTHING), NOW, id="flip"
+        ),
         pytest.param(("True", "Ready"), unknown("A", reasons.PENDING), NOW, id="unknown"),
         pytest.param(
             ("Unknown", "Pending"), unknown("A", reasons.NOT_SCALING), EARLIER, id="still"
@@ -99,6 +103,6 @@ def test_conditions_are_legal_whatever_the_message(
     message: str, reason: Reason, make: object
 ) -> None:
     assert callable(make)
-    (merged,) = merge([make("Ready", reason, message * 300)], [], 1, NOW)
+    (merged,) = merge([make("Ready", reason, plain(message * 300))], [], 1, NOW)
     assert len(merged.message) <= 2048
     assert Condition.model_validate(dump(merged)) == merged

@@ -25,12 +25,14 @@ from escadre.api.deployment import ModelDeploymentStatus, RejectedLayout
 from escadre.api.wire import dump
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import RolloutPlan
-from escadre.core.status.build import build_status, essence
+from escadre.core.status.build import answer
 from escadre.core.status.facts import StatusFacts
 from escadre.core.status.told import Told
 from escadre.reasons import REASONS
+from escadre.reasons.said import plain
 
 TEXT = st.text(max_size=30).map(lambda text: text * 100)
+SAID = TEXT.map(plain)
 REASON = st.sampled_from(list(REASONS.values()))
 WEIGHTS = st.builds(
     weights,
@@ -61,7 +63,7 @@ PLANS = st.builds(
             reasons.NO_LAYOUT_FITS,
         )
     ),
-    message=TEXT,
+    message=SAID,
     rejected=st.lists(REJECTED, max_size=40).map(tuple),
     weights=st.lists(WEIGHTS, max_size=3).map(tuple),
 )
@@ -84,11 +86,11 @@ FACTS = st.builds(
     approval_message=TEXT,
     model=st.sampled_from((None, MODEL)),
     plan=st.none() | PLANS,
-    rollout=st.builds(RolloutPlan, st.just(()), st.integers(0, 4), TEXT),
+    rollout=st.builds(RolloutPlan, st.just(()), st.integers(0, 4), SAID),
     desired=st.integers(0, 1000),
     min_replicas=st.integers(0, 4),
     decision=st.none()
-    | st.builds(lambda reason, text: replace(DECISION, reason=reason, message=text), REASON, TEXT),
+    | st.builds(lambda reason, text: replace(DECISION, reason=reason, message=text), REASON, SAID),
     problem=st.none() | st.tuples(REASON, TEXT),
     unreachable=st.booleans(),
     claim_terminating=st.sampled_from(("", "chat-0")),
@@ -99,7 +101,7 @@ FACTS = st.builds(
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 @given(FACTS)
 def test_every_status_is_legal(given_facts: StatusFacts) -> None:
-    whole = build_status(given_facts)
+    whole = answer(given_facts).status
     status = dump(whole)
     json.dumps(status)
     assert ModelDeploymentStatus.model_validate(status) == whole
@@ -108,5 +110,5 @@ def test_every_status_is_legal(given_facts: StatusFacts) -> None:
     assert len(found) == len(status["conditions"])
     assert not {"Reconciling", "Stalled"} <= set(found)
     assert found["Ready"]["status"] in {"True", "False"}
-    again = build_status(replace(given_facts, previous=Told.of(whole)))
-    assert essence(again) == essence(whole), "a second look changes nothing"
+    again = answer(replace(given_facts, previous=Told.of(whole)))
+    assert again.status == whole, "a second look changes nothing"

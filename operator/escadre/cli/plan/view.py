@@ -126,11 +126,11 @@ def _document(each: Prospect) -> dict[str, Any]:
             "message": each.approval_message,
         },
         "reason": _name(plan.reason if plan else each.approval_reason),
-        "message": plan.message if plan else each.approval_message,
+        "message": str(plan.message) if plan else each.approval_message,
         "layout": _dump(each.layout) if each.layout else None,
         "rejected": [_dump(one) for one in plan.rejected] if plan else [],
         "replicas": [
-            {"slot": s.slot, "node": s.node, "reason": _name(s.reason), "message": s.message}
+            {"slot": s.slot, "node": s.node, "reason": _name(s.reason), "message": str(s.message)}
             for s in (plan.slots if plan else ())
         ],
         "weights": [_dump(one) for one in plan.weights] if plan else [],

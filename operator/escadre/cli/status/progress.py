@@ -71,7 +71,7 @@ def _tells_of(one: Condition, leaf: Leaf, conditions: Sequence[Condition]) -> bo
 
 
 def _say(one: Condition, newer: Leaf) -> Condition:
-    return one.model_copy(update={"message": newer.message})
+    return one.model_copy(update={"message": str(newer.message)})
 
 
 def _newer(one: WeightsOnNode, told: GPUNodeStatus) -> WeightsOnNode:

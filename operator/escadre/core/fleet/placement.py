@@ -12,6 +12,7 @@ from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, Replic
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.pool import GPUPool
 from escadre.reasons import Reason
+from escadre.reasons.said import NOTHING, Said
 
 __all__ = ["Draft", "Holders", "Rank", "Slot", "place_all", "reserve"]
 
@@ -39,7 +40,7 @@ class Draft:
     slots: list[Slot]
     choices: tuple[Layout, ...] = ()
     reason: Reason | None = None
-    message: str = ""
+    message: Said = NOTHING
     rejected: tuple[RejectedLayout, ...] = ()
     unplaced: list[Slot] = field(default_factory=list)
 

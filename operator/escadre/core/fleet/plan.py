@@ -25,6 +25,7 @@ from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls
 from escadre.core.layouts.decisions import Layouts, products_of
 from escadre.reasons import Reason
+from escadre.reasons.said import NOTHING, Amount, Said, plain, say
 
 __all__ = ["DeploymentPlan", "FleetPlan", "SlotPlan", "plan_fleet"]
 
@@ -38,7 +39,7 @@ class SlotPlan:
     layout: Layout | None
     manifest_digest: str
     reason: Reason | None
-    message: str
+    message: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class DeploymentPlan:
     facts: DeploymentFacts = field(compare=False)
     layout: Layout | None
     reason: Reason | None
-    message: str
+    message: Said
     rejected: tuple[RejectedLayout, ...] = ()
     slots: tuple[SlotPlan, ...] = ()
     weights: tuple[WeightsOnNode, ...] = ()
@@ -127,7 +128,7 @@ def _draft(
     possible = tuple(one for one in homeless[:1] if layouts.has_room(one))
     draft.choices, draft.rejected = possible + decision.alternatives, decision.rejected
     if not draft.choices:
-        draft.reason, draft.message = decision.reason, decision.message
+        draft.reason, draft.message = decision.reason, plain(decision.message)
     return draft
 
 
@@ -203,9 +204,9 @@ class _Insufficient:
 
     def __init__(self, pool: GPUPool) -> None:
         self._pool = pool
-        self._messages: dict[tuple[str, int], str] = {}
+        self._messages: dict[tuple[str, int], Said] = {}
 
-    def message(self, layout: Layout) -> str:
+    def message(self, layout: Layout) -> Said:
         key = (layout.product, layout.gpus)
         if key not in self._messages:
             self._messages[key] = self._pool.describe(layout.product, layout.gpus)
@@ -226,19 +227,23 @@ def _finish(
         reason, message = draft.reason, draft.message
     else:
         layout, digest = draft.choices[0], facts.model.manifest_digest
-        missing = insufficient.message(layout) if draft.unplaced else ""
+        missing = insufficient.message(layout) if draft.unplaced else NOTHING
         slots = tuple(
-            SlotPlan(slot.number, slot.node, slot.layout, digest, reasons.PLANNED, "")
+            SlotPlan(slot.number, slot.node, slot.layout, digest, reasons.PLANNED, NOTHING)
             if slot.node is not None
             else SlotPlan(slot.number, None, layout, digest, reasons.INSUFFICIENT_GPUS, missing)
             for slot in draft.slots
         )
-        reason, message = reasons.PLANNED, layout.summary
+        reason, message = reasons.PLANNED, plain(layout.summary)
         if draft.unplaced:
             reason = reasons.INSUFFICIENT_GPUS
             homeless = len(draft.unplaced)
             verb = "has" if homeless == 1 else "have"
-            message = f"{homeless} of {len(slots)} replicas {verb} no node: {missing}"
+            message = say(
+                "{homeless} no node: {missing}",
+                homeless=Amount(f"{homeless} of {len(slots)} replicas {verb}"),
+                missing=missing,
+            )
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}
     weights = tuple(states[place] for place in sorted(places) if place in states)
     return DeploymentPlan(facts, layout, reason, message, draft.rejected, slots, weights)

@@ -8,10 +8,11 @@ cheap.
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from escadre.core.facts.node import NodeFacts
+from escadre.reasons.said import Amount, Said, joined, say
 
 __all__ = ["GPUPool"]
 
@@ -64,23 +65,35 @@ class GPUPool:
                 return name
         return None
 
-    def describe(self, product: str, gpus: int) -> str:
+    def describe(self, product: str, gpus: int) -> Said:
         """What a replica needs and what there is, for the message of a refusal."""
         nodes = [name for name, node in self._nodes.items() if node.product == product]
-        need = f"needs {gpus} free GPU{'s' if gpus != 1 else ''} of {product} on one node"
+        need = say(
+            "needs {gpus} of {product} on one node",
+            gpus=Amount(f"{gpus} free GPU{'s' if gpus != 1 else ''}"),
+            product=product,
+        )
         if not nodes:
-            return f"{need}; no node has that product"
-        usable = [name for name in nodes if not self._nodes[name].blocked]
+            return joined("; ", [need, say("no node has that product")])
+        free = say("free: {nodes}", nodes=Amount(self._most_free(nodes)))
         blocked = [name for name in nodes if self._nodes[name].blocked]
+        closed = [say("closed: {nodes}", nodes=self._closed(blocked))] if blocked else []
+        return joined("; ", [need, free, *closed])
+
+    def _most_free(self, nodes: Sequence[str]) -> str:
+        """Where the most is free: how much, and where that is, come and go together."""
+        usable = [name for name in nodes if not self._nodes[name].blocked]
         most = heapq.nsmallest(_NAMED_NODES, usable, key=lambda name: (-self._free[name], name))
         parts = [f"{name}: {self._free[name]}" for name in most]
         if len(usable) > len(most):
             parts.append(f"{len(usable) - len(most)} more nodes with fewer")
+        return ", ".join(parts) or "none"
+
+    def _closed(self, blocked: Sequence[str]) -> str:
         closed = [f"{name} ({self._nodes[name].blocked[:80]})" for name in blocked[:_NAMED_NODES]]
         if len(blocked) > len(closed):
             closed.append(f"{len(blocked) - len(closed)} more")
-        text = f"{need}; free: {', '.join(parts) or 'none'}"
-        return f"{text}; closed: {', '.join(closed)}" if closed else text
+        return ", ".join(closed)
 
     def _shelf(self, name: str) -> list[str]:
         node = self._nodes[name]

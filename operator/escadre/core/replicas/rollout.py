@@ -12,6 +12,7 @@ from typing import Literal
 from escadre import reasons
 from escadre.core.replicas.drain import Drain
 from escadre.reasons import Reason
+from escadre.reasons.said import NOTHING, Said, say
 
 __all__ = [
     "Action",
@@ -50,7 +51,7 @@ class Target:
     slot: int
     node: str | None
     weights_verified: bool
-    message: str = ""
+    message: Said = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class RolloutPlan:
-    """The steps of one pass, and what the rollout waits for ("" when nothing)."""
+    """The steps of one pass, and what the rollout waits for."""
 
     actions: tuple[Action, ...]
     outdated: int
-    waiting: str
+    waiting: Said
 
     def action(self, slot: int) -> Action | None:
         """The step for a slot."""
@@ -115,7 +116,7 @@ def plan_rollout(
         _leave(replica, now, drain_seconds) for replica in replicas if replica.slot not in wanted
     ]
     outdated = sum(not replica.current for replica in kept) if approved else 0
-    waiting = ""
+    waiting = NOTHING
     if outdated:
         steps, waiting = _replace(kept, wanted, now, drain_seconds)
     else:
@@ -158,13 +159,13 @@ def _replace(
     wanted: Mapping[int, Target],
     now: float,
     drain_seconds: float,
-) -> tuple[list[Action], str]:
+) -> tuple[list[Action], Said]:
     """Outdated replicas that serve nothing go at once; of those that serve, one at a time.
 
     Whichever may not go now serves: a replica that was drained already goes back into the Service.
     """
     steps: list[Action] = []
-    waiting = ""
+    waiting = NOTHING
     # A replica on the new inputs that is not ready yet holds the others back: were the new
     # inputs bad, only one replica would be lost to them.
     first = next(
@@ -180,13 +181,13 @@ def _replace(
             waiting = waiting or target.message
             steps.append(_hold(replica, reasons.INSUFFICIENT_GPUS, target.message))
         elif not target.weights_verified:
-            why = f"weights are not verified on node {target.node} yet"
+            why = say("weights are not verified on node {node} yet", node=target.node)
             waiting = waiting or why
             steps.append(_hold(replica, reasons.PULLING, why))
         elif replica.state != "Ready":
             steps.append(_renew(replica, "was not ready"))
         elif first is not None and first.slot != replica.slot:
-            why = f"replica {first.slot} goes first"
+            why = say("replica {slot} goes first", slot=str(first.slot))
             waiting = waiting or why
             steps.append(_hold(replica, reasons.ROLLING_OUT, why))
         elif replica.drain is None:
@@ -214,8 +215,8 @@ def _may_go(replica: ReplicaView, target: Target) -> bool:
     )
 
 
-def _hold(replica: ReplicaView, reason: Reason, why: str) -> Action:
-    return Action("Keep" if replica.drain is None else "Undrain", replica.slot, reason, why)
+def _hold(replica: ReplicaView, reason: Reason, why: Said) -> Action:
+    return Action("Keep" if replica.drain is None else "Undrain", replica.slot, reason, str(why))
 
 
 def _renew(replica: ReplicaView, why: str) -> Action:

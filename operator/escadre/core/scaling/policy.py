@@ -16,7 +16,7 @@ Pure: time comes in as an argument. The rules::
 - Changed bounds hold at once, both ways. Without an approval that holds nothing grows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -24,6 +24,7 @@ from escadre import reasons
 from escadre.core.listing import listed
 from escadre.core.scaling.demand import Demand
 from escadre.reasons import Reason
+from escadre.reasons.said import Amount, Said, joined, say
 
 __all__ = [
     "Decision",
@@ -98,7 +99,7 @@ class Decision:
     state: ScaleState
     known: Demand
     reason: Reason
-    message: str
+    message: Said
     changed: bool
 
     @property
@@ -230,32 +231,51 @@ def _reason(verdict: _Verdict) -> Reason:
     return reasons.STABILISING if verdict.wanted < desired else reasons.AT_TARGET
 
 
-def _message(verdict: _Verdict, reason: Reason) -> str:
+def _message(verdict: _Verdict, reason: Reason) -> Said:
     limits, seen = verdict.limits, verdict.seen
-    known = "demand is unknown until a ready replica has been read"
+    known = say("demand is unknown until a ready replica has been read")
     if seen.serving:
-        known = (
-            f"{seen.running} running and {seen.waiting} waiting requests at "
-            f"{limits.target} per replica ask for {verdict.asked}"
+        known = say(
+            "{running} running and {waiting} waiting requests at {target} per replica ask for "
+            "{asked}",
+            running=seen.running,
+            waiting=seen.waiting,
+            target=limits.target,
+            asked=verdict.asked,
         )
-    parts = [f"{_move(verdict)}: {known}, bounds {limits.minimum} to {limits.maximum}"]
-    if seen.missing:
-        parts.append(
-            f"metrics of ready replica {_named(seen.missing)} are "
-            "missing or stale, so the number does not go down"
+    parts = [
+        say(
+            "{move}: {known}, bounds {minimum} to {maximum}",
+            move=_move(verdict),
+            known=known,
+            minimum=limits.minimum,
+            maximum=limits.maximum,
+        ),
+        *_besides(verdict, reason),
+    ]
+    return joined("; ", parts)
+
+
+def _besides(verdict: _Verdict, reason: Reason) -> Iterator[Said]:
+    if verdict.seen.missing:
+        yield say(
+            "metrics of ready replica {slots} are missing or stale, so the number does not go down",
+            slots=_named(verdict.seen.missing),
         )
     if reason == reasons.STABILISING:
-        parts.append(f"down to {verdict.wanted} once no more was wanted for the stabilisation time")
+        yield say(
+            "down to {wanted} once no more was wanted for the stabilisation time",
+            wanted=verdict.wanted,
+        )
     if reason == reasons.SCALING_HELD:
-        parts.append("the approval does not hold, so nothing grows")
-    return "; ".join(parts)
+        yield say("the approval does not hold, so nothing grows")
 
 
-def _move(verdict: _Verdict) -> str:
+def _move(verdict: _Verdict) -> Amount:
     number = verdict.desired
     if verdict.before != number:
-        return f"{verdict.before} → {number} replicas"
-    return f"{number} replica{'s' if number != 1 else ''}"
+        return Amount(f"{verdict.before} → {number} replicas")
+    return Amount(f"{number} replica{'s' if number != 1 else ''}")
 
 
 def _named(slots: Sequence[int]) -> str:

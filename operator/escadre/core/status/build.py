@@ -3,12 +3,11 @@
 Pure: facts of one pass in, the whole status out. Written last in a pass, also when a step failed.
 """
 
-import re
+import hashlib
 from collections.abc import Sequence
-from typing import TypeVar
+from dataclasses import dataclass
 
 from escadre import reasons
-from escadre.api.base import Condition
 from escadre.api.deployment import (
     LayoutStatus,
     ModelDeploymentStatus,
@@ -22,8 +21,10 @@ from escadre.core.status.conditions import Leaf, as_progress, as_ready, false, m
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
 from escadre.core.status.leaves import leaves_of
 from escadre.names import ConditionType
+from escadre.reasons import Reason
+from escadre.reasons.said import Said, joined, plain, say
 
-__all__ = ["build_status", "essence"]
+__all__ = ["Answer", "answer"]
 
 _BEFORE_SERVING = (
     ConditionType.APPROVED,
@@ -31,14 +32,36 @@ _BEFORE_SERVING = (
     ConditionType.WEIGHTS_READY,
     ConditionType.SCHEDULED,
 )
-_Told = TypeVar("_Told", Condition, ReplicaStatus)
 
 
-def build_status(facts: StatusFacts) -> ModelDeploymentStatus:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The status, and the leaves that its conditions are made from."""
+
+    status: ModelDeploymentStatus
+    leaves: tuple[Leaf, ...]
+
+    def essence(self) -> bytes:
+        """What it says but for numbers that come and go: with the same one it may wait 30 s."""
+        still: dict[str, object] = {**Progress().numbers(), "message": ""}
+        weights = [one.model_copy(update=still) for one in self.status.weights]
+        rest = self.status.model_copy(update={"conditions": [], "weights": weights})
+        said = [
+            (leaf.type, leaf.status, leaf.reason.name, leaf.message.essence) for leaf in self.leaves
+        ]
+        text = f"{said}{rest.model_dump_json()}"
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def answer(facts: StatusFacts) -> Answer:
     """The whole status."""
     leaves = leaves_of(facts)
     ready = _ready(facts, leaves)
-    conditions = [ready, *_progress(facts, ready, leaves), *leaves]
+    told = (ready, *_progress(facts, ready, leaves), *leaves)
+    return Answer(_status(facts, told), told)
+
+
+def _status(facts: StatusFacts, leaves: Sequence[Leaf]) -> ModelDeploymentStatus:
     return ModelDeploymentStatus(
         observed_generation=facts.generation,
         url=facts.url,
@@ -46,28 +69,9 @@ def build_status(facts: StatusFacts) -> ModelDeploymentStatus:
         plan=_layout(facts),
         replicas=_replicas(facts),
         last_scale=facts.last_scale or facts.previous.last_scale,
-        conditions=merge(conditions, facts.previous.conditions, facts.generation, facts.now),
+        conditions=merge(leaves, facts.previous.conditions, facts.generation, facts.now),
         **({"weights": facts.plan.weights} if facts.plan and facts.plan.weights else {}),
     )
-
-
-def essence(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
-    """The status without the numbers that come and go: two with one essence may wait 30 s."""
-    changes: dict[str, object] = {
-        "conditions": [_wordless(one) for one in status.conditions],
-        "weights": [
-            one.model_copy(update={**Progress().numbers(), "message": ""}) for one in status.weights
-        ],
-    }
-    if status.replicas is not None:
-        items = [_wordless(one) for one in status.replicas.items]
-        changes["replicas"] = status.replicas.model_copy(update={"items": items})
-    return status.model_copy(update=changes)
-
-
-def _wordless(one: _Told) -> _Told:
-    """A condition or a replica with the numbers taken out of its message."""
-    return one.model_copy(update={"message": re.sub(r"\d+(\.\d+)?", "#", one.message)})
 
 
 def _approval(model: ApprovedModel) -> ServedApproval:
@@ -91,17 +95,28 @@ def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:
     by_type = {leaf.type: leaf for leaf in leaves}
     serving = by_type[ConditionType.SERVING]
     if facts.problem is not None and facts.unreachable:
-        return false(ConditionType.READY, *facts.problem)
+        return _blocked(*facts.problem)
     if serving.status == "True":
-        also = f"; {facts.problem[0]}: {facts.problem[1]}" if facts.problem else ""
-        return true(ConditionType.READY, reasons.READY, serving.message + also)
+        parts = [serving.message, *_problem_words(facts)]
+        return true(ConditionType.READY, reasons.READY, joined("; ", parts))
     if facts.problem is not None:
-        return false(ConditionType.READY, *facts.problem)
+        return _blocked(*facts.problem)
     for type_ in _BEFORE_SERVING:
         leaf = by_type[type_]
         if leaf.status == "False":
             return as_ready(leaf)
     return as_ready(serving)
+
+
+def _blocked(reason: Reason, message: str) -> Leaf:
+    return false(ConditionType.READY, reason, plain(message))
+
+
+def _problem_words(facts: StatusFacts) -> list[Said]:
+    if facts.problem is None:
+        return []
+    reason, message = facts.problem
+    return [say("{reason}: {message}", reason=reason.name, message=message)]
 
 
 def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[Leaf]:
@@ -110,7 +125,8 @@ def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[L
     if stalled is not None:
         return [true(ConditionType.STALLED, stalled.reason, stalled.message)]
     if facts.rollout.outdated:
-        words = facts.rollout.waiting or f"{count_of(facts.rollout.outdated)} to replace"
+        all_of_them = say("{outdated} to replace", outdated=count_of(facts.rollout.outdated))
+        words = facts.rollout.waiting or all_of_them
         return [true(ConditionType.RECONCILING, reasons.ROLLING_OUT, words)]
     if ready.status == "True":
         return []

@@ -10,8 +10,9 @@ from escadre.api.base import Condition
 from escadre.core.status.told import Past
 from escadre.names import NEVER, ConditionType
 from escadre.reasons import Reason
+from escadre.reasons.said import NOTHING, Said, say
 
-__all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "spoken", "true", "unknown"]
+__all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "true", "unknown"]
 
 Status = Literal["True", "False", "Unknown"]
 _UNWRITTEN: Final = datetime.fromisoformat(NEVER)
@@ -24,7 +25,7 @@ class Leaf:
     type: str
     status: Status
     reason: Reason
-    message: str
+    message: Said
 
     @property
     def next_step(self) -> str:
@@ -34,20 +35,22 @@ class Leaf:
     @property
     def spoken(self) -> str:
         """The message and the step in one, for what has room for a text only: an event."""
-        return spoken(self.message, self.next_step)
+        text = str(self.message)
+        step = self.next_step
+        return f"{text.removesuffix('.')}. Next: {step}" if step else text
 
 
-def true(type_: str, reason: Reason, message: str = "") -> Leaf:
+def true(type_: str, reason: Reason, message: Said = NOTHING) -> Leaf:
     """A condition that holds."""
     return Leaf(type_, "True", reason, message)
 
 
-def unknown(type_: str, reason: Reason, message: str = "") -> Leaf:
+def unknown(type_: str, reason: Reason, message: Said = NOTHING) -> Leaf:
     """A condition that cannot be told yet."""
     return Leaf(type_, "Unknown", reason, message)
 
 
-def false(type_: str, reason: Reason, message: str) -> Leaf:
+def false(type_: str, reason: Reason, message: Said) -> Leaf:
     """A condition that does not hold.
 
     A reason that is not listed is passed on: agents report theirs, and in an upgrade an agent may
@@ -63,12 +66,11 @@ def as_ready(leaf: Leaf) -> Leaf:
 
 def as_progress(ready: Leaf) -> Leaf:
     """Reconciling, while a change waits for what Ready says."""
-    return true(ConditionType.RECONCILING, reasons.PROGRESSING, f"{ready.reason}: {ready.message}")
-
-
-def spoken(message: str, next_step: str) -> str:
-    """A message and a step as one text."""
-    return f"{message.removesuffix('.')}. Next: {next_step}" if next_step else message
+    return true(
+        ConditionType.RECONCILING,
+        reasons.PROGRESSING,
+        say("{reason}: {message}", reason=ready.reason.name, message=ready.message),
+    )
 
 
 def merge(
@@ -87,7 +89,7 @@ def _condition(leaf: Leaf, old: Past | None, generation: int, now: datetime) -> 
         type=leaf.type,
         status=leaf.status,
         reason=leaf.reason,
-        message=leaf.message,
+        message=str(leaf.message),
         next_step=leaf.next_step or None,
         observed_generation=generation,
         last_transition_time=old.since if old and same else now,

@@ -9,6 +9,7 @@ from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.policy import Decision
 from escadre.core.status.told import Told
 from escadre.reasons import Reason
+from escadre.reasons.said import Amount
 
 __all__ = ["ReplicaLine", "StatusFacts", "count_of", "serving_now"]
 
@@ -60,6 +61,6 @@ def serving_now(facts: StatusFacts) -> tuple[int, int]:
     return len(ready), len(current)
 
 
-def count_of(number: int) -> str:
+def count_of(number: int) -> Amount:
     """That many replicas, in words."""
-    return f"{number} replica" if number == 1 else f"{number} replicas"
+    return Amount(f"{number} replica" if number == 1 else f"{number} replicas")

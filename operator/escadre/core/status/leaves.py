@@ -13,10 +13,12 @@ from escadre.core.status.conditions import Leaf, false, true, unknown
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
 from escadre.names import ConditionType
 from escadre.reasons import Reason
+from escadre.reasons.said import NOTHING, Amount, Said, joined, plain, say
 
 __all__ = ["leaves_of", "weights_leaf"]
 
 _GIGABYTE: Final = 10**9
+_MEGABYTE: Final = 10**6
 _WORST_STATES: Final = ("Failed", "Queued", "Wanted", "Pulling", "Verified")
 
 
@@ -34,19 +36,19 @@ def leaves_of(facts: StatusFacts) -> list[Leaf]:
 
 def _approved(facts: StatusFacts) -> Leaf:
     if facts.approved:
-        return true(ConditionType.APPROVED, reasons.APPROVED, facts.approval_message)
-    return false(ConditionType.APPROVED, facts.approval_reason, facts.approval_message)
+        return true(ConditionType.APPROVED, reasons.APPROVED, plain(facts.approval_message))
+    return false(ConditionType.APPROVED, facts.approval_reason, plain(facts.approval_message))
 
 
 def _planned(facts: StatusFacts) -> Leaf:
     plan = facts.plan
     if not facts.approved and not facts.replicas:
         return unknown(
-            ConditionType.PLANNED, facts.approval_reason, "waits for an approval that holds"
+            ConditionType.PLANNED, facts.approval_reason, say("waits for an approval that holds")
         )
     if plan is None:
         return unknown(
-            ConditionType.PLANNED, reasons.PENDING, "no planning pass saw this deployment yet"
+            ConditionType.PLANNED, reasons.PENDING, say("no planning pass saw this deployment yet")
         )
     if plan.reason and plan.reason != reasons.PLANNED:
         message = plan.message or _first_rejection(plan.rejected)
@@ -54,28 +56,35 @@ def _planned(facts: StatusFacts) -> Leaf:
     layout = plan.layout
     if layout is None:
         return unknown(
-            ConditionType.PLANNED, facts.approval_reason, "no layout while the approval waits"
+            ConditionType.PLANNED, facts.approval_reason, say("no layout while the approval waits")
         )
     capacity = layout.capacity
     return true(
         ConditionType.PLANNED,
         reasons.PLANNED,
-        f"{layout.summary}: cache for {capacity.key_value_tokens:,} tokens a replica "
-        f"({capacity.required_tokens:,} needed), {capacity.full_length_requests:,} requests of "
-        f"{layout.max_model_len:,} tokens or {capacity.typical_requests:,} of "
-        f"{layout.typical_tokens:,} at once",
+        say(
+            "{layout}: cache for {tokens:,} tokens a replica ({needed:,} needed), {longest:,} "
+            "requests of {length:,} tokens or {usual:,} of {typical:,} at once",
+            layout=layout.summary,
+            tokens=capacity.key_value_tokens,
+            needed=capacity.required_tokens,
+            longest=capacity.full_length_requests,
+            length=layout.max_model_len,
+            usual=capacity.typical_requests,
+            typical=layout.typical_tokens,
+        ),
     )
 
 
-def _first_rejection(rejected: Sequence[RejectedLayout]) -> str:
-    return rejected[0].message if rejected else ""
+def _first_rejection(rejected: Sequence[RejectedLayout]) -> Said:
+    return plain(rejected[0].message) if rejected else NOTHING
 
 
 def weights_leaf(wanted: Sequence[WeightsOnNode]) -> Leaf:
     """WeightsReady of the nodes that are planned; the command line words newer numbers with it."""
     if not wanted:
         return unknown(
-            ConditionType.WEIGHTS_READY, reasons.WEIGHTS_WAITING, "no node is planned yet"
+            ConditionType.WEIGHTS_READY, reasons.WEIGHTS_WAITING, say("no node is planned yet")
         )
     missing = [one for one in wanted if one.state != "Verified"]
     if not missing:
@@ -83,15 +92,18 @@ def weights_leaf(wanted: Sequence[WeightsOnNode]) -> Leaf:
         return true(
             ConditionType.WEIGHTS_READY,
             reasons.WEIGHTS_VERIFIED,
-            f"verified on {listed(nodes, 8)}",
+            say("verified on {nodes}", nodes=listed(nodes, 8)),
         )
     worst = min(missing, key=_weight_rank)
-    others = f" ({len(missing)} of {len(wanted)} nodes wait)" if len(wanted) > 1 else ""
-    return false(
-        ConditionType.WEIGHTS_READY,
-        worst.reason or _weight_reason(worst),
-        _weight_words(worst) + others,
-    )
+    words = _weight_words(worst)
+    if len(wanted) > 1:
+        words = say(
+            "{worst} ({waiting} of {all} nodes wait)",
+            worst=words,
+            waiting=len(missing),
+            all=len(wanted),
+        )
+    return false(ConditionType.WEIGHTS_READY, worst.reason or _weight_reason(worst), words)
 
 
 def _weight_rank(one: WeightsOnNode) -> tuple[int, str]:
@@ -102,44 +114,72 @@ def _weight_reason(one: WeightsOnNode) -> Reason:
     return reasons.PULL_QUEUED if one.state == "Queued" else reasons.PULLING
 
 
-def _weight_words(one: WeightsOnNode) -> str:
+def _weight_words(one: WeightsOnNode) -> Said:
+    mirror = one.mirror or "-"
     if one.state == "Failed" or (one.message and one.state == "Queued"):
-        return f"node {one.node}: {one.message or 'the pull failed'}"
+        return say("node {node}: {words}", node=one.node, words=one.message or "the pull failed")
     if one.state == "Queued":
-        return f"node {one.node} waits for a free pull of mirror {one.mirror}"
+        return say(
+            "node {node} waits for a free pull of mirror {mirror}", node=one.node, mirror=mirror
+        )
     if one.state == "Wanted" or not one.bytes_total:
-        return f"node {one.node}: the agent was told to pull from mirror {one.mirror}"
-    percent = 100 * one.bytes_done // one.bytes_total
-    eta = f", {one.eta_seconds} s left" if one.eta_seconds is not None else ""
-    scale, unit = (_GIGABYTE, "GB") if one.bytes_total >= 10 * _GIGABYTE else (10**6, "MB")
-    return (
-        f"node {one.node} pulled {one.bytes_done / scale:,.0f} of {one.bytes_total / scale:,.0f} "
-        f"{unit} ({percent} %) from mirror {one.mirror} at "
-        f"{one.bytes_per_second / 10**6:,.0f} MB/s{eta}"
+        return say(
+            "node {node}: the agent was told to pull from mirror {mirror}",
+            node=one.node,
+            mirror=mirror,
+        )
+    return say(
+        "node {node} pulled {done} ({percent} %) from mirror {mirror} at {pace}",
+        node=one.node,
+        done=_share(one),
+        percent=100 * one.bytes_done // one.bytes_total,
+        mirror=mirror,
+        pace=_pace(one),
     )
+
+
+def _share(one: WeightsOnNode) -> Amount:
+    scale, unit = (_GIGABYTE, "GB") if one.bytes_total >= 10 * _GIGABYTE else (_MEGABYTE, "MB")
+    return Amount(f"{one.bytes_done / scale:,.0f} of {one.bytes_total / scale:,.0f} {unit}")
+
+
+def _pace(one: WeightsOnNode) -> Amount:
+    eta = f", {one.eta_seconds} s left" if one.eta_seconds is not None else ""
+    return Amount(f"{one.bytes_per_second / _MEGABYTE:,.0f} MB/s{eta}")
 
 
 def _scheduled(facts: StatusFacts) -> Leaf:
     if not facts.replicas:
-        return unknown(ConditionType.SCHEDULED, reasons.NO_REPLICAS, "no replica exists yet")
+        return unknown(ConditionType.SCHEDULED, reasons.NO_REPLICAS, say("no replica exists yet"))
     pending = [one for one in facts.replicas if one.view.state == "Pending"]
     if not pending:
         return true(
-            ConditionType.SCHEDULED, reasons.SCHEDULED, f"{count_of(len(facts.replicas))} placed"
+            ConditionType.SCHEDULED,
+            reasons.SCHEDULED,
+            say("{replicas} placed", replicas=count_of(len(facts.replicas))),
         )
     if facts.claim_terminating:
         return false(
             ConditionType.SCHEDULED,
             reasons.REPLICAS_PENDING,
-            f"PersistentVolumeClaim {facts.claim_terminating} is being deleted and is made anew "
-            "when the last pod that uses it is gone",
+            say(
+                "PersistentVolumeClaim {claim} is being deleted and is made anew when the last pod "
+                "that uses it is gone",
+                claim=facts.claim_terminating,
+            ),
         )
     first = pending[0]
     words = first.message or "its pod is being made"
     return false(
         ConditionType.SCHEDULED,
         reasons.REPLICAS_PENDING,
-        f"{len(pending)} of {len(facts.replicas)} replicas wait for a node; {first.name}: {words}",
+        say(
+            "{pending} of {all} replicas wait for a node; {first}: {words}",
+            pending=len(pending),
+            all=len(facts.replicas),
+            first=first.name,
+            words=words,
+        ),
     )
 
 
@@ -148,41 +188,56 @@ def _serving(facts: StatusFacts) -> Leaf:
     need = facts.min_replicas
     if current >= need > 0:
         return true(
-            ConditionType.SERVING, reasons.SERVING, f"{count_of(current)} ready, {need} needed"
+            ConditionType.SERVING,
+            reasons.SERVING,
+            say("{ready} ready, {need} needed", ready=count_of(current), need=need),
         )
     if not facts.replicas:
-        return false(ConditionType.SERVING, reasons.NO_REPLICAS, f"0 of {count_of(need)} ready")
+        none = say("0 of {need} ready", need=count_of(need))
+        return false(ConditionType.SERVING, reasons.NO_REPLICAS, none)
     failing = next((one for one in facts.replicas if one.view.state == "Failing"), None)
     if failing is not None:
         return false(
             ConditionType.SERVING,
             reasons.ENGINE_FAILING,
-            f"replica {failing.name} {failing.message}",
+            say("replica {name} {words}", name=failing.name, words=failing.message),
         )
     if facts.rollout.outdated:
-        waits = f": {facts.rollout.waiting}" if facts.rollout.waiting else ""
-        return false(
-            ConditionType.SERVING,
-            reasons.ROLLING_OUT,
-            f"{current} of {need} needed replicas are ready on the current inputs, {ready} on "
-            f"any, {facts.rollout.outdated} to replace{waits}",
-        )
-    return _not_yet_serving(facts, f"{current} of {need} needed replicas ready")
+        return false(ConditionType.SERVING, reasons.ROLLING_OUT, _rolling(facts, ready, current))
+    return _not_yet_serving(
+        facts,
+        say("{current} of {need} needed replicas ready", current=current, need=need),
+    )
 
 
-def _not_yet_serving(facts: StatusFacts, ready: str) -> Leaf:
+def _rolling(facts: StatusFacts, ready: int, current: int) -> Said:
+    counted = say(
+        "{current} of {need} needed replicas are ready on the current inputs, {ready} on any, "
+        "{outdated} to replace",
+        current=current,
+        need=facts.min_replicas,
+        ready=ready,
+        outdated=facts.rollout.outdated,
+    )
+    waiting = facts.rollout.waiting
+    return joined(": ", [counted, waiting]) if waiting else counted
+
+
+def _not_yet_serving(facts: StatusFacts, ready: Said) -> Leaf:
     """Only engines that start are worth waiting for."""
     if any(one.view.state == "Loading" for one in facts.replicas):
         return false(ConditionType.SERVING, reasons.LOADING, ready)
     pending = sum(one.view.state == "Pending" for one in facts.replicas)
     if pending:
-        return false(
-            ConditionType.SERVING, reasons.REPLICAS_PENDING, f"{ready}, {pending} without a node"
-        )
+        words = say("{ready}, {pending} without a node", ready=ready, pending=pending)
+        return false(ConditionType.SERVING, reasons.REPLICAS_PENDING, words)
     missing = facts.min_replicas - len(facts.replicas)
     if missing > 0:
-        return false(ConditionType.SERVING, reasons.NO_REPLICAS, f"{ready}, {missing} not made yet")
-    return false(ConditionType.SERVING, reasons.DRAINING, f"{ready}, the others leave")
+        words = say("{ready}, {missing} not made yet", ready=ready, missing=missing)
+        return false(ConditionType.SERVING, reasons.NO_REPLICAS, words)
+    return false(
+        ConditionType.SERVING, reasons.DRAINING, say("{ready}, the others leave", ready=ready)
+    )
 
 
 def _scaling(facts: StatusFacts) -> Leaf:
@@ -201,5 +256,5 @@ def _scaling_before(facts: StatusFacts) -> Leaf:
     for one in facts.previous.conditions:
         decided = one.reason.listed and one.reason is not reasons.PENDING
         if one.type == ConditionType.SCALING and decided:
-            return Leaf(ConditionType.SCALING, one.status, one.reason, one.message)
-    return unknown(ConditionType.SCALING, reasons.NOT_SCALING, "no demand was read yet")
+            return Leaf(ConditionType.SCALING, one.status, one.reason, plain(one.message))
+    return unknown(ConditionType.SCALING, reasons.NOT_SCALING, say("no demand was read yet"))

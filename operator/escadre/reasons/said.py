@@ -1,0 +1,73 @@
+"""What is said to people: a template and its values, put together only where it leaves the program.
+
+Two sayings with one essence say the same with other numbers, so a status may wait before it repeats
+them. Text is a name, and another name is another saying; a number comes and goes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Union
+
+from typing_extensions import override
+
+__all__ = ["NOTHING", "Amount", "Said", "joined", "plain", "say"]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number that is worded already, with its unit or its plural."""
+
+    words: str
+
+    @override
+    def __str__(self) -> str:
+        return self.words
+
+
+Value = Union[str, int, float, Amount, "Said"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something said: ``str()`` of it is the text. Made by `say`."""
+
+    template: str
+    values: tuple[tuple[str, Value], ...] = ()
+
+    @override
+    def __str__(self) -> str:
+        return self.template.format_map(dict(self.values))
+
+    def __bool__(self) -> bool:
+        return bool(str(self))
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """All of it but the numbers, as JSON can have it."""
+        return (self.template, *(_essence(value) for _, value in self.values))
+
+
+def say(template: str, /, **values: Value) -> Said:
+    """``say("node {node} pulled {done} bytes", node="gpu-0", done=5)``; formats as in f-strings."""
+    return Said(template, tuple(values.items()))
+
+
+def plain(text: str) -> Said:
+    """A text from elsewhere, of which nothing is known: another text says something else."""
+    return say("{text}", text=text)
+
+
+def joined(separator: str, parts: Sequence[Said]) -> Said:
+    """Several sayings one after the other."""
+    names = [f"part{number}" for number in range(len(parts))]
+    template = separator.join(f"{{{name}}}" for name in names)
+    return Said(template, tuple(zip(names, parts, strict=True)))
+
+
+NOTHING: Final = say("")
+
+
+def _essence(value: Value) -> object:
+    if isinstance(value, Said):
+        return value.essence
+    return value if isinstance(value, str) else None
