@@ -6,9 +6,10 @@ otherwise take over a foreign object or re-create one that somebody deleted mean
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from escadre import reasons
+from escadre.api.bounds import Text
 from escadre.clients.kube import Api, Conflict, Forbidden, Invalid, NotFound, Resource, resource_of
 from escadre.errors import Retryable
 from escadre.machinery.compact import Compact
@@ -20,6 +21,7 @@ from escadre.reasons import Reason
 __all__ = ["Applier", "Problem"]
 
 Json = dict[str, Any]
+_WORDS: Final = Text(1024)  # of the API server: they stand in Ready beside others
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Applier:
     ) -> None:
         words = f"applying {resource.kind} {intent['metadata']['name']}: {message}"
         # One that is there goes on as it is.
-        self.problems.append(Problem(reason, words, resource.kind if missing else ""))
+        self.problems.append(Problem(reason, _WORDS.cut(words), resource.kind if missing else ""))
 
     async def _create(self, resource: Resource, intent: Json, cache: Informer[Compact]) -> bool:
         meta = intent["metadata"]
