@@ -96,7 +96,10 @@ def _unpack(commit: str, repository: Path, target: Path) -> None:
         raise EarlierError(_absent(commit, repository, done.stderr.decode()))
     shutil.rmtree(target, ignore_errors=True)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(target, filter="data")
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(target, filter="data")
+        else:  # Python before 3.11.4; the archive is git's own
+            archive.extractall(target)  # noqa: S202
 
 
 def _git(repository: Path, *words: str) -> "subprocess.CompletedProcess[bytes]":

@@ -70,6 +70,7 @@ def _console(file: io.StringIO, *, terminal: bool = False, width: int = 400) -> 
         width=width,
         height=100,
         force_terminal=terminal,
+        _environ={"TERM": "xterm"},  # not the terminal of whoever runs the tests, who may have none
         highlight=False,
         markup=False,
         emoji=False,

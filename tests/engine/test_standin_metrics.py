@@ -15,11 +15,14 @@ Series = tuple[str, str, str, tuple[tuple[str, str], ...]]
 
 
 def _series(body: str) -> set[Series]:
-    """(family, type, sample, labels) of everything in a body; values of info labels dropped."""
+    """(family, type, sample, labels) of everything in a body; values of info labels dropped.
+
+    Those of the cache are the engine's own, those of Python the machine's.
+    """
     found = set()
     for family in text_string_to_metric_families(body):
         for sample in family.samples:
-            info = sample.name == "vllm:cache_config_info"
+            info = sample.name in {"vllm:cache_config_info", "python_info"}
             labels = dict.fromkeys(sample.labels, "") if info else sample.labels
             found.add((family.name, family.type, sample.name, tuple(sorted(labels.items()))))
     return found
