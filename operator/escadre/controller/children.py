@@ -11,6 +11,7 @@ from typing import Any, Final
 from escadre import reasons
 from escadre.api.bounds import Text
 from escadre.clients.kube import Api, Conflict, Forbidden, Invalid, NotFound, Resource, resource_of
+from escadre.core.replicas.steps import Problem
 from escadre.errors import Retryable
 from escadre.machinery.compact import Compact
 from escadre.machinery.diff import corrections, holds
@@ -18,24 +19,10 @@ from escadre.machinery.informer import Informer
 from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
 from escadre.reasons import Reason
 
-__all__ = ["Applier", "Problem"]
+__all__ = ["Applier"]
 
 Json = dict[str, Any]
 _WORDS: Final = Text(1024)  # of the API server: they stand in Ready beside others
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A child that cannot be written now."""
-
-    reason: Reason
-    message: str
-    kind: str = ""  # of a child that is missing because of it
-
-    @property
-    def blocks_serving(self) -> bool:
-        """Whether it keeps requests from the engines: there is no Service of ours."""
-        return self.kind == "Service"
 
 
 @dataclass(slots=True)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from escadre.core.fleet.plan import DeploymentPlan
-from escadre.core.replicas.rollout import RolloutPlan
+from escadre.core.replicas.children import plan_deployment
+from escadre.core.replicas.steps import Steps
 from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION
 from escadre.render.labels import Owner
+from escadre.state.children import children_facts
 from escadre.state.gather import Sight
 from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
@@ -24,7 +26,17 @@ class Pass:
     approval: DeploymentApproval
     plan: DeploymentPlan
     observed: tuple[Observed, ...]
-    rollout: RolloutPlan
+    steps: Steps
+
+    @staticmethod
+    def of(sight: Sight, view: DeploymentView, plan: DeploymentPlan) -> "Pass":
+        """Sees and decides; nothing is done yet."""
+        steps = plan_deployment(children_facts(sight, view, plan), sight.now)
+        return Pass(sight, view, sight.approval(view), plan, sight.observed(view), steps)
+
+    def replica(self, slot: int) -> Observed:
+        """The replica of a slot that has one."""
+        return next(one for one in self.observed if one.view.slot == slot)
 
     @property
     def owner(self) -> Owner:

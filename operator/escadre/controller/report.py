@@ -2,52 +2,40 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final
 
-from escadre.controller.children import Applier
 from escadre.controller.context import Context
+from escadre.controller.execute import Executor
 from escadre.controller.passes import Pass
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
+from escadre.core.replicas.steps import Problem
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import answer
 from escadre.core.status.conditions import Leaf
 from escadre.core.status.facts import ReplicaLine, StatusFacts
-from escadre.core.status.told import Past
-from escadre.names import ConditionType
-from escadre.reasons import Kind, Reason, Severity
+from escadre.core.status.news import News, news_of_deeds, news_of_turns, turns_of
 from escadre.render.service import url
 from escadre.state.demand import windows_of
 from escadre.state.observe import Observed
 from escadre.state.views import DeploymentView
 
-__all__ = ["is_news", "is_warning", "report"]
-
-_TOLD_WHEN_FALSE: Final = frozenset(
-    {
-        ConditionType.APPROVED,
-        ConditionType.PLANNED,
-        ConditionType.WEIGHTS_READY,
-        ConditionType.SCALING,
-    }
-)
-_REPLICAS: Final = frozenset({ConditionType.SCHEDULED, ConditionType.SERVING})
+__all__ = ["report", "tell"]
 
 
-async def report(context: Context, this: Pass, applier: Applier) -> float | None:
+async def report(context: Context, this: Pass, problems: Sequence[Problem]) -> float | None:
     """Writes the status if it changed; returns seconds after which mere numbers may be written."""
-    told = answer(_facts(context, this, applier))
+    told = answer(_facts(context, this, problems))
     _tell_turns(context, this, told.leaves)
     cache = context.caches.deployments
     return await write_status(context, cache, this.view, told.status, told.essence)
 
 
-def _facts(context: Context, this: Pass, applier: Applier) -> StatusFacts:
+def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusFacts:
     view, approval, plan = this.view, this.approval, this.plan
     scaled, seen = context.memory.scaled.get(view.uid), this.sight.scalable(view)
-    blocking = [one for one in applier.problems if one.blocks_serving]
-    problem = next(iter([*blocking, *applier.problems]), None)
+    blocking = [one for one in problems if one.blocks_serving]
+    problem = next(iter([*blocking, *problems]), None)
     return StatusFacts(
         generation=view.generation,
         url=url(this.owner),
@@ -57,7 +45,7 @@ def _facts(context: Context, this: Pass, applier: Applier) -> StatusFacts:
         model=approval.model,
         plan=replace(plan, weights=this.sight.retold(plan.weights)),
         target=seen.target,
-        rollout=this.rollout,
+        rollout=this.steps.rollout,
         replicas=tuple(_line(one) for one in this.observed),
         desired=plan.facts.desired,
         min_replicas=view.spec.scaling.min_replicas if view.spec else 1,
@@ -93,57 +81,28 @@ def _line(one: Observed) -> ReplicaLine:
     return ReplicaLine(one.record.name, one.node, one.view, message)
 
 
-Turn = tuple[str, Reason]  # status and why
-
-
-def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> bool:
-    """Whether a turn deserves an event: not what Ready says already, nor what just holds."""
-    if now[0] == "Unknown" or before == now:
-        return False
-    if type_ == ConditionType.READY and not _held(before) and _told_by_replicas(now[1]):
-        return False
-    if type_ == ConditionType.APPROVED and now[0] == "True":
-        return before is not None and before[0] == "False"  # was so from the beginning otherwise
-    if type_ == ConditionType.READY:
-        return True
-    if type_ == ConditionType.STALLED:
-        return ready is None or now[1] != ready[1]
-    if type_ == ConditionType.SCALING and (ready is None or ready[0] != "True"):
-        return False  # nothing serves: what stands in its way stands in the way of scaling
-    return now[0] == "False" and type_ in _TOLD_WHEN_FALSE and now != ready
-
-
-def _held(before: Turn | None) -> bool:
-    return before is not None and before[0] == "True"
-
-
-def _told_by_replicas(reason: Reason) -> bool:
-    """Whether the events of the replicas that are made, drained and replaced say it already."""
-    return reason.kind is Kind.UNDER_WAY and not _REPLICAS.isdisjoint(reason.conditions)
-
-
-def is_warning(type_: str, before: Turn | None, now: Turn) -> bool:
-    """Whether the event of a turn asks for someone: all but the waits on the way to Ready."""
-    if type_ == ConditionType.STALLED:
-        return True
-    return now[0] == "False" and (_held(before) or now[1].severity is not Severity.INFO)
+def tell(context: Context, this: Pass, executor: Executor) -> None:
+    """Events for what was done."""
+    deeds = news_of_deeds(
+        this.view.name,
+        this.steps.rollout,
+        executor.slots,
+        executor.applier.changed,
+        stood=bool(this.view.told.replicas),
+    )
+    _record(context, this, deeds)
 
 
 def _tell_turns(context: Context, this: Pass, leaves: Sequence[Leaf]) -> None:
-    """An event for each condition that turned since the last pass told of it."""
-    uid, turned = this.view.uid, _turns(leaves)
-    before = context.memory.told.get(uid, _turns(this.view.told.conditions))
-    context.memory.told[uid] = turned
-    for one in leaves:
-        was, now = before.get(one.type), turned[one.type]
-        if is_news(one.type, was, now, turned.get(ConditionType.READY)):
-            context.recorder.record(
-                this.about,
-                one.reason,
-                f"{one.type}={one.status}: {one.spoken}",
-                warning=is_warning(one.type, was, now),
-            )
+    """Events for the conditions that turned since the last pass told of them."""
+    uid = this.view.uid
+    before = context.memory.told.get(uid, turns_of(this.view.told.conditions))
+    context.memory.told[uid] = turns_of(leaves)
+    _record(context, this, news_of_turns(before, leaves))
 
 
-def _turns(conditions: Iterable[Leaf | Past]) -> dict[str, Turn]:
-    return {one.type: (one.status, one.reason) for one in conditions}
+def _record(context: Context, this: Pass, news: Iterable[News]) -> None:
+    for one in news:
+        context.recorder.record(
+            this.about, one.reason, one.message, warning=one.warning, done=one.done
+        )

@@ -61,7 +61,6 @@ class Router:
         caches.policies.on_change(self._policy)
         caches.bindings.on_change(self._policy)
         caches.volumes.on_change(self._volume)
-        caches.replicas.on_change(self._child)
         for children in caches.children.values():
             children.on_change(self._child)
 

@@ -1,18 +1,18 @@
 """Objects of the API server as the caches keep them: a slim header and the rest compressed.
 
 A Deployment as a dict costs 28 KB of Python objects, as kept here 1-2 KB; `load` brings it back
-when a reconcile compares intent with live state. ``managedFields`` are never kept, ``status`` only
-on request. Used as projection of an informer; pure.
+when a reconcile compares intent with live state. Neither ``managedFields`` nor
+``status`` are kept. Used as projection of an informer; pure.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from escadre.machinery.packing import pack, unpack
 
-__all__ = ["Compact", "compact", "compacting", "header"]
+__all__ = ["Compact", "compact", "header"]
 
 # With the version left out, two versions that differ in nothing we keep are equal but for it.
 _NOT_KEPT: Final = frozenset({"managedFields", "resourceVersion"})
@@ -33,14 +33,14 @@ class Compact:
     packed: bytes
 
     def load(self) -> dict[str, Any]:
-        """The object without managedFields, version, and status (unless it was kept)."""
+        """The object without managedFields, version and status."""
         return unpack(self.packed)
 
 
-def header(obj: Mapping[str, Any], *, keep_status: bool = False) -> dict[str, Any]:
+def header(obj: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `Compact` from an object, for it and for views that say more."""
     meta = obj["metadata"]
-    slim = {key: value for key, value in obj.items() if key != "status" or keep_status}
+    slim = {key: value for key, value in obj.items() if key != "status"}
     slim["metadata"] = {key: value for key, value in meta.items() if key not in _NOT_KEPT}
     owners = meta.get("ownerReferences") or ()
     return {
@@ -55,14 +55,9 @@ def header(obj: Mapping[str, Any], *, keep_status: bool = False) -> dict[str, An
     }
 
 
-def compact(obj: Mapping[str, Any], *, keep_status: bool = False) -> Compact:
-    """``obj`` as the caches keep it."""
-    return Compact(**header(obj, keep_status=keep_status))
-
-
-def compacting(*, keep_status: bool = False) -> Callable[[Mapping[str, Any]], Compact]:
-    """`compact` with its option bound: a projection for an informer."""
-    return lambda obj: compact(obj, keep_status=keep_status)
+def compact(obj: Mapping[str, Any]) -> Compact:
+    """``obj`` as the caches keep it: a projection for an informer."""
+    return Compact(**header(obj))
 
 
 def _interned(pairs: Mapping[str, str]) -> Mapping[str, str]:

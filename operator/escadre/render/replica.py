@@ -39,7 +39,7 @@ from escadre.render.engine import LOGGING_CONFIG, engine_args, engine_env, start
 from escadre.render.labels import Owner, engine_selector, metadata
 from escadre.settings import EngineSettings
 
-__all__ = ["ReplicaSpec", "pod_template", "recorded_template", "replica"]
+__all__ = ["ReplicaSpec", "is_recorded", "pod_template", "recorded_template", "replica"]
 
 PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
 GPU_RESOURCE: Final = "nvidia.com/gpu"
@@ -204,11 +204,16 @@ def _volumes(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> list[di
 
 def recorded_template(annotations: Mapping[str, str]) -> dict[str, Any] | None:
     """The template as rendered when the replica was made; None if missing or edited by hand."""
-    text = annotations.get(ANNOTATION_TEMPLATE, "")
-    if not text or annotations.get(ANNOTATION_TEMPLATE_SHA256) != _sha256(text):
+    if not is_recorded(annotations):
         return None
-    template: dict[str, Any] = json.loads(text)
+    template: dict[str, Any] = json.loads(annotations[ANNOTATION_TEMPLATE])
     return template
+
+
+def is_recorded(annotations: Mapping[str, str]) -> bool:
+    """Whether the template stands there as it was written."""
+    text = annotations.get(ANNOTATION_TEMPLATE, "")
+    return bool(text) and annotations.get(ANNOTATION_TEMPLATE_SHA256) == _sha256(text)
 
 
 def _sha256(text: str) -> str:

@@ -27,7 +27,7 @@ from escadre.clients.kube import (
     Resource,
     Selection,
 )
-from escadre.machinery.compact import Compact, compacting
+from escadre.machinery.compact import Compact, compact
 from escadre.machinery.informer import Informer
 from escadre.names import (
     FIELD_MANAGER,
@@ -39,6 +39,7 @@ from escadre.names import (
 from escadre.state.agents import Agents
 from escadre.state.views import (
     ApprovalView,
+    ClaimRecord,
     DeploymentView,
     GPUNodeView,
     MirrorView,
@@ -48,6 +49,7 @@ from escadre.state.views import (
     PolicyView,
     ReplicaRecord,
     SignatureView,
+    VolumeRecord,
 )
 
 __all__ = ["Caches"]
@@ -56,7 +58,6 @@ _CHILDREN: Final[tuple[Resource, ...]] = (
     SERVICES,
     NETWORK_POLICIES,
     POD_DISRUPTION_BUDGETS,
-    PERSISTENT_VOLUME_CLAIMS,
 )
 
 _OURS = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
@@ -96,7 +97,8 @@ class Caches:
     pods: Informer[PodView] = field(init=False)
     policies: Informer[PolicyView] = field(init=False)
     bindings: Informer[PolicyView] = field(init=False)
-    volumes: Informer[Compact] = field(init=False)
+    volumes: Informer[VolumeRecord] = field(init=False)
+    claims: Informer[ClaimRecord] = field(init=False)
     replicas: Informer[ReplicaRecord] = field(init=False)
     agents: Agents = field(init=False)
     children: dict[str, Informer[Compact]] = field(init=False)
@@ -135,7 +137,7 @@ class Caches:
         self.volumes = Informer(
             api,
             PERSISTENT_VOLUMES,
-            compacting(keep_status=True),
+            VolumeRecord.of,
             selection=Selection(labels=_OURS),
             indices={"owner": _by_owner},
         )
@@ -146,22 +148,29 @@ class Caches:
             selection=Selection(labels=_OURS),
             indices={"deployment": _by_deployment},
         )
+        self.claims = Informer(
+            api,
+            PERSISTENT_VOLUME_CLAIMS,
+            ClaimRecord.of,
+            selection=Selection(labels=_OURS),
+            indices={"deployment": _by_deployment},
+        )
         self.children = {
             resource.kind: Informer(
                 api,
                 resource,
-                compacting(keep_status=resource is PERSISTENT_VOLUME_CLAIMS),
+                compact,
                 selection=Selection(labels=_OURS),
                 indices={"deployment": _by_deployment},
             )
             for resource in _CHILDREN
         }
+        self.children[PERSISTENT_VOLUME_CLAIMS.kind] = self.claims
         self.children[DEPLOYMENTS.kind] = self.replicas
 
-    @property
-    def claims(self) -> Informer[Compact]:
-        """The volume claims."""
-        return self.children[PERSISTENT_VOLUME_CLAIMS.kind]
+    def of_kind(self, kind: str) -> Informer[Compact]:
+        """Where the children of that kind are."""
+        return self.volumes if kind == PERSISTENT_VOLUMES.kind else self.children[kind]
 
     def all(self) -> tuple[Informer[Any], ...]:
         """Every informer."""

@@ -2,7 +2,7 @@
 
 Only a change of these replaces a replica. How the inputs are rendered into a pod is not among
 them, so a new operator version restarts no engine. Called by the view of a replica, which
-reads records, and controller/replicas, which makes them; knows no object of Kubernetes.
+reads records, and controller/intents, which makes them; knows no object of Kubernetes.
 
 Records outlive the version that wrote them, in both directions, so these rules hold for ever:
 

@@ -14,9 +14,11 @@ from escadre.state.views.custom import (
 from escadre.state.views.meta import epoch
 from escadre.state.views.pod import PodView
 from escadre.state.views.replica import ReplicaRecord
+from escadre.state.views.weights import ClaimRecord, VolumeRecord
 
 __all__ = [
     "ApprovalView",
+    "ClaimRecord",
     "DeploymentView",
     "GPUNodeView",
     "MirrorView",
@@ -26,5 +28,6 @@ __all__ = [
     "PolicyView",
     "ReplicaRecord",
     "SignatureView",
+    "VolumeRecord",
     "epoch",
 ]

@@ -20,7 +20,7 @@ from escadre.names import (
     LABEL_INPUTS,
     replica_name,
 )
-from escadre.render.replica import recorded_template
+from escadre.render.replica import is_recorded, recorded_template
 from escadre.state.views.meta import Json
 
 __all__ = ["ReplicaRecord"]
@@ -40,6 +40,7 @@ class ReplicaRecord(Compact):
     inputs: ReplicaInputs | None
     planned_node: str
     drain: Drain | None
+    recorded: bool  # its template is on it as it was written
 
     @property
     def layout(self) -> Layout | None:
@@ -66,6 +67,7 @@ class ReplicaRecord(Compact):
             inputs=_inputs(notes.get(ANNOTATION_INPUTS, "")),
             planned_node=notes.get(ANNOTATION_NODE, ""),
             drain=parse_drain(notes.get(ANNOTATION_DRAIN, "")),
+            recorded=is_recorded(notes),
         )
 
 

@@ -1,9 +1,12 @@
-"""controller/report.py: which turns of a condition become events."""
+"""core/status/news.py: which turns of a condition become events, and which deeds."""
 
 import pytest
 
-from escadre.controller.report import is_news, is_warning
+from escadre import reasons
+from escadre.core.replicas.rollout import Action, RolloutPlan
+from escadre.core.status.news import is_news, is_warning, news_of_deeds
 from escadre.reasons import Reason, of
+from escadre.reasons.said import NOTHING
 
 UNKNOWN = ("Unknown", "Pending")
 READY = ("True", "Ready")
@@ -74,3 +77,34 @@ def test_warnings_are_what_asks_for_someone(
     type_: str, before: Turn | None, now: Turn, warning: bool
 ) -> None:
     assert is_warning(type_, _read(before), _read_one(now)) is warning
+
+
+ROLLOUT = RolloutPlan(
+    (
+        Action("Keep", 0, reasons.READY, ""),
+        Action("Replace", 1, reasons.REPLICA_REPLACED, "was not ready"),
+        Action("Create", 2, reasons.REPLICA_CREATED, "planned on node n1"),
+    ),
+    outdated=1,
+    waiting=NOTHING,
+)
+
+
+def test_deeds_are_told_once_done_and_what_was_mended_beside_them() -> None:
+    changed = [
+        ("mended", "Deployment", "chat-0"),
+        ("mended", "Deployment", "chat-1"),
+        ("created", "Deployment", "chat-2"),
+        ("created", "Service", "chat"),
+        ("created", "PersistentVolume", "weights"),
+    ]
+    told = list(news_of_deeds("chat", ROLLOUT, {0, 1}, changed, stood=True))
+    assert [(one.reason, one.message, one.done) for one in told] == [
+        (reasons.REPLICA_REPLACED, "replica chat-1: was not ready", True),
+        (reasons.CHILD_MENDED, "Deployment chat-0 was put right", False),
+        (reasons.CHILD_MENDED, "Service chat was gone; made again", False),
+    ]
+
+
+def test_what_is_made_for_the_first_time_was_not_gone() -> None:
+    assert not list(news_of_deeds("chat", ROLLOUT, (), [("created", "Service", "x")], stood=False))

@@ -1,0 +1,115 @@
+"""Carries out the steps of a pass, in their order, and nothing else.
+
+What is done to which child, and why, is said by core/replicas/children.py; how the object looks by
+render; when it must be left alone by the Applier.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from escadre.clients.kube import (
+    DEPLOYMENTS,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    PODS,
+    Api,
+    Guard,
+    NotFound,
+)
+from escadre.controller.children import Applier
+from escadre.controller.context import Context
+from escadre.controller.intents import Intents
+from escadre.controller.passes import Pass
+from escadre.core.replicas.drain import drain_text
+from escadre.core.replicas.steps import Damaged, Existing, Pod, Problem, Step
+from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING
+
+__all__ = ["Executor", "delete"]
+
+_DELETED: Final = {
+    one.kind: one for one in (DEPLOYMENTS, PERSISTENT_VOLUMES, PERSISTENT_VOLUME_CLAIMS)
+}
+
+
+@dataclass(slots=True)
+class Executor:
+    """One pass over the children of one deployment; ``done`` are the steps that were done."""
+
+    context: Context
+    this: Pass
+    applier: Applier
+    done: list[Step] = field(default_factory=list)
+
+    async def carry_out(self) -> None:
+        """Every step; one that cannot be done now holds back only what follows from it."""
+        intents = Intents(self.this, self.context.settings, self.context.gather.platform)
+        went = True
+        for step in self.this.steps.steps:
+            if step.follows and not went:
+                continue
+            went = await self._do(step, intents)
+            if went:
+                self.done.append(step)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What stood in the way."""
+        first = self.this.steps.problem
+        return [*([first] if first else []), *self.applier.problems]
+
+    @property
+    def slots(self) -> frozenset[int]:
+        """The slots whose replica was dealt with."""
+        return frozenset(step.slot for step in self.done if step.slot is not None)
+
+    async def _do(self, step: Step, intents: Intents) -> bool:
+        match step.child:
+            case Existing() as child:
+                return await delete(self.context.api, child)
+            case Damaged() as child:
+                return await self._note(child)
+            case Pod() as child:
+                return await self._label(child)
+            case child:
+                intent = intents.of(child)
+                cache = self.context.caches.of_kind(intent["kind"])
+                return await self.applier.apply(intent, cache)
+
+    async def _note(self, damaged: Damaged) -> bool:
+        """Drains a replica whose object cannot be written as a whole."""
+        record = self.this.replica(damaged.slot).record
+        notes = {ANNOTATION_DRAIN: drain_text(damaged.drain) or None}
+        try:
+            written = await self.context.api.patch(
+                DEPLOYMENTS,
+                record.name,
+                {"metadata": {"uid": record.uid, "annotations": notes}},
+                namespace=record.namespace,
+            )
+        except NotFound:
+            return False  # gone meanwhile
+        self.context.caches.replicas.note_write(written)
+        return True
+
+    async def _label(self, one: Pod) -> bool:
+        pod = self.this.replica(one.slot).pod
+        if pod is None:
+            return False
+        patch = {"metadata": {"labels": {LABEL_SERVING: "true" if one.serving else None}}}
+        try:
+            written = await self.context.api.patch(PODS, pod.name, patch, namespace=pod.namespace)
+        except NotFound:
+            return False  # gone meanwhile
+        self.context.caches.pods.note_write(written)
+        return True
+
+
+async def delete(api: Api, one: Existing) -> bool:
+    """Deletes that very object."""
+    try:
+        await api.delete(
+            _DELETED[one.kind], one.name, namespace=one.namespace or None, guard=Guard(uid=one.uid)
+        )
+    except NotFound:
+        return False  # gone meanwhile
+    return True

@@ -1,0 +1,81 @@
+"""The object that a step asks for: render's, from what the step names and the pass has seen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from escadre.controller.passes import Pass
+from escadre.core.replicas.inputs import ReplicaInputs
+from escadre.core.replicas.steps import Claim, Front, Kept, Made, Volume
+from escadre.render.replica import ReplicaSpec, pod_template, replica
+from escadre.render.service import budget, network_policy, service
+from escadre.render.volume import claim, volume
+from escadre.settings import Settings
+
+__all__ = ["Intents"]
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Intents:
+    """Renders the children of one pass. ``platform`` is what replicas record of the settings."""
+
+    this: Pass
+    settings: Settings
+    platform: str
+
+    def of(self, child: Front | Volume | Claim | Made | Kept) -> Json:
+        """The whole object."""
+        match child:
+            case Front():
+                return self._front(child)
+            case Volume():
+                return volume(self.this.owner, child.digest, child.claim_uid)
+            case Claim():
+                return claim(self.this.owner, child.digest)
+            case Made():
+                return self._made(child)
+            case Kept():
+                return self._kept(child)
+
+    def _front(self, front: Front) -> Json:
+        owner, settings = self.this.owner, self.settings
+        if front.kind == "Service":
+            return service(owner)
+        if front.kind == "PodDisruptionBudget":
+            return budget(owner)
+        return network_policy(owner, settings.namespace, settings.network.ingress_namespaces)
+
+    def _made(self, made: Made) -> Json:
+        model, owner = self.this.approval.model, self.this.owner
+        if model is None:
+            raise ValueError("a replica is made of approved weights only")
+        wish = self.this.plan.facts.wish
+        inputs = ReplicaInputs.of(wish, self.platform, made.digest, model.repository, made.layout)
+        spec = ReplicaSpec(made.slot, inputs, made.layout, model.architecture, made.node)
+        template = pod_template(owner, spec, self.settings.engine)
+        return replica(owner, made.slot, inputs=inputs, template=template, node=made.node)
+
+    def _kept(self, kept: Kept) -> Json:
+        before = self.this.replica(kept.slot)
+        inputs, owner = before.record.inputs, self.this.owner
+        if inputs is None:
+            raise ValueError("a replica whose record is lost cannot be written as a whole")
+        recorded = before.record.template() if kept.template == "recorded" else None
+        return replica(
+            owner,
+            kept.slot,
+            inputs=inputs,
+            template=recorded or self._rendered_again(kept.slot, inputs),
+            node=kept.node,
+            drain=kept.drain,
+        )
+
+    def _rendered_again(self, slot: int, inputs: ReplicaInputs) -> Json:
+        """The template of a replica that lost it, from what the replica was made from."""
+        model, layout = self.this.approval.model, inputs.layout
+        if model is None or layout is None:
+            raise ValueError("only what its record and the approval describe is rendered again")
+        node = self.this.replica(slot).node or None
+        spec = ReplicaSpec(slot, inputs, layout, model.architecture, node)
+        return pod_template(self.this.owner, spec, self.settings.engine)

@@ -1,0 +1,98 @@
+"""From the caches to the children of one ModelDeployment as a pass sees them. No I/O."""
+
+from collections.abc import Iterable, Mapping
+
+from escadre.core.fleet.plan import DeploymentPlan
+from escadre.core.replicas.children import wanted_digests
+from escadre.core.replicas.existing import (
+    ChildrenFacts,
+    ClaimFacts,
+    Pace,
+    ReplicaState,
+    VolumeFacts,
+)
+from escadre.names import LABEL_OWNER_UID, claim_name, volume_name
+from escadre.settings import Settings
+from escadre.state.caches import Caches
+from escadre.state.gather import Sight
+from escadre.state.observe import Observed
+from escadre.state.views import ClaimRecord, DeploymentView, VolumeRecord
+
+__all__ = ["children_facts", "orphans"]
+
+
+def children_facts(sight: Sight, view: DeploymentView, plan: DeploymentPlan) -> ChildrenFacts:
+    """Everything that the steps of a pass are decided from."""
+    caches, approval, observed = sight.gather.caches, sight.approval(view), sight.observed(view)
+    namespace = caches.namespaces.get(view.namespace)
+    digests = wanted_digests((one.view.digest for one in observed), plan)
+    return ChildrenFacts(
+        plan=plan,
+        readable=view.spec is not None,
+        housed=namespace is not None and not namespace.terminating,
+        approved=approval.approved,
+        expires=approval.expires,
+        model=approval.model,
+        replicas=tuple(_state(one, caches) for one in observed),
+        claims=_claims(caches, view, digests),
+        volumes=_volumes(caches, view, digests),
+        pace=_pace(sight.gather.settings),
+    )
+
+
+def orphans(caches: Caches, namespace: str, name: str) -> list[VolumeFacts]:
+    """Volumes that name a ModelDeployment which is gone."""
+    return [_volume(one, named=True, uid="") for one in _named(caches, namespace, name)]
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(settings.engine.drain_seconds, settings.operator.status_interval_seconds)
+
+
+def _state(one: Observed, caches: Caches) -> ReplicaState:
+    record, pod = one.record, one.pod
+    return ReplicaState(
+        view=one.view,
+        name=record.name,
+        uid=record.uid,
+        node=one.node,
+        noted=record.planned_node if caches.nodes.get(record.planned_node) is not None else "",
+        bound=pod is not None and bool(pod.node),
+        recorded=record.recorded,
+        readable=record.inputs is not None,
+        layout_readable=record.layout is not None,
+        serving=pod.serving if pod else None,
+    )
+
+
+def _claims(
+    caches: Caches, view: DeploymentView, digests: Iterable[str]
+) -> Mapping[str, ClaimFacts]:
+    found = list(caches.claims.by("deployment", (view.namespace, view.name)))
+    called = (caches.claims.get(claim_name(view.name, one), view.namespace) for one in digests)
+    found += [one for one in called if one is not None]
+    return {one.name: _claim(one, view.uid) for one in found}
+
+
+def _claim(one: ClaimRecord, uid: str) -> ClaimFacts:
+    ours = one.controller_uid == uid
+    return ClaimFacts(one.name, one.uid, ours, one.settled, one.terminating)
+
+
+def _volumes(
+    caches: Caches, view: DeploymentView, digests: Iterable[str]
+) -> Mapping[str, VolumeFacts]:
+    names = (volume_name(view.namespace, view.name, view.uid, one) for one in digests)
+    called = (caches.volumes.get(name) for name in names)
+    found = {one.name: _volume(one, named=False, uid=view.uid) for one in called if one}
+    named = _named(caches, view.namespace, view.name)
+    return found | {one.name: _volume(one, named=True, uid=view.uid) for one in named}
+
+
+def _named(caches: Caches, namespace: str, name: str) -> tuple[VolumeRecord, ...]:
+    return caches.volumes.by("owner", (namespace, name))
+
+
+def _volume(one: VolumeRecord, *, named: bool, uid: str) -> VolumeFacts:
+    ours = one.labels.get(LABEL_OWNER_UID) == uid
+    return VolumeFacts(one.name, one.uid, named, ours, one.tied, one.terminating)

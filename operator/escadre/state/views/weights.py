@@ -1,0 +1,34 @@
+"""Views of the gate of the weights: volumes and claims, with what decides about them at hand."""
+
+from dataclasses import dataclass
+
+from escadre.machinery.compact import Compact, header
+from escadre.state.views.meta import Json
+
+__all__ = ["ClaimRecord", "VolumeRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRecord(Compact):
+    """A PersistentVolume; ``tied`` to one claim by its uid, which may be gone."""
+
+    tied: bool
+
+    @staticmethod
+    def of(obj: Json) -> "VolumeRecord":
+        """Projection."""
+        reference = (obj.get("spec") or {}).get("claimRef") or {}
+        return VolumeRecord(**header(obj), tied=bool(reference.get("uid")))
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRecord(Compact):
+    """A PersistentVolumeClaim; ``settled`` when it was bound once."""
+
+    settled: bool
+
+    @staticmethod
+    def of(obj: Json) -> "ClaimRecord":
+        """Projection."""
+        phase = (obj.get("status") or {}).get("phase")
+        return ClaimRecord(**header(obj), settled=phase in {"Bound", "Lost"})
