@@ -1,11 +1,16 @@
 """Making an earlier version: what stands in the way is one line, and an error."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from e2e.upgrade.earlier import EarlierError, provide
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("git") is None, reason="git is missing: apt-get install -y git (make test does)"
+)
 
 
 @pytest.fixture(autouse=True)
