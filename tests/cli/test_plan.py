@@ -11,6 +11,7 @@ from tests.cli.world import DIGEST, GIB, approval, condition, deployment
 
 from escadre import reasons
 from escadre.clients.kube import (
+    CONFIG_MAPS,
     GPU_NODES,
     MODEL_APPROVALS,
     MODEL_DEPLOYMENTS,
@@ -80,12 +81,21 @@ def node(server: Any, name: str, gpus: int = 8, verified: bool = False) -> None:
     )
 
 
-def fleet(*, nodes: int = 2, gpus: int = 8, holds: bool = True) -> Program:
+def fleet(
+    *, nodes: int = 2, gpus: int = 8, holds: bool = True, engine: Json | None = None
+) -> Program:
     program = Program()
     for number in range(nodes):
         node(program.server, f"gpu-{number}", gpus, verified=number == 1)
     status: Json = {"summary": "2/2", "conditions": [HOLDS]} if holds else {}
     program.server.put(MODEL_APPROVALS, approval(**status))
+    program.server.put(
+        CONFIG_MAPS,
+        {
+            "metadata": {"name": "escadre", "namespace": "escadre-system"},
+            "data": {"config.yaml": yaml.safe_dump({"engine": engine or {}})},
+        },
+    )
     program.server.put(
         MODEL_MIRRORS,
         {"metadata": {"name": "internal"}, "spec": {"type": "http", "url": "https://m.example"}},
@@ -295,3 +305,51 @@ def test_a_deployment_that_exists_keeps_its_place(tmp_path: Path) -> None:
         (0, "gpu-0"),
         (1, "gpu-1"),
     ]
+
+
+def tainted(program: Program, name: str) -> None:
+    live = program.server.get(NODES, name)
+    assert live is not None
+    live["spec"] = {"taints": [{"key": "team", "value": "gpu", "effect": "NoSchedule"}]}
+    program.server.put(NODES, live)
+
+
+def test_what_engines_tolerate_is_what_the_operator_was_told(tmp_path: Path) -> None:
+    for tolerations, code in (([], 1), ([{"key": "team", "operator": "Exists"}], 0)):
+        program = fleet(nodes=1, engine={"tolerations": tolerations})
+        tainted(program, "gpu-0")
+        assert plan(program, tmp_path, wish()).code == code
+
+
+def test_the_share_of_memory_is_what_the_operator_was_told(tmp_path: Path) -> None:
+    program = fleet(engine={"gpuMemoryUtilizationPercent": 80})
+    program.server.put(MODEL_DEPLOYMENTS, deployment())  # planned with 92 %, before a change
+    assert "85.0 GB visible × 80 %" in plan(program, tmp_path, wish()).out
+
+
+def test_who_may_not_read_the_settings_is_told_what_was_assumed(tmp_path: Path) -> None:
+    program = fleet()
+    program.server.put(MODEL_DEPLOYMENTS, deployment())
+    api = program.server.client("bob")
+    api.refuse("get", "ConfigMap", lambda: Forbidden(method="get", object="x", status=403))
+    program.api = api
+    ran = plan(program, tmp_path, wish())
+    assert ran.code == 0
+    assert (
+        "Note: You may not read ConfigMap escadre-system/escadre: engines are taken to tolerate "
+        "what the chart's default does, and to use 92 % of a GPU's memory.\n"
+    ) in ran.out
+
+
+@pytest.mark.parametrize("text", ["engine: [", "", "engine: 7"])
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path, text: str) -> None:
+    program = fleet()
+    broken = {"metadata": {"name": "escadre", "namespace": "escadre-system"}}
+    program.server.put(CONFIG_MAPS, {**broken, "data": {"config.yaml": text}})
+    assert (
+        "config.yaml of ConfigMap escadre-system/escadre cannot be read:"
+        in plan(program, tmp_path, wish()).out
+    )
+    program.server.remove(CONFIG_MAPS, "escadre", "escadre-system")
+    ran = plan(program, tmp_path, wish())
+    assert "There is no ConfigMap escadre-system/escadre; name its namespace with" in ran.out

@@ -77,6 +77,7 @@ TRAITS: Mapping[kube.Resource, Traits] = {
     kube.SERVICES: Traits(status=True, default=_service),
     kube.PODS: Traits(status=True, generation=True, default=_pod),
     kube.EVENTS: Traits(),
+    kube.CONFIG_MAPS: Traits(),
     kube.SECRETS: Traits(),
     kube.PERSISTENT_VOLUME_CLAIMS: Traits(
         status=True,

@@ -21,7 +21,8 @@ _INTRODUCTION = """\
 `status`, `why` and `approve show` need the role `escadre-view`, `approve draft` needs
 `escadre-requester` once the draft is applied, `approve sign` and `revoke` need `escadre-approver`.
 `plan` needs to list GPUNodes and ModelDeployments of the cluster; with the right to list Nodes and
-Pods too, its picture is exactly the operator's.
+Pods and to read the ConfigMap `escadre` beside the operator, its picture is exactly the operator's.
+Without, it says what it assumed.
 
 Colours and progress in place are for terminals only; `NO_COLOR` switches colours off. `-o json`
 answers in JSON on standard output, errors go to standard error. `ESCADRE_DEBUG=1` shows the

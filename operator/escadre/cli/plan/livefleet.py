@@ -2,17 +2,14 @@
 
 GPUNodes are needed. With the right to list Nodes and Pods the picture is the operator's own;
 without it, nodes are described by their agents alone, and GPUs that foreign pods hold are unknown.
+What the operator is configured with is read where it may be, and named as assumed where not.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
-
-from pydantic import ValidationError
+from collections.abc import Iterable
 
 from escadre import reasons
-from escadre.api.approval import ModelApprovalSpec
-from escadre.api.gpunode import GPUNodeStatus, MirrorSource
+from escadre.cli.plan.platform import Platform, read_platform
 from escadre.cli.plan.prospect import Fleet, KnownApproval
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.session import Session
@@ -30,17 +27,13 @@ from escadre.clients.kube import (
     list_all,
 )
 from escadre.core.facts.node import NodeFacts
-from escadre.core.fleet.belief import AgentView, believe
+from escadre.core.fleet.belief import AgentView
 from escadre.names import ConditionType
 from escadre.state.caches import Caches
 from escadre.state.nodes import belief_of, node_facts
-from escadre.state.views import GPUNodeView, NodeView, epoch
+from escadre.state.views import ApprovalView, GPUNodeView, MirrorView, NodeView, epoch
 
 __all__ = ["read_fleet"]
-
-# What the chart's default tolerates; the platform's own list is not everybody's to read.
-_TOLERATED: Final = ({"key": "nvidia.com/gpu", "operator": "Exists"},)
-_SYNC_SECONDS = 60.0
 
 
 async def read_fleet(session: Session, system_namespace: str, now: float) -> Fleet:
@@ -52,27 +45,29 @@ async def read_fleet(session: Session, system_namespace: str, now: float) -> Fle
         list_all(api, MODEL_APPROVALS),
         list_all(api, MODEL_MIRRORS),
     )
+    known = [
+        (Deployed.read(each), epoch(each["metadata"].get("creationTimestamp")))
+        for each in deployments
+    ]
+    layouts = [one.status.plan for one, _ in known if one.status.plan]
+    percents = [one.gpu_memory_utilization_percent for one in layouts]
+    platform = await read_platform(api, system_namespace, percents)
     hidden = [one.plural for one in (NODES, PODS) if not await _may_list(api, one)]
-    nodes: Sequence[NodeFacts]
     if hidden:
-        nodes = [facts for each in gpunodes if (facts := _from_agent(each, now))]
-        notes: tuple[str, ...] = (
-            (
-                f"You may not list {' and '.join(hidden)}: nodes are as their agents describe "
-                "them, and GPUs that pods other than escadre's hold are counted as free."
-            ),
+        nodes = _from_agents(gpunodes, platform, now)
+        note = (
+            f"You may not list {' and '.join(hidden)}: nodes are as their agents describe "
+            "them, and GPUs that pods other than escadre's hold are counted as free."
         )
     else:
-        nodes, notes = await _from_nodes(api, system_namespace, now), ()
+        nodes, note = await _from_nodes(api, system_namespace, platform, now), ""
     return Fleet(
-        deployments=[
-            (Deployed.read(each), epoch(each["metadata"].get("creationTimestamp")))
-            for each in deployments
-        ],
-        approvals={known.name: known for each in approvals if (known := _approval(each))},
-        mirrors={source.name: source for each in mirrors if (source := _mirror(each))},
+        deployments=known,
+        approvals={one.name: one for each in approvals if (one := _approval(each))},
+        mirrors={source.name: source for each in mirrors if (source := MirrorView.of(each).source)},
         nodes=nodes,
-        notes=notes,
+        gpu_memory_utilization_percent=platform.gpu_memory_utilization_percent,
+        notes=tuple(words for words in (note, platform.note) if words),
     )
 
 
@@ -84,90 +79,61 @@ async def _may_list(api: Api, resource: Resource) -> bool:
     return True
 
 
-async def _from_nodes(api: Api, system_namespace: str, now: float) -> list[NodeFacts]:
+async def _from_nodes(
+    api: Api, system_namespace: str, platform: Platform, now: float
+) -> list[NodeFacts]:
     """The operator's own gathering, over caches that are filled once and thrown away."""
     caches = Caches(api, system_namespace, lambda: now)
-    informers = (caches.nodes, caches.gpunodes, caches.pods)
-    running = [asyncio.create_task(informer.run()) for informer in informers]
-    try:
-        async with asyncio.timeout(_SYNC_SECONDS):
-            await asyncio.gather(*(informer.synced.wait() for informer in informers))
-        found = (_from_node(caches, node, now) for node in caches.nodes.values())
-        return [facts for facts in found if facts]
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+    await asyncio.gather(*(one.refresh() for one in (caches.nodes, caches.gpunodes, caches.pods)))
+    found = []
+    for node in caches.nodes.values():
+        gpunode, pods = caches.gpunodes.get(node.name), caches.pods.by("node", node.name)
+        belief = belief_of(node, gpunode, caches.agents.of(node.name), now)
+        found.append(node_facts(node, gpunode, belief, pods, platform.tolerations))
+    return [facts for facts in found if facts]
 
 
-def _from_node(caches: Caches, node: NodeView, now: float) -> NodeFacts | None:
-    gpunode, pods = caches.gpunodes.get(node.name), caches.pods.by("node", node.name)
-    belief = belief_of(node, gpunode, caches.agents.of(node.name), now)
-    return node_facts(node, gpunode, belief, pods, _TOLERATED)
+def _from_agents(gpunodes: Iterable[Json], platform: Platform, now: float) -> list[NodeFacts]:
+    """Nodes by their agents' word alone: identity, boot and place of the agent taken as true."""
+    found = []
+    for each in gpunodes:
+        gpunode = GPUNodeView.of(each)
+        node = _described(gpunode)
+        belief = belief_of(node, gpunode, AgentView(ready=True, unready_since=None), now)
+        found.append(node_facts(node, gpunode, belief, (), platform.tolerations))
+    return [facts for facts in found if facts]
 
 
-def _from_agent(body: Json, now: float) -> NodeFacts | None:
-    """A node by its agent's word alone: its own identity and boot are taken as true."""
-    view = GPUNodeView.of(body)
-    status: GPUNodeStatus = view.status
-    if not status.gpus:
-        return None
-    belief = believe(
-        view.name,
-        node_uid=status.node_uid,
+def _described(gpunode: GPUNodeView) -> NodeView:
+    """The Node that the agent describes."""
+    status = gpunode.status
+    return NodeView(
+        namespace="",
+        name=gpunode.name,
+        uid=gpunode.node_uid,
+        resource_version="",
+        generation=0,
+        created=0.0,
+        terminating=False,
+        labels={},
         boot_id=status.boot_id,
-        status=status,
-        agent=AgentView(ready=True, unready_since=None),
-        now=now,
+        gpus=len(status.gpus),
+        blocked="",
+        taints=(),
     )
-    first = status.gpus[0]
-    major, _, minor = first.compute_capability.partition(".")
-    return NodeFacts(
-        name=view.name,
-        uid=view.node_uid,
-        product=first.product,
-        memory_bytes=min(one.memory_bytes for one in status.gpus),
-        compute_capability=(_number(major), _number(minor)),
-        gpus=sum(one.healthy for one in status.gpus),
-        reserved_bytes=first.reserved_bytes,
-        nvlink=all(one.nvlink for one in status.gpus),
-        verified=belief.verified,
-        weights=belief.weights,
-    )
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
 
 
 def _approval(body: Json) -> KnownApproval | None:
-    try:
-        spec = ModelApprovalSpec.model_validate(body.get("spec") or {})
-    except ValidationError:
+    """As the operator judged it; it alone sees the policies that signatures rest on."""
+    view = ApprovalView.of(body)
+    if view.spec is None:
         return None
-    found: Json = next(
-        (
-            each
-            for each in (body.get("status") or {}).get("conditions") or ()
-            if each.get("type") == ConditionType.APPROVED
-        ),
-        {},
-    )
-    meta = body["metadata"]
+    told = next((one for one in view.told if one.type == ConditionType.APPROVED), None)
     return KnownApproval(
-        name=meta["name"],
-        uid=meta.get("uid", ""),
-        spec=spec,
-        holds=found.get("status") == "True",
-        reason=reasons.of(found["reason"]) if "reason" in found else reasons.PENDING,
-        message=found.get("message", "the operator has not looked at it yet"),
+        name=view.name,
+        uid=view.uid,
+        spec=view.spec,
+        holds=told is not None and told.status == "True",
+        reason=told.reason if told else reasons.PENDING,
+        message=told.message if told else "the operator has not looked at it yet",
     )
-
-
-def _mirror(body: Json) -> MirrorSource | None:
-    try:
-        return MirrorSource.model_validate(
-            {"name": body["metadata"]["name"], **(body.get("spec") or {})}
-        )
-    except ValidationError:
-        return None

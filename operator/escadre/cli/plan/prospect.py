@@ -1,32 +1,29 @@
 """What the planner would decide for a wish, given the live fleet. Pure; `escadre plan` shows it.
 
-The same planner as the operator's (core/fleet/plan.py). What the operator knows from its own
-objects is taken here from the status of the ModelDeployments: where their replicas are, and on
-which layout.
+The same pass as the operator's (core/fleet/plan.py), over facts of the same kind: cli/plan/facts.py
+takes from the status of the ModelDeployments what the operator sees of their replicas.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from escadre import reasons
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.deployment import LayoutStatus
 from escadre.api.gpunode import MirrorSource
+from escadre.cli.plan.facts import Wanted, facts_of
 from escadre.cli.plan.wishes import DeploymentWish, Wishes
 from escadre.cli.shared.deployed import Deployed, near
 from escadre.core.approvals.verdict import allows_namespace
-from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
-from escadre.core.facts.model import ApprovedModel, Wish
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts
-from escadre.core.fleet.plan import DeploymentPlan, plan_fleet
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
 from escadre.core.scaling.target import target_queue_depth
 from escadre.reasons import Reason
-from escadre.settings import EngineSettings
 
 __all__ = ["Fleet", "KnownApproval", "Prospect", "look_ahead"]
-
-_UTILIZATION: int = EngineSettings.model_fields["gpu_memory_utilization_percent"].default
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,11 @@ class KnownApproval:
     reason: Reason
     message: str
 
+    @property
+    def model(self) -> ApprovedModel:
+        """What it describes."""
+        return ApprovedModel.of(self.name, self.uid, self.spec)
+
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
@@ -49,6 +51,7 @@ class Fleet:
     approvals: Mapping[str, KnownApproval]
     mirrors: Mapping[str, MirrorSource]
     nodes: Sequence[NodeFacts]
+    gpu_memory_utilization_percent: int
     notes: tuple[str, ...] = ()
 
 
@@ -87,25 +90,48 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
     An approval that does not hold yet is planned as if it did: the layout does not depend on it.
     """
     approvals = {**fleet.approvals, **_from_file(wishes, fleet)}
-    live = {DeploymentKey(one.namespace, one.name): (one, at) for one, at in fleet.deployments}
-    wished = {DeploymentKey(one.namespace, one.name): one for one in wishes.deployments}
-    facts = [
-        _standing(key, one, created, approvals)
-        for key, (one, created) in live.items()
-        if key not in wished
+    wanted = _all(wishes, fleet, approvals, now)
+    first = plan_fleet(_snapshot(wanted, fleet, None, now))
+    # As the operator does: how many replicas a layout allows for is known once there is one.
+    plans = plan_fleet(_snapshot(wanted, fleet, first, now)).deployments
+    exist = {DeploymentKey(one.namespace, one.name) for one, _ in fleet.deployments}
+    keys = [DeploymentKey(wish.namespace, wish.name) for wish in wishes.deployments]
+    return [
+        _prospect(wish, key in exist, approvals, plans[key])
+        for key, wish in zip(keys, wishes.deployments, strict=True)
     ]
-    facts += [
-        _wished(key, wish, live.get(key), approvals.get(wish.spec.approval), now)
-        for key, wish in wished.items()
-    ]
-    snapshot = FleetSnapshot(
-        deployments=tuple(sorted(facts, key=lambda one: one.key)),
+
+
+def _all(
+    wishes: Wishes, fleet: Fleet, approvals: Mapping[str, KnownApproval], now: float
+) -> list[Wanted]:
+    """Every deployment there will be: those that stand, and the wishes in their places."""
+    found: dict[DeploymentKey, Wanted] = {}
+    for live, created in fleet.deployments:
+        key = DeploymentKey(live.namespace, live.name)
+        approval = approvals.get(live.spec.approval) if live.spec else None
+        model = approval.model if approval and approval.holds else None
+        found[key] = Wanted(key, live.spec, model, live, created)
+    for wish in wishes.deployments:
+        key = DeploymentKey(wish.namespace, wish.name)
+        approval = approvals.get(wish.spec.approval)
+        model = approval.model if approval else None
+        new = Wanted(key, wish.spec, model, None, now)
+        found[key] = replace(found.get(key, new), spec=wish.spec, model=model)
+    return [found[key] for key in sorted(found)]
+
+
+def _snapshot(
+    wanted: Sequence[Wanted], fleet: Fleet, before: FleetPlan | None, now: float
+) -> FleetSnapshot:
+    plans = before.deployments if before else {}
+    layouts = {key: plan.layout for key, plan in plans.items()}
+    return FleetSnapshot(
+        deployments=tuple(facts_of(one, layouts.get(one.key), now) for one in wanted),
         nodes=tuple(sorted(fleet.nodes, key=lambda one: one.name)),
         mirrors=fleet.mirrors,
-        gpu_memory_utilization_percent=_utilization(one for one, _ in fleet.deployments),
+        gpu_memory_utilization_percent=fleet.gpu_memory_utilization_percent,
     )
-    plans = plan_fleet(snapshot).deployments
-    return [_prospect(wish, key in live, approvals, plans[key]) for key, wish in wished.items()]
 
 
 def _prospect(
@@ -144,100 +170,3 @@ def _from_file(wishes: Wishes, fleet: Fleet) -> dict[str, KnownApproval]:
         for name, wish in wishes.approvals.items()
         if name not in fleet.approvals
     }
-
-
-def _utilization(deployments: Iterable[Deployed]) -> int:
-    """What the operator is configured with, as its last plans tell; else the default."""
-    layouts = [one.status.plan for one in deployments if one.status.plan]
-    return layouts[-1].gpu_memory_utilization_percent if layouts else _UTILIZATION
-
-
-def _model(approval: KnownApproval | None) -> ApprovedModel | None:
-    if approval is None:
-        return None
-    spec = approval.spec
-    return ApprovedModel(
-        approval=approval.name,
-        approval_uid=approval.uid,
-        repository=spec.repository,
-        revision=spec.revision,
-        manifest_digest=spec.manifest_digest,
-        file_bytes=sum(file.size for file in spec.files),
-        architecture=spec.architecture,
-        mirrors=tuple(spec.mirrors),
-    )
-
-
-def _standing(
-    key: DeploymentKey, one: Deployed, created: float, approvals: Mapping[str, KnownApproval]
-) -> DeploymentFacts:
-    """A deployment that the file does not touch: its replicas are taken as they are."""
-    spec, replicas = one.spec, one.status.replicas
-    approval = approvals.get(spec.approval) if spec else None
-    minimum = spec.scaling.min_replicas if spec else 0
-    return DeploymentFacts(
-        key=key,
-        uid=f"{key.namespace}/{key.name}",
-        created=created,
-        wish=Wish.of(one.spec),
-        model=_model(approval) if approval and approval.holds else None,
-        min_replicas=minimum,
-        desired=max(replicas.desired if replicas else 0, minimum),
-        replicas=_replicas(one, matches=True),
-    )
-
-
-def _wished(
-    key: DeploymentKey,
-    wish: DeploymentWish,
-    live: tuple[Deployed, float] | None,
-    approval: KnownApproval | None,
-    now: float,
-) -> DeploymentFacts:
-    spec = wish.spec
-    shape = Wish.of(spec)
-    desired, created = spec.scaling.min_replicas, now
-    replicas: tuple[ReplicaFacts, ...] = ()
-    if live is not None:
-        before, created = live
-        served = before.status.approval
-        same = Wish.of(before.spec) == shape and (
-            approval is not None
-            and served is not None
-            and served.manifest_digest == approval.spec.manifest_digest
-        )
-        replicas = _replicas(before, matches=same)
-        desired = min(max(desired, len(replicas)), spec.scaling.max_replicas)
-        replicas = replicas[:desired]
-    return DeploymentFacts(
-        key=key,
-        uid=f"{key.namespace}/{key.name}",
-        created=created,
-        wish=shape,
-        model=_model(approval),
-        min_replicas=spec.scaling.min_replicas,
-        desired=desired,
-        replicas=replicas,
-    )
-
-
-def _replicas(one: Deployed, *, matches: bool) -> tuple[ReplicaFacts, ...]:
-    told, replicas = one.status.plan, one.status.replicas
-    if told is None or replicas is None:
-        return ()
-    layout = told.layout
-    found = [
-        ReplicaFacts(
-            slot=int(slot),
-            node=item.node or None,
-            gpus=layout.gpus,
-            product=layout.product,
-            manifest_digest=item.digest or "",
-            wish_matches=matches and item.current,
-            layout=layout,
-            bound=item.state != "Pending",
-        )
-        for item in replicas.items
-        if (slot := item.name.rpartition("-")[2]).isdecimal()
-    ]
-    return tuple(sorted(found, key=lambda each: each.slot))

@@ -29,6 +29,7 @@ from escadre.clients.kube.errors import (
     Unauthorized,
 )
 from escadre.clients.kube.resources import (
+    CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
     DEPLOYMENTS,
     EVENTS,
@@ -57,6 +58,7 @@ from escadre.clients.kube.resources import (
 )
 
 __all__ = [
+    "CONFIG_MAPS",
     "CUSTOM_RESOURCE_DEFINITIONS",
     "DEPLOYMENTS",
     "EVENTS",

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from escadre.names import GROUP, VERSION
 
 __all__ = [
+    "CONFIG_MAPS",
     "CUSTOM_RESOURCE_DEFINITIONS",
     "DEPLOYMENTS",
     "EVENTS",
@@ -101,6 +102,7 @@ GPU_NODES: Final = _ours("gpunodes", "GPUNode")
 SERVICES: Final = _core("services", "Service")
 PODS: Final = _core("pods", "Pod")
 EVENTS: Final = _core("events", "Event")
+CONFIG_MAPS: Final = _core("configmaps", "ConfigMap")
 SECRETS: Final = _core("secrets", "Secret")
 PERSISTENT_VOLUME_CLAIMS: Final = _core("persistentvolumeclaims", "PersistentVolumeClaim")
 PERSISTENT_VOLUMES: Final = _core("persistentvolumes", "PersistentVolume", namespaced=False)
@@ -156,6 +158,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     SERVICES,
     PODS,
     EVENTS,
+    CONFIG_MAPS,
     SECRETS,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
