@@ -109,6 +109,26 @@ def test_the_first_link_that_does_not_hold_is_explained(name: str) -> None:
     assert document["ready"] is ready
 
 
+@pytest.mark.parametrize(
+    ("reason", "who"),
+    [
+        ("Pulling", "nobody has to act: it goes on by itself"),
+        (
+            "ReplicasPending",
+            "nobody at first: it goes on by itself; if it stays, the platform team",
+        ),
+        ("NoLayoutFits", "whoever owns the deployment, or the platform team"),
+        ("DigestMismatch", "security, and whoever runs the mirror"),
+        ("OfANewerOperator", "the platform team"),
+    ],
+)
+def test_whose_move_it_is_follows_from_the_reason(reason: str, who: str) -> None:
+    told = [condition("Approved", "False", reason, "x")]
+    advice = build(Deployed.read(deployment(conditions=told))).advice
+    assert advice is not None
+    assert advice.who == who
+
+
 def test_the_chain_never_fails_on_a_status_of_another_version() -> None:
     body = deployment(conditions=[{"type": "Ready", "status": "Perhaps"}])
     chain = build(Deployed.read(body))

@@ -15,6 +15,8 @@ HELD = ("False", "ScalingHeld")
 INVALID = ("True", "InvalidSpec")
 LOADING = ("False", "Loading")
 PULLING = ("False", "Pulling")
+UNMADE = ("False", "NoReplicas")
+ROLLING = ("False", "RollingOut")
 UNSIGNED = ("False", "SignaturesMissing")
 APPROVED = ("True", "Approved")
 Turn = tuple[str, str]
@@ -39,6 +41,15 @@ def _read(turn: Turn | None) -> tuple[str, Reason] | None:
         pytest.param("Ready", None, LOADING, LOADING, False, id="it begins, never seen"),
         pytest.param("Ready", UNSIGNED, LOADING, LOADING, False, id="signed: it begins"),
         pytest.param("Ready", READY, LOADING, LOADING, True, id="it serves no more"),
+        pytest.param(
+            "Ready", UNKNOWN, UNMADE, UNMADE, False, id="its replicas are about to be made"
+        ),
+        pytest.param(
+            "Ready", PULLING, ROLLING, ROLLING, False, id="what is replaced is told itself"
+        ),
+        pytest.param(
+            "Ready", READY, ROLLING, ROLLING, True, id="it is replaced and serves no more"
+        ),
         pytest.param("Ready", UNKNOWN, UNSIGNED, UNSIGNED, True, id="it cannot begin"),
         pytest.param("Ready", UNKNOWN, PULLING, PULLING, True, id="a pull may take hours"),
         pytest.param("Approved", UNKNOWN, APPROVED, LOADING, False, id="was always approved"),
@@ -67,6 +78,8 @@ def test_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None, ne
         pytest.param("Ready", UNKNOWN, UNSIGNED, True, id="someone must sign"),
         pytest.param("Ready", UNKNOWN, PULLING, False, id="on its way"),
         pytest.param("Ready", PULLING, LOADING, False, id="still on its way"),
+        pytest.param("Ready", UNKNOWN, UNMADE, False, id="the first replica is made next"),
+        pytest.param("Ready", UNKNOWN, ("False", "ReplicasPending"), False, id="no node yet"),
         pytest.param("Ready", READY, LOADING, True, id="it serves no more"),
         pytest.param("Ready", LOADING, READY, False, id="it serves"),
         pytest.param("Ready", UNKNOWN, ("False", "OfANewerAgent"), True, id="not in the list"),
