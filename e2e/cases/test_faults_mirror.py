@@ -52,7 +52,7 @@ def test_a_mirror_is_mended_step_by_step(guarded: Stage) -> None:
     stage = guarded
     found = stage.wait_condition("guarded", "WeightsReady", "SecretNotGranted")
     for word in (f"{NAMESPACE}/not-listed", "agent.mirrorSecrets: mirror-token", "upgrade"):
-        assert word in found["message"]
+        assert word in f"{found['message']}. {found['nextStep']}"
     stage.add_mirror("guarded", credentialsSecretName="mirror-token")
     found = stage.wait_condition("guarded", "WeightsReady", "SecretNotFound")
     assert f"Secret {NAMESPACE}/mirror-token does not exist" in found["message"]

@@ -81,7 +81,7 @@ def test_a_wish_that_cannot_be_met_says_why(
     found = wishes.wait_condition(name, type_, reason, namespace=namespace)
     assert found["status"] == "False"
     for word in words:
-        assert word in found["message"]
+        assert word in f"{found['message']}. {found['nextStep']}"
     wishes.wait_condition(name, "Ready", reason, namespace=namespace, deadline=10)
     assert engine_pods(wishes, name, namespace) == []
 
