@@ -62,7 +62,6 @@ def node_facts(
         gpus=min(node.gpus, sum(one.healthy for one in gpus)) if gpus else node.gpus,
         gpus_foreign=sum(_foreign(pod) for pod in pods),
         reserved_bytes=first.reserved_bytes if first else None,
-        nvlink=all(one.nvlink for one in gpus) if gpus else None,
         blocked="is being deleted" if node.terminating else _blocked(node, tolerations),
         unbelieved=belief.unbelieved if belief else _untold(node),
         verified=belief.verified if belief else frozenset(),

@@ -54,7 +54,6 @@ class NodeFacts:
     gpus: int
     gpus_foreign: int = 0
     reserved_bytes: int | None = None
-    nvlink: bool | None = None
     blocked: str = ""
     unbelieved: Unbelieved | None = None
     verified: frozenset[str] = frozenset()
