@@ -58,11 +58,13 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lint: $(STAMP) ## ruff, the layers, and no reason written as text
+lint: $(STAMP) ## ruff, the layers, no reason written as text, the limits of make shape
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.shape.reasons
+	@mkdir -p build
+	@$(BIN)/python -m tests.shape > build/shape.txt || { cat build/shape.txt; exit 1; }
 
 shape: $(STAMP) ## the package in numbers: sizes, parameters, complexity, circles, beside their limits
 	$(BIN)/python -m tests.shape
