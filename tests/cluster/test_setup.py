@@ -81,7 +81,7 @@ class Bare:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=300,
         )
 
     @property
@@ -220,7 +220,7 @@ def test_a_failed_pip_is_one_line(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 1
     assert done.stderr == (
