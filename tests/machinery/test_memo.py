@@ -1,6 +1,7 @@
 """machinery/memo.py: made once for the same arguments, anew for others, forgotten when gone."""
 
 from dataclasses import dataclass, field
+from weakref import ref
 
 from escadre.machinery.memo import Memo
 
@@ -28,6 +29,16 @@ def test_the_same_arguments_give_the_same_object() -> None:
     assert memo.of("k", thing, 2) is first
     assert memo.of("k", Thing("a"), 2) is first
     assert made == ["a"]
+
+
+def test_an_equal_argument_takes_the_place_of_the_one_before() -> None:
+    _, memo = counted()
+    first = Thing("a")
+    before = ref(first)
+    answer = memo.of("k", first, 1)
+    assert memo.of("k", Thing("a"), 1) is answer
+    del first
+    assert before() is None
 
 
 def test_another_argument_makes_it_anew_and_the_one_before_is_not_kept() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.execute import Executor, delete
+from escadre.controller.intents import Intents
 from escadre.controller.keys import FLEET, Key
 from escadre.controller.passes import Pass
 from escadre.controller.report import report, tell
@@ -36,7 +37,8 @@ async def reconcile_deployment(context: Context, key: Key) -> float | None:
         context.wake(FLEET, 0.0)  # its pass wakes this key again
         return None
     this = Pass.of(sight, view, plan)
-    executor = Executor(context, this, Applier(context.api, view.uid))
+    intents = Intents(this, context.settings, context.gather.platform)
+    executor = Executor(this, intents, context.caches, Applier(context.api, view.uid))
     try:
         await executor.carry_out()
     finally:

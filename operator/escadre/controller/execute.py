@@ -17,12 +17,12 @@ from escadre.clients.kube import (
     NotFound,
 )
 from escadre.controller.children import Applier
-from escadre.controller.context import Context
 from escadre.controller.intents import Intents
 from escadre.controller.passes import Pass
 from escadre.core.replicas.drain import drain_text
 from escadre.core.replicas.steps import Damaged, Existing, Pod, Problem, Step
 from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING
+from escadre.state.caches import Caches
 
 __all__ = ["Executor", "delete"]
 
@@ -35,19 +35,19 @@ _DELETED: Final = {
 class Executor:
     """One pass over the children of one deployment; ``done`` are the steps that were done."""
 
-    context: Context
     this: Pass
+    intents: Intents
+    caches: Caches
     applier: Applier
     done: list[Step] = field(default_factory=list)
 
     async def carry_out(self) -> None:
         """Every step; one that cannot be done now holds back only what follows from it."""
-        intents = Intents(self.this, self.context.settings, self.context.gather.platform)
         went = True
         for step in self.this.steps.steps:
             if step.follows and not went:
                 continue
-            went = await self._do(step, intents)
+            went = await self._do(step)
             if went:
                 self.done.append(step)
 
@@ -62,17 +62,17 @@ class Executor:
         """The slots whose replica was dealt with."""
         return frozenset(step.slot for step in self.done if step.slot is not None)
 
-    async def _do(self, step: Step, intents: Intents) -> bool:
+    async def _do(self, step: Step) -> bool:
         match step.child:
             case Existing() as child:
-                return await delete(self.context.api, child)
+                return await delete(self.applier.api, child)
             case Damaged() as child:
                 return await self._note(child)
             case Pod() as child:
                 return await self._label(child)
             case child:
-                intent = intents.of(child)
-                cache = self.context.caches.of_kind(intent["kind"])
+                intent = self.intents.of(child)
+                cache = self.caches.of_kind(intent["kind"])
                 return await self.applier.apply(intent, cache)
 
     async def _note(self, damaged: Damaged) -> bool:
@@ -80,7 +80,7 @@ class Executor:
         record = self.this.replica(damaged.slot).record
         notes = {ANNOTATION_DRAIN: drain_text(damaged.drain) or None}
         try:
-            written = await self.context.api.patch(
+            written = await self.applier.api.patch(
                 DEPLOYMENTS,
                 record.name,
                 {"metadata": {"uid": record.uid, "annotations": notes}},
@@ -88,7 +88,7 @@ class Executor:
             )
         except NotFound:
             return False  # gone meanwhile
-        self.context.caches.replicas.note_write(written)
+        self.caches.replicas.note_write(written)
         return True
 
     async def _label(self, one: Pod) -> bool:
@@ -97,10 +97,10 @@ class Executor:
             return False
         patch = {"metadata": {"labels": {LABEL_SERVING: "true" if one.serving else None}}}
         try:
-            written = await self.context.api.patch(PODS, pod.name, patch, namespace=pod.namespace)
+            written = await self.applier.api.patch(PODS, pod.name, patch, namespace=pod.namespace)
         except NotFound:
             return False  # gone meanwhile
-        self.context.caches.pods.note_write(written)
+        self.caches.pods.note_write(written)
         return True
 
 

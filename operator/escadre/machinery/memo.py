@@ -2,7 +2,8 @@
 
 For pure functions of frozen arguments: asked again with equal ones, the answer is the one before,
 the same object. There is no list of what counts: it is the arguments. Only the last answer of a
-key is kept, and with it its arguments: those of a key that is gone are dropped by `keep_only`.
+key is kept, and with it the arguments it was asked with last, so that no older object is held;
+`keep_only` drops those of keys that are gone.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -19,7 +20,7 @@ class Memo(Generic[P, T]):
 
     def __init__(self, make: Callable[P, T]) -> None:
         self._make = make
-        self._known: dict[Hashable, tuple[tuple[object, ...], T]] = {}
+        self._known: dict[Hashable, tuple[tuple[object, ...], tuple[T]]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -27,12 +28,11 @@ class Memo(Generic[P, T]):
     def of(self, key: Hashable, *given: P.args, **named: P.kwargs) -> T:
         """The answer for these arguments."""
         arguments = (*given, *named.values())
-        known = self._known.get(key)
-        if known is not None and known[0] == arguments:
-            return known[1]
-        made = self._make(*given, **named)
-        self._known[key] = (arguments, made)
-        return made
+        before, answer = self._known.get(key, ((), None))
+        if answer is None or before != arguments:
+            answer = (self._make(*given, **named),)
+        self._known[key] = (arguments, answer)
+        return answer[0]
 
     def keep_only(self, keys: Iterable[Hashable]) -> None:
         """Forgets the others."""

@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import MirrorSource
 from escadre.core.approvals.verdict import PolicyState
-from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
-from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import NodeBelief
 from escadre.core.fleet.freshness import node_stands, stands
 from escadre.core.fleet.pulls import retold
 from escadre.core.replicas.inputs import platform_text
-from escadre.core.replicas.rollout import choose_leaving
 from escadre.core.scaling.step import Scalable
 from escadre.machinery.memo import Memo
 from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.demand import desired_replicas, scalable
+from escadre.state.deployments import deployment_facts, key_of
 from escadre.state.judge import Approvals, DeploymentApproval, Policies
 from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts
@@ -43,7 +42,7 @@ class Gather:
         self.settings = settings
         self.platform = platform_text(settings.engine)  # as replicas record it
         self.replicas = Memo(observe)
-        self.deployments = Memo(_deployment_facts)
+        self.deployments = Memo(deployment_facts)
         self.nodes = Memo(node_facts)
         self._policies = Policies(caches, settings.policies)
 
@@ -57,7 +56,7 @@ class Gather:
 
     def forget_gone(self) -> None:
         """Drops what was made of objects that are gone."""
-        living = {_key(view) for view in self.caches.deployments.values()}
+        living = {key_of(view) for view in self.caches.deployments.values()}
         self.replicas.keep_only(living)
         self.deployments.keep_only(living)
         self.nodes.keep_only(node.name for node in self.caches.nodes.values())
@@ -92,7 +91,7 @@ class Sight:
         if len(replicas) > desired:  # who is to leave is a question of demand
             replicas = with_readings(replicas, memory.readings)
         model = approval.model if approval.approved else None
-        return self.gather.deployments.of(_key(view), view, model, desired, replicas)
+        return self.gather.deployments.of(key_of(view), view, model, desired, replicas)
 
     def node(self, node: NodeView) -> NodeFacts | None:
         """The node as planning sees it; None for one without a described GPU."""
@@ -157,56 +156,17 @@ class Sight:
         return plan is not None and plan.made_for.mirrors == self.mirrors()
 
     def _scalable(self, view: DeploymentView, replicas: Sequence[Observed]) -> Scalable:
-        plan = self.gather.memory.plan_of(_key(view))
+        plan = self.gather.memory.plan_of(key_of(view))
         return scalable(view, self.approval(view), plan.layout if plan else None, replicas)
 
     def _replicas(self, view: DeploymentView) -> tuple[Observed, ...]:
         """Its replicas as the objects tell, without readings."""
         caches, where = self.gather.caches, (view.namespace, view.name)
         return self.gather.replicas.of(
-            _key(view),
+            key_of(view),
             view,
             caches.replicas.by("deployment", where),
             caches.pods.by("deployment", where),
             self.approval(view).model,
             self.gather.platform,
         )
-
-
-def _key(view: DeploymentView) -> DeploymentKey:
-    return DeploymentKey(view.namespace, view.name)
-
-
-def _deployment_facts(
-    view: DeploymentView,
-    model: ApprovedModel | None,
-    desired: int,
-    replicas: Sequence[Observed],
-) -> DeploymentFacts:
-    leaving = choose_leaving([one.view for one in replicas], desired)
-    return DeploymentFacts(
-        key=_key(view),
-        uid=view.uid,
-        created=view.created,
-        wish=Wish.of(view.spec),
-        model=model,
-        min_replicas=view.spec.scaling.min_replicas if view.spec else 0,
-        desired=desired,
-        replicas=tuple(_replica_facts(one, one.view.slot in leaving) for one in replicas),
-    )
-
-
-def _replica_facts(one: Observed, leaving: bool) -> ReplicaFacts:
-    pod, record, layout = one.pod, one.record, one.record.layout
-    return ReplicaFacts(
-        slot=one.view.slot,
-        node=one.node or None,
-        # Whatever its annotations say, a pod on a node holds what it asked for.
-        gpus=layout.gpus if layout else (pod.gpus if pod else 0),
-        product=layout.product if layout else "",
-        manifest_digest=record.inputs.manifest_digest if record.inputs else "",
-        wish_matches=one.view.current and layout is not None,
-        layout=layout,
-        bound=pod is not None and bool(pod.node),
-        leaving=leaving or one.view.terminating,
-    )

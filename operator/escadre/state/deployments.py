@@ -1,0 +1,52 @@
+"""A ModelDeployment as planning sees it, from its object, its approval and its replicas. Pure."""
+
+from collections.abc import Sequence
+
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.model import ApprovedModel, Wish
+from escadre.core.replicas.rollout import choose_leaving
+from escadre.state.observe import Observed
+from escadre.state.views import DeploymentView
+
+__all__ = ["deployment_facts", "key_of"]
+
+
+def key_of(view: DeploymentView) -> DeploymentKey:
+    """Which one it is."""
+    return DeploymentKey(view.namespace, view.name)
+
+
+def deployment_facts(
+    view: DeploymentView,
+    model: ApprovedModel | None,
+    desired: int,
+    replicas: Sequence[Observed],
+) -> DeploymentFacts:
+    """The facts; ``model`` is what an approval that holds allows, None without one."""
+    leaving = choose_leaving([one.view for one in replicas], desired)
+    return DeploymentFacts(
+        key=key_of(view),
+        uid=view.uid,
+        created=view.created,
+        wish=Wish.of(view.spec),
+        model=model,
+        min_replicas=view.spec.scaling.min_replicas if view.spec else 0,
+        desired=desired,
+        replicas=tuple(_replica_facts(one, one.view.slot in leaving) for one in replicas),
+    )
+
+
+def _replica_facts(one: Observed, leaving: bool) -> ReplicaFacts:
+    pod, record, layout = one.pod, one.record, one.record.layout
+    return ReplicaFacts(
+        slot=one.view.slot,
+        node=one.node or None,
+        # Whatever its annotations say, a pod on a node holds what it asked for.
+        gpus=layout.gpus if layout else (pod.gpus if pod else 0),
+        product=layout.product if layout else "",
+        manifest_digest=record.inputs.manifest_digest if record.inputs else "",
+        wish_matches=one.view.current and layout is not None,
+        layout=layout,
+        bound=pod is not None and bool(pod.node),
+        leaving=leaving or one.view.terminating,
+    )
