@@ -15,10 +15,10 @@ from escadre.api.deployment import LastScale
 from escadre.clients.engine import Scrape, ScrapeFailure
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, deployment_key
+from escadre.controller.passes import about
 from escadre.core.scaling.demand import read
 from escadre.core.scaling.step import Move, step
-from escadre.machinery.events import ObjectRef
-from escadre.names import API_VERSION, SERVING_PORT
+from escadre.names import SERVING_PORT
 from escadre.state.demand import samples_of, windows_of
 from escadre.state.gather import Sight
 from escadre.state.memory import Scaled
@@ -150,7 +150,7 @@ def _last(move: Move, now: float) -> LastScale:
 
 def _tell(context: Context, view: DeploymentView, move: Move) -> None:
     context.recorder.record(
-        ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid),
+        about(view),
         reasons.SCALED,
         f"from {move.was} to {move.to} replicas: {move.decision.reason}: {move.decision.message}",
         done=True,

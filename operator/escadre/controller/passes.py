@@ -14,7 +14,12 @@ from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
 from escadre.state.views import DeploymentView
 
-__all__ = ["Pass"]
+__all__ = ["Pass", "about"]
+
+
+def about(view: DeploymentView) -> ObjectRef:
+    """A ModelDeployment as its events name it."""
+    return ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +51,4 @@ class Pass:
     @property
     def about(self) -> ObjectRef:
         """The ModelDeployment as its events name it."""
-        view = self.view
-        return ObjectRef(API_VERSION, "ModelDeployment", view.name, view.namespace, view.uid)
+        return about(self.view)

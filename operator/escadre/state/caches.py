@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from escadre.clients.kube import (
     DEPLOYMENTS,
@@ -24,6 +24,7 @@ from escadre.clients.kube import (
     VALIDATING_ADMISSION_POLICIES,
     VALIDATING_ADMISSION_POLICY_BINDINGS,
     Api,
+    Json,
     Resource,
     Selection,
 )
@@ -60,6 +61,7 @@ _CHILDREN: Final[tuple[Resource, ...]] = (
     POD_DISRUPTION_BUDGETS,
 )
 
+C = TypeVar("C", bound=Compact)
 _OURS = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
 
 
@@ -78,6 +80,17 @@ def _engine_pods(pod: PodView) -> Iterable[Hashable]:
 
 def _pods_on_node(pod: PodView) -> Iterable[Hashable]:
     return (pod.node,) if pod.node else ()
+
+
+def _children_of(api: Api, resource: Resource, project: Callable[[Json], C]) -> Informer[C]:
+    """The children of one namespaced kind, found by their deployment."""
+    return Informer(
+        api,
+        resource,
+        project,
+        selection=Selection(labels=_OURS),
+        indices={"deployment": _by_deployment},
+    )
 
 
 @dataclass(slots=True)
@@ -141,29 +154,10 @@ class Caches:
             selection=Selection(labels=_OURS),
             indices={"owner": _by_owner},
         )
-        self.replicas = Informer(
-            api,
-            DEPLOYMENTS,
-            ReplicaRecord.of,
-            selection=Selection(labels=_OURS),
-            indices={"deployment": _by_deployment},
-        )
-        self.claims = Informer(
-            api,
-            PERSISTENT_VOLUME_CLAIMS,
-            ClaimRecord.of,
-            selection=Selection(labels=_OURS),
-            indices={"deployment": _by_deployment},
-        )
+        self.replicas = _children_of(api, DEPLOYMENTS, ReplicaRecord.of)
+        self.claims = _children_of(api, PERSISTENT_VOLUME_CLAIMS, ClaimRecord.of)
         self.children = {
-            resource.kind: Informer(
-                api,
-                resource,
-                compact,
-                selection=Selection(labels=_OURS),
-                indices={"deployment": _by_deployment},
-            )
-            for resource in _CHILDREN
+            resource.kind: _children_of(api, resource, compact) for resource in _CHILDREN
         }
         self.children[PERSISTENT_VOLUME_CLAIMS.kind] = self.claims
         self.children[DEPLOYMENTS.kind] = self.replicas

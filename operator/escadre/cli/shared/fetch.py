@@ -20,7 +20,6 @@ from escadre.errors import EscadreError
 
 __all__ = [
     "approval",
-    "approval_if_readable",
     "deployment",
     "deployments",
     "deployments_anywhere",
@@ -89,14 +88,6 @@ async def _named(session: Session, resource: Resource, name: str) -> Json:
         raise EscadreError(
             f"{resource.kind} {name} does not exist; {near(name, _names(known))}"
         ) from error
-
-
-async def approval_if_readable(session: Session, name: str) -> Json | None:
-    """One ModelApproval, None when it is missing or the user may not read it."""
-    try:
-        return await session.api.get(MODEL_APPROVALS, name)
-    except (NotFound, Forbidden):
-        return None
 
 
 async def signatures_of(session: Session, name: str) -> list[Json]:
