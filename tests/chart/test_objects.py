@@ -76,6 +76,24 @@ def test_namespaced_objects_lie_in_the_release_namespace(values: str) -> None:
         assert one["metadata"].get("namespace") == (NAMESPACE if scoped else None), one["metadata"]
 
 
+@pytest.mark.parametrize("values", CI_VALUES)
+def test_no_object_holds_an_empty_list(values: str) -> None:
+    # The API server stores none where one is applied empty, so each upgrade would be a change.
+    for one in render(values).objects:
+        assert not list(_empty_lists(one, one["kind"])), one["metadata"]["name"]
+
+
+def _empty_lists(value: object, path: str) -> Iterator[str]:
+    if value == []:
+        yield path
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _empty_lists(inner, f"{path}.{key}")
+    if isinstance(value, list):
+        for inner in value:
+            yield from _empty_lists(inner, path)
+
+
 def test_kinds_and_policies_stay_after_uninstall() -> None:
     for kind in KEPT:
         objects = render("default").all(kind)
