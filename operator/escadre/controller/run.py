@@ -59,6 +59,7 @@ class Operator:
         self.stop = asyncio.Event()
         self.lost = ""
         self._missing = "has not started yet"
+        self._leads = False
         self.queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.namespace)
         self.caches = Caches(api, settings.namespace)
         self.recorder = EventRecorder(api, instance=identity)
@@ -84,6 +85,9 @@ class Operator:
         metrics.watch(Live(self._queue_numbers, self._watches, self._dropped, self._numbers))
 
     def _add(self, key: Key, delay: float, priority: Priority) -> None:
+        # A standby has no work: what it will have is all there is when it takes over.
+        if not self._leads:
+            return
         if delay > 0:
             self.queue.add_after(key, delay, priority)
         else:
@@ -151,7 +155,7 @@ class Operator:
         always = [one.run() for one in self.caches.all()]
         always += [self.recorder.run(), shell.run()]
         background = [asyncio.create_task(one) for one in always]
-        leader = asyncio.create_task(self._lead())
+        leader = asyncio.create_task(self.lead())
         # A part that ends by itself is broken: leave in good order, be started again.
         await asyncio.wait({leader, *background}, return_when=asyncio.FIRST_COMPLETED)
         self.stop.set()
@@ -166,7 +170,7 @@ class Operator:
             if error is not None:
                 raise error
 
-    async def _lead(self) -> None:
+    async def lead(self) -> None:
         """Waits for caches and Lease, then works; the Lease is released after the last write."""
         log = structlog.get_logger()
         synced = asyncio.create_task(self.caches.synced())
@@ -181,9 +185,9 @@ class Operator:
         await _first(leading, self.stop)
         if not self.stop.is_set():
             log.info("leading", lease=LEASE_NAME)
-            self.metrics.leading(True)
+            self._leading(True)
             await self._work()
-            self.metrics.leading(False)
+            self._leading(False)
         elector.cancel()
         await asyncio.gather(elector, return_exceptions=True)
         if self.lost:
@@ -227,6 +231,10 @@ class Operator:
             await asyncio.sleep(self.settings.operator.resync_seconds)
             self.router.everything()
 
+    def _leading(self, yes: bool) -> None:
+        self._leads = yes
+        self.metrics.leading(yes)
+
     def _queue_numbers(self) -> tuple[int, float]:
         return self.queue.depth, self.queue.oldest_age()
 
@@ -240,6 +248,9 @@ class Operator:
         return self.recorder.dropped
 
     def _numbers(self) -> Iterator[DeploymentNumbers]:
+        """What the leader exports; a standby's would be the same series a second time."""
+        if not self._leads:
+            return
         for view in self.caches.deployments.values():
             scaled = self.context.memory.scaled.get(view.uid)
             decision = scaled.decision if scaled else None

@@ -1,7 +1,8 @@
 """Metrics of the operator, on a registry that is passed in. Names and labels in one place.
 
 Label values are bounded: kinds, results and reasons come from fixed lists, deployments from what
-exists now (collected at scrape time, so that what is gone is gone).
+exists now (collected at scrape time, so that what is gone is gone). A standby says that it is one
+(``escadre_leader`` 0); the fleet's series are the leader's alone.
 """
 
 from collections.abc import Callable, Iterable
@@ -59,7 +60,9 @@ class OperatorMetrics:
             registry=registry,
         )
         self._leader = Gauge(
-            "escadre_leader", "1 on the replica that holds the Lease.", registry=registry
+            "escadre_leader",
+            "1 on the replica that holds the Lease, 0 on a standby: no queue, no deployments.",
+            registry=registry,
         )
         self._leader.set(0)
 
