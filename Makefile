@@ -89,7 +89,7 @@ e2e: ready-test ## only the tests on the real Kubernetes, one after the other
 test-upgrade: ready-test ## slow: 0.1.0, made from its commit, serves and this build takes over
 	$(PYTEST) -m slow e2e/upgrade
 
-generate: $(STAMP) ## CRDs, API reference, reasons, chart copies
+generate: $(STAMP) ## CRDs, JSON schemas, API reference, reasons, chart copies
 	$(BIN)/python -m escadre.generate
 
 verify: $(STAMP) ## fail if a generated file differs from its source
