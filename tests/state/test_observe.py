@@ -146,6 +146,15 @@ async def test_without_a_pod_the_planned_node_counts(bench: Bench) -> None:
 
 
 CRASH = [{"state": {"terminated": {"exitCode": 1}}, "ready": False}]
+# An engine that dies at run time exits with 0.
+DEATH = [
+    {
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 0, "reason": "Completed"}},
+        "restartCount": 7,
+        "ready": False,
+    }
+]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +163,7 @@ CRASH = [{"state": {"terminated": {"exitCode": 1}}, "ready": False}]
         pytest.param({"node": "", "ready": False}, "Pending", id="not-on-a-node"),
         pytest.param({"ready": False}, "Loading", id="starting"),
         pytest.param({"ready": False, "containerStatuses": CRASH}, "Failing", id="exits"),
+        pytest.param({"ready": False, "containerStatuses": DEATH}, "Failing", id="dies-with-0"),
         pytest.param({"phase": "Failed"}, "Pending", id="finished-pods-do-not-count"),
     ],
 )

@@ -343,6 +343,14 @@ def test_why_a_pod_waits_for_a_node() -> None:
 
 CRASHED = {"exitCode": 1, "reason": "Error", "message": "estimated maximum model length is 8192"}
 
+DIED = {
+    "exitCode": 0,
+    "reason": "Completed",
+    "message": "RuntimeError: CUDA error",
+    "startedAt": "2026-11-22T06:00:00Z",
+    "finishedAt": "2026-11-22T06:12:00Z",
+}
+
 
 @pytest.mark.parametrize(
     ("container", "failing"),
@@ -361,7 +369,7 @@ CRASHED = {"exitCode": 1, "reason": "Error", "message": "estimated maximum model
         ),
         pytest.param(
             {"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "ready": False},
-            "exited with 137, 0 restarts: OOMKilled",
+            "exited with 137, 0 restarts: OOMKilled: it used more than its memory limit",
             id="killed",
         ),
         pytest.param(
@@ -370,7 +378,31 @@ CRASHED = {"exitCode": 1, "reason": "Error", "message": "estimated maximum model
             id="crashed-once-and-serves",
         ),
         pytest.param(
-            {"state": {"terminated": {"exitCode": 0}}, "ready": False}, "", id="ended-well"
+            {
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": {"terminated": DIED},
+                "restartCount": 7,
+                "ready": False,
+            },
+            "ended by itself with exit code 0 after 12 min, as an engine does that dies at run "
+            "time, 7 restarts: RuntimeError: CUDA error",
+            id="died-at-run-time-with-exit-code-0",
+        ),
+        pytest.param(
+            {
+                "state": {"running": {}},
+                "lastState": {"terminated": DIED},
+                "restartCount": 1,
+                "ready": False,
+            },
+            "ended by itself with exit code 0 after 12 min, as an engine does that dies at run "
+            "time, 1 restart: RuntimeError: CUDA error",
+            id="died-and-loads-again",
+        ),
+        pytest.param(
+            {"state": {"running": {}}, "lastState": {"terminated": DIED}, "ready": True},
+            "",
+            id="died-once-and-serves",
         ),
         pytest.param(
             {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}},
@@ -387,6 +419,13 @@ CRASHED = {"exitCode": 1, "reason": "Error", "message": "estimated maximum model
 )
 def test_why_an_engine_does_not_run(container: Json, failing: str) -> None:
     assert pod(containerStatuses=[container]).failing == failing
+
+
+def test_an_engine_that_ends_with_its_pod_did_as_it_was_told() -> None:
+    ended = {"name": "engine", "state": {"terminated": {"exitCode": 0}}, "ready": False}
+    leaving = stored({}, {"containerStatuses": [ended]})
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-22T06:15:00Z"
+    assert PodView.of(leaving).failing == ""
 
 
 @given(st.text(max_size=20).map(lambda text: text * 200), st.booleans())

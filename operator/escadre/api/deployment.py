@@ -187,7 +187,8 @@ class ReplicaStatus(Model):
         default="", description="Node it runs on, or is planned on."
     )
     state: Literal["Pending", "Loading", "Ready", "Failing", "Draining"] = Field(
-        description="Pending: not on a node; Loading: starting; Failing: exits at start."
+        description="Pending: not on a node; Loading: starting; Failing: the engine ends "
+        "at its start or while it serves."
     )
     current: bool = Field(description="Whether it runs the current inputs.")
     digest: Digest | None = Field(default=None, description="Weights it serves.")

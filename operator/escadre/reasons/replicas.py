@@ -36,7 +36,7 @@ LOADING = Reason(
 ENGINE_FAILING = Reason(
     "EngineFailing",
     Kind.MOVE,
-    "An engine exits at start.",
+    "An engine ends, at its start or while it serves.",
     "Read the engine's message.",
     owners=(Owner.PLATFORM,),
     conditions=(ConditionType.SERVING,),

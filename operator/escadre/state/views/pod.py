@@ -1,14 +1,25 @@
 """The view of a pod."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from escadre.api.deployment import REPLICA_WORDS
+from escadre.core.engines.lastwords import ended
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_INPUTS, LABEL_SERVING, LABEL_SLOT
 from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, epoch, meta_of
 
 __all__ = ["PodView"]
 
 _SLOT_DIGITS = 6
+_NOT_MADE: Final = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +72,32 @@ class PodView(Meta):
             ready=ready.get("status") == "True",
             ready_changed=epoch(ready.get("lastTransitionTime")),
             unscheduled=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
-            failing=REPLICA_WORDS.cut(_failing(status.get("containerStatuses") or [])),
+            failing=REPLICA_WORDS.cut(
+                _failing(status.get("containerStatuses") or [], leaving="deletionTimestamp" in meta)
+            ),
             gpus=_gpus(spec),
         )
 
 
-def _failing(containers: list[Json]) -> str:
-    """Why a container is not running, in the words of the kubelet and the engine."""
+def _failing(containers: list[Json], *, leaving: bool) -> str:
+    """Why a container is not running, in the words of the kubelet and the engine.
+
+    One that ends while its pod leaves does as it was told; any other end is a failure, whatever
+    its exit code: an engine that dies at run time exits with 0.
+    """
     for one in containers:
         state, last = one.get("state") or {}, one.get("lastState") or {}
         waiting = state.get("waiting") or {}
-        ended = state.get("terminated") or last.get("terminated") or {}
-        if waiting.get("reason") in {
-            "ErrImagePull",
-            "ImagePullBackOff",
-            "InvalidImageName",
-            "CreateContainerConfigError",
-            "CreateContainerError",
-        }:
+        if waiting.get("reason") in _NOT_MADE:
             return f"{waiting['reason']}: {waiting.get('message', '')}".strip()
-        if ended and not one.get("ready") and ended.get("exitCode", 0) != 0:
-            times = one.get("restartCount", 0)
-            words = (ended.get("message") or ended.get("reason") or "").strip()
-            return f"exited with {ended['exitCode']}, {times} restarts: {words}"
+        end = state.get("terminated") or last.get("terminated")
+        if not end or one.get("ready"):
+            continue
+        code = end.get("exitCode", 0)
+        if code or not leaving:
+            ran = epoch(end.get("finishedAt")) - epoch(end.get("startedAt"))
+            words = (code, end.get("reason") or "", end.get("message") or "")
+            return ended(words, ran, one.get("restartCount", 0))
     return ""
 
 

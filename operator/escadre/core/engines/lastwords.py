@@ -1,0 +1,97 @@
+"""What an engine's last words say about why it ended. Pure; state/views/pod.py asks.
+
+The kubelet keeps the end of what an engine wrote, most of it a traceback. The cause is its last
+``…Error: …`` line before the wrappers that every failed start ends with::
+
+    ValueError: No available memory for the cache blocks. …              <- this one
+    RuntimeError: Engine core initialization failed. See root cause above. …
+"""
+
+import re
+from typing import Final
+
+__all__ = ["cause_of", "ended"]
+
+# How the engine's loggers begin a line, the process's name and the record's level, time and place.
+_PREFIX: Final = re.compile(
+    r"^(?:\([\w.-]+(?: [\w.-]+)* pid=\d+\) ?)?"
+    r"(?:(?:CRITICAL|ERROR|WARNING|INFO|DEBUG) \d[\d:+-]*(?:[ T][\d:.,+-]+)?"
+    r"(?: \[[^\]\s]+\])?(?: |$))?"
+)
+_TELLING: Final = re.compile(
+    r"^(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?:: \S|$)|vllm(?: \w+)?: error: \S)"
+)
+_WRAPPERS: Final = (
+    "Engine core initialization failed",
+    "WorkerProc initialization failed",
+    "EngineCore encountered an issue",
+)
+_ESTIMATE: Final = "estimated maximum model length is "
+_KILLED: Final = {
+    137: "SIGKILL: not for its memory, or it would say OOMKilled, so by its node, after a failed "
+    "health check or a stop that took too long, or by hand",
+    143: "SIGTERM: told to stop by its node or by hand",
+}
+
+
+def ended(terminated: tuple[int, str, str], seconds: float, restarts: int) -> str:
+    """How a container ended, in a sentence.
+
+    Args:
+        terminated: exit code, reason and message, as the kubelet has them.
+        seconds: how long it had run.
+        restarts: how often it was started again.
+    """
+    code, reason, message = terminated
+    times = f"{restarts} restart" if restarts == 1 else f"{restarts} restarts"
+    if reason == "OOMKilled":
+        return f"exited with {code}, {times}: OOMKilled: it used more than its memory limit"
+    if code in _KILLED:  # it had no time for last words: what stands there is older
+        return f"exited with {code}, {times}: {_KILLED[code]}"
+    cause = cause_of(message) or (reason if code else "it left no words")
+    if code:
+        return f"exited with {code}, {times}: {cause}"
+    ran = f" after {_duration(seconds)}" if seconds > 0 else ""
+    return (
+        f"ended by itself with exit code 0{ran}, as an engine does that dies at run time, "
+        f"{times}: {cause}"
+    )
+
+
+def cause_of(message: str) -> str:
+    """The line that tells why, in full, and the length that would fit where the engine says one."""
+    lines = [_PREFIX.sub("", line).rstrip() for line in message.splitlines()]
+    lines = [line for line in lines if line.strip()]
+    cause = _cause(lines)
+    estimate = next((line for line in reversed(lines) if _ESTIMATE in line), "")
+    if estimate and estimate != cause:
+        return f"{cause}; {estimate.strip()}"
+    return cause
+
+
+def _cause(lines: list[str]) -> str:
+    telling = [at for at, line in enumerate(lines) if _TELLING.match(line)]
+    wrappers = [at for at, line in enumerate(lines) if any(one in line for one in _WRAPPERS)]
+    own = [at for at in telling if at not in wrappers]
+    before = [at for at in own if wrappers and at < wrappers[-1]]
+    chosen = before or own or telling
+    if not chosen:
+        return lines[-1].strip() if lines else ""
+    return _with_detail(lines, chosen[-1])
+
+
+def _with_detail(lines: list[str], at: int) -> str:
+    """Validation errors are told over several lines: a count first, what is wrong below."""
+    detail = lines[at + 1].strip() if at + 1 < len(lines) else ""
+    if " validation error" in lines[at] and detail:
+        more = lines[at + 2].strip() if at + 2 < len(lines) else ""
+        if lines[at + 2 : at + 3] and lines[at + 2].startswith("  ") and "further" not in more:
+            detail = f"{detail}: {more}"
+        return f"{lines[at]}: {detail}"
+    return lines[at]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
