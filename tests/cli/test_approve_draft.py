@@ -16,7 +16,7 @@ from tests.cli.harness import Program
 from escadre.api.approval import ModelApprovalSpec
 from escadre.cli.approve.source import FolderSource
 from escadre.clients.hub import HubFile
-from escadre.clients.kube import MODEL_MIRRORS, SECRETS
+from escadre.clients.kube import MODEL_MIRRORS, SECRETS, ServerUnavailable
 from escadre.core.weights import manifest
 from escadre.errors import EscadreError
 
@@ -139,6 +139,15 @@ def test_what_cannot_be_drafted_is_told(
         pytest.param("--mirror", "a/b", "a/b: must be a name of Kubernetes", id="mirror"),
         pytest.param("--licence", "MIT License", "MIT License: must be one SPDX", id="licence"),
         pytest.param(
+            "--licence",
+            "Foo-1.0",
+            "Foo-1.0 is no identifier of the SPDX licence list",
+            id="no such",
+        ),
+        pytest.param(
+            "--licence", "apache-2.0", "apache-2.0: SPDX writes it Apache-2.0", id="small letters"
+        ),
+        pytest.param(
             "--required-approvals", "0", "0: Input should be greater than or equal", id="nobody"
         ),
         pytest.param("--required-approvals", "17", "17: Input should be less than", id="17 people"),
@@ -182,7 +191,7 @@ def test_a_wrong_option_is_told_before_a_byte_is_read(
 def test_the_end_is_stored_in_utc(end: str, stored: str, model: Path, tmp_path: Path) -> None:
     given = ["--revision", "0" * 40, "--folder", str(model), "--requested-by", "anne"]
     given += ["--not-after", end, "--out", str(tmp_path), "-o", "json"]
-    ran = Program().run("approve", "draft", *TERMS, *given, "--allow", "chat")
+    ran = cluster("https://m.example").run("approve", "draft", *TERMS, *given, "--allow", "chat")
     spec = json.loads(ran.out)["document"]["spec"]
     assert spec["notAfter"] == stored
     assert spec["namespaces"] == ["chat"]
@@ -197,6 +206,52 @@ def test_an_unknown_mirror_is_answered_with_those_there_are(mirrors: list[str]) 
     ran = program.run("approve", "draft", *terms, "--revision", "0" * 40)
     says = "escadre: ModelMirror intern does not exist; near it: internal\n"
     assert (ran.code, ran.err) == (3, says)
+
+
+def test_an_unknown_mirror_is_refused_for_a_folder_too(model: Path, tmp_path: Path) -> None:
+    given = ["--revision", "0" * 40, "--folder", str(model), "--mirror", "nope"]
+    ran = cluster("https://m.example").run(
+        "approve", "draft", *TERMS, *given, "--out", str(tmp_path / "out")
+    )
+    says = "escadre: ModelMirror nope does not exist; there are: internal\n"
+    assert (ran.code, ran.err) == (3, says)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_drafted_without_a_cluster_and_what_was_not_looked_at_is_said(
+    model: Path, tmp_path: Path
+) -> None:
+    program = Program()
+    api = program.server.client("anne")
+    api.refuse(
+        "get",
+        "ModelMirror",
+        lambda: ServerUnavailable(method="get", object="modelmirrors", message="refused"),
+    )
+    program.api = api
+    given = ["--revision", "0" * 40, "--folder", str(model), "--requested-by", "anne"]
+    ran = program.run("approve", "draft", *TERMS, *given, "--out", str(tmp_path / "out"))
+    assert ran.code == 0
+    assert "not known whether --mirror internal exists: " in ran.err
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        pytest.param("1" * 40, id="digits only"),
+        pytest.param("0899" * 10, id="no octal number, so text to PyYAML and a number to kubectl"),
+        pytest.param("1" * 37 + "e12", id="a number with an exponent"),
+        pytest.param("a" * 40, id="text to all"),
+    ],
+)
+def test_a_commit_is_text_to_every_reader(revision: str, model: Path, tmp_path: Path) -> None:
+    given = ["--revision", revision, "--folder", str(model), "--out", str(tmp_path)]
+    ran = cluster("https://m.example").run("approve", "draft", *TERMS, *given)
+    assert ran.code == 0, ran.err
+    text = (tmp_path / "tiny-model.yaml").read_text()
+    assert yaml.safe_load(text)["spec"]["revision"] == revision
+    if revision[0].isdigit():
+        assert f'revision: "{revision}"\n' in text
 
 
 def test_a_commit_that_the_mirror_has_not_has_a_fitting_next_step(
@@ -215,11 +270,11 @@ def test_what_was_written_and_overwritten_is_told(model: Path, tmp_path: Path) -
     out = tmp_path / "new" / "folder"
     given = ["--revision", "0" * 40, "--folder", str(model), "--requested-by", "anne"]
     given += ["--out", str(out)]
-    first = Program().run("approve", "draft", *TERMS, *given)
+    first = cluster("https://m.example").run("approve", "draft", *TERMS, *given)
     (manifest,) = out.glob("*.manifest")
     assert f"\nwrote {manifest}\nwrote {out}/tiny-model.yaml\n" in first.out
     manifest.unlink()
-    second = Program().run("approve", "draft", *TERMS, *given)
+    second = cluster("https://m.example").run("approve", "draft", *TERMS, *given)
     assert f"\nwrote {manifest}\noverwrote {out}/tiny-model.yaml\n" in second.out
 
 
@@ -237,6 +292,8 @@ def test_a_damaged_file_is_refused(model: Path, tmp_path: Path) -> None:
         (folder / path.name).write_bytes(path.read_bytes())
     flip_byte(folder / "consolidated.safetensors", 0)
     given = ["--revision", "0" * 40, "--folder", str(folder), "--requested-by", "anne"]
-    ran = Program().run("approve", "draft", *TERMS, *given, "--out", str(tmp_path / "out"))
+    ran = cluster("https://m.example").run(
+        "approve", "draft", *TERMS, *given, "--out", str(tmp_path / "out")
+    )
     assert ran.code == 3
     assert "consolidated.safetensors" in ran.err

@@ -33,6 +33,8 @@ from escadre.cli.shared.target import ClusterCommand
 from escadre.clients.kube import (
     SECRETS,
     SELF_SUBJECT_REVIEWS,
+    ApiError,
+    ConnectionUnknown,
     Forbidden,
     NotFound,
 )
@@ -120,17 +122,31 @@ def _source(
 ) -> tuple[Source, str]:
     """Where the bytes come from, and the mirror's folder of manifests if it was asked."""
     if folder is not None:
+        _look_for_mirrors(environment, terms.mirrors)
         return FolderSource(folder), ""
     name, given = terms.mirrors[0], _token(token_file)
 
     async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
-        for other in terms.mirrors[1:]:
-            await fetch.mirror(session, other)  # misspelt, it would only be missed much later
+        await _exist(session, terms.mirrors[1:])
         return await _mirror(session, name, given, system_namespace)
 
     spec, credentials = run(environment, look)
     source = mirror_source(name, spec, terms.repository, terms.revision, credentials)
     return source, spec.manifests_base
+
+
+def _look_for_mirrors(environment: Environment, mirrors: list[str]) -> None:
+    """A folder is hashed also where no cluster answers; then it is said what nobody looked at."""
+    try:
+        run(environment, lambda session: _exist(session, mirrors))
+    except (ApiError, ConnectionUnknown) as error:
+        environment.err.print(f"not known whether --mirror {', '.join(mirrors)} exists: {error}")
+
+
+async def _exist(session: Session, mirrors: list[str]) -> None:
+    """Refuses a mirror that does not exist: misspelt, it would only be missed much later."""
+    for name in mirrors:
+        await fetch.mirror(session, name)
 
 
 def approval_document(draft: Draft, terms: Terms) -> dict[str, Any]:

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from escadre.cli.approve.drafting import Draft
 from escadre.cli.shared.session import Environment, Output
+from escadre.cli.shared.yamltext import yaml_text
 from escadre.errors import EscadreError
 from escadre.names import digest_hex
 
@@ -31,8 +30,7 @@ def write(out: Path, draft: Draft, document: dict[str, Any]) -> Files:
     try:
         out.mkdir(parents=True, exist_ok=True)
         manifest.write_bytes(draft.text)
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-        approval.write_text(text, encoding="utf-8")
+        approval.write_text(yaml_text(document), encoding="utf-8")
     except OSError as error:
         raise EscadreError(f"writing the draft to {out}: {error.strerror}") from error
     return Files(manifest, approval, overwritten)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from pydantic import ValidationError
 
 from escadre.api.approval import ModelApprovalSpec
@@ -111,6 +112,21 @@ def check_terms(terms: Terms, now: float) -> None:
             param_hint="--not-after",
         )
     _check_fields(terms.spec())
+    _check_licence(terms.licence)
+
+
+def _check_licence(spdx: str) -> None:
+    """By the list of SPDX: a licence that does not exist would be signed as if somebody knew it."""
+    try:
+        known = canonicalize_license_expression(spdx)
+    except InvalidLicenseExpression:
+        raise typer.BadParameter(
+            f"{spdx} is no identifier of the SPDX licence list; terms that have none are "
+            f"LicenseRef-NAME, with --contract if there is one",
+            param_hint="--licence",
+        ) from None
+    if known != spdx:
+        raise typer.BadParameter(f"{spdx}: SPDX writes it {known}", param_hint="--licence")
 
 
 def _check_fields(spec: dict[str, Any]) -> None:
