@@ -40,7 +40,7 @@ _STORED: Final = ("uid", "resourceVersion", "creationTimestamp", "generation", "
 async def made_of(wish: Json) -> dict[str, list[Json]]:
     """The objects of each kind once nothing moves any more, and the wish with its status."""
     world = World()
-    world.approve("mistral-small-3-2-24b")
+    world.approve("mistral-small-3-2-24b-instruct-2506")
     world.server.put(MODEL_DEPLOYMENTS, wish)
     await Operator.start(world).settle()
     kinds = (MODEL_DEPLOYMENTS, *CHILDREN, GPU_NODES, NODES)
