@@ -351,6 +351,49 @@ async def test_an_engine_that_exits_explains_itself_in_ready() -> None:
     assert "too long" in ready["message"]
 
 
+def leave(world: World, *, started: bool, grace: int = 335) -> None:
+    """The pod is being deleted by somebody; its engine loads, or has served."""
+    (pod,) = world.pods()
+    pod["metadata"]["finalizers"] = ["example.com/kubelet"]
+    world.server.put(PODS, pod)
+    name, turned = pod["metadata"]["name"], "2026-11-22T06:00:00Z"
+    engine = {"state": {"running": {"startedAt": turned}}, "started": started, "ready": False}
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": turned}
+    status = {**pod["status"], "conditions": [ready], "containerStatuses": [engine]}
+    world.server.status(PODS, name, "team", status)
+    world.server.delete(PODS, name, namespace="team", grace=grace)
+
+
+async def test_a_pod_that_leaves_while_it_loads_gives_its_gpus_back_soon() -> None:
+    world = World()
+    operator = await serving(world)
+    leave(world, started=False)
+    await operator.round()
+    (pod,) = world.pods()
+    assert pod["metadata"]["deletionGracePeriodSeconds"] == 10
+    version = pod["metadata"]["resourceVersion"]
+    await operator.round()
+    assert world.pods()[0]["metadata"]["resourceVersion"] == version
+
+
+async def test_so_does_a_pod_whose_deployment_is_gone() -> None:
+    world = World()
+    operator = await serving(world)
+    leave(world, started=False)
+    world.server.remove(MODEL_DEPLOYMENTS, "chat", "team")
+    await operator.round()
+    (pod,) = world.pods()
+    assert pod["metadata"]["deletionGracePeriodSeconds"] == 10
+
+
+async def test_a_pod_that_served_keeps_its_time_to_drain() -> None:
+    world = World()
+    operator = await serving(world)
+    leave(world, started=True)
+    await operator.round()
+    assert world.pods()[0]["metadata"]["deletionGracePeriodSeconds"] == 335
+
+
 async def test_volumes_of_a_deployment_deleted_while_the_operator_was_down_are_pruned() -> None:
     world = World()
     await serving(world)

@@ -170,7 +170,12 @@ class FakeApi(FaultyClient, Api):
     ) -> None:
         def commit() -> None:
             self.server.delete(
-                resource, name, namespace=namespace, uid=guard.uid, version=guard.resource_version
+                resource,
+                name,
+                namespace=namespace,
+                uid=guard.uid,
+                version=guard.resource_version,
+                grace=grace_seconds,
             )
 
         await self.write("delete", resource, (namespace or "", name, ""), commit)

@@ -271,11 +271,13 @@ class FakeServer(FakeStore):
         namespace: str | None = None,
         uid: str | None = None,
         version: str | None = None,
+        grace: int | None = None,
     ) -> None:
         """DELETE; with finalizers, or a claim in use, the object only starts terminating."""
         live = self.need("delete", resource, name, namespace or "")
         self.check("delete", resource, live, uid, version)
         if "deletionTimestamp" in live["metadata"]:
+            self._shorten(resource, live, grace)
             return
         if resource is kube.NAMESPACES:
             self.terminate_namespace(name)
@@ -284,7 +286,16 @@ class FakeServer(FakeStore):
             self.discard(resource, live)
             return
         meta = {**live["metadata"], "deletionTimestamp": self.stamp()}
+        if grace is not None:
+            meta["deletionGracePeriodSeconds"] = grace
         self.commit(resource, live, {**live, "metadata": meta})
+
+    def _shorten(self, resource: Resource, live: Json, grace: int | None) -> None:
+        """A second DELETE may only take of the time that the first one gave."""
+        given = live["metadata"].get("deletionGracePeriodSeconds")
+        if grace is not None and given is not None and grace < given:
+            meta = {**live["metadata"], "deletionGracePeriodSeconds": grace}
+            self.commit(resource, live, {**live, "metadata": meta})
 
 
 def _naming(key: Key) -> Json:

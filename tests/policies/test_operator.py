@@ -118,6 +118,13 @@ def test_operator_changes_no_image(cluster: Cluster) -> None:
     assert answer == f"Error from server (Forbidden): {refusal}"
 
 
+def test_operator_hastens_the_end_of_an_engine_and_begins_none(cluster: Cluster) -> None:
+    delete = ("-n", "chat", "delete", "pod", "engine", "--wait=false", "--grace-period=10")
+    words = "the operator only hastens the end of a pod that is being deleted already"
+    refusal = denied("escadre-operator-pods", "pods", "engine", words)
+    assert attempt(cluster, OPERATOR, *delete) == f"Error from server (Forbidden): {refusal}"
+
+
 def test_operator_makes_mends_and_deletes_its_volumes(cluster: Cluster) -> None:
     document = volume("escadre-own")
     apply = ("apply", "--server-side", "--field-manager=escadre", "-f", "-")

@@ -421,6 +421,49 @@ def test_why_an_engine_does_not_run(container: Json, failing: str) -> None:
     assert pod(containerStatuses=[container]).failing == failing
 
 
+BEGAN = "2026-11-22T06:00:10Z"
+
+
+@pytest.mark.parametrize(
+    ("container", "ready", "loading"),
+    [
+        pytest.param(
+            {"state": {"running": {"startedAt": BEGAN}}, "started": False},
+            ("False", "2026-11-22T06:00:03Z"),
+            True,
+            id="loads",
+        ),
+        pytest.param(
+            {"state": {"running": {"startedAt": BEGAN}}, "started": True},
+            ("False", "2026-11-22T06:00:03Z"),
+            False,
+            id="its-startup-probe-has-passed",
+        ),
+        pytest.param(
+            {"state": {"running": {"startedAt": BEGAN}}, "started": False},
+            ("False", "2026-11-22T06:30:00Z"),
+            False,
+            id="served-and-its-kubelet-forgot-it",
+        ),
+        pytest.param(
+            {"state": {"running": {"startedAt": BEGAN}}, "started": True},
+            ("True", "2026-11-22T06:01:00Z"),
+            False,
+            id="serves",
+        ),
+        pytest.param(
+            {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "started": False},
+            ("False", "2026-11-22T06:00:03Z"),
+            False,
+            id="does-not-run",
+        ),
+    ],
+)
+def test_an_engine_that_loads(container: Json, ready: tuple[str, str], *, loading: bool) -> None:
+    condition = {"type": "Ready", "status": ready[0], "lastTransitionTime": ready[1]}
+    assert pod(conditions=[condition], containerStatuses=[container]).loading is loading
+
+
 def test_an_engine_that_ends_with_its_pod_did_as_it_was_told() -> None:
     ended = {"name": "engine", "state": {"terminated": {"exitCode": 0}}, "ready": False}
     leaving = stored({}, {"containerStatuses": [ended]})

@@ -4,7 +4,9 @@ see (caches) -> decide (core) -> execute (children) -> status, which is written 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from escadre.clients.kube import PODS, Guard, NotFound
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.execute import Executor, delete
@@ -15,7 +17,9 @@ from escadre.controller.report import report, tell
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.freshness import stands
 from escadre.core.replicas.children import plan_orphans
+from escadre.core.replicas.leaving import LOADING_GRACE_SECONDS, Leaving, hurried
 from escadre.core.replicas.steps import Problem
+from escadre.names import replica_name
 from escadre.state.children import orphans
 
 __all__ = ["reconcile_deployment"]
@@ -25,6 +29,12 @@ PROBLEM_SECONDS = 30.0
 
 async def reconcile_deployment(context: Context, key: Key) -> float | None:
     """One pass; returns in how many seconds to look again, None for never by itself."""
+    left = await _pass(context, key)
+    await _hurry(context, key)
+    return left
+
+
+async def _pass(context: Context, key: Key) -> float | None:
     view = context.caches.deployments.get(key.name, key.namespace)
     if view is None:
         await _drop_orphans(context, key)
@@ -47,6 +57,23 @@ async def reconcile_deployment(context: Context, key: Key) -> float | None:
         left = await report(context, this, problems)
         tell(context, this, executor)
     return _next_look(this, left, problems)
+
+
+async def _hurry(context: Context, key: Key) -> None:
+    """Lets pods that leave while they load end soon, also those of a deployment that is gone."""
+    for pod in context.caches.pods.by("deployment", (key.namespace, key.name)):
+        known = pod.slot is not None and pod.controller.startswith(
+            f"{replica_name(key.name, pod.slot)}-"
+        )
+        if known and hurried(Leaving(pod.terminating, pod.loading, pod.grace)):
+            with suppress(NotFound):  # gone meanwhile
+                await context.api.delete(
+                    PODS,
+                    pod.name,
+                    namespace=pod.namespace,
+                    guard=Guard(uid=pod.uid),
+                    grace_seconds=LOADING_GRACE_SECONDS,
+                )
 
 
 async def _drop_orphans(context: Context, key: Key) -> None:

@@ -80,7 +80,7 @@ validations:
 {{- define "escadre.policy.operator-pods" -}}
 failurePolicy: Fail
 matchConstraints:
-  {{- include "escadre.policyMatch" (dict "group" "" "version" "v1" "operations" (list "UPDATE") "resources" (list "pods")) | nindent 2 }}
+  {{- include "escadre.policyMatch" (dict "group" "" "version" "v1" "operations" (list "UPDATE" "DELETE") "resources" (list "pods")) | nindent 2 }}
 matchConditions:
   - name: operator
     expression: request.userInfo.username == '{{ include "escadre.operatorUser" . }}'
@@ -88,7 +88,7 @@ variables:
   - name: before
     expression: "has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}"
   - name: after
-    expression: "has(object.metadata.labels) ? object.metadata.labels : {}"
+    expression: "object == null ? variables.before : has(object.metadata.labels) ? object.metadata.labels : {}"
 validations:
   - expression: >-
       'escadre.dev/component' in variables.before &&
@@ -101,11 +101,15 @@ validations:
       variables.before.all(key, key == 'escadre.dev/serving' || key in variables.after)
     message: the operator changes only the label escadre.dev/serving of a pod
     reason: Forbidden
+  - expression: object != null || has(oldObject.metadata.deletionTimestamp)
+    message: the operator only hastens the end of a pod that is being deleted already
+    reason: Forbidden
   - expression: >-
+      object == null || (
       object.?spec == oldObject.?spec &&
       object.metadata.?annotations == oldObject.metadata.?annotations &&
       object.metadata.?finalizers == oldObject.metadata.?finalizers &&
-      object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences
+      object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences)
     message: the operator changes nothing of a pod but the label escadre.dev/serving
     reason: Forbidden
 {{- end }}

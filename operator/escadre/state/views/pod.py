@@ -11,6 +11,7 @@ from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, epoch, meta_of
 __all__ = ["PodView"]
 
 _SLOT_DIGITS = 6
+_SAME_MOMENT_SECONDS = 2  # of two times that are written in whole seconds, one after the other
 _NOT_MADE: Final = frozenset(
     {
         "ErrImagePull",
@@ -39,6 +40,8 @@ class PodView(Meta):
     ready_changed: float
     unscheduled: str
     failing: str
+    loading: bool  # its engine runs and never was ready
+    grace: int  # seconds given to end in, once it is being deleted
     gpus: int
 
     @property
@@ -75,8 +78,26 @@ class PodView(Meta):
             failing=REPLICA_WORDS.cut(
                 _failing(status.get("containerStatuses") or [], leaving="deletionTimestamp" in meta)
             ),
+            loading=_loading(status.get("containerStatuses") or [], ready),
+            grace=meta.get("deletionGracePeriodSeconds") or 0,
             gpus=_gpus(spec),
         )
+
+
+def _loading(containers: list[Json], ready: Json) -> bool:
+    """Whether a container runs that was never ready.
+
+    ``started`` is the kubelet's word that the startup probe has passed. It forgets it when it is
+    started anew itself, so the pod must not have turned unready after its container began.
+    """
+    if ready.get("status") == "True":
+        return False
+    turned = epoch(ready.get("lastTransitionTime"))
+    for one in containers:
+        running = (one.get("state") or {}).get("running")
+        if running is not None and one.get("started") is False:
+            return turned <= epoch(running.get("startedAt")) + _SAME_MOMENT_SECONDS
+    return False
 
 
 def _failing(containers: list[Json], *, leaving: bool) -> str:

@@ -1,0 +1,32 @@
+"""Whether a pod that is being deleted may end sooner than its grace period says. Pure.
+
+The grace period is for requests in flight. An engine that still loads has none, and vLLM loses the
+SIGTERM that reaches it during its start: it would load to the end and hold its GPUs until SIGKILL.
+However the deletion began (scaling down, a rollback, a drained node, the deployment itself), its
+pod is seen here. controller/deployment.py deletes it again with less grace.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["LOADING_GRACE_SECONDS", "Leaving", "hurried"]
+
+# Some seconds for what can end well; the GPUs are free within half a minute.
+LOADING_GRACE_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What of a pod tells how it may end.
+
+    ``loading``: its engine runs and was never ready. ``grace`` is the whole time it was given.
+    """
+
+    terminating: bool
+    loading: bool
+    grace: int
+
+
+def hurried(pod: Leaving) -> bool:
+    """Whether to delete it again with the grace of one that loads."""
+    return pod.terminating and pod.loading and pod.grace > LOADING_GRACE_SECONDS
