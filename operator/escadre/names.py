@@ -42,6 +42,7 @@ __all__ = [
     "digest_hex",
     "node_weights_label",
     "replica_name",
+    "short_digest",
     "volume_name",
 ]
 
@@ -102,6 +103,11 @@ class ConditionType(StrEnum):
 def digest_hex(digest: str) -> str:
     """The 64 hex characters of a ``sha256:…`` digest (or of bare hex)."""
     return digest.removeprefix("sha256:")
+
+
+def short_digest(digest: str) -> str:
+    """As much of a digest as people compare."""
+    return f"{digest[:19]}…"
 
 
 def node_weights_label(digest: str) -> str:

@@ -136,7 +136,10 @@ def test_progress_is_told_with_rate_and_time_to_go() -> None:
         "mirror": "m",
         "since": BEFORE,
     }
-    assert entry[B.manifest_digest]["message"] == "waits for another pull on this node"
+    assert entry[B.manifest_digest]["message"] == (
+        f"waits for another pull on this node: {A.manifest_digest[:19]}… of ModelApproval "
+        f"{A.approval}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,6 +155,12 @@ def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool)
     entry = weights(view)[A.manifest_digest]
     assert (entry.get("reason") == reasons.MIRROR_SLOW.name) is slow
     assert not slow or "999 bytes per second, less than 1000" in entry["message"]
+
+
+def test_a_mirror_that_sends_nothing_is_told_with_the_time_of_its_last_byte() -> None:
+    silent = reading(rate=0, silent_since=1_790_000_000.0)
+    entry = weights(replace(VIEW, wants=(A,), running=RunningPull(A, silent)))[A.manifest_digest]
+    assert entry["message"] == "no byte from mirror m since 14:13:20 UTC"
 
 
 def test_a_failure_stays_told_until_a_new_try_brings_something() -> None:

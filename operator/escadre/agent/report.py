@@ -4,6 +4,7 @@ Pure. A store that cannot be used reports no id and no weights, so that nobody b
 Numbers that change by themselves are rounded, so that a node at rest writes nothing.
 """
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from escadre import reasons
@@ -16,7 +17,7 @@ from escadre.api.gpunode import GPUNodeStatus, NodeWeights, Store, WantedWeights
 from escadre.core.status.conditions import Leaf, false, merge, true, unknown
 from escadre.core.status.told import past
 from escadre.errors import Refusal
-from escadre.names import ConditionType
+from escadre.names import ConditionType, short_digest
 from escadre.reasons.said import plain, say
 
 __all__ = ["SLOW_AFTER", "build_status"]
@@ -132,7 +133,7 @@ def _entry(want: WantedWeights, view: View, store: StoreView, slow: int) -> Node
         state="Pulling",
         bytes_total=want.bytes,
         mirror=want.source.name,
-        message="waits for another pull on this node" if view.running else "",
+        message=_behind(view.running) if view.running else "",
         since=view.since[digest],
     )
 
@@ -174,9 +175,24 @@ def _pulling(running: RunningPull, store_id: str, since: str, slow: int) -> Node
     )
 
 
+def _behind(running: RunningPull) -> str:
+    want = running.want
+    return (
+        f"waits for another pull on this node: {short_digest(want.manifest_digest)} of "
+        f"ModelApproval {want.approval}"
+    )
+
+
+def _silence(mirror: str, since: float) -> str:
+    at = datetime.fromtimestamp(since, UTC)
+    return f"no byte from mirror {mirror} since {at:%H:%M:%S} UTC"
+
+
 def _slow(running: RunningPull, slow: int) -> dict[str, Any]:
     """Why a pull takes longer than it should, if it does."""
     reading, rate = running.reading, running.reading.progress.bytes_per_second
+    if reading.silent_since is not None:
+        return {"message": _silence(running.want.source.name, reading.silent_since)}
     if reading.seconds <= SLOW_AFTER or rate >= slow or not reading.progress.bytes_total:
         return {}
     words = (

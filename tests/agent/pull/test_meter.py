@@ -14,8 +14,8 @@ def test_rate_and_eta_follow_the_clock() -> None:
     assert meter.reading().progress == Progress(
         bytes_done=300, bytes_total=1000, bytes_per_second=100, eta_seconds=7
     )
-    meter.arrived(300)
     time[0] += 10
+    meter.arrived(300)
     assert 30 < meter.reading().progress.bytes_per_second < 100
     time[0] += 1000
     assert meter.reading().progress.bytes_per_second == 0
@@ -29,3 +29,30 @@ def test_bytes_that_come_again_are_not_progress() -> None:
     meter.arrived(10)
     reading = meter.reading()
     assert (reading.progress.bytes_done, reading.arrived) == (10, 20)
+
+
+def test_after_some_seconds_without_a_byte_no_rate_and_no_time_left_are_told() -> None:
+    time, wall = [100.0], [1_000.0]
+    meter = Meter(lambda: time[0], lambda: wall[0])
+
+    def after(seconds: float) -> None:
+        time[0] += seconds
+        wall[0] += seconds
+
+    meter.expect(100_000, 0)
+    after(1)
+    meter.arrived(1000)
+    assert meter.reading().progress.bytes_per_second == 1000
+    after(3)
+    assert meter.reading().silent_since is None
+    after(3)
+    silent = meter.reading()
+    assert (silent.progress.bytes_per_second, silent.progress.eta_seconds) == (0, None)
+    assert silent.silent_since == 1_001
+    after(60)
+    assert meter.reading().silent_since == 1_001
+    meter.arrived(3000)
+    after(1)
+    again = meter.reading()
+    assert again.silent_since is None
+    assert again.progress.eta_seconds is not None

@@ -37,7 +37,11 @@ def test_no_more_nodes_pull_than_the_mirror_allows() -> None:
     assert states_of(plan, "a") == {"n0": "Wanted", "n1": "Wanted", "n2": "Queued", "n3": "Queued"}
     queued = plan_of(plan, "a").weights[2]
     assert queued.reason == reasons.PULL_QUEUED
-    assert "2 nodes pull from ModelMirror internal" in queued.message
+    name = f"{SMALL[:19]}… of ModelApproval small"
+    assert queued.message == (
+        "waits for a free pull of ModelMirror internal, whose maxConcurrentPulls is 2: "
+        f"node n0 pulls {name}, node n1 pulls {name}"
+    )
     assert plan.nodes["n2"] == ()
 
 

@@ -203,6 +203,24 @@ def test_leaves(
             id="the-worst-is-told",
         ),
         pytest.param(
+            [
+                weights(
+                    bytes_done=4 * 10**8,
+                    bytes_total=10**9,
+                    message="no byte from mirror m since 14:13:20 UTC",
+                )
+            ],
+            "Pulling",
+            "node gpu-0 pulled 400 of 1,000 MB (40 %): no byte from mirror m since 14:13:20 UTC",
+            id="a-silent-mirror",
+        ),
+        pytest.param(
+            [weights(message="no byte from mirror m since 14:13:20 UTC")],
+            "Pulling",
+            "node gpu-0: no byte from mirror m since 14:13:20 UTC",
+            id="a-mirror-silent-from-the-start",
+        ),
+        pytest.param(
             [VERIFIED, weights("Queued", node="gpu-1", mirror="internal")],
             "PullQueued",
             "free pull of mirror internal (1 of 2",

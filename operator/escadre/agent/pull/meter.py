@@ -6,6 +6,7 @@ argument, so tests and reports see the same arithmetic.
 
 import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from escadre.api.progress import Progress
 __all__ = ["Meter", "Reading"]
 
 _MEMORY: Final = 10.0  # seconds after which an old rate has faded to a third
+_SILENT_AFTER: Final = 5.0  # seconds without a byte after which rate and time left are no more told
 _LONGEST: Final = 1 << 31  # seconds that are told
 
 
@@ -27,11 +29,13 @@ class Reading:
             some ten seconds, and the time left at it.
         arrived: bytes the mirror sent since the pull began, repeated ones included.
         seconds: since the pull began.
+        silent_since: seconds since the epoch of the last byte, once none came for some seconds.
     """
 
     progress: Progress
     arrived: int
     seconds: float
+    silent_since: float | None = None
 
 
 def _progress(done: int, total: int, rate: int) -> Progress:
@@ -45,12 +49,14 @@ class Meter:
 
     Args:
         clock: monotonic seconds.
+        wall: seconds since the epoch, for people.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
+        self._clock, self._wall = clock, wall
         self._lock = threading.Lock()
-        self._begun = self._looked = clock()
+        self._begun = self._looked = self._heard = clock()
+        self._heard_at = wall()
         self._done = self._total = self._arrived = self._seen = 0
         self._rate = 0.0
 
@@ -64,6 +70,7 @@ class Meter:
         with self._lock:
             self._done += count
             self._arrived += count
+            self._heard, self._heard_at = self._clock(), self._wall()
 
     def lost(self, count: int) -> None:
         """Bytes that came were not the right ones or have to come again."""
@@ -76,12 +83,17 @@ class Meter:
             now = self._clock()
             if (passed := now - self._looked) > 0:
                 fresh = (self._arrived - self._seen) / passed
-                first = self._looked == self._begun
-                weight = 1.0 if first else 1 - math.exp(-passed / _MEMORY)
+                # After a silence the rate of before says nothing.
+                anew = self._looked == self._begun or self._rate == 0
+                weight = 1.0 if anew else 1 - math.exp(-passed / _MEMORY)
                 self._rate += weight * (fresh - self._rate)
                 self._looked, self._seen = now, self._arrived
+            silent = now - self._heard >= _SILENT_AFTER
+            if silent:
+                self._rate = 0.0
             return Reading(
                 progress=_progress(self._done, self._total, round(self._rate)),
                 arrived=self._arrived,
                 seconds=now - self._begun,
+                silent_since=self._heard_at if silent else None,
             )

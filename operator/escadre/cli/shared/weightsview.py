@@ -51,6 +51,8 @@ def _words(each: WeightsOnNode) -> str:
         f"{100 * each.bytes_done // each.bytes_total} %  {bytes_text(each.bytes_done)} of "
         f"{bytes_text(each.bytes_total)}"
     )
+    if each.message and not each.bytes_per_second:
+        return f"{words}  {each.message}"
     if each.bytes_per_second:
         words += f"  {bytes_text(each.bytes_per_second)}/s"
     if each.eta_seconds is not None:

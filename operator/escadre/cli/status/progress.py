@@ -80,4 +80,4 @@ def _newer(one: WeightsOnNode, told: GPUNodeStatus) -> WeightsOnNode:
     )
     if entry is None or entry.state != "Pulling":
         return one
-    return one.model_copy(update={"state": "Pulling", **entry.numbers()})
+    return one.model_copy(update={"state": "Pulling", **entry.numbers(), "message": entry.message})

@@ -8,7 +8,7 @@ itself. After a failure that another mirror could mend, the next mirror that exi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from escadre import reasons
 from escadre.api.deployment import WeightsOnNode
@@ -16,9 +16,13 @@ from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.api.progress import Progress
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts
+from escadre.core.listing import listed
+from escadre.names import short_digest
 from escadre.reasons import Reason
 
 __all__ = ["Need", "Place", "PullPlan", "plan_pulls", "retold"]
+
+_NAMED: Final = 2  # pulls that a waiting one names
 
 
 class Place(NamedTuple):
@@ -95,7 +99,8 @@ class _Pulls:
         elif not verified and not self._has_room(mirror, place.node):
             limit = self.mirrors[mirror].max_concurrent_pulls
             message = (
-                f"{limit} nodes pull from ModelMirror {mirror} already, its maxConcurrentPulls"
+                f"waits for a free pull of ModelMirror {mirror}, whose maxConcurrentPulls is "
+                f"{limit}: {self._pulling(mirror)}"
             )
             self._wait(place, reasons.PULL_QUEUED, message)
         else:
@@ -132,6 +137,16 @@ class _Pulls:
             self.keep(place, now)
         else:
             self.waiting[place] = (reason, message)
+
+    def _pulling(self, mirror: str) -> str:
+        """Whose pulls a mirror is busy with, some by name."""
+        busy = self._busy.get(mirror, set())
+        told = [
+            f"node {place.node} pulls {short_digest(place.digest)} of ModelApproval {one.approval}"
+            for place, one in sorted(self.entries.items())
+            if place.node in busy and self._pulls(place, mirror) and one.source.name == mirror
+        ]
+        return listed(told, _NAMED)
 
     def _has_room(self, mirror: str, node: str) -> bool:
         busy = self._busy.get(mirror, set())
@@ -251,4 +266,4 @@ def _retold(one: WeightsOnNode, node: NodeFacts | None) -> WeightsOnNode:
         return one
     numbers = state.progress.numbers()
     numbers["bytes_total"] = numbers["bytes_total"] or one.bytes_total
-    return one.model_copy(update=numbers)
+    return one.model_copy(update={**numbers, "reason": state.reason, "message": state.message})

@@ -122,11 +122,21 @@ def _weight_words(one: WeightsOnNode) -> Said:
         return say(
             "node {node} waits for a free pull of mirror {mirror}", node=one.node, mirror=mirror
         )
+    if one.message and not one.bytes_total:
+        return say("node {node}: {words}", node=one.node, words=one.message)
     if one.state == "Wanted" or not one.bytes_total:
         return say(
             "node {node}: the agent was told to pull from mirror {mirror}",
             node=one.node,
             mirror=mirror,
+        )
+    if one.message and not one.bytes_per_second:
+        return say(
+            "node {node} pulled {done} ({percent} %): {words}",
+            node=one.node,
+            done=_share(one),
+            percent=100 * one.bytes_done // one.bytes_total,
+            words=one.message,
         )
     return say(
         "node {node} pulled {done} ({percent} %) from mirror {mirror} at {pace}",
