@@ -1,6 +1,7 @@
 """The reconciler in a small world: from a wish to serving, and what comes in between."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from structlog.testing import capture_logs
@@ -349,6 +350,34 @@ async def test_an_engine_that_exits_explains_itself_in_ready() -> None:
     ready = world.condition("Ready")
     assert ready["reason"] == reasons.ENGINE_FAILING.name
     assert "too long" in ready["message"]
+
+
+async def test_an_engine_that_hangs_says_when_it_is_started_again_and_then_whose_move_it_is() -> (
+    None
+):
+    world = World()
+    operator = await serving(world)
+    (pod,) = world.pods()
+    now = world.server.now
+    began, turned = now - timedelta(hours=1), now - timedelta(seconds=5)
+    engine = {
+        "state": {"running": {"startedAt": began.isoformat()}},
+        "started": True,
+        "ready": False,
+    }
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": turned.isoformat()}
+    status = {**pod["status"], "conditions": [ready], "containerStatuses": [engine]}
+    world.server.status(PODS, pod["metadata"]["name"], "team", status)
+    await operator.round()
+    told = world.condition("Serving")
+    assert told["reason"] == reasons.NOT_RESPONDING.name
+    assert f"chat-0 was ready until {turned:%H:%M:%S} UTC" in told["message"]
+    assert "at failure 6 of 6, about" in told["message"]
+    world.server.now = now + timedelta(minutes=3)
+    await operator.round()
+    told = world.condition("Serving")
+    assert told["reason"] == reasons.ENGINE_FAILING.name
+    assert "and did not" in told["message"]
 
 
 def leave(world: World, *, started: bool, grace: int = 335) -> None:

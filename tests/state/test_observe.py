@@ -89,7 +89,7 @@ def pod_of(made: Json, suffix: str = "abc", **status: Any) -> Json:
                 }
             ],
         },
-        "spec": {"nodeName": node, "containers": []},
+        "spec": {**template["spec"], "nodeName": node},
         "status": {
             "phase": "Running",
             "conditions": [{"type": "Ready", "status": str(ready)}],
@@ -146,6 +146,19 @@ async def test_without_a_pod_the_planned_node_counts(bench: Bench) -> None:
 
 
 CRASH = [{"state": {"terminated": {"exitCode": 1}}, "ready": False}]
+# Ready for an hour, then its health check failed; nobody has started it again yet.
+HUNG = {
+    "conditions": [
+        {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-22T07:00:00Z"}
+    ],
+    "containerStatuses": [
+        {
+            "state": {"running": {"startedAt": "2026-11-22T06:00:00Z"}},
+            "started": True,
+            "ready": False,
+        }
+    ],
+}
 # An engine that dies at run time exits with 0.
 DEATH = [
     {
@@ -164,6 +177,7 @@ DEATH = [
         pytest.param({"ready": False}, "Loading", id="starting"),
         pytest.param({"ready": False, "containerStatuses": CRASH}, "Failing", id="exits"),
         pytest.param({"ready": False, "containerStatuses": DEATH}, "Failing", id="dies-with-0"),
+        pytest.param({"ready": False, **HUNG}, "NotResponding", id="hangs"),
         pytest.param({"phase": "Failed"}, "Pending", id="finished-pods-do-not-count"),
     ],
 )

@@ -464,6 +464,47 @@ def test_an_engine_that_loads(container: Json, ready: tuple[str, str], *, loadin
     assert pod(conditions=[condition], containerStatuses=[container]).loading is loading
 
 
+PROBED = {
+    "name": "engine",
+    "readinessProbe": {"periodSeconds": 5, "failureThreshold": 3, "timeoutSeconds": 5},
+    "livenessProbe": {
+        "periodSeconds": 10,
+        "failureThreshold": 6,
+        "timeoutSeconds": 5,
+        "terminationGracePeriodSeconds": 30,
+    },
+}
+TURNED = "2026-11-22T06:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("container", "ready", "until"),
+    [
+        pytest.param({}, ("False", TURNED), TURNED, id="hangs"),
+        pytest.param({"ready": True}, ("False", TURNED), "", id="its-node-is-lost"),
+        pytest.param({"ready": True}, ("True", TURNED), "", id="serves"),
+        pytest.param({}, ("False", "2026-11-22T06:00:03Z"), "", id="was-never-ready"),
+        pytest.param({"started": False}, ("False", TURNED), "", id="its-kubelet-forgot-it"),
+        pytest.param({"state": {"waiting": {}}}, ("False", TURNED), "", id="does-not-run"),
+    ],
+)
+def test_an_engine_that_hangs(container: Json, ready: tuple[str, str], until: str) -> None:
+    runs = {"state": {"running": {"startedAt": BEGAN}}, "started": True, "ready": False}
+    condition = {"type": "Ready", "status": ready[0], "lastTransitionTime": ready[1]}
+    view = pod(
+        {"containers": [PROBED], "terminationGracePeriodSeconds": 335},
+        conditions=[condition],
+        containerStatuses=[runs | container],
+    )
+    if not until:
+        assert view.silence is None
+        return
+    assert view.silence is not None
+    assert view.silence.ready_until == epoch(until)
+    assert view.silence.failures == 6
+    assert view.silence.overdue_at - view.silence.restart_at == 90
+
+
 def test_an_engine_that_ends_with_its_pod_did_as_it_was_told() -> None:
     ended = {"name": "engine", "state": {"terminated": {"exitCode": 0}}, "ready": False}
     leaving = stored({}, {"containerStatuses": [ended]})

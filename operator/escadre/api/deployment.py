@@ -186,8 +186,9 @@ class ReplicaStatus(Model):
     node: Annotated[str, Field(max_length=253)] = Field(
         default="", description="Node it runs on, or is planned on."
     )
-    state: Literal["Pending", "Loading", "Ready", "Failing", "Draining"] = Field(
-        description="Pending: not on a node; Loading: starting; Failing: the engine ends "
+    state: Literal["Pending", "Loading", "Ready", "NotResponding", "Failing", "Draining"] = Field(
+        description="Pending: not on a node; Loading: starting; NotResponding: was ready, its "
+        "health check fails; Failing: the engine ends "
         "at its start or while it serves."
     )
     current: bool = Field(description="Whether it runs the current inputs.")

@@ -83,5 +83,11 @@ async def _drop_orphans(context: Context, key: Key) -> None:
 
 def _next_look(this: Pass, left: float | None, problems: Sequence[Problem]) -> float | None:
     # A foreign object or a quota that goes away is not watched.
-    waits = [left, this.steps.again, PROBLEM_SECONDS if problems else None]
+    waits = [left, this.steps.again, PROBLEM_SECONDS if problems else None, *_overdue(this)]
     return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _overdue(this: Pass) -> list[float]:
+    """When an engine that hangs should have been started again: nobody else tells of that."""
+    ends = [one.pod.silence.overdue_at for one in this.observed if one.pod and one.pod.silence]
+    return [end - this.sight.now for end in ends if end > this.sight.now]

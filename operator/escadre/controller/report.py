@@ -8,6 +8,7 @@ from escadre.controller.execute import Executor
 from escadre.controller.passes import Pass
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
+from escadre.core.replicas.silence import words
 from escadre.core.replicas.steps import Problem
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
@@ -46,7 +47,7 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
         plan=replace(plan, weights=this.sight.retold(plan.weights)),
         target=seen.target,
         rollout=this.steps.rollout,
-        replicas=tuple(_line(one) for one in this.observed),
+        replicas=tuple(_line(one, this.sight.now) for one in this.observed),
         desired=plan.facts.desired,
         min_replicas=view.spec.scaling.min_replicas if view.spec else 1,
         decision=scaled.decision if scaled else _first_decision(context, seen, this.sight.now),
@@ -73,9 +74,13 @@ def _first_decision(context: Context, seen: Scalable, now: float) -> Decision | 
     return step(None, seen, (), windows_of(context.settings.scaling), now).decision
 
 
-def _line(one: Observed) -> ReplicaLine:
+def _line(one: Observed, now: float) -> ReplicaLine:
     pod = one.pod
     message = ""
+    if one.view.state == "NotResponding" and pod is not None and pod.silence is not None:
+        late = now >= pod.silence.overdue_at
+        view = replace(one.view, state="Failing") if late else one.view
+        return ReplicaLine(one.record.name, one.node, view, words(pod.silence, now))
     if pod is not None and not pod.ready:
         message = pod.failing or pod.unscheduled
     return ReplicaLine(one.record.name, one.node, one.view, message)

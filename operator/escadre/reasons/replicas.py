@@ -33,10 +33,18 @@ LOADING = Reason(
     "Wait; loading large weights takes minutes.",
     conditions=(ConditionType.SERVING,),
 )
+NOT_RESPONDING = Reason(
+    "NotResponding",
+    Kind.UNDER_WAY,
+    "An engine was ready and its health check fails; its node starts it again.",
+    "Wait for the time in the message; if it comes back often, look at its GPU and its log.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.SERVING,),
+)
 ENGINE_FAILING = Reason(
     "EngineFailing",
     Kind.MOVE,
-    "An engine ends, at its start or while it serves.",
+    "An engine ends, at its start or while it serves, or hangs and is not started again.",
     "Read the engine's message.",
     owners=(Owner.PLATFORM,),
     conditions=(ConditionType.SERVING,),

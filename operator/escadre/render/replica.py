@@ -47,6 +47,9 @@ ANNOTATION_LOGGING: Final = f"{GROUP}/logging"
 
 # Endpoints and kube-proxy need a moment to take a leaving pod out of the Service.
 PRE_STOP_SECONDS: Final = 5
+# An engine that a probe gave up on has little to finish; a hung one would hold its GPUs until
+# the end of the time to drain.
+GIVEN_UP_SECONDS: Final = 30
 # After its own shutdown timeout the engine still has to leave its processes and its GPU.
 EXIT_SECONDS: Final = 30
 
@@ -152,9 +155,15 @@ def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[
             **health,
             "periodSeconds": period,
             "failureThreshold": math.ceil(startup_seconds(spec.model, engine) / period),
+            "terminationGracePeriodSeconds": GIVEN_UP_SECONDS,
         },
         "readinessProbe": {**health, "periodSeconds": period, "failureThreshold": 3},
-        "livenessProbe": {**health, "periodSeconds": 10, "failureThreshold": 6},
+        "livenessProbe": {
+            **health,
+            "periodSeconds": 10,
+            "failureThreshold": 6,
+            "terminationGracePeriodSeconds": GIVEN_UP_SECONDS,
+        },
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "FallbackToLogsOnError",

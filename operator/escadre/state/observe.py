@@ -95,11 +95,15 @@ def _observed(record: ReplicaRecord, slot: int, pod: PodView | None, *, current:
     return Observed(record, (pod.node if pod else "") or record.planned_node, pod, view)
 
 
-def _state(pod: PodView | None) -> Literal["Pending", "Loading", "Ready", "Failing"]:
+def _state(
+    pod: PodView | None,
+) -> Literal["Pending", "Loading", "Ready", "NotResponding", "Failing"]:
     if pod is None:
         return "Pending"
     if pod.ready:
         return "Ready"
     if pod.failing:
         return "Failing"
+    if pod.silence is not None:
+        return "NotResponding"
     return "Loading" if pod.node else "Pending"

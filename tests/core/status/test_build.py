@@ -74,6 +74,7 @@ from escadre.reasons.said import plain
         pytest.param(facts(line(state="Pending")), ("False", "ReplicasPending"), id="scheduling"),
         pytest.param(facts(line(state="Loading")), ("False", "Loading"), id="loading"),
         pytest.param(facts(line(state="Failing")), ("False", "EngineFailing"), id="failing"),
+        pytest.param(facts(line(state="NotResponding")), ("False", "NotResponding"), id="hangs"),
         pytest.param(facts(), ("False", "NoReplicas"), id="nothing-yet"),
         pytest.param(
             facts(line(current=False), rollout=ROLLING), ("False", "RollingOut"), id="outdated"

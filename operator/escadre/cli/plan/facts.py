@@ -79,7 +79,7 @@ def _replicas(wanted: Wanted) -> list[tuple[ReplicaView, ReplicaStatus]]:
 
 
 def _view(slot: int, item: ReplicaStatus, *, current: bool) -> ReplicaView:
-    state: Literal["Pending", "Loading", "Ready", "Failing"]
+    state: Literal["Pending", "Loading", "Ready", "NotResponding", "Failing"]
     state = "Ready" if item.state == "Draining" else item.state
     # Its status does not tell why it drains: it goes first if one is to go, and stays otherwise.
     drain = Drain("ScaleDown", 0.0) if item.state == "Draining" else None

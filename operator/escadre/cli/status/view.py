@@ -32,6 +32,7 @@ _REPLICA_STATES: dict[str, State] = {
     "Loading": "working",
     "Draining": "working",
     "Pending": "working",
+    "NotResponding": "working",
     "Failing": "blocked",
 }
 

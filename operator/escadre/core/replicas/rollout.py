@@ -35,7 +35,7 @@ class ReplicaView:
     """
 
     slot: int
-    state: Literal["Pending", "Loading", "Ready", "Failing"]
+    state: Literal["Pending", "Loading", "Ready", "NotResponding", "Failing"]
     current: bool
     drain: Drain | None = None
     idle: bool = False

@@ -212,6 +212,13 @@ def _serving(facts: StatusFacts) -> Leaf:
             reasons.ENGINE_FAILING,
             say("replica {name} {words}", name=failing.name, words=failing.message),
         )
+    silent = next((one for one in facts.replicas if one.view.state == "NotResponding"), None)
+    if silent is not None:
+        return false(
+            ConditionType.SERVING,
+            reasons.NOT_RESPONDING,
+            say("replica {name} {words}", name=silent.name, words=silent.message),
+        )
     if facts.rollout.outdated:
         return false(ConditionType.SERVING, reasons.ROLLING_OUT, _rolling(facts, ready, current))
     return _not_yet_serving(

@@ -5,6 +5,7 @@ from typing import Final
 
 from escadre.api.deployment import REPLICA_WORDS
 from escadre.core.engines.lastwords import ended
+from escadre.core.replicas.silence import Probe, Silence, silence
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_INPUTS, LABEL_SERVING, LABEL_SLOT
 from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, epoch, meta_of
 
@@ -42,6 +43,7 @@ class PodView(Meta):
     failing: str
     loading: bool  # its engine runs and never was ready
     grace: int  # seconds given to end in, once it is being deleted
+    silence: Silence | None
     gpus: int
 
     @property
@@ -80,6 +82,7 @@ class PodView(Meta):
             ),
             loading=_loading(status.get("containerStatuses") or [], ready),
             grace=meta.get("deletionGracePeriodSeconds") or 0,
+            silence=_silence(spec, status.get("containerStatuses") or [], ready),
             gpus=_gpus(spec),
         )
 
@@ -98,6 +101,38 @@ def _loading(containers: list[Json], ready: Json) -> bool:
         if running is not None and one.get("started") is False:
             return turned <= epoch(running.get("startedAt")) + _SAME_MOMENT_SECONDS
     return False
+
+
+def _silence(spec: Json, containers: list[Json], ready: Json) -> Silence | None:
+    """Of a pod that turned unready while its container runs and is not ready itself.
+
+    With a container that is ready the pod was marked from outside: its node is lost.
+    """
+    turned = epoch(ready.get("lastTransitionTime"))
+    if ready.get("status") != "False" or not turned:
+        return None
+    for one, made in zip(containers, spec.get("containers") or [], strict=False):
+        running = (one.get("state") or {}).get("running") or {}
+        began = epoch(running.get("startedAt"))
+        if not began or not one.get("started") or one.get("ready") or "livenessProbe" not in made:
+            continue
+        if turned > began + _SAME_MOMENT_SECONDS:
+            liveness = made["livenessProbe"]
+            grace = liveness.get("terminationGracePeriodSeconds")
+            if grace is None:
+                grace = spec.get("terminationGracePeriodSeconds", 30)
+            return silence(turned, _probe(made.get("readinessProbe")), _probe(liveness), grace)
+    return None
+
+
+def _probe(spec: Json | None) -> Probe:
+    if spec is None:
+        return Probe()
+    return Probe(
+        spec.get("periodSeconds", 10),
+        spec.get("failureThreshold", 3),
+        spec.get("timeoutSeconds", 1),
+    )
 
 
 def _failing(containers: list[Json], *, leaving: bool) -> str:
