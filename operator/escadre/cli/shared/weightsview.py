@@ -47,6 +47,10 @@ def _words(each: WeightsOnNode) -> str:
         return each.message
     if not each.bytes_total:
         return "starting"
+    return _pulled(each)
+
+
+def _pulled(each: WeightsOnNode) -> str:
     words = (
         f"{100 * each.bytes_done // each.bytes_total} %  {bytes_text(each.bytes_done)} of "
         f"{bytes_text(each.bytes_total)}"
