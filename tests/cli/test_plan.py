@@ -353,3 +353,26 @@ def test_settings_that_cannot_be_read_are_named(tmp_path: Path, text: str) -> No
     program.server.remove(CONFIG_MAPS, "escadre", "escadre-system")
     ran = plan(program, tmp_path, wish())
     assert "There is no ConfigMap escadre-system/escadre; name its namespace with" in ran.out
+
+
+def test_a_model_larger_than_the_free_disk_of_a_planned_node_is_foretold(tmp_path: Path) -> None:
+    program = fleet(nodes=1)
+    for name, free in (("gpu-0", 5 * GIB),):
+        (gpunode,) = [
+            one for one in program.server.all(GPU_NODES) if one["metadata"]["name"] == name
+        ]
+        gpunode["status"]["store"] = {"capacityBytes": 100 * GIB, "freeBytes": free}
+        program.server.put(GPU_NODES, gpunode)
+    ran = plan(program, tmp_path, wish())
+    assert ran.code == 1
+    assert "✗  weights   StoreFull: node gpu-0 has 5.4 GB free for weights" in ran.out
+
+
+def test_the_target_is_the_file_s_and_not_the_live_one_s(tmp_path: Path) -> None:
+    program = fleet()
+    live = deployment("fresh")
+    live["spec"]["scaling"] = {"minReplicas": 1, "maxReplicas": 2, "targetQueueDepth": 24}
+    program.server.put(MODEL_DEPLOYMENTS, live)
+    scaling = {"minReplicas": 1, "maxReplicas": 2, "targetQueueDepth": 7}
+    ran = plan(program, tmp_path, wish(scaling=scaling))
+    assert "scales at 7 per replica" in ran.out

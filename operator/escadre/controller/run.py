@@ -32,6 +32,7 @@ from escadre.machinery.events import EventRecorder
 from escadre.machinery.lease import Candidate, LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue
 from escadre.machinery.serving import Endpoint, serving
+from escadre.machinery.waiting import first_of
 from escadre.metrics.operator import DeploymentNumbers, Live, OperatorMetrics, WatchNumbers
 from escadre.names import GROUP
 from escadre.settings import Settings
@@ -148,7 +149,7 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
         crds = asyncio.create_task(self.wait_for_crds())
-        await _first(crds, self.stop)
+        await first_of(crds, self.stop)
         if self.stop.is_set():
             return
         shell = Shell(lambda key: self._add(key, 0.0, Priority.USER))
@@ -174,7 +175,7 @@ class Operator:
         """Waits for caches and Lease, then works; the Lease is released after the last write."""
         log = structlog.get_logger()
         synced = asyncio.create_task(self.caches.synced())
-        await _first(synced, self.stop)
+        await first_of(synced, self.stop)
         if self.stop.is_set():
             return
         # What is held now is held for long: it need not be looked through for garbage again.
@@ -182,7 +183,7 @@ class Operator:
         gc.freeze()
         elector = asyncio.create_task(self.elector.run())
         leading = asyncio.create_task(self.elector.leading.wait())
-        await _first(leading, self.stop)
+        await first_of(leading, self.stop)
         if not self.stop.is_set():
             log.info("leading", lease=LEASE_NAME)
             self._leading(True)
@@ -264,17 +265,6 @@ class Operator:
                     (one.type, one.status, one.reason.name) for one in view.told.conditions
                 ),
             )
-
-
-async def _first(task: "asyncio.Task[object]", stop: asyncio.Event) -> None:
-    """Waits for the task, but no longer than until ``stop``."""
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not task.done():
-        task.cancel()
-    else:
-        task.result()
 
 
 async def run(settings: Settings) -> int:

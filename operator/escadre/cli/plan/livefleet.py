@@ -68,6 +68,11 @@ async def read_fleet(session: Session, system_namespace: str, now: float) -> Fle
         nodes=nodes,
         gpu_memory_utilization_percent=platform.gpu_memory_utilization_percent,
         notes=tuple(words for words in (note, platform.note) if words),
+        free_bytes={
+            one.name: one.status.store.free_bytes
+            for one in map(GPUNodeView.of, gpunodes)
+            if one.status.store
+        },
     )
 
 

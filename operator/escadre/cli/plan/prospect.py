@@ -5,15 +5,16 @@ takes from the status of the ModelDeployments what the operator sees of their re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from escadre import reasons
 from escadre.api.approval import ModelApprovalSpec
-from escadre.api.deployment import LayoutStatus
+from escadre.api.deployment import LayoutStatus, WeightsOnNode
 from escadre.api.gpunode import MirrorSource
 from escadre.cli.plan.facts import Wanted, facts_of
 from escadre.cli.plan.wishes import DeploymentWish, Wishes
 from escadre.cli.shared.deployed import Deployed, near
+from escadre.cli.shared.words import bytes_text
 from escadre.core.approvals.verdict import allows_namespace
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
@@ -53,6 +54,7 @@ class Fleet:
     nodes: Sequence[NodeFacts]
     gpu_memory_utilization_percent: int
     notes: tuple[str, ...] = ()
+    free_bytes: Mapping[str, int] = field(default_factory=dict)  # of stores, as agents tell it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Prospect:
     approval_reason: Reason
     approval_message: str
     plan: DeploymentPlan | None
+    full: tuple[str, ...] = ()  # planned nodes whose store has no room for the weights
 
     @property
     def fine(self) -> bool:
@@ -72,6 +75,7 @@ class Prospect:
             self.approval_reason == reasons.APPROVED
             and self.plan is not None
             and (self.plan.reason == reasons.PLANNED)
+            and not self.full
         )
 
     @property
@@ -97,9 +101,22 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
     exist = {DeploymentKey(one.namespace, one.name) for one, _ in fleet.deployments}
     keys = [DeploymentKey(wish.namespace, wish.name) for wish in wishes.deployments]
     return [
-        _prospect(wish, key in exist, approvals, plans[key])
+        replace(
+            _prospect(wish, key in exist, approvals, plans[key]),
+            full=_full(plans[key].weights, fleet.free_bytes),
+        )
         for key, wish in zip(keys, wishes.deployments, strict=True)
     ]
+
+
+def _full(weights: Sequence[WeightsOnNode], free: Mapping[str, int]) -> tuple[str, ...]:
+    """What the agents will refuse as StoreFull before the first byte."""
+    return tuple(
+        f"node {one.node} has {bytes_text(free[one.node])} free for weights, "
+        f"{bytes_text(missing)} are missing there"
+        for one in weights
+        if one.node in free and (missing := one.bytes_total - one.bytes_done) > free[one.node]
+    )
 
 
 def _all(

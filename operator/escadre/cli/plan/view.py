@@ -48,6 +48,9 @@ def _one(each: Prospect) -> Group:
         return Group(*parts, head)
     head.add_row(*_layout_row(plan))
     head.add_row(*_replicas_row(each, plan))
+    for words in each.full:
+        full = reasons.STORE_FULL
+        head.add_row(mark("blocked"), "weights", _with_step(f"{full}: {words}", full))
     parts.append(head)
     if each.layout is not None:
         parts += [Text(), heading("Layout"), layout_table(each.layout, plan.rejected)]
@@ -134,6 +137,7 @@ def _document(each: Prospect) -> dict[str, Any]:
             for s in (plan.slots if plan else ())
         ],
         "weights": [_dump(one) for one in plan.weights] if plan else [],
+        "storeFull": list(each.full),
     }
 
 
