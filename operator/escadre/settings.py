@@ -4,17 +4,17 @@ Read once in cli/; passed down from there.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
 from escadre import reasons
+from escadre.engineflags import refusal
 from escadre.errors import Refusal
 
 __all__ = [
-    "RESERVED_FLAGS",
     "AgentSettings",
     "ApprovalSettings",
     "EngineSettings",
@@ -24,36 +24,6 @@ __all__ = [
     "Settings",
     "load",
 ]
-
-
-# Set by escadre from the plan and the approval, or dangerous: remote code is never approved code.
-RESERVED_FLAGS: Final = frozenset(
-    {
-        "--allowed-local-media-path",
-        "--code-revision",
-        "--config",
-        "--config-format",
-        "--download-dir",
-        "--gpu-memory-utilization",
-        "--hf-config-path",
-        "--host",
-        "--load-format",
-        "--max-model-len",
-        "--max-num-batched-tokens",
-        "--max-num-seqs",
-        "--model",
-        "--pipeline-parallel-size",
-        "--port",
-        "--revision",
-        "--served-model-name",
-        "--shutdown-timeout",
-        "--tensor-parallel-size",
-        "--tokenizer",
-        "--tokenizer-mode",
-        "--tokenizer-revision",
-        "--trust-remote-code",
-    }
-)
 
 
 class _Section(BaseModel):
@@ -72,9 +42,9 @@ class EngineSettings(_Section):
     runtime_class_name: str | None = None
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
-    extra_args: list[Annotated[str, Field(pattern=r"^--[a-z0-9-]+(=[^\s]*)?$")]] = Field(
+    extra_args: list[Annotated[str, Field(pattern=r"^--[a-z0-9_.-]+(=[^\s]*)?$")]] = Field(
         default_factory=list,
-        description="Further vLLM flags, chosen by the platform; none that escadre sets itself.",
+        description="Further vLLM flags of the platform; none that changes what is planned.",
     )
     env: dict[str, str] = Field(default_factory=dict)
     cpu: str = "4"
@@ -96,13 +66,10 @@ class EngineSettings(_Section):
 
     @field_validator("extra_args")
     @classmethod
-    def _not_reserved(cls, given: list[str]) -> list[str]:
-        taken = sorted({one.partition("=")[0] for one in given} & RESERVED_FLAGS)
-        if taken:
-            raise ValueError(
-                f"{', '.join(taken)} must not be given: escadre sets it from the plan and the "
-                "approval, or it would run code that nobody approved"
-            )
+    def _leave_the_plan_alone(cls, given: list[str]) -> list[str]:
+        refused = [why for word in given if (why := refusal(word))]
+        if refused:
+            raise ValueError("; ".join(refused))
         return given
 
 
