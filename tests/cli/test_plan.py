@@ -376,3 +376,26 @@ def test_the_target_is_the_file_s_and_not_the_live_one_s(tmp_path: Path) -> None
     scaling = {"minReplicas": 1, "maxReplicas": 2, "targetQueueDepth": 7}
     ran = plan(program, tmp_path, wish(scaling=scaling))
     assert "scales at 7 per replica" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("running", "change", "says"),
+    [
+        pytest.param(1, {"contextLength": 2048}, "the only replica that runs: nothing", id="one"),
+        pytest.param(2, {"contextLength": 2048}, "2 replicas that run, one after", id="two"),
+        pytest.param(1, {}, "", id="no change of the engines"),
+    ],
+)
+def test_what_an_edit_replaces_is_said(
+    tmp_path: Path, running: int, change: Json, says: str
+) -> None:
+    program = fleet()
+    live = deployment("fresh")
+    names = [f"fresh-{number}" for number in range(running)]
+    items = [{"name": name, "node": "gpu-1", "state": "Ready", "current": True} for name in names]
+    live["status"]["replicas"] = {**live["status"]["replicas"], "items": items}
+    live["status"]["approval"] = {**live["status"].get("approval", {}), "manifestDigest": DIGEST}
+    program.server.put(MODEL_DEPLOYMENTS, live)
+    ran = plan(program, tmp_path, wish(**change))
+    assert ("replaces  " in ran.out) is bool(says)
+    assert says in ran.out

@@ -18,7 +18,7 @@ from escadre.core.replicas.rollout import ReplicaView, choose_leaving
 from escadre.core.scaling.step import Bounds, Scalable, desired, seed
 from escadre.core.scaling.target import target_queue_depth
 
-__all__ = ["Wanted", "facts_of"]
+__all__ = ["Wanted", "facts_of", "replaced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,14 @@ def facts_of(wanted: Wanted, layout: Layout | None, now: float) -> DeploymentFac
         desired=number,
         replicas=tuple(_facts(wanted, view, item, leaving) for view, item in replicas),
     )
+
+
+def replaced(wanted: Wanted) -> int:
+    """How many engines that run are replaced once the wish is applied."""
+    told = wanted.live.status.replicas if wanted.live else None
+    if told is None or _as_before(wanted):
+        return 0
+    return sum(item.state != "Draining" for item in told.items)
 
 
 def _desired(

@@ -11,7 +11,7 @@ from escadre import reasons
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.deployment import LayoutStatus, WeightsOnNode
 from escadre.api.gpunode import MirrorSource
-from escadre.cli.plan.facts import Wanted, facts_of
+from escadre.cli.plan.facts import Wanted, facts_of, replaced
 from escadre.cli.plan.wishes import DeploymentWish, Wishes
 from escadre.cli.shared.deployed import Deployed, near
 from escadre.cli.shared.words import bytes_text
@@ -66,6 +66,7 @@ class Prospect:
     approval_reason: Reason
     approval_message: str
     plan: DeploymentPlan | None
+    replaces: int = 0  # engines that run now
     full: tuple[str, ...] = ()  # planned nodes whose store has no room for the weights
 
     @property
@@ -98,11 +99,13 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
     first = plan_fleet(_snapshot(wanted, fleet, None, now))
     # As the operator does: how many replicas a layout allows for is known once there is one.
     plans = plan_fleet(_snapshot(wanted, fleet, first, now)).deployments
+    replaces = {one.key: replaced(one) for one in wanted}
     exist = {DeploymentKey(one.namespace, one.name) for one, _ in fleet.deployments}
     keys = [DeploymentKey(wish.namespace, wish.name) for wish in wishes.deployments]
     return [
         replace(
             _prospect(wish, key in exist, approvals, plans[key]),
+            replaces=replaces[key],
             full=_full(plans[key].weights, fleet.free_bytes),
         )
         for key, wish in zip(keys, wishes.deployments, strict=True)

@@ -48,6 +48,8 @@ def _one(each: Prospect) -> Group:
         return Group(*parts, head)
     head.add_row(*_layout_row(plan))
     head.add_row(*_replicas_row(each, plan))
+    if each.replaces:
+        head.add_row(mark("waiting"), "replaces", _replaces(each.replaces))
     for words in each.full:
         full = reasons.STORE_FULL
         head.add_row(mark("blocked"), "weights", _with_step(f"{full}: {words}", full))
@@ -98,6 +100,12 @@ def _replicas_row(each: Prospect, plan: DeploymentPlan) -> tuple[Text, str, str]
     return mark("ok"), "replicas", words
 
 
+def _replaces(number: int) -> str:
+    if number == 1:
+        return "the only replica that runs: nothing answers from its end until the new one is ready"
+    return f"{number} replicas that run, one after the other; the others answer meanwhile"
+
+
 def _slots(each: Prospect, plan: DeploymentPlan) -> Table:
     table = grid("", "REPLICA", "NODE", "LAYOUT", "WHY")
     for slot in plan.slots:
@@ -137,6 +145,7 @@ def _document(each: Prospect) -> dict[str, Any]:
             for s in (plan.slots if plan else ())
         ],
         "weights": [_dump(one) for one in plan.weights] if plan else [],
+        "replaces": each.replaces,
         "storeFull": list(each.full),
     }
 
