@@ -15,20 +15,33 @@ from escadre.settings import EngineSettings
 __all__ = ["LOGGING_CONFIG", "engine_args", "engine_env", "startup_seconds"]
 
 LOGGING_PATH: Final = "/etc/escadre/logging.json"
+# The kubelet reads the last 4 KiB; one record of a failed start has up to 8.
+TERMINATION_LOG_BYTES: Final = 64 << 10
 
 # vLLM's own explanation of a failed start ("estimated maximum model length is N") stands some 60
 # lines before the end of its log; as an ERROR record in the termination log it reaches the
-# container's status, so nobody needs to read pod logs.
+# container's status, so nobody needs to read pod logs. A healthy engine writes such records too,
+# one for each 404 of a client: at maxBytes the handler begins the file anew. With no backup it
+# renames nothing, which the kubelet's mount would not allow; "." sets the mode of that opening.
+# The time has its offset, so that core/engines/lastwords.py can tell old records from last words.
 LOGGING_CONFIG: Final = json.dumps(
     {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"plain": {"format": "%(levelname)s %(asctime)s %(message)s"}},
+        "formatters": {
+            "plain": {
+                "format": "%(levelname)s %(asctime)s %(message)s",
+                "datefmt": "%Y-%m-%dT%H:%M:%S%z",
+            }
+        },
         "handlers": {
             "console": {"class": "logging.StreamHandler", "formatter": "plain"},
             "termination": {
-                "class": "logging.FileHandler",
+                "class": "logging.handlers.RotatingFileHandler",
                 "filename": "/dev/termination-log",
+                "maxBytes": TERMINATION_LOG_BYTES,
+                "backupCount": 0,
+                ".": {"mode": "w"},
                 "formatter": "plain",
                 "level": "ERROR",
             },

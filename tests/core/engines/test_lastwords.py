@@ -155,4 +155,4 @@ def test_a_telling_line_is_found_whole_whatever_stands_before_it(noise: str, cut
 def test_how_a_container_ended(
     terminated: tuple[int, str, str], seconds: float, restarts: int, words: str
 ) -> None:
-    assert ended(terminated, seconds, restarts) == words
+    assert ended(terminated, (100.0, 100.0 + seconds), restarts) == words

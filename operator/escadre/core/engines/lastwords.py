@@ -8,6 +8,7 @@ The kubelet keeps the end of what an engine wrote, most of it a traceback. The c
 """
 
 import re
+from datetime import datetime
 from typing import Final
 
 __all__ = ["cause_of", "ended"]
@@ -26,6 +27,10 @@ _WRAPPERS: Final = (
     "WorkerProc initialization failed",
     "EngineCore encountered an issue",
 )
+# As render/engine.py has the time of a record written.
+_STAMP: Final = re.compile(r"^[A-Z]+ (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}) ")
+# From the first word of a failure to the end of its last process: collectives have time-outs.
+_LAST_WORDS_SECONDS: Final = 120
 _ESTIMATE: Final = "estimated maximum model length is "
 _KILLED: Final = {
     137: "SIGKILL: not for its memory, or it would say OOMKilled, so by its node, after a failed "
@@ -34,12 +39,12 @@ _KILLED: Final = {
 }
 
 
-def ended(terminated: tuple[int, str, str], seconds: float, restarts: int) -> str:
+def ended(terminated: tuple[int, str, str], span: tuple[float, float], restarts: int) -> str:
     """How a container ended, in a sentence.
 
     Args:
         terminated: exit code, reason and message, as the kubelet has them.
-        seconds: how long it had run.
+        span: when it began and ended, in seconds since the epoch.
         restarts: how often it was started again.
     """
     code, reason, message = terminated
@@ -48,7 +53,8 @@ def ended(terminated: tuple[int, str, str], seconds: float, restarts: int) -> st
         return f"exited with {code}, {times}: OOMKilled: it used more than its memory limit"
     if code in _KILLED:  # it had no time for last words: what stands there is older
         return f"exited with {code}, {times}: {_KILLED[code]}"
-    cause = cause_of(message) or (reason if code else "it left no words")
+    seconds = span[1] - span[0]
+    cause = cause_of(_recent(message, span[1])) or (reason if code else "it left no words")
     if code:
         return f"exited with {code}, {times}: {cause}"
     ran = f" after {_duration(seconds)}" if seconds > 0 else ""
@@ -67,6 +73,30 @@ def cause_of(message: str) -> str:
     if estimate and estimate != cause:
         return f"{cause}; {estimate.strip()}"
     return cause
+
+
+def _recent(message: str, end: float) -> str:
+    """Without records that were written long before the end: a healthy engine has some, too.
+
+    What stands before the first whole record is the rest of one that is older still.
+    """
+    lines = message.splitlines()
+    ages = [_written_before(line, end - _LAST_WORDS_SECONDS) for line in lines]
+    old = next((age for age in ages if age is not None), False)
+    kept = []
+    for line, age in zip(lines, ages, strict=True):
+        old = old if age is None else age
+        if not old:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _written_before(line: str, moment: float) -> bool | None:
+    """None for a line that no record begins with."""
+    stamp = _STAMP.match(line)
+    if stamp is None:
+        return None
+    return datetime.strptime(stamp[1], "%Y-%m-%dT%H:%M:%S%z").timestamp() < moment
 
 
 def _cause(lines: list[str]) -> str:

@@ -151,9 +151,9 @@ def _failing(containers: list[Json], *, leaving: bool) -> str:
             continue
         code = end.get("exitCode", 0)
         if code or not leaving:
-            ran = epoch(end.get("finishedAt")) - epoch(end.get("startedAt"))
+            span = epoch(end.get("startedAt")), epoch(end.get("finishedAt"))
             words = (code, end.get("reason") or "", end.get("message") or "")
-            return ended(words, ran, one.get("restartCount", 0))
+            return ended(words, span, one.get("restartCount", 0))
     return ""
 
 
