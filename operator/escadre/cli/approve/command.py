@@ -1,4 +1,4 @@
-"""`escadre approve …`: who allowed which bytes. draft, sign, revoke and show.
+"""`escadre approve …`: who allowed which bytes. draft, sign, revoke, show and list.
 
 Signing is a word of the person whose credentials are used: the API server lets only the caller's
 own name through, and the operator counts. Nothing here decides whether an approval holds.
@@ -10,6 +10,7 @@ import typer
 
 from escadre import reasons
 from escadre.cli.approve import draft as approve_draft
+from escadre.cli.approve import listing
 from escadre.cli.approve.signing import signature
 from escadre.cli.approve.view import Asked, content, document, view
 from escadre.cli.shared import fetch
@@ -55,6 +56,7 @@ def register(app: typer.Typer) -> None:
         cls=ClusterCommand,
         help="Show the content, who signed, what counts, what is missing.",
     )(_show)
+    listing.register(group)
     app.add_typer(group, name="approve")
 
 

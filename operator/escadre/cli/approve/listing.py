@@ -1,0 +1,114 @@
+"""`escadre approve list`: every approval, whether it holds, and until when.
+
+None is left out: one that is revoked, expired or cannot be read stands there with its reason.
+Registered by command.py.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import typer
+from rich.table import Table
+
+from escadre import reasons
+from escadre.api.approval import ModelApprovalStatus
+from escadre.api.wire import read
+from escadre.cli.shared.marks import State, mark
+from escadre.cli.shared.session import Output, OutputOption, Session, environment_of, run
+from escadre.cli.shared.tables import grid
+from escadre.cli.shared.target import ClusterCommand
+from escadre.cli.shared.words import duration
+from escadre.clients.kube import MODEL_APPROVALS, Json, list_all
+from escadre.names import ConditionType
+
+__all__ = ["register"]
+
+_SOON: Final = 14 * 86400.0  # seconds before its end from which an approval is pointed out
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An approval in a list; ``left`` are the seconds until its end, None when it tells none."""
+
+    name: str
+    holds: bool
+    reason: str
+    signatures: str
+    end: str
+    left: float | None
+
+    @property
+    def until(self) -> str:
+        """Its end, and how soon that is."""
+        if not self.holds or self.left is None or self.left > _SOON:
+            return self.end
+        return f"{self.end} (expires in {duration(max(self.left, 0.0))})"
+
+    @property
+    def state(self) -> State:
+        """The mark of its line."""
+        if not self.holds:
+            return "blocked"
+        return "ok" if self.until == self.end else "waiting"
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the command to `escadre approve`."""
+    group.command(
+        "list", cls=ClusterCommand, help="List every approval: whether it holds, and until when."
+    )(_list)
+
+
+def _list(context: typer.Context, output: OutputOption = Output.TABLE) -> None:
+    environment = environment_of(context)
+
+    async def work(session: Session) -> list[Json]:
+        return await list_all(session.api, MODEL_APPROVALS)
+
+    found = run(environment, work)
+    now = environment.now()
+    lines = sorted((_line(each, now) for each in found), key=lambda one: one.name)
+    if output is Output.JSON:
+        environment.print_json({"items": [_document(one) for one in lines]})
+    elif lines:
+        environment.show(_table(lines))
+    else:
+        environment.out.print("No ModelApproval; escadre approve draft writes one.")
+
+
+def _line(body: Json, now: float) -> _Line:
+    status = read(ModelApprovalStatus, body.get("status"))
+    told = next((one for one in status.conditions if one.type == ConditionType.APPROVED), None)
+    end = str((body.get("spec") or {}).get("notAfter") or "-")
+    left = _left(end, now)
+    holds, reason = told is not None and told.status == "True", told.reason.name if told else ""
+    if holds and left is not None and left <= 0:  # the operator has not said so yet
+        holds, reason = False, reasons.EXPIRED.name
+    return _Line(body["metadata"]["name"], holds, reason or "-", status.summary or "", end, left)
+
+
+def _left(end: str, now: float) -> float | None:
+    try:
+        when = datetime.fromisoformat(end)
+    except ValueError:
+        return None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
+
+
+def _table(lines: list[_Line]) -> Table:
+    table = grid("", "NAME", "REASON", "SIGNATURES", "VALID UNTIL")
+    for one in lines:
+        table.add_row(mark(one.state), one.name, one.reason, one.signatures or "-", one.until)
+    return table
+
+
+def _document(one: _Line) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "holds": one.holds,
+        "reason": one.reason,
+        "signatures": one.signatures,
+        "notAfter": one.end,
+        "expiresSoon": one.state == "waiting",
+    }
