@@ -167,6 +167,9 @@ async def test_a_drain_finishes_the_queue_refuses_the_new_and_stays_healthy(
             await until(draining)
             status, body = await _post(session, engine.url, stream=True)
             assert status == 500
+            url = f"{engine.url}/v1/chat/completions"
+            async with aiohttp.ClientSession() as kept, kept.post(url, json=_body()) as refused:
+                assert (refused.status, refused.headers["Connection"]) == (500, "close")
             assert json.loads(body)["error"]["message"] == (
                 "cannot schedule new futures after shutdown"
             )
@@ -177,6 +180,40 @@ async def test_a_drain_finishes_the_queue_refuses_the_new_and_stays_healthy(
         assert engine.process.wait(timeout=60) == 0
     assert [status for status, _ in answers] == [200] * 6
     assert all('"finish_reason":"length"' in text.replace(": ", ":") for _, text in answers)
+
+
+def _catches(pid: int, number: int) -> bool:
+    handled = Path(f"/proc/{pid}/status").read_text().split("SigCgt:\t")[1]
+    return bool(int(handled.split()[0], 16) & (1 << (number - 1)))
+
+
+async def test_a_signal_during_its_start_is_lost_and_the_next_one_ends_it(model: Path) -> None:
+    environment = os.environ | {"STANDIN_STARTUP_SECONDS": "600", "PYTHONUNBUFFERED": "1"}
+    process = await asyncio.create_subprocess_exec(
+        *command(model), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+
+        async def loads() -> bool:
+            return _catches(process.pid, signal.SIGTERM)
+
+        await until(loads)
+        process.send_signal(signal.SIGTERM)
+        assert b"Lost a signal while loading" in await process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_answers_carry_the_first_served_name(model: Path) -> None:
+    with standin(model, "--served-model-name", "chat", "org/model") as engine:
+        async with aiohttp.ClientSession() as session:
+            status, text = await _post(session, engine.url, model="org/model")
+    assert (status, json.loads(text)["model"]) == (200, "chat")
 
 
 async def test_without_a_shutdown_timeout_what_is_in_flight_is_aborted(

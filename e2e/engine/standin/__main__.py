@@ -87,11 +87,22 @@ def _configure_logging(environment: Mapping[str, str]) -> None:
 
 async def _serve(options: Options, capacity: Capacity, speed: Speed) -> None:
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    stop, loading = asyncio.Event(), True
+
+    def told() -> None:
+        """VLLM loses the first signal of its start and goes on to serve."""
+        nonlocal loading
+        if loading:
+            loading = False
+            _log.info("Lost a signal while loading")
+        else:
+            stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told)
     if await _happens_within(stop, speed.startup_seconds):
         return
+    loading = False
     engine, server = build(options, capacity, speed)
     stepping = asyncio.create_task(engine.run())
     runner = web.AppRunner(

@@ -87,7 +87,7 @@ def parse_wish(raw: bytes, *, chat: bool, names: tuple[str, ...], max_model_len:
     options = request.get("stream_options") or {}
     return Wish(
         chat=chat,
-        model=model,
+        model=names[0],  # answers carry the first name only, whichever was asked for
         prompt=prompt,
         prompt_tokens=max(1, prompt_tokens),
         max_tokens=_max_tokens(asked, prompt_tokens, max_model_len),

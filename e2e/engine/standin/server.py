@@ -72,6 +72,8 @@ class Server:
             if error.status == 404:  # an ERROR of a healthy engine: it reaches termination logs
                 _vllm_log.error("Error with model error=%s", error_body(error)["error"])
             response = web.json_response(error_body(error), status=error.status)
+            if error.status == 500 and self.draining:
+                response.force_close()
         except web.HTTPException as error:
             if error.status not in (404, 405):
                 raise
