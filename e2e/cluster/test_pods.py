@@ -194,14 +194,16 @@ def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(
     until_gone(cluster, namespace, "stubborn")
 
 
-def test_a_failing_liveness_probe_restarts_the_container(cluster: Cluster, namespace: str) -> None:
+def test_a_failing_liveness_probe_restarts_the_container_within_its_own_grace(
+    cluster: Cluster, namespace: str
+) -> None:
     probe = {"exec": {"command": ["test", "!", "-e", "/run/ill"]}, "periodSeconds": 1}
     pod = build_pod(
         "ill",
         namespace,
-        "sleep 2; touch /run/ill; exec sleep 100",
-        livenessProbe=probe | {"failureThreshold": 1},
-        spec={"terminationGracePeriodSeconds": 1},
+        "trap '' TERM; sleep 2; touch /run/ill; exec sleep 1000",
+        livenessProbe=probe | {"failureThreshold": 1, "terminationGracePeriodSeconds": 1},
+        spec={"terminationGracePeriodSeconds": 300},
     )
     cluster.apply(pod)
     wait_for(

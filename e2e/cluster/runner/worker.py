@@ -223,7 +223,7 @@ class ContainerWorker:
             self._after_startup(process)
         elif not good:
             self._unhealthy("Startup", probe)
-            self._replace(process)
+            self._replace(process, "startupProbe")
 
     def _readiness(self, _: ContainerProcess, probe: Probe, good: bool) -> None:
         if not good:
@@ -235,16 +235,17 @@ class ContainerWorker:
     def _liveness(self, process: ContainerProcess, probe: Probe, good: bool) -> None:
         if not good and not self._state.stopping.is_set():
             self._unhealthy("Liveness", probe)
-            self._replace(process)
+            self._replace(process, "livenessProbe")
 
     def _unhealthy(self, kind: str, probe: Probe) -> None:
         message = f"{kind} probe failed: {probe.last_failure}"
         self._context.events.record(self._state.pod, "Unhealthy", message)
 
-    def _replace(self, process: ContainerProcess) -> None:
+    def _replace(self, process: ContainerProcess, kind: str) -> None:
         """End a container that failed its probe; the loop in ``run`` starts the next one."""
         if self._ending is None:
-            grace = float(self._state.pod["spec"].get("terminationGracePeriodSeconds", 30))
+            usual = self._state.pod["spec"].get("terminationGracePeriodSeconds", 30)
+            grace = float(self._spec[kind].get("terminationGracePeriodSeconds", usual))
             message = f"Container {self.view.name} failed its probe, will be restarted"
             self._context.events.record(self._state.pod, "Killing", message, "Normal")
             end = time.monotonic() + grace
