@@ -91,6 +91,7 @@ class ConditionType(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     APPROVED = "Approved"
+    EXPIRING = "Expiring"
     PLANNED = "Planned"
     WEIGHTS_READY = "WeightsReady"
     SCHEDULED = "Scheduled"

@@ -77,6 +77,7 @@ class ApprovalSettings(_Section):
     """What every approval needs at least."""
 
     minimum: Annotated[int, Field(ge=1, le=16)] = 2
+    warn_days: Annotated[int, Field(ge=0, le=365)] = 14
 
 
 class ScalingSettings(_Section):

@@ -115,6 +115,27 @@ async def test_without_signatures_nothing_is_made_but_what_fronts_it() -> None:
     assert world.condition("Ready")["status"] == "True"
 
 
+async def test_an_approval_that_ends_soon_is_said_to_be_expiring_once() -> None:
+    world = World()
+    now = world.server.now
+    soon = (now + timedelta(days=13)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    later = (now + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.approve("soon", notAfter=soon)
+    world.approve("later", notAfter=later)
+    operator = Operator.start(world)
+    for _ in range(3):
+        await operator.round()
+    told = {}
+    for name in ("soon", "later"):
+        stored = world.server.get(MODEL_APPROVALS, name)
+        assert stored is not None
+        told[name] = {one["type"]: one for one in stored["status"]["conditions"]}
+    assert told["soon"]["Approved"]["status"] == "True"
+    assert told["soon"]["Expiring"]["status"] == "True"
+    assert f"ends at {soon}, in less than 14 days" in told["soon"]["Expiring"]["message"]
+    assert "Expiring" not in told["later"]
+
+
 async def test_a_revoked_approval_keeps_what_runs_and_makes_nothing_new() -> None:
     world = World()
     operator = await serving(world, scaling={"minReplicas": 1, "maxReplicas": 3})

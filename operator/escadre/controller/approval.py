@@ -1,5 +1,7 @@
 """The key approval/name: writes ModelApproval.status and looks again when the approval expires."""
 
+from typing import Final
+
 from escadre import reasons
 from escadre.api.approval import ModelApprovalStatus
 from escadre.controller.context import Context
@@ -15,6 +17,8 @@ from escadre.state.views import ApprovalView
 
 __all__ = ["reconcile_approval"]
 
+_DAY: Final = 86400.0
+
 
 async def reconcile_approval(context: Context, name: str) -> float | None:
     """One pass; returns in how many seconds to look again."""
@@ -24,24 +28,29 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
     now = context.now()
     verdict = judge(context.caches, context.settings, view, now, context.gather.policies())
     leaf = _leaf(view, verdict)
-    status = _status(view, verdict, leaf, iso(now))
+    days = context.settings.approvals.warn_days
+    leaves = [leaf, *_expiring(verdict, days, now)]
+    status = _status(view, verdict, leaves, iso(now))
     _tell(context, view, leaf)
+    _warn(context, view, leaves[1:])
     left = await write_status(context, context.caches.approvals, view, status)
     if verdict is not None and verdict.reason == reasons.EXPIRED:
         context.wake(FLEET, 0.0)
     elif verdict is not None and verdict.expires > now:
-        left = min(left or verdict.expires - now, verdict.expires - now)
+        turns = [verdict.expires - days * _DAY, verdict.expires]
+        until = min(turn - now for turn in turns if turn > now)
+        left = min(left or until, until)
     return left
 
 
 def _status(
-    view: ApprovalView, verdict: ApprovalVerdict | None, leaf: Leaf, now: str
+    view: ApprovalView, verdict: ApprovalVerdict | None, leaves: list[Leaf], now: str
 ) -> ModelApprovalStatus:
     judged = {"summary": verdict.summary, "signatures": verdict.records} if verdict else {}
     return ModelApprovalStatus(
         observed_generation=view.generation,
         content_digest=view.content_digest,
-        conditions=merge([leaf], view.told, view.generation, now),
+        conditions=merge(leaves, view.told, view.generation, now),
         **judged,
     )
 
@@ -52,6 +61,27 @@ def _leaf(view: ApprovalView, verdict: ApprovalVerdict | None) -> Leaf:
     if verdict.approved:
         return true(ConditionType.APPROVED, verdict.reason, plain(verdict.message))
     return false(ConditionType.APPROVED, verdict.reason, plain(verdict.message))
+
+
+def _expiring(verdict: ApprovalVerdict | None, days: int, now: float) -> list[Leaf]:
+    """The warning some days before the end of an approval that holds; none otherwise."""
+    if verdict is None or not verdict.approved or verdict.expires - now > days * _DAY:
+        return []
+    words = f"the approval ends at {iso(verdict.expires)}, in less than {days} days"
+    return [true(ConditionType.EXPIRING, reasons.EXPIRING, plain(words))]
+
+
+def _warn(context: Context, view: ApprovalView, expiring: list[Leaf]) -> None:
+    """An event, once: while the condition stands nothing more is told."""
+    if any(one.type == ConditionType.EXPIRING for one in view.told):
+        return
+    for leaf in expiring:
+        context.recorder.record(
+            ObjectRef(API_VERSION, "ModelApproval", view.name, "", view.uid),
+            leaf.reason,
+            leaf.spoken,
+            warning=True,
+        )
 
 
 def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:

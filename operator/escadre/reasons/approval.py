@@ -33,6 +33,14 @@ SIGNATURES_MISSING = Reason(
     owners=(Owner.APPROVERS,),
     conditions=(ConditionType.APPROVED,),
 )
+EXPIRING = Reason(
+    "Expiring",
+    Kind.MOVE,
+    "The approval holds, and its notAfter is near (chart value approvals.warnDays).",
+    "Draft a new approval with a later notAfter and have it signed in time.",
+    owners=(Owner.APPROVERS,),
+    conditions=(ConditionType.EXPIRING,),
+)
 EXPIRED = Reason(
     "Expired",
     Kind.MOVE,
