@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from e2e.cases.faulting import clear, engine_pods, no_internal_errors, ready, ready_pod, why
+from e2e.cases.faulting import (
+    clear,
+    engine_pods,
+    no_internal_errors,
+    ready,
+    ready_pod,
+    restarts,
+    why,
+)
 from e2e.cluster.pods import is_ready
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import TEAM, Json, Stage
@@ -86,7 +94,7 @@ def _same(live: Json, intended: Json) -> bool:
     }
 
 
-def test_a_claim_deleted_in_use_is_healed_once_its_pod_goes(stage: Stage) -> None:
+def test_a_claim_deleted_in_use_is_made_anew_under_the_pod_that_serves(stage: Stage) -> None:
     stage.deploy("claimed", "base")
     ready(stage, "claimed")
     cluster = stage.cluster
@@ -95,15 +103,20 @@ def test_a_claim_deleted_in_use_is_healed_once_its_pod_goes(stage: Stage) -> Non
     name, volume = claim["metadata"]["name"], claim["spec"]["volumeName"]
     cluster.kubectl("delete", "pvc", name, "-n", TEAM, "--wait=false")
     cluster.kubectl("delete", "pv", volume, "--wait=false")
-    for one in (cluster.get("pvc", name, TEAM), cluster.get("pv", volume)):
-        assert "deletionTimestamp" in one["metadata"], "still in use, so it stays"
-    # What serves goes on serving; the next pod needs the claim anew.
+
+    def anew() -> bool:
+        again = cluster.get("pvc", name, TEAM)
+        other = again["metadata"]["uid"] != claim["metadata"]["uid"]
+        return bool(other and again["status"]["phase"] == "Bound")
+
+    wait_for(anew, 60, "the claim to be made anew and bound")
+    # What serves was not touched, and the next pod finds the claim.
+    (same,) = engine_pods(stage, "claimed")
+    assert same["metadata"]["uid"] == pod["metadata"]["uid"]
+    assert restarts(stage, same) == restarts(stage, pod) == 0
     assert stage.condition("claimed", "Ready")["status"] == "True"
     cluster.kubectl("delete", "pod", pod["metadata"]["name"], "-n", TEAM, "--wait=false")
     ready_pod(stage, "claimed", other_than=pod["metadata"]["uid"], deadline=90)
-    again = cluster.get("pvc", name, TEAM)
-    assert again["metadata"]["uid"] != claim["metadata"]["uid"]
-    assert again["status"]["phase"] == "Bound"
     ready(stage, "claimed")
     clear(stage, "claimed")
 

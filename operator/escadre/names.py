@@ -34,6 +34,7 @@ __all__ = [
     "MODEL_MOUNT_PATH",
     "NEVER",
     "NODE_LABEL_PREFIX",
+    "PVC_PROTECTION",
     "SERVING_PORT",
     "STORE_PATH",
     "VERSION",
@@ -71,6 +72,9 @@ ANNOTATION_DRAIN: Final = f"{GROUP}/drain"  # JSON {cause, since}
 
 # The kubelet may not set labels under this suffix on its own node (NodeRestriction).
 NODE_LABEL_PREFIX: Final = "escadre.node-restriction.kubernetes.io/"
+
+# Kubernetes keeps a deleted claim by this finalizer for as long as a pod uses it.
+PVC_PROTECTION: Final = "kubernetes.io/pvc-protection"
 
 # What a ModelDeployment may be called: its Service, replicas and claims are named after it.
 DEPLOYMENT_NAME: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"

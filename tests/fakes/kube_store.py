@@ -210,8 +210,11 @@ class FakeStore:
         if resource is kube.NAMESPACES:
             return True  # until FakeServer.finish_namespace
         own = self.table(resource).traits.finalizers
-        if any(each not in own for each in obj["metadata"].get("finalizers") or ()):
+        held_by = obj["metadata"].get("finalizers") or ()
+        if any(each not in own for each in held_by):
             return True
+        if not held_by:
+            return False
         if resource is kube.PERSISTENT_VOLUME_CLAIMS:
             namespace, name = key_of(obj)
             return any(

@@ -14,14 +14,16 @@ from escadre.clients.kube import (
     PODS,
     Api,
     Guard,
+    Invalid,
+    Json,
     NotFound,
 )
 from escadre.controller.children import Applier
 from escadre.controller.intents import Intents
 from escadre.controller.passes import Pass
 from escadre.core.replicas.drain import drain_text
-from escadre.core.replicas.steps import Damaged, Existing, Pod, Problem, Step
-from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING
+from escadre.core.replicas.steps import Damaged, Existing, Pod, Problem, Released, Step
+from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING, PVC_PROTECTION
 from escadre.state.caches import Caches
 
 __all__ = ["Executor", "delete"]
@@ -70,6 +72,8 @@ class Executor:
                 return await self._note(child)
             case Pod() as child:
                 return await self._label(child)
+            case Released() as child:
+                return await self._release(child)
             case child:
                 intent = self.intents.of(child)
                 cache = self.caches.of_kind(intent["kind"])
@@ -101,6 +105,26 @@ class Executor:
         except NotFound:
             return False  # gone meanwhile
         self.caches.pods.note_write(written)
+        return True
+
+    async def _release(self, one: Released) -> bool:
+        """Takes Kubernetes' own finalizer off a claim, and no other."""
+        namespace = self.this.view.namespace
+        live = self.caches.claims.get(one.name, namespace)
+        if live is None or live.uid != one.uid:
+            return False
+        path = f"/metadata/finalizers/{live.held.index(PVC_PROTECTION)}"
+        patch: list[Json] = [
+            {"op": "test", "path": "/metadata/uid", "value": one.uid},
+            {"op": "test", "path": path, "value": PVC_PROTECTION},
+            {"op": "remove", "path": path},
+        ]
+        try:
+            await self.applier.api.patch(
+                PERSISTENT_VOLUME_CLAIMS, one.name, patch, namespace=namespace
+            )
+        except (NotFound, Invalid):
+            return False  # gone, or changed meanwhile
         return True
 
 

@@ -8,6 +8,7 @@ from escadre.controller.execute import Executor
 from escadre.controller.passes import Pass
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
+from escadre.core.listing import listed
 from escadre.core.replicas.silence import words
 from escadre.core.replicas.steps import Problem
 from escadre.core.scaling.policy import Decision
@@ -16,10 +17,11 @@ from escadre.core.status.build import answer
 from escadre.core.status.conditions import Leaf
 from escadre.core.status.facts import ReplicaLine, StatusFacts
 from escadre.core.status.news import News, news_of_deeds, news_of_turns, turns_of
+from escadre.names import PVC_PROTECTION
 from escadre.render.service import url
 from escadre.state.demand import windows_of
 from escadre.state.observe import Observed
-from escadre.state.views import DeploymentView
+from escadre.state.views import ClaimRecord, DeploymentView
 
 __all__ = ["report", "tell"]
 
@@ -63,8 +65,14 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
 def _claim_terminating(context: Context, view: DeploymentView) -> str:
     """A claim of the deployment that is being deleted, "" without one."""
     claims = context.caches.claims.by("deployment", (view.namespace, view.name))
-    ours = (one.name for one in claims if one.terminating and one.controller_uid == view.uid)
-    return next(ours, "")
+    ours = (one for one in claims if one.terminating and one.controller_uid == view.uid)
+    return next(map(_going, ours), "")
+
+
+def _going(claim: ClaimRecord) -> str:
+    """Its name, and whose finalizers keep it: Kubernetes' own is taken off by the pass."""
+    others = [one for one in claim.held if one != PVC_PROTECTION]
+    return f"{claim.name} (held by the finalizer {listed(others, 3)})" if others else claim.name
 
 
 def _first_decision(context: Context, seen: Scalable, now: float) -> Decision | None:

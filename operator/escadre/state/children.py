@@ -11,7 +11,7 @@ from escadre.core.replicas.existing import (
     ReplicaState,
     VolumeFacts,
 )
-from escadre.names import LABEL_OWNER_UID, claim_name, volume_name
+from escadre.names import LABEL_OWNER_UID, PVC_PROTECTION, claim_name, volume_name
 from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.gather import Sight
@@ -76,7 +76,8 @@ def _claims(
 
 def _claim(one: ClaimRecord, uid: str) -> ClaimFacts:
     ours = one.controller_uid == uid
-    return ClaimFacts(one.name, one.uid, ours, one.settled, one.terminating)
+    protected = PVC_PROTECTION in one.held
+    return ClaimFacts(one.name, one.uid, ours, one.settled, one.terminating, protected)
 
 
 def _volumes(

@@ -29,6 +29,7 @@ from escadre.core.replicas.steps import (
     Kept,
     Made,
     Pod,
+    Released,
     Step,
     Volume,
 )
@@ -151,6 +152,27 @@ def test_a_volume_is_tied_to_the_claim_that_lives(
         volumes=[live_volume] if live_volume else [],
     )
     assert Volume(SMALL, tied_to) in children(steps(seen))
+
+
+def test_a_claim_that_was_deleted_in_use_is_let_go_to_be_made_anew() -> None:
+    leaving = claim(settled=True, terminating=True, protected=True)
+    found = children(steps(facts(STANDING, replica(), claims=[leaving], volumes=[volume()])))
+    assert Released(CLAIM, f"uid-{CLAIM}") in found
+    assert Claim(SMALL) not in found
+
+
+@pytest.mark.parametrize(
+    "left_alone",
+    [
+        pytest.param(claim(terminating=True, protected=True, ours=False), id="not ours"),
+        pytest.param(claim(terminating=True), id="held by somebody else, or by nobody"),
+        pytest.param(claim(protected=True), id="not deleted"),
+        pytest.param(claim("old", terminating=True, protected=True), id="not needed any more"),
+    ],
+)
+def test_no_other_claim_is_let_go(left_alone: ClaimFacts) -> None:
+    found = steps(facts(STANDING, replica(), claims=[left_alone], volumes=[volume()]))
+    assert not [step for step in found if step.verb == "Release"]
 
 
 def test_weights_that_only_an_annotation_names_are_kept_and_never_made() -> None:

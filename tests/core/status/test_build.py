@@ -117,7 +117,7 @@ def test_ready_is_told_with_what_blocks_first(
             facts(line(state="Pending"), claim_terminating="chat-abab"),
             "Scheduled",
             ("False", "ReplicasPending"),
-            "PersistentVolumeClaim chat-abab is being deleted",
+            "PersistentVolumeClaim chat-abab was deleted and is made anew",
         ),
         (
             facts(line(state="Failing", message="exited with 1")),

@@ -17,6 +17,7 @@ from escadre.core.replicas.steps import (
     Existing,
     Front,
     Problem,
+    Released,
     Step,
     Steps,
     Volume,
@@ -101,7 +102,10 @@ def _weights(facts: ChildrenFacts, digests: Sequence[str]) -> Iterator[Step]:
         claim = facts.claims.get(claim_name(key.name, digest))
         why = "the approved weights" if digest == approved else "weights that a replica runs on"
         yield Step("Apply", Volume(digest, _tie(claim, volume)), f"only verified nodes have {why}")
-        yield Step("Apply", Claim(digest), f"the pods mount {why} by it")
+        if claim is not None and claim.ours and claim.terminating and claim.protected:
+            yield Step("Release", Released(claim.name, claim.uid), "deleted in use; made anew")
+        else:
+            yield Step("Apply", Claim(digest), f"the pods mount {why} by it")
 
 
 def _tie(claim: ClaimFacts | None, volume: VolumeFacts | None) -> str | None:

@@ -16,13 +16,17 @@ __all__ = ["ChildrenFacts", "ClaimFacts", "Pace", "ReplicaState", "VolumeFacts"]
 
 @dataclass(frozen=True, slots=True)
 class ClaimFacts:
-    """A volume claim. ``settled``: it was bound once; ``ours``: this deployment owns it."""
+    """A volume claim. ``settled``: it was bound once; ``ours``: this deployment owns it.
+
+    ``protected``: Kubernetes keeps it while a pod uses it, also when it was deleted.
+    """
 
     name: str
     uid: str
     ours: bool
     settled: bool
     terminating: bool
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

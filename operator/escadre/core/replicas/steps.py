@@ -22,6 +22,7 @@ __all__ = [
     "Made",
     "Pod",
     "Problem",
+    "Released",
     "Step",
     "Steps",
     "Volume",
@@ -103,14 +104,25 @@ class Existing:
     slot: int | None = None  # of a replica
 
 
-Child = Front | Volume | Claim | Made | Kept | Damaged | Pod | Existing
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A claim that somebody deleted while pods use it: let go, so that it can be made anew.
+
+    What is mounted stays mounted; kept, it would serve the pods of today and no new one, for ever.
+    """
+
+    name: str
+    uid: str
+
+
+Child = Front | Volume | Claim | Made | Kept | Damaged | Pod | Existing | Released
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. ``follows``: only when the step before it could be done."""
 
-    verb: Literal["Apply", "Note", "Label", "Delete"]
+    verb: Literal["Apply", "Note", "Label", "Delete", "Release"]
     child: Child
     why: str
     follows: bool = False
@@ -118,7 +130,11 @@ class Step:
     @property
     def slot(self) -> int | None:
         """The replica that it is about, None when it is about no single one."""
-        return None if isinstance(self.child, Front | Volume | Claim) else self.child.slot
+        match self.child:
+            case Front() | Volume() | Claim() | Released():
+                return None
+            case child:
+                return child.slot
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,8 +173,7 @@ def _scheduled(facts: StatusFacts) -> Leaf:
             ConditionType.SCHEDULED,
             reasons.REPLICAS_PENDING,
             say(
-                "PersistentVolumeClaim {claim} is being deleted and is made anew when the last pod "
-                "that uses it is gone",
+                "PersistentVolumeClaim {claim} was deleted and is made anew as soon as it is gone",
                 claim=facts.claim_terminating,
             ),
         )

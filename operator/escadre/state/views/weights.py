@@ -23,12 +23,14 @@ class VolumeRecord(Compact):
 
 @dataclass(frozen=True, slots=True)
 class ClaimRecord(Compact):
-    """A PersistentVolumeClaim; ``settled`` when it was bound once."""
+    """A PersistentVolumeClaim; ``settled`` when it was bound once, ``held`` by its finalizers."""
 
     settled: bool
+    held: tuple[str, ...] = ()
 
     @staticmethod
     def of(obj: Json) -> "ClaimRecord":
         """Projection."""
         phase = (obj.get("status") or {}).get("phase")
-        return ClaimRecord(**header(obj), settled=phase in {"Bound", "Lost"})
+        held = tuple(obj["metadata"].get("finalizers") or ())
+        return ClaimRecord(**header(obj), settled=phase in {"Bound", "Lost"}, held=held)
