@@ -33,6 +33,7 @@ class Others:
     def __init__(self) -> None:
         self.server = FakeServer()
         self.failing: set[str] = set()  # names of workloads whose engine exits at start
+        self.bad_flags: set[str] = set()  # with which engines exit at start
         self.pulls = True  # whether agents make progress
 
     def pods(self) -> list[Json]:
@@ -189,7 +190,8 @@ class Others:
             if not pod["spec"].get("nodeName"):
                 continue
             owner = pod["metadata"]["ownerReferences"][0]["name"].rsplit("-", 1)[0]
-            bad = owner in self.failing
+            flags = pod["spec"]["containers"][0].get("args") or []
+            bad = owner in self.failing or not self.bad_flags.isdisjoint(flags)
             status: Json = {
                 "phase": "Running",
                 "podIP": "10.0.0.1",

@@ -7,7 +7,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from escadre.core.replicas.drain import Drain
-from escadre.core.replicas.rollout import ReplicaView, RolloutPlan, Target, plan_rollout
+from escadre.core.replicas.rollout import (
+    Hold,
+    ReplicaView,
+    RolloutPlan,
+    Target,
+    Terms,
+    plan_rollout,
+)
 from escadre.reasons.said import NOTHING, plain
 
 __all__ = [
@@ -42,9 +49,13 @@ def target(slot: int, node: str | None = "gpu-0", *, verified: bool = True) -> T
 
 
 def plan(
-    replicas: Sequence[ReplicaView], *targets: Target, approved: bool = True, now: float = NOW
+    replicas: Sequence[ReplicaView],
+    *targets: Target,
+    approved: bool = True,
+    now: float = NOW,
+    hold: Hold | None = None,
 ) -> RolloutPlan:
-    return plan_rollout(replicas, targets, approved=approved, now=now, drain_seconds=LIMIT)
+    return plan_rollout(replicas, targets, Terms(approved, now, LIMIT, hold))
 
 
 def verbs(found: RolloutPlan) -> dict[int, str]:

@@ -1,9 +1,13 @@
-"""The key fleet: the only place where GPUs and nodes are given out and pulls admitted."""
+"""The key fleet: the only place where GPUs and nodes are given out and pulls admitted.
+
+Also the only one where the turn of a platform change is given on.
+"""
 
 from escadre.controller.context import Context
 from escadre.controller.keys import deployment_key, node_key
 from escadre.core.fleet.freshness import stands
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
+from escadre.core.replicas.order import Order, plan_order
 
 __all__ = ["reconcile_fleet"]
 
@@ -14,16 +18,25 @@ async def reconcile_fleet(context: Context) -> float | None:
     Facts that are those of the last plan need no other one.
     """
     memory, caches = context.memory, context.caches
-    snapshot = context.sight().snapshot()
+    sight = context.sight()
+    snapshot = sight.snapshot()
     living = [*caches.deployments.values(), *caches.approvals.values()]
     memory.keep_only({one.uid for one in living})
     context.gather.forget_gone()
     before = memory.plan
-    if before is not None and before.made_for == snapshot:
-        return None
-    memory.plan = plan_fleet(snapshot)
-    _wake(context, before, memory.plan)
-    return None
+    if before is None or before.made_for != snapshot:
+        memory.plan = plan_fleet(snapshot)
+        _wake(context, before, memory.plan)
+    order, memory.order = memory.order, plan_order(sight.standings(), sight.now)
+    _wake_held(context, order, memory.order)
+    return memory.order.again
+
+
+def _wake_held(context: Context, before: Order, now: Order) -> None:
+    """Whoever waits for another one now, or no longer."""
+    for key in before.made_for.keys() | now.made_for.keys():
+        if before.hold(key) != now.hold(key):
+            context.wake(deployment_key(key.namespace, key.name), 0.0)
 
 
 def _wake(context: Context, before: FleetPlan | None, now: FleetPlan) -> None:

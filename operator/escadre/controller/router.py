@@ -87,7 +87,8 @@ class Router:
         self, namespace: str, name: str, priority: Priority = Priority.NORMAL
     ) -> None:
         self._wake(deployment_key(namespace, name), priority)
-        if not self.sight().plan_stands(DeploymentKey(namespace, name)):
+        sight, key = self.sight(), DeploymentKey(namespace, name)
+        if not (sight.plan_stands(key) and sight.order_stands(key)):
             self.fleet()
 
     def _wake_node(self, name: str) -> None:

@@ -24,6 +24,27 @@ ROLLING_OUT = Reason(
         ConditionType.SERVING,
     ),
 )
+PLATFORM_CHANGE_QUEUED = Reason(
+    "PlatformChangeQueued",
+    Kind.UNDER_WAY,
+    "The engine's image or values changed; the deployments follow one after the other.",
+    conditions=(
+        ConditionType.RECONCILING,
+        ConditionType.SERVING,
+    ),
+)
+PLATFORM_CHANGE_HELD = Reason(
+    "PlatformChangeHeld",
+    Kind.MOVE,
+    "The engine's image or values changed, and an engine of another deployment does not start "
+    "with them.",
+    "Undo or correct the change of the chart's engine values, or mend the deployment named.",
+    owners=(Owner.PLATFORM,),
+    conditions=(
+        ConditionType.STALLED,
+        ConditionType.SERVING,
+    ),
+)
 DRAINING = Reason(
     "Draining",
     Kind.UNDER_WAY,

@@ -37,6 +37,7 @@ def children_facts(sight: Sight, view: DeploymentView, plan: DeploymentPlan) -> 
         claims=_claims(caches, view, digests),
         volumes=_volumes(caches, view, digests),
         pace=_pace(sight.gather.settings),
+        hold=sight.gather.memory.order.hold(plan.facts.key),
     )
 
 

@@ -17,7 +17,9 @@ from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import NodeBelief
 from escadre.core.fleet.freshness import node_stands, stands
 from escadre.core.fleet.pulls import retold
+from escadre.core.replicas.children import targets_of
 from escadre.core.replicas.inputs import platform_text
+from escadre.core.replicas.order import Member, Standing, standing_of
 from escadre.core.scaling.step import Scalable
 from escadre.machinery.memo import Memo
 from escadre.settings import Settings
@@ -155,6 +157,32 @@ class Sight:
         plan = self.gather.memory.plan
         return plan is not None and plan.made_for.mirrors == self.mirrors()
 
+    def standings(self) -> list[Standing]:
+        """How the deployments stand towards today's platform, by the last plan."""
+        views = self.gather.caches.deployments.values()
+        return [one for view in views if (one := self.standing(view)).matters]
+
+    def standing(self, view: DeploymentView) -> Standing:
+        """How a deployment stands towards today's platform, by the last plan."""
+        key = key_of(view)
+        plan = self.gather.memory.plan_of(key)
+        approved = self.approval(view).approved and not view.terminating
+        if plan is None or not approved:  # nothing of it is replaced
+            return standing_of(key, 0, ())
+        targets = {one.slot: one for one in targets_of(plan)}
+        members = (
+            Member(one.record.name, one.view, targets[one.view.slot], _made(one))
+            for one in self._replicas(view)
+            if one.view.slot in targets
+        )
+        return standing_of(key, plan.facts.min_replicas, members)
+
+    def order_stands(self, key: DeploymentKey) -> bool:
+        """Whether the order of a platform change still fits a deployment."""
+        view = self.gather.caches.deployments.get(key.name, key.namespace)
+        now = self.standing(view) if view else standing_of(key, 0, ())
+        return self.gather.memory.order.stands(now)
+
     def _scalable(self, view: DeploymentView, replicas: Sequence[Observed]) -> Scalable:
         plan = self.gather.memory.plan_of(key_of(view))
         return scalable(view, self.approval(view), plan.layout if plan else None, replicas)
@@ -170,3 +198,7 @@ class Sight:
             self.approval(view).model,
             self.gather.platform,
         )
+
+
+def _made(one: Observed) -> float | None:
+    return one.pod.created if one.pod else None

@@ -6,6 +6,7 @@ from typing import Any
 from escadre.api.deployment import LastScale
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan
+from escadre.core.replicas.order import Order
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Decision, ScaleState
 
@@ -34,6 +35,7 @@ class Memory:
     """See the module."""
 
     plan: FleetPlan | None = None
+    order: Order = field(default_factory=Order)
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
     status_written: dict[str, Written] = field(default_factory=dict)  # by object uid

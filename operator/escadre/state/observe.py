@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.rollout import ReplicaView
@@ -40,9 +40,8 @@ def observe(
     for record in records:
         if record.controller_uid != view.uid or record.slot is None:
             continue
-        current = _is_current(record, wish, model, platform)
         pod = next((one for one in pods if _counts(one, record)), None)
-        found.append(_observed(record, record.slot, pod, current=current))
+        found.append(_observed(record, record.slot, pod, _age(record, wish, model, platform)))
     return tuple(sorted(found, key=lambda one: one.view.slot))
 
 
@@ -61,12 +60,18 @@ def _with_reading(one: Observed, readings: Mapping[str, Reading]) -> Observed:
     return replace(one, view=view)
 
 
-def _is_current(
-    record: ReplicaRecord, wish: Wish, model: ApprovedModel | None, platform: str
-) -> bool:
-    if record.inputs is None or model is None:
-        return record.inputs is not None
-    return record.inputs.matches(wish, platform, model.manifest_digest, model.repository)
+class _Age(NamedTuple):
+    current: bool
+    behind: bool
+
+
+def _age(record: ReplicaRecord, wish: Wish, model: ApprovedModel | None, platform: str) -> _Age:
+    inputs = record.inputs
+    if inputs is None or model is None:
+        return _Age(current=inputs is not None, behind=False)
+    serves = inputs.serves(wish, model.manifest_digest, model.repository)
+    follows = inputs.follows(platform)
+    return _Age(current=serves and follows, behind=serves and not follows)
 
 
 def _counts(pod: PodView, record: ReplicaRecord) -> bool:
@@ -83,11 +88,12 @@ def _counts(pod: PodView, record: ReplicaRecord) -> bool:
     return not pod.inputs or record.inputs_label in {None, pod.inputs}
 
 
-def _observed(record: ReplicaRecord, slot: int, pod: PodView | None, *, current: bool) -> Observed:
+def _observed(record: ReplicaRecord, slot: int, pod: PodView | None, age: _Age) -> Observed:
     view = ReplicaView(
         slot=slot,
         state=_state(pod),
-        current=current,
+        current=age.current,
+        behind=age.behind,
         drain=record.drain,
         terminating=record.terminating,
         digest=record.inputs.manifest_digest if record.inputs else "",

@@ -11,7 +11,7 @@ from typing import Final
 from escadre import reasons
 from escadre.core.fleet.plan import DeploymentPlan, SlotPlan
 from escadre.core.replicas.existing import ChildrenFacts, ClaimFacts, VolumeFacts
-from escadre.core.replicas.rollout import RolloutPlan, Target, plan_rollout
+from escadre.core.replicas.rollout import RolloutPlan, Target, Terms, plan_rollout
 from escadre.core.replicas.steps import (
     Claim,
     Existing,
@@ -25,7 +25,7 @@ from escadre.core.replicas.steps import (
 from escadre.core.replicas.workloads import replica_steps
 from escadre.names import claim_name, volume_name
 
-__all__ = ["plan_deployment", "plan_orphans", "wanted_digests"]
+__all__ = ["plan_deployment", "plan_orphans", "targets_of", "wanted_digests"]
 
 _SOON: Final = 0.1
 _FRONTS: Final = (
@@ -70,11 +70,14 @@ def plan_orphans(volumes: Iterable[VolumeFacts]) -> tuple[Existing, ...]:
 def _rollout(facts: ChildrenFacts, now: float) -> RolloutPlan:
     return plan_rollout(
         [one.view for one in facts.replicas],
-        [_target(slot, facts.plan) for slot in facts.plan.slots],
-        approved=facts.approved,
-        now=now,
-        drain_seconds=facts.pace.drain_seconds,
+        targets_of(facts.plan),
+        Terms(facts.approved, now, facts.pace.drain_seconds, facts.hold),
     )
+
+
+def targets_of(plan: DeploymentPlan) -> list[Target]:
+    """What the fleet plan gives each slot, as the rollout asks for it."""
+    return [_target(slot, plan) for slot in plan.slots]
 
 
 def _target(slot: SlotPlan, plan: DeploymentPlan) -> Target:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
-from escadre.core.replicas.rollout import ReplicaView
+from escadre.core.replicas.rollout import Hold, ReplicaView
 
 __all__ = ["ChildrenFacts", "ClaimFacts", "Pace", "ReplicaState", "VolumeFacts"]
 
@@ -80,7 +80,7 @@ class ChildrenFacts:
     ``readable``: its spec can be read; ``housed``: its namespace is there and stays.
     ``model`` is what its approval describes, whether that holds or not; ``expires`` is when it
     ends to hold. ``claims`` and ``volumes`` are by name, those of the deployment and those that
-    have the name of one.
+    have the name of one. ``hold`` is what keeps its replicas behind the platform.
     """
 
     plan: DeploymentPlan
@@ -93,3 +93,4 @@ class ChildrenFacts:
     claims: Mapping[str, ClaimFacts]
     volumes: Mapping[str, VolumeFacts]
     pace: Pace
+    hold: Hold | None = None

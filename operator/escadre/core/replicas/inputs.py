@@ -97,11 +97,17 @@ class ReplicaInputs:
 
     def matches(self, wish: Wish, platform: str, manifest_digest: str, repository: str) -> bool:
         """Whether a replica made from these is what today's wish asks for, whatever its layout."""
+        return self.serves(wish, manifest_digest, repository) and self.follows(platform)
+
+    def serves(self, wish: Wish, manifest_digest: str, repository: str) -> bool:
+        """Whether it is what today's wish asks for, whatever the platform's part."""
         if (self.manifest_digest, self.repository) != (manifest_digest, repository):
             return False
-        if self.format > FORMAT:
-            return True
-        return self.wish == _wish_text(wish) and self.platform == platform
+        return self.format > FORMAT or self.wish == _wish_text(wish)
+
+    def follows(self, platform: str) -> bool:
+        """Whether the platform's part is today's `platform_text`."""
+        return self.format > FORMAT or self.platform == platform
 
     @property
     def hash(self) -> str:

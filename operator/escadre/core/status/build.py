@@ -127,7 +127,7 @@ def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[L
     if facts.rollout.outdated:
         all_of_them = say("{outdated} to replace", outdated=count_of(facts.rollout.outdated))
         words = facts.rollout.waiting or all_of_them
-        return [true(ConditionType.RECONCILING, reasons.ROLLING_OUT, words)]
+        return [true(ConditionType.RECONCILING, facts.rollout.reason, words)]
     if ready.status == "True":
         return []
     before = {one.type for one in facts.previous.conditions}

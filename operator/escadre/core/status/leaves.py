@@ -219,7 +219,8 @@ def _serving(facts: StatusFacts) -> Leaf:
             say("replica {name} {words}", name=silent.name, words=silent.message),
         )
     if facts.rollout.outdated:
-        return false(ConditionType.SERVING, reasons.ROLLING_OUT, _rolling(facts, ready, current))
+        why = facts.rollout.reason
+        return false(ConditionType.SERVING, why, _rolling(facts, ready, current))
     return _not_yet_serving(
         facts,
         say("{current} of {need} needed replicas ready", current=current, need=need),
