@@ -31,6 +31,8 @@ __all__ = [
     "LABEL_OWNER_UID",
     "LABEL_SERVING",
     "LABEL_SLOT",
+    "LABEL_SYSTEM_NAMESPACE",
+    "LEASE_NAME",
     "MODEL_MOUNT_PATH",
     "NEVER",
     "NODE_LABEL_PREFIX",
@@ -52,6 +54,7 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 CATEGORY: Final = "escadre"
 FIELD_MANAGER: Final = "escadre"
+LEASE_NAME: Final = "escadre-operator"  # the leader's; the chart grants it by this name
 
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 LABEL_COMPONENT: Final = f"{GROUP}/component"  # engine | operator | agent
@@ -63,6 +66,8 @@ LABEL_SERVING: Final = f"{GROUP}/serving"  # on pods only; removed to drain
 LABEL_OWNER_NAMESPACE: Final = f"{GROUP}/owner-namespace"
 LABEL_OWNER_NAME: Final = f"{GROUP}/owner-name"
 LABEL_OWNER_UID: Final = f"{GROUP}/owner-uid"
+
+LABEL_SYSTEM_NAMESPACE: Final = f"{GROUP}/system-namespace"  # on GPUNodes: where the operator is
 
 ANNOTATION_INPUTS: Final = f"{GROUP}/inputs"  # JSON of the replica's inputs
 ANNOTATION_TEMPLATE: Final = f"{GROUP}/template"  # JSON of the pod template as rendered then

@@ -6,8 +6,7 @@ import pytest
 from tests.chart.rendering import CI_VALUES, NAMESPACE, Json, Rendered, render
 
 from escadre.api.kinds import KINDS
-from escadre.controller.run import LEASE_NAME
-from escadre.names import GROUP
+from escadre.names import GROUP, LEASE_NAME
 
 
 def _roles(rendered: Rendered) -> Iterator[Json]:
@@ -98,3 +97,15 @@ def test_operator_may_read_every_kind_it_waits_for() -> None:
 def test_operator_may_use_its_lease() -> None:
     rules = render("default").get("Role", "escadre-operator")["rules"]
     assert [rule.get("resourceNames") for rule in rules] == [None, [LEASE_NAME]]
+
+
+@pytest.mark.parametrize("role", ["view", "edit", "requester", "approver", "platform"])
+def test_people_may_get_the_lease_of_the_leader_and_no_other(role: str) -> None:
+    rules = render("default").get("ClusterRole", f"escadre-{role}")["rules"]
+    (rule,) = [rule for rule in rules if "leases" in rule["resources"]]
+    assert rule == {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "resourceNames": [LEASE_NAME],
+        "verbs": ["get"],
+    }

@@ -5,14 +5,17 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from tests.fakes.kube import FakeServer
 
 from escadre.cli.main import main
 from escadre.cli.shared.session import Environment, Session, Target
-from escadre.clients.kube import Api
+from escadre.clients.kube import LEASES, Api
+from escadre.names import LEASE_NAME
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
@@ -27,11 +30,33 @@ class Ran:
     err: str
 
 
+def lease(*, holder: str = "escadre-operator-7d9-x_1_2", age: float = 2.0) -> dict[str, Any]:
+    """The operator's Lease as its leader writes it, last renewed ``age`` seconds ago."""
+    renewed = datetime.fromtimestamp(NOW - age, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": LEASE_NAME, "namespace": "escadre-system"},
+        "spec": {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": 15 if holder else 1,
+            "renewTime": renewed,
+        },
+    }
+
+
+def _cluster() -> FakeServer:
+    """A cluster on which an operator leads."""
+    server = FakeServer()
+    server.put(LEASES, lease())
+    return server
+
+
 @dataclass(slots=True)
 class Program:
     """The program, its cluster and its user."""
 
-    server: FakeServer = field(default_factory=FakeServer)
+    server: FakeServer = field(default_factory=_cluster)
     user: str = "bob"
     answer: str = ""
     on_sleep: Callable[[], None] = lambda: None

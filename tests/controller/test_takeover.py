@@ -22,7 +22,7 @@ from escadre.api.gpunode import WantedWeights
 from escadre.clients.kube import DEPLOYMENTS, GPU_NODES, MODEL_DEPLOYMENTS, NODES
 from escadre.core.facts.model import Wish
 from escadre.core.replicas.inputs import FORMAT
-from escadre.names import ANNOTATION_INPUTS, LABEL_INPUTS
+from escadre.names import ANNOTATION_INPUTS, LABEL_INPUTS, LABEL_SYSTEM_NAMESPACE
 from escadre.settings import EngineSettings, Settings
 
 Json = dict[str, Any]
@@ -282,6 +282,18 @@ async def test_more_fields_in_the_report_of_a_newer_agent_change_nothing() -> No
     assert operator.api.writes == []
     after = {one["metadata"]["name"]: one["metadata"]["labels"] for one in world.server.all(NODES)}
     assert after == labels
+
+
+async def test_an_operator_that_moved_says_where_it_is_now() -> None:
+    world = left()
+    for gpunode in world.server.all(GPU_NODES):
+        gpunode["metadata"].setdefault("labels", {})[LABEL_SYSTEM_NAMESPACE] = "elsewhere"
+        world.server.put(GPU_NODES, gpunode)
+    await Operator.start(world).round()
+    told = {
+        one["metadata"]["labels"][LABEL_SYSTEM_NAMESPACE] for one in world.server.all(GPU_NODES)
+    }
+    assert told == {"escadre-system"}
 
 
 async def test_a_report_that_cannot_be_read_costs_no_engine() -> None:

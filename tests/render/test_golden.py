@@ -50,7 +50,7 @@ OBJECTS: dict[str, Json] = {
         model=HUGGING_FACE,
         drain=Drain("Rollout", 1795328100),
     ),
-    "gpunode": gpunode("gpu-0", "6f1c2d3e-0000-4000-8000-00000000000a", [WANTED]),
+    "gpunode": gpunode("gpu-0", "6f1c2d3e-0000-4000-8000-00000000000a", [WANTED], "escadre-system"),
 }
 
 

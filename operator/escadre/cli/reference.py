@@ -18,8 +18,10 @@ _INTRODUCTION = """\
 
 `escadre` and `kubectl escadre` are one program. It reads the kubeconfig as kubectl does
 (`--kubeconfig`, `$KUBECONFIG`, `~/.kube/config`) and needs no more rights than its user has:
-`status`, `why` and `approve show` need the role `escadre-view`, `approve draft` needs
-`escadre-requester` once the draft is applied, `approve sign` and `revoke` need `escadre-approver`.
+`status`, `why` and `approve show` need the role `escadre-view`, bound in the whole cluster if
+`status` and `why` are to say whether an operator leads (they read its Lease; where they may not,
+they say so). `approve draft` needs `escadre-requester` once the draft is applied, `approve sign`
+and `revoke` need `escadre-approver`.
 `plan` needs to list GPUNodes and ModelDeployments of the cluster; with the right to list Nodes and
 Pods and to read the ConfigMap `escadre` beside the operator, its picture is exactly the operator's.
 Without, it says what it assumed.
@@ -35,8 +37,9 @@ traceback of an unexpected error.
 
 _CODES = {
     OK: "fine",
-    NOT_READY: "the named deployment is not ready (`status NAME`, `why`), something stands in the "
-    "way (`plan`), the approval does not hold (`approve show`), or an unexpected error",
+    NOT_READY: "the named deployment is not ready, or no operator leads (`status NAME`, `why`), "
+    "something stands in the way (`plan`), the approval does not hold (`approve show`), or an "
+    "unexpected error",
     USAGE: "wrong use: unknown command, option or value",
     REFUSED: "refused: an unknown name, a mistake in a file, a signature that cannot count, "
     "a question not answered with yes",

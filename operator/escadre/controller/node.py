@@ -8,6 +8,7 @@ from escadre.controller.context import Context
 from escadre.controller.keys import FLEET
 from escadre.core.fleet.belief import label_changes
 from escadre.machinery.diff import holds
+from escadre.names import LABEL_SYSTEM_NAMESPACE
 from escadre.render.gpunode import gpunode
 from escadre.state.views import GPUNodeView, NodeView
 
@@ -47,10 +48,19 @@ async def _wish(context: Context, node: NodeView, live: GPUNodeView | None) -> N
         if live is None:
             await _apply(context, node, (), None)
         return
-    intent = gpunode(node.name, node.uid, wanted)
+    intent = gpunode(node.name, node.uid, wanted, context.settings.namespace)
     same = live is not None and _same_wish(intent["spec"]["weights"], live)
-    if live is None or not same or not holds(intent["metadata"]["labels"], live.labels):
+    if live is None or not same or not _labelled(intent["metadata"]["labels"], live):
         await _apply(context, node, wanted, live.uid if live else None)
+
+
+def _labelled(wanted: dict[str, str], live: GPUNodeView) -> bool:
+    """Whether the labels hold; one that an earlier version did not set comes with the next write.
+
+    Nothing is decided by it, and an upgrade writes nothing for its sake.
+    """
+    where = wanted[LABEL_SYSTEM_NAMESPACE]
+    return holds(wanted, {LABEL_SYSTEM_NAMESPACE: where, **live.labels})
 
 
 def _same_wish(wanted: list[dict[str, Any]], live: GPUNodeView) -> bool:
@@ -61,7 +71,7 @@ def _same_wish(wanted: list[dict[str, Any]], live: GPUNodeView) -> bool:
 async def _apply(
     context: Context, node: NodeView, wanted: tuple[WantedWeights, ...], uid: str | None
 ) -> None:
-    body = gpunode(node.name, node.uid, wanted)
+    body = gpunode(node.name, node.uid, wanted, context.settings.namespace)
     if uid is not None:
         body["metadata"]["uid"] = uid
     try:

@@ -34,14 +34,13 @@ from escadre.machinery.queue import Priority, WorkQueue
 from escadre.machinery.serving import Endpoint, serving
 from escadre.machinery.waiting import first_of
 from escadre.metrics.operator import DeploymentNumbers, Live, OperatorMetrics, WatchNumbers
-from escadre.names import GROUP
+from escadre.names import GROUP, LEASE_NAME
 from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.memory import Memory
 
-__all__ = ["LEASE_NAME", "Operator", "run"]
+__all__ = ["Operator", "run"]
 
-LEASE_NAME = "escadre-operator"
 _STUCK_SECONDS = 300.0
 _SCRAPE_TIMEOUT_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 10.0

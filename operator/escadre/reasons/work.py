@@ -69,6 +69,14 @@ PENDING = Reason(
     "Check that the operator runs.",
     owners=(Owner.PLATFORM,),
 )
+NO_OPERATOR_LEADS = Reason(
+    "NoOperatorLeads",
+    Kind.MOVE,
+    "No operator leads: nothing is looked at or mended, and every status is as the last one left "
+    "it.",
+    "Look at the operator's pods and their log, and bring one back.",
+    owners=(Owner.PLATFORM,),
+)
 INTERNAL_ERROR = Reason(
     "InternalError",
     Kind.INCIDENT,

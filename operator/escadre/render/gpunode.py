@@ -4,19 +4,32 @@ from collections.abc import Sequence
 from typing import Any
 
 from escadre.api.gpunode import WantedWeights
-from escadre.names import API_VERSION, FIELD_MANAGER, LABEL_MANAGED_BY
+from escadre.names import (
+    API_VERSION,
+    FIELD_MANAGER,
+    LABEL_MANAGED_BY,
+    LABEL_SYSTEM_NAMESPACE,
+)
 
 __all__ = ["gpunode"]
 
 
-def gpunode(node: str, node_uid: str, weights: Sequence[WantedWeights]) -> dict[str, Any]:
-    """The intent; collected by Kubernetes when the Node is replaced."""
+def gpunode(
+    node: str, node_uid: str, weights: Sequence[WantedWeights], system_namespace: str
+) -> dict[str, Any]:
+    """The intent; collected by Kubernetes when the Node is replaced.
+
+    It says where the operator is, so that whoever sees GPUNodes can look for its leader.
+    """
     return {
         "apiVersion": API_VERSION,
         "kind": "GPUNode",
         "metadata": {
             "name": node,
-            "labels": {LABEL_MANAGED_BY: FIELD_MANAGER},
+            "labels": {
+                LABEL_MANAGED_BY: FIELD_MANAGER,
+                LABEL_SYSTEM_NAMESPACE: system_namespace,
+            },
             "ownerReferences": [
                 {"apiVersion": "v1", "kind": "Node", "name": node, "uid": node_uid}
             ],

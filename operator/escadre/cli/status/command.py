@@ -1,18 +1,23 @@
-"""`escadre status [NAME]`: how deployments are, once or live. Exit code 1: NAME is not ready."""
+"""`escadre status [NAME]`: how deployments are, once or live, and which operator leads.
+
+Exit code 1: NAME is not ready, or no operator leads.
+"""
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from escadre.cli.shared import fetch
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.leader import Leader, SystemNamespaceOption, find_leader
 from escadre.cli.shared.session import (
     Environment,
     NamespaceOption,
@@ -24,13 +29,26 @@ from escadre.cli.shared.session import (
 )
 from escadre.cli.shared.target import ClusterCommand
 from escadre.cli.status.progress import with_progress
-from escadre.cli.status.view import detail, overview, summary
+from escadre.cli.status.view import detail, leader_line, overview, summary
 
 __all__ = ["register"]
 
 _WATCH_SECONDS = 1.0
 
-Look = Callable[[], Awaitable[list[Deployed]]]
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The deployments, and the operator that looks after them."""
+
+    deployments: list[Deployed]
+    leader: Leader
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        return [summary(each) for each in self.deployments]
+
+
+Look = Callable[[], Awaitable[_Found]]
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +70,7 @@ def _status(
     watch: Annotated[
         bool, typer.Option("-w", "--watch", help="Keep showing until interrupted.")
     ] = False,
+    system_namespace: SystemNamespaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     if name and everywhere:
@@ -61,29 +80,30 @@ def _status(
     async def work(session: Session) -> int:
         where = namespace or session.namespace
 
-        async def look() -> list[Deployed]:
-            if name:
-                one = Deployed.read(await fetch.deployment(session, where, name))
-                return [await with_progress(session, one)]
-            return [
-                Deployed.read(each)
-                for each in await fetch.deployments(session, None if everywhere else where)
-            ]
+        async def look() -> _Found:
+            found = await _deployments(session, name, None if everywhere else where)
+            return _Found(found, await find_leader(environment, session, system_namespace))
 
         view = _View(environment, name, None if everywhere else where)
         if watch:
             return await _watch(environment, view, look, output)
         found = await look()
-        if not found and not everywhere:
+        if not found.deployments and not everywhere:
             view.elsewhere = await fetch.deployments_anywhere(session)
         if output is Output.JSON:
-            documents = [summary(each) for each in found]
-            environment.print_json(documents[0] if name else {"items": documents})
+            environment.print_json(view.document(found))
         else:
             environment.show(view.render(found))
         return view.code(found)
 
     raise typer.Exit(run(environment, work))
+
+
+async def _deployments(session: Session, name: str | None, where: str | None) -> list[Deployed]:
+    if name:
+        one = Deployed.read(await fetch.deployment(session, where or session.namespace, name))
+        return [await with_progress(session, one)]
+    return [Deployed.read(each) for each in await fetch.deployments(session, where)]
 
 
 class _View:
@@ -95,13 +115,26 @@ class _View:
         self._namespace = namespace
         self.elsewhere: int | None = None  # how many other namespaces have, None if not known
 
-    def render(self, found: list[Deployed]) -> RenderableType:
-        """The screen."""
+    def render(self, found: _Found) -> RenderableType:
+        """The screen; that no operator leads stands before what it makes doubtful."""
+        now = self._environment.now()
+        line = leader_line(found.leader, now)
+        shown = self._shown(found.deployments, now)
+        if found.leader.standing == "nobody":
+            return Group(line, Text(), shown)
+        return Group(shown, Text(), line)
+
+    def _shown(self, found: list[Deployed], now: float) -> RenderableType:
         if self._name:
-            return detail(found[0], self._environment.now())
+            return detail(found[0], now)
         if not found:
             return Text(self._nothing())
         return overview(found, namespaces=self._namespace is None)
+
+    def document(self, found: _Found) -> dict[str, Any]:
+        """The same as JSON."""
+        content = found.documents[0] if self._name else {"items": found.documents}
+        return {**content, "operator": found.leader.document()}
 
     def _nothing(self) -> str:
         if self._namespace is None:
@@ -113,14 +146,17 @@ class _View:
             return f"{none} or any other namespace; examples/quickstart has one to try."
         return f"{none}; {self.elsewhere} in other namespaces: escadre status -A"
 
-    def code(self, found: list[Deployed]) -> int:
-        """The exit code: only a named deployment can be not ready."""
-        return OK if not self._name or found[0].is_ready else NOT_READY
+    def code(self, found: _Found) -> int:
+        """The exit code: only a named deployment can be not ready, or not known to be."""
+        if not self._name:
+            return OK
+        sure = found.leader.standing != "nobody"
+        return OK if sure and found.deployments[0].is_ready else NOT_READY
 
 
 async def _watch(environment: Environment, view: _View, look: Look, output: Output) -> int:
     """Shows each change until interrupted; on a terminal in place, else as further lines."""
-    found: list[Deployed] = []
+    found: _Found | None = None
     try:
         if output is Output.TABLE and environment.out.is_terminal:
             with Live(console=environment.out, auto_refresh=False) as live:
@@ -131,20 +167,19 @@ async def _watch(environment: Environment, view: _View, look: Look, output: Outp
         before: object = None
         while True:
             found = await look()
-            documents = [summary(each) for each in found]
-            if documents != before:
-                before = documents
+            state = found.documents, found.leader.standing
+            if state != before:
+                before = state
                 _print_change(environment, view, found, output)
             await environment.sleep(_WATCH_SECONDS)
     except asyncio.CancelledError:  # Ctrl-C
         return view.code(found) if found else OK
 
 
-def _print_change(
-    environment: Environment, view: _View, found: list[Deployed], output: Output
-) -> None:
+def _print_change(environment: Environment, view: _View, found: _Found, output: Output) -> None:
     if output is Output.TABLE:
         environment.show(view.render(found))
         return
-    for each in found:
-        environment.out.print(json.dumps(summary(each), ensure_ascii=False), soft_wrap=True)
+    for each in found.documents:
+        document = {**each, "operator": found.leader.document()}
+        environment.out.print(json.dumps(document, ensure_ascii=False), soft_wrap=True)

@@ -11,6 +11,7 @@ from escadre import reasons
 from escadre.api.base import Condition
 from escadre.api.deployment import LastScale, LayoutStatus, RejectedLayout, ReplicaStatus
 from escadre.cli.shared.deployed import Deployed
+from escadre.cli.shared.leader import Leader
 from escadre.cli.shared.marks import State, heading, mark, state_of, styled
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.weightsview import weights_table
@@ -21,6 +22,7 @@ __all__ = [
     "conditions_table",
     "detail",
     "layout_table",
+    "leader_line",
     "overview",
     "summary",
 ]
@@ -53,6 +55,15 @@ def overview(deployments: Sequence[Deployed], *, namespaces: bool) -> Table:
         ]
         table.add_row(*([each.namespace, *cells] if namespaces else cells))
     return table
+
+
+def leader_line(leader: Leader, now: float) -> Text:
+    """Whether somebody looks after all this: a status is as old as the last operator."""
+    states: dict[str, State] = {"leads": "ok", "nobody": "blocked", "unknown": "unknown"}
+    line = mark(states[leader.standing]).append_text(Text(f" operator: {leader.words(now)}"))
+    if leader.standing == "nobody":
+        line.append(". What stands below is what the last one wrote: escadre why NAME")
+    return line
 
 
 def summary(each: Deployed) -> dict[str, Any]:

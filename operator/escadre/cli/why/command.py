@@ -1,4 +1,7 @@
-"""`escadre why NAME`: the chain from wish to blocker, in words. Exit code 1: it is not ready."""
+"""`escadre why NAME`: the chain from wish to blocker, in words.
+
+Exit code 1: it is not ready, or no operator leads.
+"""
 
 from typing import Annotated
 
@@ -7,6 +10,7 @@ import typer
 from escadre.cli.shared import fetch
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.leader import Leader, SystemNamespaceOption, find_leader
 from escadre.cli.shared.session import (
     NamespaceOption,
     Output,
@@ -17,6 +21,7 @@ from escadre.cli.shared.session import (
 )
 from escadre.cli.shared.target import ClusterCommand
 from escadre.cli.why.chain import build
+from escadre.cli.why.leaderless import leaderless
 from escadre.cli.why.view import document, view
 
 __all__ = ["register"]
@@ -35,18 +40,21 @@ def _why(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="ModelDeployment.")],
     namespace: NamespaceOption = None,
+    system_namespace: SystemNamespaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
 
-    async def work(session: Session) -> Deployed:
+    async def work(session: Session) -> tuple[Deployed, Leader]:
         body = await fetch.deployment(session, namespace or session.namespace, name)
-        return Deployed.read(body)
+        return Deployed.read(body), await find_leader(environment, session, system_namespace)
 
-    each = run(environment, work)
-    chain = build(each)
+    each, leader = run(environment, work)
+    chain, gone = build(each), leader.standing == "nobody"
+    if gone:
+        chain = leaderless(chain, leader, environment.now())
     if output is Output.JSON:
-        environment.print_json(document(each, chain))
+        environment.print_json(document(each, chain, leader))
     else:
-        environment.show(view(each, chain, environment.now()))
-    raise typer.Exit(OK if each.is_ready else NOT_READY)
+        environment.show(view(each, chain, leader, environment.now()))
+    raise typer.Exit(OK if each.is_ready and not gone else NOT_READY)

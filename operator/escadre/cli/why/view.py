@@ -5,8 +5,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from escadre import reasons
 from escadre.api.base import Condition
 from escadre.cli.shared.deployed import Deployed
+from escadre.cli.shared.leader import Leader
 from escadre.cli.shared.marks import heading, mark
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import since, time_text
@@ -16,7 +18,7 @@ from escadre.cli.why.link import Link
 __all__ = ["document", "view"]
 
 
-def view(each: Deployed, chain: Chain, now: float) -> Group:
+def view(each: Deployed, chain: Chain, leader: Leader, now: float) -> Group:
     """The chain, then the blocker explained."""
     table = grid("", "", "")
     for link in chain.links:
@@ -26,11 +28,15 @@ def view(each: Deployed, chain: Chain, now: float) -> Group:
     parts: list[RenderableType] = [heading(_title(each, chain)), Text(), table]
     if chain.blocker and chain.advice:
         parts += [Text(), _explained(chain.blocker, chain, now)]
+    if leader.standing == "unknown":
+        parts += [Text(), Text(f"note: {leader.words(now)}")]
     return Group(*parts)
 
 
 def _title(each: Deployed, chain: Chain) -> str:
     name = f"{each.namespace}/{each.name}"
+    if chain.blocker and chain.blocker.cause is reasons.NO_OPERATOR_LEADS:
+        return f"{name}: no operator leads, so nothing of it is certain"
     if chain.blocker is None:
         return f"{name} is ready: every link from the wish to the served model holds"
     if each.is_ready:
@@ -47,9 +53,9 @@ def _explained(blocker: Link, chain: Chain, now: float) -> RenderableType:
     condition = blocker.condition
     if condition and since(condition.last_transition_time, now):
         table.add_row("since", _since(condition, now))
-    if condition:
-        table.add_row("reason", condition.reason.name)
-        table.add_row("why", condition.message)
+    if blocker.cause:
+        table.add_row("reason", blocker.cause.name)
+        table.add_row("why", condition.message if condition else blocker.cause.meaning)
     if chain.advice:
         table.add_row("next", chain.advice.next_step)
         table.add_row("who", chain.advice.who)
@@ -66,12 +72,13 @@ def _since(condition: Condition, now: float) -> str:
     )
 
 
-def document(each: Deployed, chain: Chain) -> dict[str, Any]:
+def document(each: Deployed, chain: Chain, leader: Leader) -> dict[str, Any]:
     """The same as JSON."""
     return {
         "namespace": each.namespace,
         "name": each.name,
-        "ready": each.is_ready,
+        "ready": each.is_ready and leader.standing != "nobody",
+        "operator": leader.document(),
         "links": [_link_document(link) for link in chain.links],
         "blocker": None
         if chain.blocker is None or chain.advice is None
@@ -91,7 +98,7 @@ def _link_document(link: Link) -> dict[str, Any]:
         "state": link.state,
         "text": link.text,
         "details": list(link.details),
-        "reason": condition.reason.name if condition else "",
+        "reason": link.cause.name if link.cause else "",
         "message": condition.message if condition else "",
         "since": time_text(condition.last_transition_time) if condition else None,
     }
