@@ -20,12 +20,13 @@ from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, Replic
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts
+from escadre.core.fleet.occupancy import Occupancy
 from escadre.core.fleet.placement import Draft, Holders, Rank, Slot, place_all, reserve
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls
 from escadre.core.layouts.decisions import Layouts, products_of
 from escadre.reasons import Reason
-from escadre.reasons.said import NOTHING, Amount, Said, plain, say
+from escadre.reasons.said import NOTHING, Amount, Said, joined, plain, say
 
 __all__ = ["DeploymentPlan", "FleetPlan", "SlotPlan", "plan_fleet"]
 
@@ -85,7 +86,7 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     drafts = [_draft(one, layouts, standing) for one in facts]
     place_all(drafts, pool, Holders(nodes.values()))
     pulls = plan_pulls(nodes, snapshot.mirrors, _needs(drafts), _held(facts))
-    insufficient = _Insufficient(pool)
+    insufficient = _Insufficient(pool, drafts, nodes)
     plans = {
         draft.facts.key: _finish(draft, pulls.states, insufficient)
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
@@ -202,15 +203,26 @@ def _held(facts: list[DeploymentFacts]) -> list[Place]:
 class _Insufficient:
     """Messages for slots without a node, made once per product and size."""
 
-    def __init__(self, pool: GPUPool) -> None:
+    def __init__(
+        self, pool: GPUPool, drafts: list[Draft], nodes: Mapping[str, NodeFacts]
+    ) -> None:
         self._pool = pool
+        self._drafts, self._nodes = drafts, nodes
+        self._occupancy: Occupancy | None = None
         self._messages: dict[tuple[str, int], Said] = {}
 
     def message(self, layout: Layout) -> Said:
         key = (layout.product, layout.gpus)
         if key not in self._messages:
-            self._messages[key] = self._pool.describe(layout.product, layout.gpus)
+            self._messages[key] = self._describe(layout)
         return self._messages[key]
+
+    def _describe(self, layout: Layout) -> Said:
+        """What is missing, and who holds what there is; counted only when somebody asks."""
+        self._occupancy = self._occupancy or Occupancy(self._drafts, self._nodes)
+        missing = self._pool.describe(layout.product, layout.gpus)
+        held = self._occupancy.describe(layout.product)
+        return joined("; ", [missing, held]) if held else missing
 
 
 def _finish(
