@@ -71,7 +71,8 @@ def weights(view: View) -> dict[str, dict[str, Any]]:
 def test_identity_store_and_gpus_are_told() -> None:
     status = build(VIEW)
     assert (status["nodeUID"], status["bootID"], status["storeID"]) == ("u-1", "b-1", "s-1")
-    assert status["store"] == {"capacityBytes": 1 << 40, "freeBytes": 5 << 30}
+    assert status["store"] == {"capacityBytes": 1 << 40, "freeBytes": 5 << 30, "free": "5.4 GB"}
+    assert status["gpuSummary"] == "1"
     assert status["gpus"][0]["memoryBytes"] == 85520809984
     assert "reservedBytes" not in status["gpus"][0]
     assert {c["type"]: c["status"] for c in status["conditions"]} == {
@@ -103,10 +104,25 @@ def test_free_bytes_stay_as_told_while_others_write_a_little(
     assert build(view, before)["store"]["freeBytes"] == expected
 
 
+def test_a_dead_gpu_is_counted_and_named() -> None:
+    dead = GPU_0.model_copy(
+        update={"index": 1, "uuid": "GPU-1", "healthy": False, "message": "is lost"}
+    )
+    status = build(replace(VIEW, inventory=Inventory("580", (GPU_0, dead))))
+    assert status["gpuSummary"] == "1/2"
+    told = next(one for one in status["conditions"] if one["type"] == "InventoryReady")
+    assert (told["status"], told["reason"]) == ("False", "GPUUnhealthy")
+    assert told["message"] == "GPU 1 (GPU-1): is lost"
+
+
 def test_a_store_of_another_size_is_told_at_once() -> None:
     before = {"store": {"capacityBytes": HUNDRED, "freeBytes": 49 * GIB}}
     view = replace(VIEW, store=replace(STORE, space=Space(2 * HUNDRED, 50 * GIB)))
-    assert build(view, before)["store"] == {"capacityBytes": 2 * HUNDRED, "freeBytes": 50 * GIB}
+    assert build(view, before)["store"] == {
+        "capacityBytes": 2 * HUNDRED,
+        "freeBytes": 50 * GIB,
+        "free": "53.7 GB",
+    }
 
 
 def test_verified_weights_repeat_the_store_id() -> None:

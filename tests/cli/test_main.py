@@ -1,17 +1,24 @@
 """Every error becomes words and a code; nothing ever ends in a traceback."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from tests.cli.harness import Program
+from tests.cli.world import deployment
+from typer.main import get_command
 from typing_extensions import override
 
-from escadre import reasons
+from escadre import __version__, reasons
+from escadre.cli.main import app
 from escadre.cli.shared.failures import explain
 from escadre.cli.shared.session import Session, Target
 from escadre.clients.kube import (
+    MODEL_DEPLOYMENTS,
     ConnectionUnknown,
     NotFound,
     ServerUnavailable,
@@ -105,7 +112,7 @@ def test_every_listed_reason_has_a_next_step_or_none_to_take() -> None:
     [
         pytest.param(("frobnicate",), id="an unknown command"),
         pytest.param(("why",), id="a missing name"),
-        pytest.param(("status", "-o", "yaml"), id="an unknown format"),
+        pytest.param(("status", "-o", "xml"), id="an unknown format"),
         pytest.param(("status", "x", "-A"), id="a name in all namespaces"),
     ],
 )
@@ -116,6 +123,78 @@ def test_wrong_use_is_2(arguments: tuple[str, ...]) -> None:
 def test_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert Program().run("--help").code == 0
     assert "Exit codes: 0 fine" in capsys.readouterr().out
+
+
+def _commands() -> Iterator[tuple[str, ...]]:
+    def walk(group: Any, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from walk(command, (*before, name))
+            else:
+                yield (*before, name)
+
+    yield from walk(get_command(app), ())
+
+
+COMMANDS = tuple(_commands())
+WISH = Path(__file__).parents[2] / "examples" / "quickstart" / "2-deployment.yaml"
+PROCESSES = {("operator",), ("agent",)}
+ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("why",): ("x",),
+    ("plan",): ("-f", str(WISH)),
+    ("approve", "sign"): ("x", "--yes"),
+    ("approve", "revoke"): ("x", "--yes"),
+    ("approve", "show"): ("x",),
+}
+OF_THE_CLUSTER = [
+    each for each in COMMANDS if each not in PROCESSES | {("version",), ("approve", "draft")}
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_and_refuses_what_it_does_not_know(command: tuple[str, ...]) -> None:
+    assert Program().run(*command, "--help").code == 0
+    assert Program().run(*command, "--frobnicate").code == 2
+
+
+@pytest.mark.parametrize("command", OF_THE_CLUSTER, ids=" ".join)
+def test_every_command_of_the_cluster_exits_with_4_when_it_does_not_answer(
+    command: tuple[str, ...],
+) -> None:
+    error = ServerUnavailable(method="list", object="modeldeployments", message="refused")
+    assert Broken(error).run(*command, *ARGUMENTS.get(command, ())).code == 4
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in ARGUMENTS if each != ("plan",)] + [("status",)], ids=" ".join
+)
+def test_every_command_refuses_an_unknown_name_with_3(command: tuple[str, ...]) -> None:
+    ran = Program().run(*command, *ARGUMENTS.get(command, ("x",)))
+    assert ran.code == 3
+    assert "does not exist" in ran.err
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if each not in PROCESSES], ids=" ".join
+)
+def test_every_answer_can_be_json_or_yaml(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Program().run(*command, "--help")
+    assert "<table|json|yaml>" in capsys.readouterr().out
+
+
+def test_yaml_says_what_json_says() -> None:
+    program = Program()
+    program.server.put(MODEL_DEPLOYMENTS, deployment())
+    for arguments in (("status",), ("status", "assistant"), ("why", "assistant"), ("version",)):
+        told = json.loads(program.run(*arguments, "-o", "json").out)
+        assert yaml.safe_load(program.run(*arguments, "-o", "yaml").out) == told
+
+
+def test_the_version_is_an_option_too() -> None:
+    ran = Program().run("--version")
+    assert (ran.code, ran.out) == (0, f"escadre {__version__}\n")
 
 
 def test_version_needs_no_cluster() -> None:

@@ -264,3 +264,31 @@ def test_a_status_of_a_newer_operator_is_shown_as_far_as_it_is_understood() -> N
     assert ran.code == 0, "it is ready, whatever else this version does not understand"
     assert "status.replicas.items.0.state: " in ran.out
     assert "Replicas  1/1" in ran.out
+
+
+def test_one_line_for_each_deployment_on_80_columns() -> None:
+    program = cluster(deployment(), PULLING, EMPTY, deployment("other", "search"))
+    program.width = 80
+    for arguments, lines in ((("status",), 4), (("status", "-A"), 5)):
+        table = program.run(*arguments).out.partition("\n\n")[0].splitlines()
+        assert len(table) == lines
+        assert max(len(line) for line in table) <= 80
+
+
+def test_a_selector_shows_only_what_it_selects() -> None:
+    labelled = deployment("labelled")
+    labelled["metadata"]["labels"] = {"team": "a"}
+    program = cluster(deployment(), labelled)
+    items = json.loads(program.run("status", "-l", "team=a", "-o", "json").out)["items"]
+    assert [each["name"] for each in items] == ["labelled"]
+    assert "with the labels team=b in chat" in program.run("status", "-l", "team=b").out
+    assert program.run("status", "assistant", "-l", "team=a").code == 2
+
+
+def test_a_message_stands_once() -> None:
+    words = "asks 200000, the model has 131072"
+    told = [condition(type_, "False", "ContextTooLong", words) for type_ in ("Ready", "Planned")]
+    told.append(condition("Stalled", "True", "ContextTooLong", words))
+    program = cluster(deployment(conditions=told))
+    for command in ("status", "why"):
+        assert program.run(command, "assistant").out.count(words) == 1

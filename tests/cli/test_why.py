@@ -141,3 +141,10 @@ def test_a_spec_that_cannot_be_read_is_blocked_at_the_wish() -> None:
     chain = build(Deployed.read(body))
     assert chain.blocker is not None
     assert "spec.contextLength" in chain.blocker.text
+
+
+def test_the_log_to_look_at_is_that_of_the_engine_that_ended() -> None:
+    told = [condition("Serving", "False", "EngineFailing", "assistant-0 exited with 1")]
+    advice = build(Deployed.read(deployment(conditions=with_conditions(*told)))).advice
+    assert advice is not None
+    assert advice.look_at.endswith("-c engine --previous")

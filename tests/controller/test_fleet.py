@@ -97,3 +97,32 @@ async def test_an_agent_that_stays_away_asks_for_a_plan_when_its_grace_is_over()
     plan = operator.context.memory.plan_of(DeploymentKey("team", "chat"))
     assert plan is not None
     assert [one.reason for one in plan.weights if one.node == "gpu-0"] == [reasons.AGENT_NOT_READY]
+
+
+async def test_a_gpu_that_dies_is_an_event_once_and_one_when_it_is_well_again() -> None:
+    world = World()
+    operator = await serving(world)
+
+    async def told(status: str, reason: str) -> list[str]:
+        gpunode = world.server.get(GPU_NODES, "gpu-0")
+        assert gpunode is not None
+        gpunode["status"]["conditions"] = [
+            {
+                "type": "InventoryReady",
+                "status": status,
+                "reason": reason,
+                "message": "GPU 3 (GPU-3): is lost" if status == "False" else "",
+                "observedGeneration": 1,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+        ]
+        world.server.put(GPU_NODES, gpunode)
+        await look(operator)
+        for _ in range(2):
+            await reconcile(operator.context, node_key("gpu-0"))
+        entries = operator.context.recorder._entries
+        return [reason for about, reason, _ in entries if about.kind == "GPUNode"]
+
+    assert await told("True", "InventoryReady") == []
+    assert await told("False", "GPUUnhealthy") == ["GPUUnhealthy"]
+    assert await told("True", "InventoryReady") == ["GPUUnhealthy", "InventoryReady"]

@@ -4,6 +4,7 @@ Pure. A store that cannot be used reports no id and no weights, so that nobody b
 Numbers that change by themselves are rounded, so that a node at rest writes nothing.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from escadre.agent.identity import Identity
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
-from escadre.api.gpunode import GPUNodeStatus, NodeWeights, Store, WantedWeights
+from escadre.api.gpunode import GPU, GPUNodeStatus, NodeWeights, Store, WantedWeights
+from escadre.core.decimals import bytes_text
 from escadre.core.status.conditions import Leaf, false, merge, true, unknown
 from escadre.core.status.told import past
 from escadre.errors import Refusal
@@ -25,6 +27,7 @@ __all__ = ["SLOW_AFTER", "build_status"]
 SLOW_AFTER: Final = 30.0  # seconds a pull may take to get up to speed
 _GIB: Final = 1 << 30
 _FREE_STEPS: Final = 50  # of the store's size
+_INVENTORY: Final = ConditionType.INVENTORY_READY
 
 
 def build_status(
@@ -59,6 +62,7 @@ def build_status(
         agent_version=version,
         driver_version=inventory.driver_version if inventory else "",
         gpus=list(inventory.gpus) if inventory else [],
+        gpu_summary=_healthy(inventory.gpus) if inventory else None,
         store=_space(store.space, previous.store) if store else None,
         weights=weights,
         summary=f"{sum(each.state == 'Verified' for each in weights)}/{len(weights)}",
@@ -69,27 +73,29 @@ def build_status(
 def _space(space: Space, before: Store | None) -> Store:
     """The free bytes as told before until they are off by more than others write at rest."""
     step = max(_GIB, space.capacity // _FREE_STEPS)
+    free = space.free // _GIB * _GIB
     if before and before.capacity_bytes == space.capacity:
         told = before.free_bytes
         if abs(space.free - told) < step:
-            return before
-    return Store(capacity_bytes=space.capacity, free_bytes=space.free // _GIB * _GIB)
+            free = told
+    return Store(capacity_bytes=space.capacity, free_bytes=free, free=bytes_text(free))
+
+
+def _healthy(gpus: Sequence[GPU]) -> str:
+    """How many there are; how many of them are healthy, where not all are."""
+    good = sum(gpu.healthy for gpu in gpus)
+    return str(good) if good == len(gpus) else f"{good}/{len(gpus)}"
 
 
 def _leaves(view: View) -> list[Leaf]:
     match view.inventory:
         case Refusal() as refusal:
-            gpus = false(ConditionType.INVENTORY_READY, refusal.reason, plain(refusal.message))
+            gpus = false(_INVENTORY, refusal.reason, plain(refusal.message))
         case None:
-            gpus = unknown(
-                ConditionType.INVENTORY_READY,
-                reasons.PENDING,
-                say("the GPUs have not been read yet"),
-            )
+            gpus = unknown(_INVENTORY, reasons.PENDING, say("the GPUs have not been read yet"))
         case Inventory() as inventory:
             bad = [gpu for gpu in inventory.gpus if not gpu.healthy]
-            message = "; ".join(f"GPU {gpu.index}: {gpu.message}" for gpu in bad)
-            gpus = true(ConditionType.INVENTORY_READY, reasons.INVENTORY_READY, plain(message))
+            gpus = _dead(bad) if bad else true(_INVENTORY, reasons.INVENTORY_READY)
     match view.store:
         case Refusal() as refusal:
             store = false(ConditionType.STORE_READY, refusal.reason, plain(refusal.message))
@@ -100,6 +106,11 @@ def _leaves(view: View) -> list[Leaf]:
         case StoreView():
             store = true(ConditionType.STORE_READY, reasons.STORE_READY)
     return [gpus, store]
+
+
+def _dead(bad: Sequence[GPU]) -> Leaf:
+    words = "; ".join(f"GPU {gpu.index} ({gpu.uuid}): {gpu.message}" for gpu in bad)
+    return false(_INVENTORY, reasons.GPU_UNHEALTHY, plain(words))
 
 
 def _weights(view: View, store: StoreView, slow: int) -> list[NodeWeights]:

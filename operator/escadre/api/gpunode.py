@@ -87,6 +87,9 @@ class Store(Model):
     free_bytes: Bytes = Field(
         description="Free for new weights, in GiB; told anew when it is off by 2 % of the size."
     )
+    free: Annotated[str, Field(max_length=32)] | None = Field(
+        default=None, description="The same for people, e.g. 1.2 TB."
+    )
 
 
 class _Weights(Model):
@@ -130,6 +133,9 @@ class GPUNodeStatus(Model):
     )
     gpus: Annotated[list[GPU], Entries(64)] = Field(
         default_factory=list, description="GPUs of the node."
+    )
+    gpu_summary: Annotated[str, Field(max_length=16)] | None = Field(
+        default=None, description="How many GPUs there are, or how many of them are healthy: 7/8."
     )
     store: Store | None = Field(default=None, description="The weight store.")
     weights: Annotated[list[NodeWeights], Entries(512)] = Field(

@@ -186,6 +186,8 @@ KINDS: tuple[Kind, ...] = (
         "operator for each node with GPUs.",
         columns=(
             _column("GPU", ".status.gpus[0].product"),
+            _column("GPUs", ".status.gpuSummary"),
+            _column("Disk", ".status.store.free"),
             _column("Weights", ".status.summary"),
             _column("Inventory", _condition(ConditionType.INVENTORY_READY, "status")),
             _column("Store", _condition(ConditionType.STORE_READY, "status")),

@@ -13,6 +13,7 @@ import typer
 from escadre.cli import agent as agent_command
 from escadre.cli import operator, version
 from escadre.cli.approve import command as approve
+from escadre.cli.nodes import command as nodes
 from escadre.cli.plan import command as plan
 from escadre.cli.shared.failures import explain
 from escadre.cli.shared.session import Environment
@@ -28,6 +29,7 @@ approve show) · 2 wrong use · 3 refused · 4 the cluster cannot be reached or 
 """
 
 app = typer.Typer(
+    cls=version.Root,
     help="Keeps a fleet of Mistral models running on an organisation's own NVIDIA nodes."
     "\n\n" + _EXIT_CODES,
     no_args_is_help=True,
@@ -40,6 +42,7 @@ app = typer.Typer(
 app.callback()(target_options)
 status.register(app)
 why.register(app)
+nodes.register(app)
 plan.register(app)
 approve.register(app)
 version.register(app)

@@ -27,8 +27,8 @@ Pods and to read the ConfigMap `escadre` beside the operator, its picture is exa
 Without, it says what it assumed.
 
 Colours and progress in place are for terminals only; `NO_COLOR` switches colours off. `-o json`
-answers in JSON on standard output, errors go to standard error. `ESCADRE_DEBUG=1` shows the
-traceback of an unexpected error.
+and `-o yaml` answer with a document on standard output, errors go to standard error.
+`ESCADRE_DEBUG=1` shows the traceback of an unexpected error.
 
 ## Exit codes
 
@@ -71,7 +71,7 @@ def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _parameters(parameters: list[Any]) -> list[str]:
-    rows = [_row(each) for each in parameters if each.name != "help"]
+    rows = [_row(each) for each in parameters if each.name not in {"help", "_asked"}]
     return ["| | |", "|---|---|", *rows] if rows else []
 
 

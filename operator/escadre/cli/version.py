@@ -1,14 +1,47 @@
-"""`escadre version`: versions of this program and of the API it speaks. Needs no cluster."""
+"""`escadre version` and `--version`: of this program and of the API it speaks. Ask no cluster."""
 
 import platform
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from escadre import __version__
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.names import API_VERSION
 
-__all__ = ["register"]
+__all__ = ["Root", "register"]
+
+
+def _short(context: typer.Context, asked: bool) -> None:
+    if asked:
+        environment_of(context).out.print(f"escadre {__version__}")
+        raise typer.Exit
+
+
+def _option(
+    _asked: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version of this program.",
+            callback=_short,
+            expose_value=False,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Carries the option."""
+
+
+class Root(TyperGroup):
+    """The program, which takes --version besides its commands."""
+
+    def __init__(self, *, params: list[Any] | None = None, **given: Any) -> None:
+        carrier = typer.Typer(add_completion=False)
+        carrier.command()(_option)
+        super().__init__(params=[*(params or ()), *get_command(carrier).params], **given)
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +55,9 @@ def _version(
 ) -> None:
     environment = environment_of(context)
     python = platform.python_version()
-    if output is Output.JSON:
-        environment.print_json({"escadre": __version__, "api": API_VERSION, "python": python})
+    if output is not Output.TABLE:
+        environment.print_document(
+            {"escadre": __version__, "api": API_VERSION, "python": python}, output
+        )
         return
     environment.out.print(f"escadre {__version__}  API {API_VERSION}  Python {python}")

@@ -20,7 +20,11 @@ async def reconcile_fleet(context: Context) -> float | None:
     memory, caches = context.memory, context.caches
     sight = context.sight()
     snapshot = sight.snapshot()
-    living = [*caches.deployments.values(), *caches.approvals.values()]
+    living = [
+        *caches.deployments.values(),
+        *caches.approvals.values(),
+        *caches.gpunodes.values(),
+    ]
     memory.keep_only({one.uid for one in living})
     context.gather.forget_gone()
     before = memory.plan

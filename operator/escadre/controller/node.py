@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from escadre import reasons
 from escadre.api.gpunode import WantedWeights
 from escadre.clients.kube import GPU_NODES, NODES, Conflict, NotFound
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET
 from escadre.core.fleet.belief import label_changes
 from escadre.machinery.diff import holds
-from escadre.names import LABEL_SYSTEM_NAMESPACE
+from escadre.machinery.events import ObjectRef
+from escadre.names import API_VERSION, LABEL_SYSTEM_NAMESPACE, ConditionType
 from escadre.render.gpunode import gpunode
 from escadre.state.views import GPUNodeView, NodeView
 
@@ -16,6 +18,7 @@ __all__ = ["reconcile_node"]
 
 # How long the garbage collector may take to remove the GPUNode of a replaced Node.
 COLLECTED_SECONDS = 2.0
+_INVENTORY = ConditionType.INVENTORY_READY
 
 
 async def reconcile_node(context: Context, name: str) -> float | None:
@@ -30,6 +33,8 @@ async def reconcile_node(context: Context, name: str) -> float | None:
     if live is None and not node.gpus:
         return None
     await _wish(context, node, live)
+    if live is not None:
+        _tell(context, live)
     sight = context.sight()
     if not sight.node_stands(name):
         context.wake(FLEET, 0.0)  # what is believed of an agent also changes with time
@@ -61,6 +66,23 @@ def _labelled(wanted: dict[str, str], live: GPUNodeView) -> bool:
     """
     where = wanted[LABEL_SYSTEM_NAMESPACE]
     return holds(wanted, {LABEL_SYSTEM_NAMESPACE: where, **live.labels})
+
+
+def _tell(context: Context, live: GPUNodeView) -> None:
+    """An event when GPUs die or can be read no more, and when they are well again."""
+    seen = next((c for c in live.status.conditions if c.type == _INVENTORY), None)
+    if seen is None or seen.status == "Unknown":
+        return
+    now = seen.status, seen.reason
+    before = context.memory.told.get(live.uid, ("True", reasons.INVENTORY_READY))
+    context.memory.told[live.uid] = now
+    if before != now:
+        context.recorder.record(
+            ObjectRef(API_VERSION, "GPUNode", live.name, "", live.uid),
+            seen.reason,
+            f"{seen.type}={seen.status}: {seen.message or seen.reason.meaning}",
+            warning=seen.status == "False",
+        )
 
 
 def _same_wish(wanted: list[dict[str, Any]], live: GPUNodeView) -> bool:

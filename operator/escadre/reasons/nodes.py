@@ -42,6 +42,14 @@ INVENTORY_READY = Reason(
     "The GPUs of the node are known.",
     conditions=(ConditionType.INVENTORY_READY,),
 )
+GPU_UNHEALTHY = Reason(
+    "GPUUnhealthy",
+    Kind.MOVE,
+    "A GPU of the node needs attention and is not counted; the others serve.",
+    "Look at the node's kernel log for Xid errors, reset or replace the GPU, or drain the node.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.INVENTORY_READY,),
+)
 NVML_UNAVAILABLE = Reason(
     "NVMLUnavailable",
     Kind.MOVE,

@@ -8,8 +8,12 @@ from escadre.core.fleet.plan import plan_fleet
 
 
 def test_who_holds_the_gpus_is_named_with_how_many() -> None:
-    older = deployment("chat", desired=4, minimum=4, replicas=tuple(running("n1", slot=slot) for slot in range(4)))
-    other = deployment("code", desired=3, minimum=3, replicas=tuple(running("n1", slot=slot) for slot in range(3)))
+    older = deployment(
+        "chat", desired=4, minimum=4, replicas=tuple(running("n1", slot=slot) for slot in range(4))
+    )
+    other = deployment(
+        "code", desired=3, minimum=3, replicas=tuple(running("n1", slot=slot) for slot in range(3))
+    )
     late = deployment("late", created=9.0)
     nodes = (replace(node("n1", 8), gpus_foreign=1),)
     message = str(plan_of(plan_fleet(snapshot((older, other, late), nodes)), "late").message)

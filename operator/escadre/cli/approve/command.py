@@ -67,8 +67,8 @@ def _show(context: typer.Context, name: _Name, output: OutputOption = Output.TAB
         return await _read(session, name)
 
     asked = run(environment, work)
-    if output is Output.JSON:
-        environment.print_json(document(asked))
+    if output is not Output.TABLE:
+        environment.print_document(document(asked), output)
     else:
         environment.show(view(asked, environment.now()))
     condition = asked.approved
@@ -188,8 +188,10 @@ def _tell(environment: Environment, asked: Asked, body: Json, output: Output) ->
     written, spec = body["metadata"]["name"], body["spec"]
     record = next((one for one in asked.status.signatures if one.name == written), None)
     condition = asked.approved
-    if output is Output.JSON:
-        environment.print_json({"signature": written, **spec, "approval": document(asked)})
+    if output is not Output.TABLE:
+        environment.print_document(
+            {"signature": written, **spec, "approval": document(asked)}, output
+        )
         return
     word = "signed" if spec["decision"] == "Approve" else "revoked"
     environment.out.print(f"{spec['by']} {word} {asked.name} (ModelSignature {written}).")

@@ -46,8 +46,8 @@ def tell(
 ) -> None:
     """Says what was drafted and written, and what people do next."""
     manifest, approval = files.manifest, files.approval
-    if output is Output.JSON:
-        environment.print_json(
+    if output is not Output.TABLE:
+        environment.print_document(
             {
                 "approval": str(approval),
                 "manifest": str(manifest),
@@ -57,7 +57,8 @@ def tell(
                 "bytes": draft.manifest.total_bytes,
                 "leftOut": list(draft.selection.left_out),
                 "document": document,
-            }
+            },
+            output,
         )
         return
     say = environment.out.print

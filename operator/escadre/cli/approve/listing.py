@@ -69,8 +69,8 @@ def _list(context: typer.Context, output: OutputOption = Output.TABLE) -> None:
     found = run(environment, work)
     now = environment.now()
     lines = sorted((_line(each, now) for each in found), key=lambda one: one.name)
-    if output is Output.JSON:
-        environment.print_json({"items": [_document(one) for one in lines]})
+    if output is not Output.TABLE:
+        environment.print_document({"items": [_document(one) for one in lines]}, output)
     elif lines:
         environment.show(_table(lines))
     else:

@@ -1,7 +1,7 @@
 """What `escadre approve show` and `sign` print: an approval and its signatures. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from rich.console import Group, RenderableType
@@ -14,13 +14,16 @@ from escadre.api.base import Condition
 from escadre.api.wire import read
 from escadre.cli.shared.marks import heading, mark, styled
 from escadre.cli.shared.tables import grid
-from escadre.cli.shared.words import bytes_text, count, since, time_text
+from escadre.cli.shared.words import bytes_text, count, duration, since, time_text
 from escadre.clients.kube import Json
 from escadre.core.approvals.verdict import content_digest
 from escadre.errors import Refusal
 from escadre.names import ConditionType
 
 __all__ = ["Asked", "content", "document", "view"]
+
+
+_DAY: Final = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,13 @@ def view(asked: Asked, now: float) -> Group:
             parts.append(Text(f"next: {step}"))
     left = asked.spec.not_after.timestamp() - now
     if left > 0 and condition and condition.status == "True":
-        parts += [Text(), Text(f"Expires in {max(1, round(left / 86400))} days.")]
+        parts += [Text(), Text(f"Expires in {_until(left)}.")]
     return Group(*parts)
+
+
+def _until(left: float) -> str:
+    """Days while that is exact enough to act on, else hours and minutes."""
+    return f"{left // _DAY:.0f} days" if left >= 2 * _DAY else duration(left)
 
 
 def _signatures(asked: Asked, now: float) -> RenderableType:

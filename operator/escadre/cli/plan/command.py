@@ -61,8 +61,8 @@ def _plan(
         return look_ahead(wishes, fleet, environment.now()), fleet.notes
 
     prospects, notes = run(environment, work)
-    if output is Output.JSON:
-        environment.print_json(document(prospects, notes))
+    if output is not Output.TABLE:
+        environment.print_document(document(prospects, notes), output)
     else:
         environment.show(view(prospects, notes))
     raise typer.Exit(OK if all(each.fine for each in prospects) else NOT_READY)

@@ -54,9 +54,9 @@ async def _missing_deployment(session: Session, namespace: str, name: str) -> st
     return f"{message}; one of that name is in: {', '.join(other)} (-n)" if other else message
 
 
-async def deployments(session: Session, namespace: str | None) -> list[Json]:
-    """The ModelDeployments of a namespace, or of all (None), sorted."""
-    found = await list_all(session.api, MODEL_DEPLOYMENTS, Selection(namespace))
+async def deployments(session: Session, chosen: Selection) -> list[Json]:
+    """The chosen ModelDeployments, sorted."""
+    found = await list_all(session.api, MODEL_DEPLOYMENTS, chosen)
     return sorted(found, key=lambda each: (each["metadata"]["namespace"], each["metadata"]["name"]))
 
 

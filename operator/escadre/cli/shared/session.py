@@ -7,7 +7,7 @@ commands never read the environment, the clock or a kubeconfig themselves.
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console, RenderableType
 
+from escadre.cli.shared.yamltext import yaml_text
 from escadre.clients.kube import Api, KubeApi, Limits, load_connection
 
 __all__ = [
@@ -39,6 +40,7 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    YAML = "yaml"
 
 
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How to answer:")]
@@ -107,8 +109,11 @@ class Environment:
         for line in captured.get().splitlines():
             self.out.file.write(f"{line.rstrip()}\n")
 
-    def print_json(self, document: Any) -> None:
-        """Plain JSON on standard output, never coloured or wrapped."""
+    def print_document(self, document: Mapping[str, Any], output: Output) -> None:
+        """Plain JSON or YAML on standard output, never coloured or wrapped."""
+        if output is Output.YAML:
+            self.out.print(yaml_text(document), end="", soft_wrap=True)
+            return
         self.out.print_json(data=document, indent=2, highlight=False, ensure_ascii=False)
 
 

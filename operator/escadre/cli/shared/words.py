@@ -2,28 +2,13 @@
 
 from datetime import UTC, datetime
 
-from escadre.core.decimals import in_tenths
+from escadre.core.decimals import bytes_text
 
 __all__ = ["bytes_text", "count", "duration", "short_digest", "since", "time_text", "tokens"]
 
-_UNITS = ("kB", "MB", "GB", "TB", "PB")  # decimal, as in the conditions
-_STEP = 1000
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
-
-
-def bytes_text(value: int) -> str:
-    """Bytes in the largest unit that leaves at least 1: ``48.0 GB``.
-
-    Rounded as in the planner's messages: beside them the same bytes must not read otherwise.
-    """
-    if value < _STEP:
-        return f"{value} B"
-    for power, unit in enumerate(_UNITS, start=1):
-        if value < _STEP ** (power + 1) or unit == _UNITS[-1]:
-            return f"{in_tenths(value, _STEP**power)} {unit}"
-    raise AssertionError("unreachable: the last unit returns")
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -30,6 +30,7 @@ from escadre.cli.shared.session import (
 from escadre.cli.shared.target import ClusterCommand
 from escadre.cli.status.progress import with_progress
 from escadre.cli.status.view import detail, leader_line, overview, summary
+from escadre.clients.kube import Selection
 
 __all__ = ["register"]
 
@@ -56,7 +57,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "status",
         cls=ClusterCommand,
-        help="Show how deployments are: ready, layout, replicas, weights.",
+        help="Show how deployments are: ready, layout, replicas, weights. "
+        "Exits with 1 when NAME is not ready, or no operator leads.",
     )(_status)
 
 
@@ -67,6 +69,9 @@ def _status(
     everywhere: Annotated[
         bool, typer.Option("-A", "--all-namespaces", help="All namespaces.")
     ] = False,
+    selector: Annotated[
+        str | None, typer.Option("-l", "--selector", help="Only those with these labels: a=b,c!=d.")
+    ] = None,
     watch: Annotated[
         bool, typer.Option("-w", "--watch", help="Keep showing until interrupted.")
     ] = False,
@@ -75,23 +80,26 @@ def _status(
 ) -> None:
     if name and everywhere:
         raise typer.BadParameter("NAME and --all-namespaces exclude each other; use -n NAMESPACE")
+    if name and selector:
+        raise typer.BadParameter("NAME and --selector exclude each other; name one, or select some")
     environment = environment_of(context)
 
     async def work(session: Session) -> int:
         where = namespace or session.namespace
 
         async def look() -> _Found:
-            found = await _deployments(session, name, None if everywhere else where)
+            chosen = Selection(None if everywhere else where, labels=selector or "")
+            found = await _deployments(session, name, chosen)
             return _Found(found, await find_leader(environment, session, system_namespace))
 
-        view = _View(environment, name, None if everywhere else where)
+        view = _View(environment, name, None if everywhere else where, selector or "")
         if watch:
             return await _watch(environment, view, look, output)
         found = await look()
-        if not found.deployments and not everywhere:
+        if not found.deployments and not everywhere and not selector:
             view.elsewhere = await fetch.deployments_anywhere(session)
-        if output is Output.JSON:
-            environment.print_json(view.document(found))
+        if output is not Output.TABLE:
+            environment.print_document(view.document(found), output)
         else:
             environment.show(view.render(found))
         return view.code(found)
@@ -99,19 +107,23 @@ def _status(
     raise typer.Exit(run(environment, work))
 
 
-async def _deployments(session: Session, name: str | None, where: str | None) -> list[Deployed]:
+async def _deployments(session: Session, name: str | None, chosen: Selection) -> list[Deployed]:
     if name:
-        one = Deployed.read(await fetch.deployment(session, where or session.namespace, name))
+        where = chosen.namespace or session.namespace
+        one = Deployed.read(await fetch.deployment(session, where, name))
         return [await with_progress(session, one)]
-    return [Deployed.read(each) for each in await fetch.deployments(session, where)]
+    return [Deployed.read(each) for each in await fetch.deployments(session, chosen)]
 
 
 class _View:
     """How what was found is shown: one deployment whole, or a line for each."""
 
-    def __init__(self, environment: Environment, name: str | None, namespace: str | None) -> None:
+    def __init__(
+        self, environment: Environment, name: str | None, namespace: str | None, selector: str
+    ) -> None:
         self._environment = environment
         self._name = name
+        self._selector = selector
         self._namespace = namespace
         self.elsewhere: int | None = None  # how many other namespaces have, None if not known
 
@@ -137,6 +149,9 @@ class _View:
         return {**content, "operator": found.leader.document()}
 
     def _nothing(self) -> str:
+        if self._selector:
+            where = f"in {self._namespace}" if self._namespace else "in any namespace"
+            return f"No ModelDeployment with the labels {self._selector} {where}."
         if self._namespace is None:
             return "No ModelDeployment in any namespace; examples/quickstart has one to try."
         none = f"No ModelDeployment in {self._namespace}"
@@ -182,4 +197,8 @@ def _print_change(environment: Environment, view: _View, found: _Found, output: 
         return
     for each in found.documents:
         document = {**each, "operator": found.leader.document()}
+        if output is Output.YAML:
+            environment.out.print("---")
+            environment.print_document(document, output)
+            continue
         environment.out.print(json.dumps(document, ensure_ascii=False), soft_wrap=True)

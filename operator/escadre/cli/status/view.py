@@ -29,6 +29,8 @@ __all__ = [
 
 _TRUE_IS_WORK = {ConditionType.RECONCILING}
 _TRUE_IS_BAD = {ConditionType.STALLED}
+# They repeat the condition that does not hold.
+_SUMMARIES = {ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED}
 _REPLICA_STATES: dict[str, State] = {
     "Ready": "ok",
     "Loading": "working",
@@ -42,13 +44,14 @@ _REPLICA_STATES: dict[str, State] = {
 def overview(deployments: Sequence[Deployed], *, namespaces: bool) -> Table:
     """One line per deployment, as `kubectl get mdep` has them."""
     titles = ["NAME", "READY", "MODEL", "LAYOUT", "REPLICAS", "REASON"]
-    table = grid(*(["NAMESPACE", *titles] if namespaces else titles))
+    columns = ["NAMESPACE", *titles] if namespaces else titles
+    table = grid(*columns, cut=("MODEL",))
     for each in deployments:
         ready, plan, replicas = each.ready, each.status.plan, each.status.replicas
         cells: list[RenderableType] = [
             each.name,
             styled(ready.status if ready and each.judged else "Unknown"),
-            each.model or "-",
+            each.model.rpartition("/")[2] or "-",
             plan.summary if plan else "-",
             replicas.summary if replicas else "-",
             (ready.reason if ready else reasons.PENDING).name,
@@ -125,13 +128,20 @@ def conditions_table(each: Deployed, now: float) -> Table:
     table = grid("", "CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE")
     for one in each.status.conditions:
         age = since(one.last_transition_time, now)
-        table.add_row(
-            mark(_state(one)), one.type, styled(one.status), one.reason.name, age, _words(one)
-        )
+        words = _words(one, each.status.conditions)
+        table.add_row(mark(_state(one)), one.type, styled(one.status), one.reason.name, age, words)
     return table
 
 
-def _words(one: Condition) -> str:
+def _words(one: Condition, all_of_them: Sequence[Condition]) -> str:
+    """The message and the next step; what another condition says in full is pointed to."""
+    same = (
+        other.type
+        for other in all_of_them
+        if other.type not in _SUMMARIES and other.message == one.message and other.message
+    )
+    if one.type in _SUMMARIES and (source := next(same, None)):
+        return f"see {source}"
     return f"{one.message}\nnext: {one.next_step}" if one.next_step else one.message
 
 

@@ -34,10 +34,13 @@ def advise(each: Deployed, blocker: "Link") -> Advice:
     """The advice for the first link that does not hold."""
     reason = blocker.condition.reason if blocker.condition else reasons.PENDING
     told = blocker.condition.next_step if blocker.condition else None
+    look_at = _OPERATOR if reason == reasons.PENDING else _look_at(each, blocker.step)
+    if reason == reasons.ENGINE_FAILING:
+        look_at += " --previous"  # the engine that ended; the one that starts has no cause yet
     return Advice(
         next_step=told or reason.advice or "Read the message above.",
         who=_who(reason),
-        look_at=_OPERATOR if reason == reasons.PENDING else _look_at(each, blocker.step),
+        look_at=look_at,
     )
 
 

@@ -32,7 +32,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "why",
         cls=ClusterCommand,
-        help="Say why a deployment is not ready: the first link that blocks.",
+        help="Say why a deployment is not ready: the first link that blocks. "
+        "Exits with 1 unless it is ready and an operator leads.",
     )(_why)
 
 
@@ -53,8 +54,8 @@ def _why(
     chain, gone = build(each), leader.standing == "nobody"
     if gone:
         chain = leaderless(chain, leader, environment.now())
-    if output is Output.JSON:
-        environment.print_json(document(each, chain, leader))
+    if output is not Output.TABLE:
+        environment.print_document(document(each, chain, leader), output)
     else:
         environment.show(view(each, chain, leader, environment.now()))
     raise typer.Exit(OK if each.is_ready and not gone else NOT_READY)

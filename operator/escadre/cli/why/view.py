@@ -22,7 +22,7 @@ def view(each: Deployed, chain: Chain, leader: Leader, now: float) -> Group:
     """The chain, then the blocker explained."""
     table = grid("", "", "")
     for link in chain.links:
-        table.add_row(mark(link.state), link.step, link.text)
+        table.add_row(mark(link.state), link.step, _text(link, chain))
         for line in link.details:
             table.add_row("", "", f"  {line}")
     parts: list[RenderableType] = [heading(_title(each, chain)), Text(), table]
@@ -31,6 +31,12 @@ def view(each: Deployed, chain: Chain, leader: Leader, now: float) -> Group:
     if leader.standing == "unknown":
         parts += [Text(), Text(f"note: {leader.words(now)}")]
     return Group(*parts)
+
+
+def _text(link: Link, chain: Chain) -> str:
+    """What is explained below is named here: a message stands once."""
+    explained = link is chain.blocker and link.condition and link.condition.message in link.text
+    return f"{link.cause}: see below" if explained and link.cause else link.text
 
 
 def _title(each: Deployed, chain: Chain) -> str:

@@ -1,4 +1,4 @@
-"""Who holds the GPUs of the nodes at the end of a planning pass, for the message of a refusal. Pure.
+"""Who holds the GPUs at the end of a planning pass, for the message of a refusal. Pure.
 
 "free: 0" alone does not say whom to ask. What replicas hold counts, and what slots were given in
 this pass. Called by core/fleet/plan.py.

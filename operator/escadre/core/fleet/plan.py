@@ -203,9 +203,7 @@ def _held(facts: list[DeploymentFacts]) -> list[Place]:
 class _Insufficient:
     """Messages for slots without a node, made once per product and size."""
 
-    def __init__(
-        self, pool: GPUPool, drafts: list[Draft], nodes: Mapping[str, NodeFacts]
-    ) -> None:
+    def __init__(self, pool: GPUPool, drafts: list[Draft], nodes: Mapping[str, NodeFacts]) -> None:
         self._pool = pool
         self._drafts, self._nodes = drafts, nodes
         self._occupancy: Occupancy | None = None

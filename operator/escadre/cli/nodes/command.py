@@ -1,0 +1,48 @@
+"""`escadre nodes`: what each node has, and which deployments hold it. Writes nothing."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from escadre.cli.nodes.occupied import NodeLine, node_lines
+from escadre.cli.nodes.view import document, view
+from escadre.cli.plan.livefleet import read_fleet
+from escadre.cli.shared.session import Output, OutputOption, Session, environment_of, run
+from escadre.cli.shared.target import ClusterCommand
+from escadre.clients.kube import GPU_NODES, list_all
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(
+        "nodes",
+        cls=ClusterCommand,
+        help="Show what each node has and who holds it: GPUs, disk, weights, health.",
+    )(_nodes)
+
+
+def _nodes(
+    context: typer.Context,
+    system_namespace: Annotated[
+        str, typer.Option(help="Where the operator and its agents run.")
+    ] = "escadre-system",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    environment = environment_of(context)
+
+    async def work(session: Session) -> tuple[list[NodeLine], tuple[str, ...]]:
+        gpunodes = await list_all(session.api, GPU_NODES)
+        fleet = await read_fleet(session, system_namespace, environment.now())
+        deployments = [one for one, _ in fleet.deployments]
+        return node_lines(gpunodes, fleet.nodes, deployments), fleet.notes
+
+    lines, notes = run(environment, work)
+    if output is not Output.TABLE:
+        environment.print_document(document(lines, notes), output)
+    elif lines:
+        environment.show(view(lines, notes))
+    else:
+        environment.show(Text("No GPUNode: the operator makes one for each node with GPUs."))
