@@ -24,6 +24,10 @@ RARE: dict[Right, str] = {
     (OPERATOR, "", "events", "patch"): (
         "counts an event that came again after a minute: no case waits that long"
     ),
+    (OPERATOR, "", "pods", "delete"): (
+        "hastens the end of an engine that leaves while it loads: no case catches one loading; "
+        "tests/policies/test_operator.py tries the right and its limit"
+    ),
     (AGENT, "", "secrets", "get"): (
         "granted only with agent.mirrorSecrets, used only for a mirror with credentials"
     ),
