@@ -357,6 +357,6 @@ def test_an_object_that_nobody_visited_says_so(bare: Cluster) -> None:
         assert status["observedGeneration"] == -1
         assert {each["status"] for each in status["conditions"]} == {"Unknown"}
         columns = bare.kubectl("get", "mdep", "assistant", "--namespace=default").split()
-        assert columns[:6] == ["NAME", "READY", "MODEL", "LAYOUT", "REPLICAS", "REASON"]
+        assert columns[:5] == ["NAME", "READY", "AVAILABLE", "APPROVED", "MODEL"]
     finally:
         bare.kubectl("delete", "-f", "-", stdin=yaml.dump(DEPLOYMENT))

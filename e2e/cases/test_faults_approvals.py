@@ -75,7 +75,7 @@ def test_bytes_exchanged_under_a_name_need_new_signatures(stage: Stage) -> None:
     found = stage.wait_condition("twice", "Approved", "SignaturesMissing")
     assert "ModelApproval twice has 0 of 2 signatures" in found["message"]
     assert "signs other content" in found["message"]
-    assert stage.condition("twice", "Ready")["status"] == "True"
+    assert stage.condition("twice", "Available")["status"] == "True"
     (still,) = engine_pods(stage, "twice")
     assert still["metadata"]["uid"] == before["metadata"]["uid"]
     for who in ("anna", "bruno"):
@@ -106,7 +106,7 @@ def _revoked(stage: Stage) -> None:
     finally:
         scale_operators(stage, 2)
     wait_for(lambda: leader(stage), 30, "an operator to lead")
-    assert stage.condition("twice", "Ready")["status"] == "True"
+    assert stage.condition("twice", "Available")["status"] == "True"
     clear(stage, "twice")
     stage.cluster.kubectl("delete", "mapp", "twice")
 
@@ -118,7 +118,7 @@ def test_an_approval_that_ends_stops_no_engine(stage: Stage, brief: Brief) -> No
     found = stage.wait_condition(name, "Approved", "Expired", deadline=max(left, 0) + 60)
     ended = brief.ends.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert f"ModelApproval {name} expired at {ended}" in found["message"]
-    assert stage.condition(name, "Ready")["status"] == "True"
+    assert stage.condition(name, "Available")["status"] == "True"
     wait_for(lambda: _approved(stage, name) == ["Expired"], 30, "the approval to say so, too")
     (after,) = engine_pods(stage, name)
     assert after["metadata"]["uid"] == before["metadata"]["uid"]

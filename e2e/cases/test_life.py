@@ -12,7 +12,7 @@ def test_a_wish_becomes_an_endpoint_and_leaves_nothing_behind(stage: Stage) -> N
     stage.deploy("life", "base")
     stage.wait_condition("life", "Ready", "Ready")
     row = stage.cluster.kubectl("get", "mdep", "life", "-n", TEAM, "--no-headers").split()
-    assert row[:6] == ["life", "True", "mistralai/base", "1×H100", "tp1", "1/1"]
+    assert row[:6] == ["life", "True", "True", "True", "mistralai/base", "1/1"]
     stage.cluster.kubectl("delete", "mdep", "life", "-n", TEAM)
 
     def gone() -> bool:

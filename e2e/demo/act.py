@@ -254,7 +254,7 @@ class Act:
         done = self.stage.escadre("why", "assistant", "-n", TEAM, check=False)
         self.recorder.say(done.stdout)
         assert "bruno" in done.stdout, done.stdout
-        assert self.stage.condition("assistant", "Ready")["status"] == "True"
+        assert self.stage.condition("assistant", "Available")["status"] == "True"
         asyncio.run(self._chat())
 
     def _has_come(self, type_: str) -> bool:

@@ -97,6 +97,7 @@ class ConditionType(StrEnum):
     """Types of conditions that our kinds have; some reasons are called as their condition."""
 
     READY = "Ready"
+    AVAILABLE = "Available"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     APPROVED = "Approved"

@@ -70,6 +70,7 @@ async def test_a_wish_becomes_a_serving_replica_and_then_nothing_is_written() ->
     types = {one["type"] for one in status["conditions"]}
     assert types == {
         "Ready",
+        "Available",
         "Approved",
         "Planned",
         "WeightsReady",
@@ -153,12 +154,13 @@ async def test_a_revoked_approval_keeps_what_runs_and_makes_nothing_new() -> Non
     assert [pod["status"]["phase"] for pod in world.pods()] == ["Running"]
 
 
-async def test_ready_stays_true_while_the_minimum_serves_though_the_approval_is_gone() -> None:
+async def test_what_serves_is_available_and_not_ready_when_its_approval_is_gone() -> None:
     world = World()
     operator = await serving(world)
     world.server.remove(MODEL_APPROVALS, "small")
     await operator.settle()
-    assert world.condition("Ready")["status"] == "True"
+    for type_, status in (("Ready", "False"), ("Stalled", "True"), ("Available", "True")):
+        assert world.condition(type_)["status"] == status
     assert world.condition("Approved")["reason"] == reasons.APPROVAL_NOT_FOUND.name
 
 
@@ -177,7 +179,8 @@ async def test_an_approval_made_again_with_other_bytes_changes_nothing_that_runs
         if "persistentVolumeClaim" in one
     ]
     assert claims == [claim_name("chat", DIGEST)]
-    assert world.condition("Ready")["status"] == "True"
+    assert world.condition("Ready")["reason"] == reasons.SIGNATURES_MISSING.name
+    assert world.condition("Available")["status"] == "True"
 
 
 async def test_a_new_digest_rolls_out_one_slot_at_a_time_without_a_spare_gpu() -> None:
@@ -214,7 +217,7 @@ async def test_a_rollout_waits_for_verified_weights_and_the_old_replicas_serve_o
     world.approve("newer", digest=OTHER_DIGEST)
     world.deploy(approval="newer")
     await operator.settle()
-    assert world.condition("Reconciling")["reason"] == reasons.ROLLING_OUT.name
+    assert world.condition("Reconciling")["reason"] == reasons.PULLING.name
     assert [pod["metadata"]["labels"][LABEL_SERVING] for pod in world.pods()] == ["true"]
     world.pulls = True
     await operator.settle()

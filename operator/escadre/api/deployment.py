@@ -27,6 +27,8 @@ __all__ = [
     "ReplicasStatus",
     "Scaling",
     "ServedApproval",
+    "ServedModel",
+    "ServingStatus",
     "WeightsOnNode",
 ]
 
@@ -237,6 +239,29 @@ class ServedApproval(Model):
     manifest_digest: Digest = Field(description="Identity of the weights.")
 
 
+class ServedModel(Model):
+    """A model that answers, as the replicas that serve it were made."""
+
+    repository: Repository = Field(description="organisation/model.")
+    manifest_digest: Digest = Field(description="Identity of the weights.")
+    approval: ObjectName | None = Field(
+        default=None, description="A ModelApproval of these weights, when there is one."
+    )
+    revision: Commit | None = Field(default=None, description="Commit that it approves.")
+    max_model_len: _Tokens | None = Field(default=None, description="--max-model-len.")
+    layout: Annotated[str, Field(max_length=64)] = Field(default="", description="E.g. 2×H100 tp2.")
+    replicas: Annotated[int, Field(ge=1, le=1000)] = Field(description="Replicas that answer.")
+
+
+class ServingStatus(Model):
+    """What answers the Service now, whatever the spec asks for."""
+
+    summary: Annotated[str, Text(256)] = Field(description="The models, by repository.")
+    models: Annotated[list[ServedModel], Entries(16)] = Field(
+        description="Each model and way it is served, the one with most replicas first."
+    )
+
+
 class ModelDeploymentStatus(Model):
     """What the operator made of the wish."""
 
@@ -254,9 +279,12 @@ class ModelDeploymentStatus(Model):
         default_factory=list, description="Weights on the nodes planned on."
     )
     replicas: ReplicasStatus | None = Field(default=None, description="The replicas.")
+    serving: ServingStatus | None = Field(
+        default=None, description="What answers now; missing when nothing does."
+    )
     last_scale: LastScale | None = Field(default=None, description="Last scaling decision.")
     conditions: Annotated[list[Condition], Entries(16)] = Field(
         default_factory=list,
-        description="Ready; Reconciling and Stalled only while true; Approved, WeightsReady, "
-        "Planned, Scheduled, Serving, Scaling.",
+        description="Ready, Available; Reconciling or Stalled, one of them, while not Ready; "
+        "Approved, WeightsReady, Planned, Scheduled, Serving, Scaling.",
     )

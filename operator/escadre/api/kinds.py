@@ -62,11 +62,13 @@ KINDS: tuple[Kind, ...] = (
         "queue needs.",
         columns=(
             _column(ConditionType.READY, _condition(ConditionType.READY, "status")),
-            _column("Model", ".status.approval.repository"),
-            _column("Layout", ".status.plan.summary"),
+            _column(ConditionType.AVAILABLE, _condition(ConditionType.AVAILABLE, "status")),
+            _column(ConditionType.APPROVED, _condition(ConditionType.APPROVED, "status")),
+            _column("Model", ".status.serving.summary"),
             _column("Replicas", ".status.replicas.summary"),
             _column("Reason", _condition(ConditionType.READY, "reason")),
             _AGE,
+            _column("Layout", ".status.plan.summary", priority=1),
             _column("URL", ".status.url", priority=1),
             _column("Message", _condition(ConditionType.READY, "message"), priority=1),
         ),
@@ -96,6 +98,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         default_conditions=(
             ConditionType.READY,
+            ConditionType.AVAILABLE,
             ConditionType.APPROVED,
             ConditionType.WEIGHTS_READY,
             ConditionType.PLANNED,

@@ -21,6 +21,7 @@ from escadre.names import PVC_PROTECTION
 from escadre.render.service import url
 from escadre.state.demand import windows_of
 from escadre.state.observe import Observed
+from escadre.state.served import made_of
 from escadre.state.views import ClaimRecord, DeploymentView
 
 __all__ = ["report", "tell"]
@@ -49,7 +50,7 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
         plan=replace(plan, weights=this.sight.retold(plan.weights)),
         target=seen.target,
         rollout=this.steps.rollout,
-        replicas=tuple(_line(one, this.sight.now) for one in this.observed),
+        replicas=tuple(_line(context, this, one) for one in this.observed),
         desired=plan.facts.desired,
         min_replicas=view.spec.scaling.min_replicas if view.spec else 1,
         decision=scaled.decision if scaled else _first_decision(context, seen, this.sight.now),
@@ -82,16 +83,17 @@ def _first_decision(context: Context, seen: Scalable, now: float) -> Decision | 
     return step(None, seen, (), windows_of(context.settings.scaling), now).decision
 
 
-def _line(one: Observed, now: float) -> ReplicaLine:
-    pod = one.pod
+def _line(context: Context, this: Pass, one: Observed) -> ReplicaLine:
+    pod, view, now = one.pod, one.view, this.sight.now
     message = ""
-    if one.view.state == "NotResponding" and pod is not None and pod.silence is not None:
+    if view.state == "NotResponding" and pod is not None and pod.silence is not None:
         late = now >= pod.silence.overdue_at
-        view = replace(one.view, state="Failing") if late else one.view
-        return ReplicaLine(one.record.name, one.node, view, words(pod.silence, now))
-    if pod is not None and not pod.ready:
+        view = replace(view, state="Failing") if late else view
+        message = words(pod.silence, now)
+    elif pod is not None and not pod.ready:
         message = pod.failing or pod.unscheduled
-    return ReplicaLine(one.record.name, one.node, one.view, message)
+    made = made_of(one, this.approval.model, context.caches.approvals)
+    return ReplicaLine(one.record.name, one.node, view, message, made)
 
 
 def tell(context: Context, this: Pass, executor: Executor) -> None:

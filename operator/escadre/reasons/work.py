@@ -9,6 +9,25 @@ READY = Reason(
     "At least minReplicas serve the current inputs.",
     conditions=(ConditionType.READY,),
 )
+AVAILABLE = Reason(
+    "Available",
+    Kind.SETTLED,
+    "At least minReplicas answer, of whatever model.",
+    conditions=(ConditionType.AVAILABLE,),
+)
+DEGRADED = Reason(
+    "Degraded",
+    Kind.SETTLED,
+    "The endpoint answers, with fewer replicas than minReplicas.",
+    conditions=(ConditionType.AVAILABLE,),
+)
+UNAVAILABLE = Reason(
+    "Unavailable",
+    Kind.UNDER_WAY,
+    "Nothing answers.",
+    "See the condition Ready.",
+    conditions=(ConditionType.AVAILABLE,),
+)
 PROGRESSING = Reason(
     "Progressing",
     Kind.UNDER_WAY,

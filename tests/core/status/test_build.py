@@ -29,7 +29,7 @@ from escadre import reasons
 from escadre.api.deployment import LastScale, RejectedLayout, WeightsOnNode
 from escadre.core.replicas.drain import Drain
 from escadre.core.status.build import answer
-from escadre.core.status.facts import StatusFacts
+from escadre.core.status.facts import MadeOf, StatusFacts
 from escadre.reasons.said import plain
 
 # -- Ready ----------------------------------------------------------------------------------------
@@ -44,15 +44,13 @@ from escadre.reasons.said import plain
         ),
         pytest.param(
             facts(line(), problem=(reasons.WRITE_REFUSED, "quota")),
-            ("True", "Ready"),
-            id="serves-all-the-same",
+            ("False", "WriteRefused"),
+            id="serves-but-a-child-is-refused",
         ),
-        pytest.param(
-            facts(line(), **REVOKED), ("True", "Ready"), id="revoked-while-serving-stays-ready"
-        ),
+        pytest.param(facts(line(), **REVOKED), ("False", "Revoked"), id="revoked-while-serving"),
         pytest.param(
             facts(line(current=False), **REVOKED),
-            ("True", "Ready"),
+            ("False", "Revoked"),
             id="revoked-while-serving-other-inputs",
         ),
         pytest.param(
@@ -278,7 +276,9 @@ def test_weights(entries: list[WeightsOnNode], reason: str, words: str) -> None:
         ),
         pytest.param(facts(line(), previous=before("Reconciling")), set(), id="is-done"),
         pytest.param(
-            facts(line(state="Loading"), previous=before("Ready")), set(), id="a-replica-was-lost"
+            facts(line(state="Loading"), previous=before("Ready")),
+            {"Reconciling"},
+            id="a-replica-was-lost",
         ),
         pytest.param(
             facts(line(), line(1, state="Loading"), desired=2, previous=before("Ready")),
@@ -321,11 +321,19 @@ def test_weights(entries: list[WeightsOnNode], reason: str, words: str) -> None:
             facts(
                 approved=False, approval_reason=reasons.APPROVAL_NOT_FOUND, approval_message="none"
             ),
-            {"Reconciling"},
-            id="missing-approval-can-be-made-by-others",
+            {"Stalled"},
+            id="missing-approval",
         ),
-        pytest.param(facts(problem=TAKEN), {"Reconciling"}, id="name-taken-is-not-stalled"),
-        pytest.param(facts(plan=NO_GPUS), {"Reconciling"}, id="no-gpus-is-not-stalled"),
+        pytest.param(
+            facts(
+                approved=False, approval_reason=reasons.SIGNATURES_MISSING, approval_message="1/2"
+            ),
+            {"Reconciling"},
+            id="named-people-are-waited-for",
+        ),
+        pytest.param(facts(problem=TAKEN), {"Stalled"}, id="name-taken"),
+        pytest.param(facts(plan=NO_GPUS), {"Stalled"}, id="no-gpus"),
+        pytest.param(facts(line(), **REVOKED), {"Stalled"}, id="revoked-while-serving"),
         pytest.param(
             facts(line(state="Loading"), previous=before("Stalled")),
             {"Reconciling"},
@@ -443,3 +451,47 @@ def test_a_change_of_mere_numbers_is_no_change_of_essence() -> None:
 )
 def test_anything_else_is(other: StatusFacts) -> None:
     assert answer(facts(line())).essence() != answer(other).essence()
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "answer_", "words"),
+    [
+        pytest.param(facts(line()), ("True", "Available"), "1 of 1 replica", id="all"),
+        pytest.param(
+            facts(line(), min_replicas=6), ("True", "Degraded"), "1 of 6 replicas", id="some"
+        ),
+        pytest.param(facts(), ("False", "Unavailable"), "0 of 1 replica", id="none"),
+        pytest.param(
+            facts(line(), **REVOKED), ("True", "Available"), "1 of 1 replica", id="revoked-serves"
+        ),
+        pytest.param(
+            facts(line(), problem=TAKEN, unreachable=True),
+            ("False", "Unavailable"),
+            "no Service leads to them",
+            id="nobody-reaches-them",
+        ),
+    ],
+)
+def test_available_says_what_answers_whatever_is_wished(
+    given_facts: StatusFacts, answer_: tuple[str, str], words: str
+) -> None:
+    assert told(given_facts, "Available") == answer_
+    assert words in conditions(built(given_facts))["Available"]["message"]
+
+
+def test_what_serves_is_told_from_the_replicas_and_not_from_the_wish() -> None:
+    old = MadeOf("mistralai/old", "sha256:" + "0" * 64, "old-1", "a" * 40, 32768, "1×H100 tp1")
+    serving = replace(line(current=False), made_of=old)
+    status = built(facts(serving, **REVOKED))
+    assert status["serving"]["summary"] == "mistralai/old"
+    assert status["serving"]["models"][0]["approval"] == "old-1"
+    assert status["replicas"]["current"] == 0
+    assert conditions(status)["Available"]["message"] == (
+        "1 of 1 replica answer: mistralai/old (ModelApproval old-1), up to 32,768 tokens"
+    )
+
+
+def test_weights_ready_is_not_said_of_bytes_that_only_the_old_model_has() -> None:
+    other = weights("Verified", manifest_digest="sha256:" + "0" * 64)
+    status = built(facts(line(current=False), plan=planned(weights=(other,)), **REVOKED))
+    assert conditions(status)["WeightsReady"]["status"] == "Unknown"

@@ -68,7 +68,9 @@ class Deployed:
 
     @property
     def model(self) -> str:
-        """Repository, or "" while no approval holds."""
+        """What serves; while nothing does, the repository that is approved, "" without one."""
+        if self.status.serving is not None:
+            return self.status.serving.summary
         return self.status.approval.repository if self.status.approval else ""
 
 

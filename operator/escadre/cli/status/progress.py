@@ -6,6 +6,7 @@ reads the GPUNodes besides. Users without that right see the slower numbers.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from escadre import reasons
 from escadre.api.base import Condition
@@ -38,6 +39,11 @@ async def with_progress(session: Session, deployed: Deployed) -> Deployed:
     return overlaid(deployed, told)
 
 
+_TOLD: Final = frozenset(
+    {ConditionType.WEIGHTS_READY, ConditionType.READY, ConditionType.RECONCILING}
+)
+
+
 def overlaid(deployed: Deployed, told: Mapping[str, GPUNodeStatus]) -> Deployed:
     """Pure part of ``with_progress``."""
     weights = [
@@ -65,9 +71,7 @@ def _tells_of(one: Condition, leaf: Leaf, conditions: Sequence[Condition]) -> bo
     pulled = {other.type for other in conditions if other.reason is leaf.reason}
     if leaf.reason is not reasons.PULLING or ConditionType.WEIGHTS_READY not in pulled:
         return False
-    if one.type == ConditionType.RECONCILING:
-        return one.reason is reasons.PROGRESSING and ConditionType.READY in pulled
-    return one.type in pulled and one.type in {ConditionType.WEIGHTS_READY, ConditionType.READY}
+    return one.type in pulled and one.type in _TOLD
 
 
 def _say(one: Condition, newer: Leaf) -> Condition:

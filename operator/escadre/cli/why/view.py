@@ -14,6 +14,7 @@ from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import since, time_text
 from escadre.cli.why.chain import Chain
 from escadre.cli.why.link import Link
+from escadre.names import ConditionType
 
 __all__ = ["document", "view"]
 
@@ -51,6 +52,9 @@ def _title(each: Deployed, chain: Chain) -> str:
         return f"{name} is not ready yet: work goes on at {chain.blocker.step}"
     if chain.blocker.state == "unknown":
         return f"{name}: the operator has not looked at it yet"
+    available = each.condition(ConditionType.AVAILABLE)
+    if available and available.status == "True":
+        return f"{name} serves, but not as wished: blocked at {chain.blocker.step}"
     return f"{name} is not ready: blocked at {chain.blocker.step}"
 
 

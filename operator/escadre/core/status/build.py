@@ -17,12 +17,13 @@ from escadre.api.deployment import (
 )
 from escadre.api.progress import Progress
 from escadre.core.facts.model import ApprovedModel
+from escadre.core.status.available import available_leaf, serving_of
 from escadre.core.status.conditions import Leaf, as_progress, as_ready, false, merge, true
-from escadre.core.status.facts import StatusFacts, count_of, serving_now
+from escadre.core.status.facts import StatusFacts, count_of, is_current, serving_now
 from escadre.core.status.leaves import leaves_of
 from escadre.names import ConditionType
 from escadre.reasons import Reason
-from escadre.reasons.said import Said, joined, plain, say
+from escadre.reasons.said import plain, say
 
 __all__ = ["Answer", "answer"]
 
@@ -57,7 +58,8 @@ def answer(facts: StatusFacts) -> Answer:
     """The whole status."""
     leaves = leaves_of(facts)
     ready = _ready(facts, leaves)
-    told = (ready, *_progress(facts, ready, leaves), *leaves)
+    progress = [] if ready.status == "True" else [as_progress(ready)]
+    told = (ready, available_leaf(facts), *progress, *leaves)
     return Answer(_status(facts, told), told)
 
 
@@ -68,6 +70,7 @@ def _status(facts: StatusFacts, leaves: Sequence[Leaf]) -> ModelDeploymentStatus
         approval=_approval(facts.model) if facts.model else None,
         plan=_layout(facts),
         replicas=_replicas(facts),
+        serving=serving_of(facts),
         last_scale=facts.last_scale or facts.previous.last_scale,
         conditions=merge(leaves, facts.previous.conditions, facts.generation, facts.now),
         **({"weights": facts.plan.weights} if facts.plan and facts.plan.weights else {}),
@@ -92,55 +95,31 @@ def _layout(facts: StatusFacts) -> LayoutStatus | None:
 
 
 def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:
+    """True only when all that the spec asks for is so; else the first that is not."""
     by_type = {leaf.type: leaf for leaf in leaves}
     serving = by_type[ConditionType.SERVING]
-    if facts.problem is not None and facts.unreachable:
-        return _blocked(*facts.problem)
-    if serving.status == "True":
-        parts = [serving.message, *_problem_words(facts)]
-        return true(ConditionType.READY, reasons.READY, joined("; ", parts))
     if facts.problem is not None:
         return _blocked(*facts.problem)
+    approved = by_type[ConditionType.APPROVED]
+    if approved.status == "False":
+        return as_ready(approved)
+    if serving.status == "True" and not facts.rollout.outdated:
+        return true(ConditionType.READY, reasons.READY, serving.message)
     for type_ in _BEFORE_SERVING:
         leaf = by_type[type_]
         if leaf.status == "False":
             return as_ready(leaf)
-    return as_ready(serving)
+    return _replacing(facts) if serving.status == "True" else as_ready(serving)
 
 
 def _blocked(reason: Reason, message: str) -> Leaf:
     return false(ConditionType.READY, reason, plain(message))
 
 
-def _problem_words(facts: StatusFacts) -> list[Said]:
-    if facts.problem is None:
-        return []
-    reason, message = facts.problem
-    return [say("{reason}: {message}", reason=reason.name, message=message)]
-
-
-def _progress(facts: StatusFacts, ready: Leaf, leaves: Sequence[Leaf]) -> list[Leaf]:
-    """Reconciling or Stalled, only while true; never because of scaling."""
-    stalled = next((one for one in leaves if one.status == "False" and _stalls(one)), None)
-    if stalled is not None:
-        return [true(ConditionType.STALLED, stalled.reason, stalled.message)]
-    if facts.rollout.outdated:
-        all_of_them = say("{outdated} to replace", outdated=count_of(facts.rollout.outdated))
-        words = facts.rollout.waiting or all_of_them
-        return [true(ConditionType.RECONCILING, facts.rollout.reason, words)]
-    if ready.status == "True":
-        return []
-    before = {one.type for one in facts.previous.conditions}
-    # What a change began goes on until Ready; a replica lost later is no work of a change.
-    begun = not before.isdisjoint({ConditionType.RECONCILING, ConditionType.STALLED})
-    if begun or facts.previous.generation != facts.generation:
-        return [as_progress(ready)]
-    return []
-
-
-def _stalls(leaf: Leaf) -> bool:
-    """Whether nothing but an edit of the ModelDeployment can mend it."""
-    return ConditionType.STALLED in leaf.reason.conditions
+def _replacing(facts: StatusFacts) -> Leaf:
+    """Enough replicas are on the current inputs, and others are still to be replaced."""
+    all_of_them = say("{outdated} to replace", outdated=count_of(facts.rollout.outdated))
+    return false(ConditionType.READY, facts.rollout.reason, facts.rollout.waiting or all_of_them)
 
 
 def _replicas(facts: StatusFacts) -> ReplicasStatus:
@@ -155,7 +134,7 @@ def _replicas(facts: StatusFacts) -> ReplicasStatus:
                 name=one.name,
                 node=one.node,
                 state="Draining" if one.view.drain else one.view.state,
-                current=one.view.current,
+                current=is_current(facts, one),
                 digest=one.view.digest or None,
                 message=one.message,
             )

@@ -9,12 +9,13 @@ from escadre import reasons
 from escadre.api.base import Condition
 from escadre.core.status.told import Past
 from escadre.names import NEVER, ConditionType
-from escadre.reasons import Reason
-from escadre.reasons.said import NOTHING, Said, say
+from escadre.reasons import Kind, Reason
+from escadre.reasons.said import NOTHING, Said
 
 __all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "true", "unknown"]
 
 Status = Literal["True", "False", "Unknown"]
+_GO_ON: Final = frozenset({Kind.UNDER_WAY, Kind.SETTLED})
 _UNWRITTEN: Final = datetime.fromisoformat(NEVER)
 
 
@@ -65,12 +66,14 @@ def as_ready(leaf: Leaf) -> Leaf:
 
 
 def as_progress(ready: Leaf) -> Leaf:
-    """Reconciling, while a change waits for what Ready says."""
-    return true(
-        ConditionType.RECONCILING,
-        reasons.PROGRESSING,
-        say("{reason}: {message}", reason=ready.reason.name, message=ready.message),
-    )
+    """Reconciling or Stalled beside a Ready that is not True: exactly one of them.
+
+    kstatus, and with it Helm and Flux, reads these two before Ready. What goes on by itself, and
+    what waits for named people, is in progress; what stays until somebody acts has failed.
+    """
+    goes_on = ready.reason.kind in _GO_ON or ready.reason == reasons.SIGNATURES_MISSING
+    type_ = ConditionType.RECONCILING if goes_on else ConditionType.STALLED
+    return true(type_, ready.reason, ready.message)
 
 
 def merge(

@@ -1,6 +1,7 @@
 """What the status of a ModelDeployment is made from: the facts of one pass. Pure data."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from escadre.api.deployment import LastScale
 from escadre.core.facts.model import ApprovedModel
@@ -11,7 +12,26 @@ from escadre.core.status.told import Told
 from escadre.reasons import Reason
 from escadre.reasons.said import Amount
 
-__all__ = ["ReplicaLine", "StatusFacts", "count_of", "serving_now"]
+__all__ = [
+    "MadeOf",
+    "ReplicaLine",
+    "StatusFacts",
+    "answering",
+    "count_of",
+    "is_current",
+    "serving_now",
+]
+
+
+class MadeOf(NamedTuple):
+    """What a replica was made from, by its own record; "" and None where nobody knows."""
+
+    repository: str
+    manifest_digest: str
+    approval: str = ""
+    revision: str = ""
+    max_model_len: int | None = None
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +42,7 @@ class ReplicaLine:
     node: str
     view: ReplicaView
     message: str
+    made_of: MadeOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +74,20 @@ class StatusFacts:
     now: str
 
 
+def answering(facts: StatusFacts) -> list[ReplicaLine]:
+    """Replicas that are ready and answer the Service."""
+    return [one for one in facts.replicas if one.view.state == "Ready" and not one.view.drain]
+
+
+def is_current(facts: StatusFacts, one: ReplicaLine) -> bool:
+    """Whether a replica is what the spec asks for; without a model nothing is known to be."""
+    return one.view.current and facts.model is not None
+
+
 def serving_now(facts: StatusFacts) -> tuple[int, int]:
-    """Ready replicas that answer the Service: all, and those on the current inputs."""
-    ready = [one for one in facts.replicas if one.view.state == "Ready" and not one.view.drain]
-    # Without an approval that holds there are no new inputs to be on.
-    current = [one for one in ready if one.view.current or not facts.approved]
-    return len(ready), len(current)
+    """Replicas that answer: all, and those on the current inputs."""
+    ready = answering(facts)
+    return len(ready), sum(is_current(facts, one) for one in ready)
 
 
 def count_of(number: int) -> Amount:

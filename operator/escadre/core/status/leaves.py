@@ -27,7 +27,7 @@ def leaves_of(facts: StatusFacts) -> list[Leaf]:
     return [
         _approved(facts),
         _planned(facts),
-        weights_leaf(facts.plan.weights if facts.plan else ()),
+        weights_leaf(_wished_weights(facts)),
         _scheduled(facts),
         _serving(facts),
         _scaling(facts),
@@ -78,6 +78,13 @@ def _planned(facts: StatusFacts) -> Leaf:
 
 def _first_rejection(rejected: Sequence[RejectedLayout]) -> Said:
     return plain(rejected[0].message) if rejected else NOTHING
+
+
+def _wished_weights(facts: StatusFacts) -> list[WeightsOnNode]:
+    """Those that the spec asks for: what still serves was verified when it was made."""
+    weights = facts.plan.weights if facts.plan else ()
+    wished = facts.model.manifest_digest if facts.model else ""
+    return [one for one in weights if one.manifest_digest == wished]
 
 
 def weights_leaf(wanted: Sequence[WeightsOnNode]) -> Leaf:
@@ -201,6 +208,12 @@ def _serving(facts: StatusFacts) -> Leaf:
             reasons.SERVING,
             say("{ready} ready, {need} needed", ready=count_of(current), need=need),
         )
+    if not facts.approved and ready > current:
+        words = say(
+            "{ready} of before this change serve; none of it is carried out",
+            ready=count_of(ready - current),
+        )
+        return false(ConditionType.SERVING, facts.approval_reason, words)
     if not facts.replicas:
         none = say("0 of {need} ready", need=count_of(need))
         return false(ConditionType.SERVING, reasons.NO_REPLICAS, none)

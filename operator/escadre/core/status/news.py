@@ -65,7 +65,9 @@ def news_of_turns(before: Mapping[str, Turn], leaves: Sequence[Leaf]) -> Iterato
         was, now = before.get(one.type), turned[one.type]
         if is_news(one.type, was, now, ready):
             words = f"{one.type}={one.status}: {one.spoken}"
-            yield News(one.reason, words, warning=is_warning(one.type, was, now))
+            serves = turned.get(ConditionType.AVAILABLE, ("", None))[0] == "True"
+            warning = is_warning(one.type, was, now, serves=serves)
+            yield News(one.reason, words, warning=warning)
 
 
 def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> bool:
@@ -78,6 +80,8 @@ def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> b
         return before is not None and before[0] == "False"  # was so from the beginning otherwise
     if type_ == ConditionType.READY:
         return True
+    if type_ == ConditionType.AVAILABLE:
+        return _out_or_back(before, now, ready)
     if type_ == ConditionType.STALLED:
         return ready is None or now[1] != ready[1]
     if type_ == ConditionType.SCALING and (ready is None or ready[0] != "True"):
@@ -85,10 +89,23 @@ def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> b
     return now[0] == "False" and type_ in _TOLD_WHEN_FALSE and now != ready
 
 
-def is_warning(type_: str, before: Turn | None, now: Turn) -> bool:
-    """Whether the event of a turn asks for someone: all but the waits on the way to Ready."""
+def _out_or_back(before: Turn | None, now: Turn, ready: Turn | None) -> bool:
+    """Whether service ended, or came back though Ready does not say so."""
+    if now[0] == "False":
+        return _held(before)
+    back = before is not None and before[0] == "False"
+    return back and (ready is None or ready[0] != "True")
+
+
+def is_warning(type_: str, before: Turn | None, now: Turn, *, serves: bool = False) -> bool:
+    """Whether the event of a turn asks for someone.
+
+    Not what is on its way to Ready, nor what goes on by itself while enough answers (``serves``).
+    """
     if type_ == ConditionType.STALLED:
         return True
+    if serves and now[1].kind is Kind.UNDER_WAY:
+        return False
     return now[0] == "False" and (_held(before) or now[1].severity is not Severity.INFO)
 
 

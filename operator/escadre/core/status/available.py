@@ -1,0 +1,69 @@
+"""What answers the Service now: how many replicas of which model, whatever the spec asks for.
+
+The spec may name what may not run, or cannot; what serves goes on, and is told from the records
+of the replicas that serve, never from the wish. Pure.
+"""
+
+from collections import Counter
+from typing import Final
+
+from escadre import reasons
+from escadre.api.deployment import ServedModel, ServingStatus
+from escadre.core.listing import listed
+from escadre.core.status.conditions import Leaf, false, true
+from escadre.core.status.facts import StatusFacts, answering, count_of
+from escadre.names import ConditionType
+from escadre.reasons.said import Said, joined, plain, say
+
+__all__ = ["available_leaf", "serving_of"]
+
+_MODELS: Final = 3
+
+
+def serving_of(facts: StatusFacts) -> ServingStatus | None:
+    """The models that answer, the one with most replicas first; None when nothing does."""
+    counted = Counter(one.made_of for one in answering(facts) if one.made_of is not None)
+    if not counted:
+        return None
+    models = [
+        ServedModel(
+            repository=made.repository,
+            manifest_digest=made.manifest_digest,
+            approval=made.approval or None,
+            revision=made.revision or None,
+            max_model_len=made.max_model_len,
+            layout=made.layout,
+            replicas=number,
+        )
+        for made, number in sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+    ]
+    names = sorted({one.repository for one in models})
+    return ServingStatus(summary=listed(names, _MODELS), models=models)
+
+
+def available_leaf(facts: StatusFacts) -> Leaf:
+    """Whether, how much and which model."""
+    need = max(facts.min_replicas, 1)
+    number = len(answering(facts))
+    if facts.unreachable and facts.problem is not None:
+        words = say("{ready} ready, and no Service leads to them", ready=count_of(number))
+        return false(ConditionType.AVAILABLE, reasons.UNAVAILABLE, words)
+    if not number:
+        none = say("0 of {need} answer", need=count_of(need))
+        return false(ConditionType.AVAILABLE, reasons.UNAVAILABLE, none)
+    words = say("{number} of {need} answer", number=number, need=count_of(need))
+    reason = reasons.AVAILABLE if number >= need else reasons.DEGRADED
+    return true(ConditionType.AVAILABLE, reason, joined(": ", [words, *_which(facts)]))
+
+
+def _which(facts: StatusFacts) -> list[Said]:
+    serving = serving_of(facts)
+    if serving is None:
+        return []
+    return [plain(listed([_words(one) for one in serving.models], _MODELS))]
+
+
+def _words(one: ServedModel) -> str:
+    length = f", up to {one.max_model_len:,} tokens" if one.max_model_len else ""
+    approval = f" (ModelApproval {one.approval})" if one.approval else ""
+    return f"{one.repository}{approval}{length}"
