@@ -156,6 +156,7 @@ def test_progress_is_told_with_rate_and_time_to_go() -> None:
         f"waits for another pull on this node: {A.manifest_digest[:19]}… of ModelApproval "
         f"{A.approval}"
     )
+    assert entry[B.manifest_digest]["behind"] == A.manifest_digest
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool)
     view = replace(VIEW, wants=(A,), running=RunningPull(A, reading(**changes)))
     entry = weights(view)[A.manifest_digest]
     assert (entry.get("reason") == reasons.MIRROR_SLOW.name) is slow
-    assert not slow or "999 bytes per second, less than 1000" in entry["message"]
+    assert not slow or "delivers 999 B/s, less than 1.0 kB/s" in entry["message"]
 
 
 def test_a_mirror_that_sends_nothing_is_told_with_the_time_of_its_last_byte() -> None:

@@ -56,7 +56,9 @@ def gpunode(name: str, *, dead: int = 0) -> Json:
 def program() -> Program:
     program = Program(width=80)
     two = replicas(2, replica(0, "Ready", "gpu-0"), replica(1, "Ready", "gpu-0"))
-    code = deployment("code", "team", plan={**PLAN, "gpus": 4}, replicas=two)
+    code = deployment("code", "team", plan={**PLAN, "gpus": 1}, replicas=two)
+    for item in two["items"]:
+        item["gpus"] = 4  # as they were made; the next ones take one
     for body in (deployment(replicas=replicas(1, replica(0, "Ready", "gpu-1"))), code):
         program.server.put(MODEL_DEPLOYMENTS, body)
     for body in (gpunode("gpu-0"), gpunode("gpu-1", dead=1)):

@@ -107,6 +107,9 @@ def test_the_first_link_that_does_not_hold_is_explained(name: str) -> None:
     blocker = document["blocker"]
     assert (blocker["step"] if blocker else None) == BLOCKERS[name]
     assert document["ready"] is ready
+    if blocker:
+        assert ran.out.count(blocker["nextStep"]) == 1, "the next step stands once"
+        assert "Next:" not in ran.out
 
 
 @pytest.mark.parametrize(

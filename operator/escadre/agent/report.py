@@ -144,7 +144,7 @@ def _entry(want: WantedWeights, view: View, store: StoreView, slow: int) -> Node
         state="Pulling",
         bytes_total=want.bytes,
         mirror=want.source.name,
-        message=_behind(view.running) if view.running else "",
+        **(_behind(view.running.want) if view.running else {}),
         since=view.since[digest],
     )
 
@@ -186,12 +186,13 @@ def _pulling(running: RunningPull, store_id: str, since: str, slow: int) -> Node
     )
 
 
-def _behind(running: RunningPull) -> str:
-    want = running.want
-    return (
-        f"waits for another pull on this node: {short_digest(want.manifest_digest)} of "
-        f"ModelApproval {want.approval}"
+def _behind(first: WantedWeights) -> dict[str, str]:
+    """The operator adds whose pull that is: an agent knows of no deployments."""
+    words = (
+        f"waits for another pull on this node: {short_digest(first.manifest_digest)} of "
+        f"ModelApproval {first.approval}"
     )
+    return {"message": words, "behind": first.manifest_digest}
 
 
 def _silence(mirror: str, since: float) -> str:
@@ -207,7 +208,7 @@ def _slow(running: RunningPull, slow: int) -> dict[str, Any]:
     if reading.seconds <= SLOW_AFTER or rate >= slow or not reading.progress.bytes_total:
         return {}
     words = (
-        f"mirror {running.want.source.name} delivers {rate} bytes per second, "
-        f"less than {slow} (chart value agent.slowBytesPerSecond)"
+        f"mirror {running.want.source.name} delivers {bytes_text(rate)}/s, "
+        f"less than {bytes_text(slow)}/s (chart value agent.slowBytesPerSecond)"
     )
     return {"reason": reasons.MIRROR_SLOW, "message": words}

@@ -106,8 +106,7 @@ class Condition(Model):
     message: Annotated[str, Text(2048)] = Field(description="What blocks, with object and numbers.")
     next_step: Annotated[str, Text(512)] | None = Field(
         default=None,
-        description="What whoever reads this can do, while the condition does not hold; missing "
-        "where there is nothing to do.",
+        description="What its reader can do about it; missing where there is nothing to do.",
     )
     observed_generation: Annotated[int, Field(ge=0, le=1 << 53)] = Field(
         default=0, description="metadata.generation of the object that was judged."

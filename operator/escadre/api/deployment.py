@@ -193,6 +193,9 @@ class ReplicaStatus(Model):
         "health check fails; Failing: the engine ends "
         "at its start or while it serves."
     )
+    gpus: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None, description="GPUs it was made with; missing where its record is damaged."
+    )
     current: bool = Field(description="Whether it runs the current inputs.")
     digest: Digest | None = Field(default=None, description="Weights it serves.")
     message: Annotated[str, REPLICA_WORDS] = Field(

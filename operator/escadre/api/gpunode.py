@@ -110,6 +110,9 @@ class NodeWeights(Progress, _Weights):  # the last base's fields stand first
     message: Annotated[str, Text(2048)] = Field(
         default="", description="What failed, with numbers and the next step."
     )
+    behind: Digest | None = Field(
+        default=None, description="Weights whose pull goes first on this node."
+    )
     since: datetime = Field(description="When the state was entered.")
 
 

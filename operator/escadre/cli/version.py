@@ -4,6 +4,7 @@ import platform
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -55,9 +56,8 @@ def _version(
 ) -> None:
     environment = environment_of(context)
     python = platform.python_version()
-    if output is not Output.TABLE:
-        environment.print_document(
-            {"escadre": __version__, "api": API_VERSION, "python": python}, output
-        )
-        return
-    environment.out.print(f"escadre {__version__}  API {API_VERSION}  Python {python}")
+    environment.answer(
+        output,
+        document=lambda: {"escadre": __version__, "api": API_VERSION, "python": python},
+        view=lambda: Text(f"escadre {__version__}  API {API_VERSION}  Python {python}"),
+    )

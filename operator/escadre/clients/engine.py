@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 import aiohttp
 
+from escadre.core.decimals import bytes_text
 from escadre.core.scaling.demand import Demand
 
 __all__ = [
@@ -101,7 +102,7 @@ async def scrape(
     except (aiohttp.ClientError, OSError) as error:
         return ScrapeFailure("Unreachable", f"reading {url}: {error or type(error).__name__}")
     if body is None:
-        return ScrapeFailure("TooLarge", f"reading {url}: more than {MAX_BODY_BYTES} bytes")
+        return ScrapeFailure("TooLarge", f"reading {url}: more than {bytes_text(MAX_BODY_BYTES)}")
     return scan(body)
 
 

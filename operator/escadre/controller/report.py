@@ -93,7 +93,9 @@ def _line(context: Context, this: Pass, one: Observed) -> ReplicaLine:
     elif pod is not None and not pod.ready:
         message = pod.failing or pod.unscheduled
     made = made_of(one, this.approval.model, context.caches.approvals)
-    return ReplicaLine(one.record.name, one.node, view, message, made)
+    layout = one.record.layout
+    gpus = layout.gpus if layout else None
+    return ReplicaLine(one.record.name, one.node, view, message, made, gpus)
 
 
 def tell(context: Context, this: Pass, executor: Executor) -> None:

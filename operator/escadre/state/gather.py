@@ -16,7 +16,7 @@ from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import NodeBelief
 from escadre.core.fleet.freshness import node_stands, stands
-from escadre.core.fleet.pulls import retold
+from escadre.core.fleet.retelling import retold
 from escadre.core.replicas.children import targets_of
 from escadre.core.replicas.inputs import platform_text
 from escadre.core.replicas.order import Member, Standing, standing_of

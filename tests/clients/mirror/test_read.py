@@ -176,7 +176,7 @@ def longer(answer: Answer) -> None:
             "approved file has",
             id="other size",
         ),
-        pytest.param(longer, DigestMismatch, "more than the 1000", id="extra bytes"),
+        pytest.param(longer, DigestMismatch, "more than the 1,000", id="extra bytes"),
         pytest.param(
             refuse(302, {"Location": "http://huggingface.co/x?token=secret"}),
             MirrorUnavailable,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.core.fleets import (
     SILENT,
+    carry_out,
     deployment,
     digest,
     mirror,
@@ -19,6 +20,7 @@ from tests.core.fleets import (
 from escadre import reasons
 from escadre.core.facts.node import NodeFacts, Unbelieved, WeightState
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
+from escadre.core.fleet.retelling import retold
 
 SMALL = digest("small")
 
@@ -37,12 +39,52 @@ def test_no_more_nodes_pull_than_the_mirror_allows() -> None:
     assert states_of(plan, "a") == {"n0": "Wanted", "n1": "Wanted", "n2": "Queued", "n3": "Queued"}
     queued = plan_of(plan, "a").weights[2]
     assert queued.reason == reasons.PULL_QUEUED
-    name = f"{SMALL[:19]}… of ModelApproval small"
+    name = f"{SMALL[:19]}… of ModelApproval small for ModelDeployment team/a"
     assert queued.message == (
         "waits for a free pull of ModelMirror internal, whose maxConcurrentPulls is 2: "
         f"node n0 pulls {name}, node n1 pulls {name}"
     )
     assert plan.nodes["n2"] == ()
+
+
+def test_a_queued_pull_names_the_deployments_whose_pull_goes_first() -> None:
+    both = (deployment("a", created=1.0), deployment("c", created=2.0))
+    late = deployment("b", approved=model("other"), created=3.0)
+    source = mirror(pulls=1)
+    n0 = replace(node("n0", 2), wanted=(wanted(model(), source),))
+    seen = snapshot((*both, late), (n0, node("n1", 1)), source)
+    (queued,) = plan_of(plan_fleet(seen), "b").weights
+    assert queued.message.endswith(
+        f"node n0 pulls {SMALL[:19]}… of ModelApproval small for ModelDeployment team/a, team/c"
+    )
+
+
+def test_so_does_one_whose_deployment_lost_its_approval() -> None:
+    seen = snapshot((deployment("a", desired=1),), spread(2), mirror(pulls=1))
+    done = carry_out(seen, plan_fleet(seen), bound=False)
+    revoked = replace(done.deployments[0], model=None)
+    late = deployment("b", approved=model("other"), created=3.0)
+    seen = replace(done, deployments=(revoked, late))
+    (queued,) = plan_of(plan_fleet(seen), "b").weights
+    assert queued.message.endswith("of ModelApproval small for ModelDeployment team/a")
+
+
+def test_a_pull_that_waits_on_its_node_names_the_deployment_it_waits_for() -> None:
+    other = model("other")
+    behind = f"waits for another pull on this node: {SMALL[:19]}… of ModelApproval small"
+    states = {
+        SMALL: WeightState("Pulling", mirror="internal"),
+        other.manifest_digest: WeightState("Pulling", message=behind, behind=SMALL),
+    }
+    n0 = replace(node("n0"), weights=states, wanted=(wanted(model()), wanted(other)))
+    both = (deployment("a", created=1.0), deployment("b", approved=other, created=2.0))
+    (waits,) = plan_of(plan_fleet(snapshot(both, (n0,))), "b").weights
+    assert waits.message == f"{behind} for ModelDeployment team/a"
+    (told,) = retold((waits,), {"n0": n0})
+    assert told.message == waits.message, "the plan knows more than the agent"
+    goes_on = {**states, other.manifest_digest: WeightState("Pulling", message="")}
+    (told,) = retold((waits,), {"n0": replace(n0, weights=goes_on)})
+    assert told.message == ""
 
 
 def test_one_node_pulls_several_models_in_one_place() -> None:

@@ -345,6 +345,7 @@ def test_reconciling_and_stalled(given_facts: StatusFacts, types: set[str]) -> N
     found = conditions(built(given_facts))
     assert {"Reconciling", "Stalled"} & set(found) == types
     assert all(found[one]["status"] == "True" for one in types)
+    assert all(found[one].get("nextStep") == found["Ready"].get("nextStep") for one in types)
 
 
 def test_the_operator_says_at_least_what_the_schema_puts_there() -> None:

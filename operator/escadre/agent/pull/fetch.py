@@ -94,7 +94,7 @@ class Fetcher:
             self.meter.lost(intake.taken)
             raise MirrorUnavailable(
                 f"getting {self._shown(partial)}: the body ended after "
-                f"{chunk.offset + intake.taken} of {partial.file.size} bytes",
+                f"{chunk.offset + intake.taken:,} of {partial.file.size:,} bytes",
                 transient=True,
             )
         told = intake.reject()

@@ -51,8 +51,8 @@ class Pull:
         if manifest.total_bytes != self.total:
             raise Refusal(
                 reasons.APPROVAL_INVALID,
-                f"the approval's files have {self.total} bytes, those of its manifest "
-                f"{self.digest} have {manifest.total_bytes}; draft the approval again",
+                f"the approval's files have {self.total:,} bytes, those of its manifest "
+                f"{self.digest} have {manifest.total_bytes:,}; draft the approval again",
             )
         self._fetch_files(manifest)
         return self.store.models.publish(self.digest, manifest)

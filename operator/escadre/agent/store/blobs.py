@@ -18,6 +18,7 @@ from escadre.agent.store.durable import disk_faults, free_bytes, sync_folder
 from escadre.agent.store.partial import PartialFile, partial_paths
 from escadre.agent.store.quarantine import BadBytes, set_aside
 from escadre.agent.store.records import BlobRecord, chunks_digest, read_record, write_record
+from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import Chunk, ManifestFile, chunks_of
 from escadre.errors import Refusal
 
@@ -97,13 +98,14 @@ class Blobs:
         if need + RESERVE > free:
             raise Refusal(
                 reasons.STORE_FULL,
-                f"{need} more bytes are needed and {RESERVE} kept back, "
-                f"but the store {self._root} has {free} bytes free",
+                f"{bytes_text(need)} more are needed and {bytes_text(RESERVE)} kept back, "
+                f"but the store {self._root} has {bytes_text(free)} free",
             )
         for file in files:
             with self.partial(file) as partial:
                 try:
-                    with disk_faults(f"reserving {file.size} bytes for {file.path}", self._root):
+                    size = bytes_text(file.size)
+                    with disk_faults(f"reserving {size} for {file.path}", self._root):
                         partial.reserve()
                 except Refusal:
                     self._discard(files)

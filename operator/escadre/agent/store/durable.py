@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from escadre import reasons
+from escadre.core.decimals import bytes_text
 from escadre.errors import Refusal
 
 __all__ = ["disk_faults", "free_bytes", "remove_tree", "sync_folder", "write_whole"]
@@ -74,7 +75,7 @@ def disk_faults(doing: str, folder: Path) -> Iterator[None]:
             free = 0
             with suppress(OSError):
                 free = free_bytes(folder)
-            message = f"{doing}: no space left in {folder}, {free} bytes free"
+            message = f"{doing}: no space left in {folder}, {bytes_text(free)} free"
             raise Refusal(reasons.STORE_FULL, message) from error
         message = f"{doing} in the store {folder}: {error.strerror or error}"
         raise Refusal(reasons.STORE_UNUSABLE, message) from error

@@ -67,10 +67,9 @@ def _show(context: typer.Context, name: _Name, output: OutputOption = Output.TAB
         return await _read(session, name)
 
     asked = run(environment, work)
-    if output is not Output.TABLE:
-        environment.print_document(document(asked), output)
-    else:
-        environment.show(view(asked, environment.now()))
+    environment.answer(
+        output, document=lambda: document(asked), view=lambda: view(asked, environment.now())
+    )
     condition = asked.approved
     raise typer.Exit(OK if condition and condition.status == "True" else NOT_READY)
 

@@ -12,6 +12,7 @@ from typing import Final
 from escadre.api.approval import Architecture
 from escadre.cli.approve.source import Source
 from escadre.clients.hub import HubFile
+from escadre.core.decimals import bytes_text
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.architecture import read_architecture
 from escadre.core.weights.digesting import FileDigester
@@ -93,7 +94,7 @@ def _read(source: Source, listed: HubFile, progress: Progress) -> _Read:
 
 def _check_listed(listed: HubFile, file: ManifestFile) -> None:
     if file.size != listed.size:
-        raise IntakeError(f"{listed.path}: {file.size} bytes came, {listed.size} were listed")
+        raise IntakeError(f"{listed.path}: {file.size:,} bytes came, {listed.size:,} were listed")
     if listed.sha256 and listed.sha256 != file.sha256:
         raise IntakeError(
             f"{listed.path}: the bytes have sha256 {file.sha256}, but the mirror lists "
@@ -112,7 +113,8 @@ class _Start:
             self._wanted = listed.size
             if listed.size > _LARGEST_JSON:
                 raise IntakeError(
-                    f"{listed.path}: {listed.size} bytes, a JSON file may have {_LARGEST_JSON}"
+                    f"{listed.path}: {bytes_text(listed.size)}, a JSON file may have "
+                    f"{bytes_text(_LARGEST_JSON)}"
                 )
         self.kept = bytearray()
 

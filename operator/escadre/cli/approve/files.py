@@ -6,6 +6,7 @@ from typing import Any
 
 from escadre.cli.approve.drafting import Draft
 from escadre.cli.shared.session import Environment, Output
+from escadre.cli.shared.words import bytes_text, count
 from escadre.cli.shared.yamltext import yaml_text
 from escadre.errors import EscadreError
 from escadre.names import digest_hex
@@ -62,7 +63,8 @@ def tell(
         )
         return
     say = environment.out.print
-    say(f"{len(draft.manifest.files)} files, {draft.manifest.total_bytes} bytes, {draft.digest}")
+    size = bytes_text(draft.manifest.total_bytes)
+    say(f"{count(len(draft.manifest.files), 'file')}, {size}, {draft.digest}")
     for path in draft.selection.left_out:
         say(f"left out: {path}")
     for each in (manifest, approval):

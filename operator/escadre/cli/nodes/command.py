@@ -1,13 +1,10 @@
 """`escadre nodes`: what each node has, and which deployments hold it. Writes nothing."""
 
-from typing import Annotated
-
 import typer
-from rich.text import Text
 
 from escadre.cli.nodes.occupied import NodeLine, node_lines
 from escadre.cli.nodes.view import document, view
-from escadre.cli.plan.livefleet import read_fleet
+from escadre.cli.plan.livefleet import FLEET_NAMESPACE, FleetNamespaceOption, read_fleet
 from escadre.cli.shared.session import Output, OutputOption, Session, environment_of, run
 from escadre.cli.shared.target import ClusterCommand
 from escadre.clients.kube import GPU_NODES, list_all
@@ -26,9 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def _nodes(
     context: typer.Context,
-    system_namespace: Annotated[
-        str, typer.Option(help="Where the operator and its agents run.")
-    ] = "escadre-system",
+    system_namespace: FleetNamespaceOption = FLEET_NAMESPACE,
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
@@ -40,9 +35,6 @@ def _nodes(
         return node_lines(gpunodes, fleet.nodes, deployments), fleet.notes
 
     lines, notes = run(environment, work)
-    if output is not Output.TABLE:
-        environment.print_document(document(lines, notes), output)
-    elif lines:
-        environment.show(view(lines, notes))
-    else:
-        environment.show(Text("No GPUNode: the operator makes one for each node with GPUs."))
+    environment.answer(
+        output, document=lambda: document(lines, notes), view=lambda: view(lines, notes)
+    )

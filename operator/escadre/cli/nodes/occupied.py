@@ -58,12 +58,14 @@ def _held(deployments: Iterable[Deployed]) -> dict[str, dict[str, int]]:
     held: dict[str, dict[str, int]] = {}
     for each in deployments:
         status = each.status
+        planned = status.plan.gpus if status.plan else 0
         for item in status.replicas.items if status.replicas else ():
-            if not item.node or status.plan is None:
+            gpus = item.gpus or planned  # an operator before 0.2 does not tell
+            if not item.node or not gpus:
                 continue
             holders = held.setdefault(item.node, {})
             name = f"{each.namespace}/{each.name}"
-            holders[name] = holders.get(name, 0) + status.plan.gpus
+            holders[name] = holders.get(name, 0) + gpus
     return held
 
 

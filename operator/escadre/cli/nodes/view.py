@@ -17,6 +17,8 @@ __all__ = ["document", "view"]
 
 def view(lines: Sequence[NodeLine], notes: Sequence[str]) -> Group:
     """One line a node, then what does not hold, each once."""
+    if not lines:
+        return Group(Text("No GPUNode: the operator makes one for each node with GPUs."))
     parts: list[RenderableType] = [_table(lines)]
     faults = [(one, problem) for one in lines for problem in one.problems]
     if faults:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from escadre.cli.plan.livefleet import read_fleet
+from escadre.cli.plan.livefleet import FLEET_NAMESPACE, FleetNamespaceOption, read_fleet
 from escadre.cli.plan.prospect import Prospect, look_ahead
 from escadre.cli.plan.view import document, view
 from escadre.cli.plan.wishes import read_wishes
@@ -47,9 +47,7 @@ def _plan(
         ),
     ],
     namespace: NamespaceOption = None,
-    system_namespace: Annotated[
-        str, typer.Option(help="Where the operator and its agents run.")
-    ] = "escadre-system",
+    system_namespace: FleetNamespaceOption = FLEET_NAMESPACE,
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
@@ -61,8 +59,7 @@ def _plan(
         return look_ahead(wishes, fleet, environment.now()), fleet.notes
 
     prospects, notes = run(environment, work)
-    if output is not Output.TABLE:
-        environment.print_document(document(prospects, notes), output)
-    else:
-        environment.show(view(prospects, notes))
+    environment.answer(
+        output, document=lambda: document(prospects, notes), view=lambda: view(prospects, notes)
+    )
     raise typer.Exit(OK if all(each.fine for each in prospects) else NOT_READY)

@@ -7,6 +7,9 @@ What the operator is configured with is read where it may be, and named as assum
 
 import asyncio
 from collections.abc import Iterable
+from typing import Annotated, Final
+
+import typer
 
 from escadre import reasons
 from escadre.cli.plan.platform import Platform, read_platform
@@ -33,7 +36,10 @@ from escadre.state.caches import Caches
 from escadre.state.nodes import belief_of, node_facts
 from escadre.state.views import ApprovalView, GPUNodeView, MirrorView, NodeView, epoch
 
-__all__ = ["read_fleet"]
+__all__ = ["FLEET_NAMESPACE", "FleetNamespaceOption", "read_fleet"]
+
+FLEET_NAMESPACE: Final = "escadre-system"
+FleetNamespaceOption = Annotated[str, typer.Option(help="Where the operator and its agents run.")]
 
 
 async def read_fleet(session: Session, system_namespace: str, now: float) -> Fleet:

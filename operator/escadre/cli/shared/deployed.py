@@ -6,6 +6,7 @@ Pure. Also finds names near a mistyped one.
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -17,6 +18,8 @@ from escadre.core.listing import listed
 from escadre.names import ConditionType
 
 __all__ = ["Deployed", "near"]
+
+_GLUE: Final = ". Next: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Deployed:
             name=meta["name"],
             generation=meta.get("generation", 0),
             spec=spec,
-            status=read(ModelDeploymentStatus, told),
+            status=_parted(read(ModelDeploymentStatus, told)),
             problem=problem or (f"status.{unclear}" if unclear else ""),
         )
 
@@ -72,6 +75,19 @@ class Deployed:
         if self.status.serving is not None:
             return self.status.serving.summary
         return self.status.approval.repository if self.status.approval else ""
+
+
+def _parted(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
+    """With the next step apart: operators before 0.2 glued it to the message."""
+    conditions = [_apart(one) for one in status.conditions]
+    return status.model_copy(update={"conditions": conditions})
+
+
+def _apart(one: Condition) -> Condition:
+    message, glue, step = one.message.rpartition(_GLUE)
+    if not glue or one.next_step:
+        return one
+    return one.model_copy(update={"message": message, "next_step": step})
 
 
 def _spec(content: Json) -> tuple[ModelDeploymentSpec | None, str]:

@@ -109,6 +109,19 @@ class Environment:
         for line in captured.get().splitlines():
             self.out.file.write(f"{line.rstrip()}\n")
 
+    def answer(
+        self,
+        output: Output,
+        *,
+        document: Callable[[], Mapping[str, Any]],
+        view: Callable[[], RenderableType],
+    ) -> None:
+        """Prints what a command found, as it was asked to: a view for people, or a document."""
+        if output is Output.TABLE:
+            self.show(view())
+        else:
+            self.print_document(document(), output)
+
     def print_document(self, document: Mapping[str, Any], output: Output) -> None:
         """Plain JSON or YAML on standard output, never coloured or wrapped."""
         if output is Output.YAML:

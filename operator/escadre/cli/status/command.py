@@ -98,10 +98,9 @@ def _status(
         found = await look()
         if not found.deployments and not everywhere and not selector:
             view.elsewhere = await fetch.deployments_anywhere(session)
-        if output is not Output.TABLE:
-            environment.print_document(view.document(found), output)
-        else:
-            environment.show(view.render(found))
+        environment.answer(
+            output, document=lambda: view.document(found), view=lambda: view.render(found)
+        )
         return view.code(found)
 
     raise typer.Exit(run(environment, work))

@@ -16,13 +16,17 @@ from escadre.api.wire import read
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.session import Session
 from escadre.clients.kube import GPU_NODES, ApiError
+from escadre.core.fleet.retelling import newer_words
 from escadre.core.status.conditions import Leaf, as_progress, as_ready
 from escadre.core.status.leaves import weights_leaf
 from escadre.names import ConditionType
 
 __all__ = ["overlaid", "with_progress"]
 
-_MOVING_STATES = {"Wanted", "Pulling"}
+_MOVING_STATES: Final = {"Wanted", "Pulling"}
+_TOLD: Final = frozenset(
+    {ConditionType.WEIGHTS_READY, ConditionType.READY, ConditionType.RECONCILING}
+)
 
 
 async def with_progress(session: Session, deployed: Deployed) -> Deployed:
@@ -37,11 +41,6 @@ async def with_progress(session: Session, deployed: Deployed) -> Deployed:
             continue  # not ours to read, or gone: what the status says stays
         told[node] = read(GPUNodeStatus, body.get("status"))
     return overlaid(deployed, told)
-
-
-_TOLD: Final = frozenset(
-    {ConditionType.WEIGHTS_READY, ConditionType.READY, ConditionType.RECONCILING}
-)
 
 
 def overlaid(deployed: Deployed, told: Mapping[str, GPUNodeStatus]) -> Deployed:
@@ -84,4 +83,5 @@ def _newer(one: WeightsOnNode, told: GPUNodeStatus) -> WeightsOnNode:
     )
     if entry is None or entry.state != "Pulling":
         return one
-    return one.model_copy(update={"state": "Pulling", **entry.numbers(), "message": entry.message})
+    message = newer_words(one.message, entry.message)
+    return one.model_copy(update={"state": "Pulling", **entry.numbers(), "message": message})

@@ -135,14 +135,17 @@ def conditions_table(each: Deployed, now: float) -> Table:
 
 def _words(one: Condition, all_of_them: Sequence[Condition]) -> str:
     """The message and the next step; what another condition says in full is pointed to."""
-    same = (
-        other.type
-        for other in all_of_them
-        if other.type not in _SUMMARIES and other.message == one.message and other.message
-    )
-    if one.type in _SUMMARIES and (source := next(same, None)):
+    if one.type in _SUMMARIES and (source := _told_by(one, all_of_them)):
         return f"see {source}"
     return f"{one.message}\nnext: {one.next_step}" if one.next_step else one.message
+
+
+def _told_by(one: Condition, all_of_them: Sequence[Condition]) -> str:
+    """The condition that says the same as a summary, "" without one; Ready is the last resort."""
+    same = [other.type for other in all_of_them if other.message == one.message != ""]
+    leaves = [type_ for type_ in same if type_ not in _SUMMARIES]
+    ready = [type_ for type_ in same if type_ == ConditionType.READY != one.type]
+    return next(iter([*leaves, *ready]), "")
 
 
 def _state(one: Condition) -> State:

@@ -54,8 +54,9 @@ def _why(
     chain, gone = build(each), leader.standing == "nobody"
     if gone:
         chain = leaderless(chain, leader, environment.now())
-    if output is not Output.TABLE:
-        environment.print_document(document(each, chain, leader), output)
-    else:
-        environment.show(view(each, chain, leader, environment.now()))
+    environment.answer(
+        output,
+        document=lambda: document(each, chain, leader),
+        view=lambda: view(each, chain, leader, environment.now()),
+    )
     raise typer.Exit(OK if each.is_ready and not gone else NOT_READY)

@@ -13,6 +13,7 @@ from typing import Final
 from escadre.clients.mirror.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
 from escadre.clients.mirror.protocol import Reader, RemoteFile, Sink
 from escadre.clients.mirror.transport import Body, Transport, shown
+from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
 from escadre.names import digest_hex
 
@@ -69,9 +70,8 @@ class HttpMirror:
             while piece := body.read():
                 text += piece
                 if len(text) > MAX_MANIFEST_BYTES:
-                    raise DigestMismatch(
-                        f"getting {shown(url)}: over {MAX_MANIFEST_BYTES} bytes, not a manifest"
-                    )
+                    most = bytes_text(MAX_MANIFEST_BYTES)
+                    raise DigestMismatch(f"getting {shown(url)}: over {most}, not a manifest")
         return bytes(text)
 
     def read(self, file: RemoteFile, offset: int, size: int, sink: Sink) -> None:
@@ -107,12 +107,12 @@ def _hand_over(url: str, body: Body, size: int, sink: Sink) -> None:
     # Reading on to the end hands the connection back to the pool, and finds a body that goes on.
     while piece := body.read():
         if len(piece) > left:
-            raise DigestMismatch(f"getting {shown(url)}: more than the {size} bytes asked for")
+            raise DigestMismatch(f"getting {shown(url)}: more than the {size:,} bytes asked for")
         left -= len(piece)
         sink(piece)
     if left:
         raise MirrorUnavailable(
-            f"getting {shown(url)}: the body ended after {size - left} of {size} bytes",
+            f"getting {shown(url)}: the body ended after {size - left:,} of {size:,} bytes",
             transient=True,
         )
 
@@ -135,5 +135,5 @@ def _check_size(url: str, body: Body, size: int) -> None:
 
 def _wrong_size(url: str, served: int, approved: int) -> DigestMismatch:
     return DigestMismatch(
-        f"{shown(url)} has {served} bytes on the mirror, the approved file has {approved}"
+        f"{shown(url)} has {served:,} bytes on the mirror, the approved file has {approved:,}"
     )

@@ -32,6 +32,7 @@ from escadre.clients.mirror.errors import (
     RangesUnsupported,
     Unauthorized,
 )
+from escadre.core.decimals import bytes_text
 from escadre.errors import Refusal
 
 __all__ = ["Body", "Timeouts", "Transport", "origin", "shown", "tls_context"]
@@ -77,7 +78,7 @@ class Body:
 
     def read(self) -> bytes:
         """The next bytes, as many as are there; none at the end."""
-        with _typed(self._url, self._idle, f"after {self._read} bytes"):
+        with _typed(self._url, self._idle, f"after {bytes_text(self._read)}"):
             piece = self._response.read1(_PIECE)
         self._read += len(piece)
         return piece

@@ -26,6 +26,7 @@ class WeightState:
     mirror: str | None = None
     reason: Reason | None = None
     message: str = ""
+    behind: str | None = None  # digest whose pull goes first on this node
 
 
 @dataclass(frozen=True, slots=True)

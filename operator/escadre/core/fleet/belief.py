@@ -79,6 +79,7 @@ def believe(
             mirror=entry.mirror,
             reason=entry.reason,
             message=entry.message,
+            behind=entry.behind,
         )
         for entry in status.weights
         if entry.store_id and entry.store_id == status.store_id

@@ -183,21 +183,21 @@ def _needs(drafts: list[Draft]) -> list[Need]:
             ):
                 names.add(replica.node)
             ranked.extend(
-                (slot.rank, Need(Place(name, model.manifest_digest), model))
+                (slot.rank, Need(Place(name, model.manifest_digest), model, draft.facts.key))
                 for name in sorted(name for name in names if name is not None)
             )
     return [need for _, need in sorted(ranked, key=lambda one: one[0])]
 
 
-def _held(facts: list[DeploymentFacts]) -> list[Place]:
-    """Where replicas are, bound or planned, with the weights they serve."""
-    places = {
-        Place(replica.node, replica.manifest_digest)
-        for one in facts
-        for replica in one.replicas
-        if replica.node is not None and replica.manifest_digest  # "": its inputs are damaged
-    }
-    return sorted(places)
+def _held(facts: list[DeploymentFacts]) -> dict[Place, set[DeploymentKey]]:
+    """Where whose replicas are, bound or planned, with the weights they serve."""
+    places: dict[Place, set[DeploymentKey]] = {}
+    for one in facts:
+        for replica in one.replicas:
+            if replica.node is not None and replica.manifest_digest:  # "": its inputs are damaged
+                place = Place(replica.node, replica.manifest_digest)
+                places.setdefault(place, set()).add(one.key)
+    return places
 
 
 class _Insufficient:

@@ -6,7 +6,8 @@ failed, and one whose agent is not ready, frees its place but stays wanted: the 
 itself. After a failure that another mirror could mend, the next mirror that exists is taken.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -14,15 +15,16 @@ from escadre import reasons
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.api.progress import Progress
+from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.model import ApprovedModel
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, WeightState
 from escadre.core.listing import listed
 from escadre.names import short_digest
 from escadre.reasons import Reason
 
-__all__ = ["Need", "Place", "PullPlan", "plan_pulls", "retold"]
+__all__ = ["Need", "Place", "PullPlan", "plan_pulls"]
 
-_NAMED: Final = 2  # pulls that a waiting one names
+_NAMED: Final = 2  # pulls that a waiting one names, and deployments of each
 
 
 class Place(NamedTuple):
@@ -32,11 +34,15 @@ class Place(NamedTuple):
     digest: str
 
 
+Owners = Mapping[Place, AbstractSet[DeploymentKey]]
+
+
 class Need(NamedTuple):
     """A deployment's replica needs its model's weights on a node."""
 
     place: Place
     model: ApprovedModel
+    whose: DeploymentKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +56,12 @@ class PullPlan:
 class _Pulls:
     """One pass: entries decided so far, and the nodes that pull from each mirror."""
 
-    def __init__(self, nodes: Mapping[str, NodeFacts], mirrors: Mapping[str, MirrorSource]) -> None:
+    def __init__(
+        self, nodes: Mapping[str, NodeFacts], mirrors: Mapping[str, MirrorSource], owners: Owners
+    ) -> None:
         self.nodes = nodes
         self.mirrors = mirrors
+        self.owners = owners
         self.before = {
             Place(node.name, entry.manifest_digest): entry
             for node in nodes.values()
@@ -143,10 +152,16 @@ class _Pulls:
         busy = self._busy.get(mirror, set())
         told = [
             f"node {place.node} pulls {short_digest(place.digest)} of ModelApproval {one.approval}"
+            f"{self.whose(place)}"
             for place, one in sorted(self.entries.items())
             if place.node in busy and self._pulls(place, mirror) and one.source.name == mirror
         ]
         return listed(told, _NAMED)
+
+    def whose(self, place: Place) -> str:
+        """`` for ModelDeployment a/b``: whoever waits for a pull asks who goes first."""
+        names = [f"{one.namespace}/{one.name}" for one in sorted(self.owners.get(place, ()))]
+        return f" for ModelDeployment {listed(names, _NAMED)}" if names else ""
 
     def _has_room(self, mirror: str, node: str) -> bool:
         busy = self._busy.get(mirror, set())
@@ -168,18 +183,18 @@ def plan_pulls(
     nodes: Mapping[str, NodeFacts],
     mirrors: Mapping[str, MirrorSource],
     needs: Sequence[Need],
-    held: Iterable[Place],
+    held: Owners,
 ) -> PullPlan:
     """Entries for all needs in their order; ``held`` are places where replicas exist already.
 
     An entry of now stays while a need or a replica holds it, also when no approval holds any more.
     """
-    pulls = _Pulls(nodes, mirrors)
+    pulls = _Pulls(nodes, mirrors, _owners(needs, held))
     models: dict[Place, ApprovedModel] = {}
     for need in needs:
         if need.place.node in nodes:
             models[need.place] = _preferred(pulls, need, models.get(need.place))
-    others = [place for place in held if place.node in nodes and place not in models]
+    others = [place for place in sorted(held) if place.node in nodes and place not in models]
     for place in others:
         now = pulls.before.get(place)
         if now is not None:
@@ -200,6 +215,14 @@ def plan_pulls(
     states = {place: _state(pulls, place, model.file_bytes) for place, model in models.items()}
     states.update((place, _state(pulls, place, _recorded_bytes(pulls, place))) for place in others)
     return PullPlan({name: tuple(entries) for name, entries in wanted.items()}, states)
+
+
+def _owners(needs: Sequence[Need], held: Owners) -> Owners:
+    """The deployments that need or hold the weights of each place."""
+    owners = {place: set(keys) for place, keys in held.items()}
+    for need in needs:
+        owners.setdefault(need.place, set()).add(need.whose)
+    return owners
 
 
 def _preferred(pulls: _Pulls, need: Need, other: ApprovedModel | None) -> ApprovedModel:
@@ -249,21 +272,11 @@ def _state(pulls: _Pulls, place: Place, total: int) -> WeightsOnNode:
         **{**state.progress.numbers(), "bytes_total": state.progress.bytes_total or total},
         mirror=state.mirror or mirror,
         reason=state.reason,
-        message=state.message,
+        message=_words(pulls, place.node, state),
     )
 
 
-def retold(
-    weights: Iterable[WeightsOnNode], nodes: Mapping[str, NodeFacts]
-) -> tuple[WeightsOnNode, ...]:
-    """The same states with the numbers of now: a plan stands while a pull goes on."""
-    return tuple(_retold(one, nodes.get(one.node)) for one in weights)
-
-
-def _retold(one: WeightsOnNode, node: NodeFacts | None) -> WeightsOnNode:
-    state = node.weights.get(one.manifest_digest) if node else None
-    if state is None or one.state != "Pulling" or state.state != "Pulling":
-        return one
-    numbers = state.progress.numbers()
-    numbers["bytes_total"] = numbers["bytes_total"] or one.bytes_total
-    return one.model_copy(update={**numbers, "reason": state.reason, "message": state.message})
+def _words(pulls: _Pulls, node: str, state: WeightState) -> str:
+    """The agent's words; it knows of approvals alone, and so not whose pull goes first."""
+    first = pulls.whose(Place(node, state.behind)) if state.behind and state.message else ""
+    return f"{state.message}{first}"

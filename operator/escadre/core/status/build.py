@@ -133,6 +133,7 @@ def _replicas(facts: StatusFacts) -> ReplicasStatus:
             ReplicaStatus(
                 name=one.name,
                 node=one.node,
+                gpus=one.gpus,
                 state="Draining" if one.view.drain else one.view.state,
                 current=is_current(facts, one),
                 digest=one.view.digest or None,

@@ -16,6 +16,7 @@ __all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "true", "unknown
 
 Status = Literal["True", "False", "Unknown"]
 _GO_ON: Final = frozenset({Kind.UNDER_WAY, Kind.SETTLED})
+_TRUE_WHILE_NOT_READY: Final = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
 _UNWRITTEN: Final = datetime.fromisoformat(NEVER)
 
 
@@ -30,8 +31,9 @@ class Leaf:
 
     @property
     def next_step(self) -> str:
-        """What its reader can do while it does not hold, "" when there is nothing to do."""
-        return "" if self.status == "True" else self.reason.next_step
+        """What its reader can do about it, "" when there is nothing to do."""
+        holds = self.status == "True" and self.type not in _TRUE_WHILE_NOT_READY
+        return "" if holds else self.reason.next_step
 
     @property
     def spoken(self) -> str:

@@ -43,6 +43,7 @@ class ReplicaLine:
     view: ReplicaView
     message: str
     made_of: MadeOf | None = None
+    gpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

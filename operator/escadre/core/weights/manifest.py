@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from escadre.core.decimals import bytes_text
 from escadre.errors import EscadreError
 
 __all__ = [
@@ -122,7 +123,9 @@ def render(manifest: Manifest) -> bytes:
 def parse(text: bytes) -> Manifest:
     """Read a manifest; raises ManifestError naming the line when it is not canonical."""
     if len(text) > MAX_MANIFEST_BYTES:
-        raise ManifestError(f"manifest of {len(text)} bytes exceeds {MAX_MANIFEST_BYTES}")
+        raise ManifestError(
+            f"manifest of {bytes_text(len(text))} exceeds {bytes_text(MAX_MANIFEST_BYTES)}"
+        )
     try:
         lines = text.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
