@@ -1,10 +1,11 @@
 """The programs of the test cluster: what they are called, where they come from, which version fits.
 
-A table and pure functions over it. ``binaries`` finds what stands here, ``build`` builds it; the
+A table and functions over it. ``binaries`` finds what stands here, ``build`` builds it; the
 versions must agree with the modules under ``go/`` (a test compares them). Standard library only:
 the Makefile builds the programs while ``.venv`` is still being made.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -28,6 +29,7 @@ KUBERNETES_VERSION: Final = "v1.36.3"
 CACHE_VERSION: Final = KUBERNETES_VERSION
 
 _KUBERNETES_MINOR: Final = re.compile(r"v1\.36\.\d+")
+_MODULES: Final = Path(__file__).parent / "go"
 
 
 class Tier(StrEnum):
@@ -64,6 +66,18 @@ class Program:
 def _kubernetes(name: str, arguments: tuple[str, ...] = ("--version",)) -> Program:
     package = f"k8s.io/kubernetes/cmd/{name}"
     return Program(name, Tier.DEMO, package, KUBERNETES_VERSION, arguments, _KUBERNETES_MINOR)
+
+
+def _own(name: str, tier: Tier) -> Program:
+    """A program of this repository: its version is its text and the module it is built in.
+
+    None from outside fits, whatever it says of itself.
+    """
+    module = _MODULES / tier
+    text = (module / name / "main.go").read_bytes() + (module / "go.mod").read_bytes()
+    version = hashlib.sha256(text).hexdigest()[:12]
+    package = f"escadre.dev/e2e/{tier}/{name}"
+    return Program(name, tier, package, version, ("--version",), re.compile("(?!)"))
 
 
 PROGRAMS: Final[tuple[Program, ...]] = (
@@ -107,6 +121,7 @@ PROGRAMS: Final[tuple[Program, ...]] = (
         re.compile(r"^v?0\.\d+"),
         ("main.version",),
     ),
+    _own("objecthealth", Tier.TEST),
 )
 
 

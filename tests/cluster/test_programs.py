@@ -54,6 +54,9 @@ def test_the_module_of_a_tier_pins_its_programs_and_no_others(tier: Tier) -> Non
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_each_program_has_the_version_that_its_module_pins(program: Program) -> None:
+    if program.package.startswith("escadre.dev/"):
+        assert (_MODULES / program.tier / program.name / "main.go").exists()
+        return
     text = (_MODULES / program.tier / "go.mod").read_text()
     versions = re.findall(r"^(?:require |\s+)(\S+) (v\S+)", text, re.MULTILINE)
     owners = {path: version for path, version in versions if program.package.startswith(path)}

@@ -1,0 +1,34 @@
+"""One row of the table of truth: a state of life, and what everybody is to make of it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["Argo", "Cell", "Json", "Kstatus", "Progress"]
+
+Json = dict[str, Any]
+Progress = Literal["-", "Reconciling", "Stalled"]
+Kstatus = Literal["Current", "InProgress", "Failed", "Terminating"]
+Argo = Literal["Healthy", "Progressing", "Suspended", "Degraded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is so, the object that says it, and what is decided that it means.
+
+    Args:
+        what: the state of life, for the reader of docs/operate/health.md.
+        found: the object, as the API server would hand it out.
+        ready: status and reason of Ready.
+        progress: which of Reconciling and Stalled is True.
+        available: status of Available, "" for a kind that has none.
+        kstatus: what kstatus is to say of it, and so Helm 4 and Flux.
+        argo: what the shipped health script is to say of it.
+    """
+
+    what: str
+    found: Json
+    ready: str
+    progress: Progress
+    available: str
+    kstatus: Kstatus
+    argo: Argo
