@@ -16,6 +16,7 @@ from escadre.errors import Retryable
 from escadre.machinery.compact import Compact
 from escadre.machinery.diff import corrections, holds
 from escadre.machinery.informer import Informer
+from escadre.machinery.matched import Matched
 from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
 from escadre.reasons import Reason
 
@@ -29,11 +30,13 @@ _WORDS: Final = Text(1024)  # of the API server: they stand in Ready beside othe
 class Applier:
     """Writes the children of one owner and collects what stood in the way.
 
-    ``changed`` lists what was written, as ``created|mended Kind name``.
+    ``changed`` lists what was written, as ``created|mended Kind name``; ``matched`` is kept from
+    pass to pass.
     """
 
     api: Api
     owner_uid: str
+    matched: Matched = field(default_factory=Matched)
     problems: list[Problem] = field(default_factory=list)
     changed: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -96,6 +99,8 @@ class Applier:
     async def _mend(
         self, resource: Resource, intent: Json, live: Compact, cache: Informer[Compact]
     ) -> bool:
+        if self.matched.has(self.owner_uid, live, intent):
+            return True
         whole = live.load()
         steps = corrections(intent["spec"], whole.get("spec") or {}, "/spec")
         steps += _strays(intent["metadata"], whole["metadata"])
@@ -115,6 +120,8 @@ class Applier:
             await self._write(resource, intent, live.uid, cache)
         elif steps:
             self.changed.append(("mended", resource.kind, intent["metadata"]["name"]))
+        else:
+            self.matched.note(self.owner_uid, live, intent)
         return True
 
     async def _write(

@@ -48,7 +48,8 @@ async def _pass(context: Context, key: Key) -> float | None:
         return None
     this = Pass.of(sight, view, plan)
     intents = Intents(this, context.settings, context.gather.platform)
-    executor = Executor(this, intents, context.caches, Applier(context.api, view.uid))
+    applier = Applier(context.api, view.uid, context.memory.matched)
+    executor = Executor(this, intents, context.caches, applier)
     try:
         await executor.carry_out()
     finally:

@@ -45,7 +45,8 @@ async def write_status(
         Seconds after which a change of mere numbers may be written, None when nothing waits.
     """
     told, stored = dump(status), unpack(view.stored)
-    if holds(told, stored) and holds(_known(stored, told), told):
+    # Equal is what they nearly always are, and is found in a tenth of the time.
+    if told == stored or (holds(told, stored) and holds(_known(stored, told), told)):
         return None
     now = context.now()
     said = essence() if essence else None

@@ -16,6 +16,7 @@ from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import NodeBelief
 from escadre.core.fleet.freshness import node_stands, stands
+from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.fleet.retelling import retold
 from escadre.core.replicas.children import targets_of
 from escadre.core.replicas.inputs import platform_text
@@ -46,6 +47,7 @@ class Gather:
         self.replicas = Memo(observe)
         self.deployments = Memo(deployment_facts)
         self.nodes = Memo(node_facts)
+        self.standings = Memo(_standing)
         self._policies = Policies(caches, settings.policies)
 
     def policies(self) -> PolicyState:
@@ -61,6 +63,7 @@ class Gather:
         living = {key_of(view) for view in self.caches.deployments.values()}
         self.replicas.keep_only(living)
         self.deployments.keep_only(living)
+        self.standings.keep_only(living)
         self.nodes.keep_only(node.name for node in self.caches.nodes.values())
 
 
@@ -169,13 +172,7 @@ class Sight:
         approved = self.approval(view).approved and not view.terminating
         if plan is None or not approved:  # nothing of it is replaced
             return standing_of(key, 0, ())
-        targets = {one.slot: one for one in targets_of(plan)}
-        members = (
-            Member(one.record.name, one.view, targets[one.view.slot], _made(one))
-            for one in self._replicas(view)
-            if one.view.slot in targets
-        )
-        return standing_of(key, plan.facts.min_replicas, members)
+        return self.gather.standings.of(key, key, plan, self._replicas(view))
 
     def order_stands(self, key: DeploymentKey) -> bool:
         """Whether the order of a platform change still fits a deployment."""
@@ -198,6 +195,16 @@ class Sight:
             self.approval(view).model,
             self.gather.platform,
         )
+
+
+def _standing(key: DeploymentKey, plan: DeploymentPlan, replicas: tuple[Observed, ...]) -> Standing:
+    targets = {one.slot: one for one in targets_of(plan)}
+    members = (
+        Member(one.record.name, one.view, targets[one.view.slot], _made(one))
+        for one in replicas
+        if one.view.slot in targets
+    )
+    return standing_of(key, plan.facts.min_replicas, members)
 
 
 def _made(one: Observed) -> float | None:

@@ -9,6 +9,7 @@ from escadre.core.fleet.plan import DeploymentPlan, FleetPlan
 from escadre.core.replicas.order import Order
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Decision, ScaleState
+from escadre.machinery.matched import Matched
 
 __all__ = ["Memory", "Scaled", "Written"]
 
@@ -40,6 +41,7 @@ class Memory:
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
     status_written: dict[str, Written] = field(default_factory=dict)  # by object uid
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
+    matched: Matched = field(default_factory=Matched)  # children that were as intended
 
     def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:
         """The last plan of a deployment."""
@@ -50,3 +52,4 @@ class Memory:
         for known in (self.status_written, self.told, self.scaled):
             for uid in known.keys() - uids:
                 known.pop(uid, None)
+        self.matched.keep_only(uids)
