@@ -1,14 +1,32 @@
 """One row of the table of truth: a state of life, and what everybody is to make of it."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-__all__ = ["Argo", "Cell", "Json", "Kstatus", "Progress"]
+__all__ = [
+    "DONE",
+    "GOES_ON",
+    "STAYS",
+    "WAITS_FOR_PEOPLE",
+    "Argo",
+    "Cell",
+    "Json",
+    "Kstatus",
+    "Meaning",
+    "Progress",
+]
 
 Json = dict[str, Any]
 Progress = Literal["-", "Reconciling", "Stalled"]
 Kstatus = Literal["Current", "InProgress", "Failed", "Terminating"]
 Argo = Literal["Healthy", "Progressing", "Suspended", "Degraded"]
+
+Meaning = tuple[Progress, Kstatus, Argo]
+
+DONE: Final[Meaning] = ("-", "Current", "Healthy")
+GOES_ON: Final[Meaning] = ("Reconciling", "InProgress", "Progressing")
+WAITS_FOR_PEOPLE: Final[Meaning] = ("Reconciling", "InProgress", "Suspended")
+STAYS: Final[Meaning] = ("Stalled", "Failed", "Degraded")
 
 
 @dataclass(frozen=True, slots=True)

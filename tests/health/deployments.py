@@ -22,7 +22,15 @@ from tests.core.statuses import (
     planned,
     weights,
 )
-from tests.health.cell import Argo, Cell, Json, Kstatus, Progress
+from tests.health.cell import (
+    DONE,
+    GOES_ON,
+    STAYS,
+    WAITS_FOR_PEOPLE,
+    Cell,
+    Json,
+    Meaning,
+)
 
 from escadre import reasons
 from escadre.core.replicas.drain import Drain
@@ -34,14 +42,6 @@ from escadre.reasons.said import plain
 
 __all__ = ["DEPLOYMENTS"]
 
-_GOES_ON: Final[tuple[Progress, Kstatus, Argo]] = ("Reconciling", "InProgress", "Progressing")
-_WAITS_FOR_PEOPLE: Final[tuple[Progress, Kstatus, Argo]] = (
-    "Reconciling",
-    "InProgress",
-    "Suspended",
-)
-_STAYS: Final[tuple[Progress, Kstatus, Argo]] = ("Stalled", "Failed", "Degraded")
-_DONE: Final[tuple[Progress, Kstatus, Argo]] = ("-", "Current", "Healthy")
 _OLD: Final = MadeOf("mistralai/Ministral-8B-Instruct-2410", f"sha256:{'c' * 64}", "ministral-8b")
 _NEW: Final = MadeOf(MODEL.repository, DIGEST, MODEL.approval)
 
@@ -59,10 +59,10 @@ def _cell(
     what: str,
     given: StatusFacts,
     ready: str,
-    verdict: tuple[Progress, Kstatus, Argo],
+    meaning: Meaning,
     available: str = "False",
 ) -> Cell:
-    progress, kstatus, argo = verdict
+    progress, kstatus, argo = meaning
     found = _object(built(given), given.generation)
     return Cell(what, found, ready, progress, available, kstatus, argo)
 
@@ -127,144 +127,142 @@ _BEGINS: Final = (
         "waits for signatures",
         _unapproved(reasons.SIGNATURES_MISSING),
         "False SignaturesMissing",
-        _WAITS_FOR_PEOPLE,
+        WAITS_FOR_PEOPLE,
     ),
     _cell(
         "names an approval that does not exist",
         _unapproved(reasons.APPROVAL_NOT_FOUND),
         "False ApprovalNotFound",
-        _STAYS,
+        STAYS,
     ),
     _cell(
         "names an approval for other namespaces",
         _unapproved(reasons.NAMESPACE_NOT_ALLOWED),
         "False NamespaceNotAllowed",
-        _STAYS,
+        STAYS,
     ),
     _cell(
         "names an approval that nobody can read",
         _unapproved(reasons.APPROVAL_INVALID),
         "False ApprovalInvalid",
-        _STAYS,
+        STAYS,
     ),
-    _cell("names a revoked approval", facts(**REVOKED), "False Revoked", _STAYS),
-    _cell(
-        "names an approval that has ended", _unapproved(reasons.EXPIRED), "False Expired", _STAYS
-    ),
+    _cell("names a revoked approval", facts(**REVOKED), "False Revoked", STAYS),
+    _cell("names an approval that has ended", _unapproved(reasons.EXPIRED), "False Expired", STAYS),
     _cell(
         "the admission policies of four eyes are missing",
         _unapproved(reasons.POLICY_MISSING),
         "False PolicyMissing",
-        _STAYS,
+        STAYS,
     ),
     _cell(
         "cannot be read with this version's rules",
         _unapproved(reasons.INVALID_SPEC),
         "False InvalidSpec",
-        _STAYS,
+        STAYS,
     ),
     _cell(
         "asks for more context than the model has",
         _without_layout(reasons.CONTEXT_TOO_LONG),
         "False ContextTooLong",
-        _STAYS,
+        STAYS,
     ),
     _cell(
         "no node of this cluster can hold it",
         _without_layout(reasons.NO_LAYOUT_FITS),
         "False NoLayoutFits",
-        _STAYS,
+        STAYS,
     ),
-    _cell("all GPUs are taken", facts(plan=NO_GPUS), "False InsufficientGPUs", _STAYS),
+    _cell("all GPUs are taken", facts(plan=NO_GPUS), "False InsufficientGPUs", STAYS),
     _cell(
         "weights are being pulled",
         facts(line(state="Pending"), plan=PULLS),
         "False Pulling",
-        _GOES_ON,
+        GOES_ON,
     ),
     _cell(
         "the pull waits for another one",
         facts(line(state="Pending"), plan=planned(weights=(weights("Queued"),))),
         "False PullQueued",
-        _GOES_ON,
+        GOES_ON,
     ),
     _cell(
         "the mirror does not answer",
         _failed(reasons.MIRROR_UNAVAILABLE),
         "False MirrorUnavailable",
-        _STAYS,
+        STAYS,
     ),
     _cell(
         "the mirror sent other bytes than the approved ones",
         _failed(reasons.DIGEST_MISMATCH),
         "False DigestMismatch",
-        _STAYS,
+        STAYS,
     ),
-    _cell("the node's store is full", _failed(reasons.STORE_FULL), "False StoreFull", _STAYS),
+    _cell("the node's store is full", _failed(reasons.STORE_FULL), "False StoreFull", STAYS),
     _cell(
         "a replica waits for its node",
         facts(line(state="Pending")),
         "False ReplicasPending",
-        _GOES_ON,
+        GOES_ON,
     ),
-    _cell("the engine loads", facts(_serves(state="Loading")), "False Loading", _GOES_ON),
-    _cell("the engine ends", facts(_serves(state="Failing")), "False EngineFailing", _STAYS),
-    _cell("the Service cannot be made", facts(problem=TAKEN), "False NameTaken", _STAYS),
+    _cell("the engine loads", facts(_serves(state="Loading")), "False Loading", GOES_ON),
+    _cell("the engine ends", facts(_serves(state="Failing")), "False EngineFailing", STAYS),
+    _cell("the Service cannot be made", facts(problem=TAKEN), "False NameTaken", STAYS),
 )
 _LIVES: Final = (
-    _cell("serves all that is asked for", facts(_serves()), "True Ready", _DONE, "True"),
+    _cell("serves all that is asked for", facts(_serves()), "True Ready", DONE, "True"),
     _cell(
         "serves, and more replicas come for the queue",
         facts(_serves(), _serves(1, "Loading"), desired=2),
         "True Ready",
-        _DONE,
+        DONE,
         "True",
     ),
     _cell(
         "serves, and the approval ends soon",
         facts(_serves(), approval_message="ends in 3 days"),
         "True Ready",
-        _DONE,
+        DONE,
         "True",
     ),
     _cell(
         "4 of 6 needed replicas serve, the others load",
         _six(_serves(4, "Loading"), _serves(5, "Loading")),
         "False Loading",
-        _GOES_ON,
+        GOES_ON,
         "True",
     ),
     _cell(
         "4 of 6 needed replicas serve, for the others no GPU is free",
         _six(plan=NO_GPUS),
         "False InsufficientGPUs",
-        _STAYS,
+        STAYS,
         "True",
     ),
     _cell(
         "4 of 6 needed replicas serve, an engine of the others ends",
         _six(_serves(4, "Failing"), _serves(5)),
         "False EngineFailing",
-        _STAYS,
+        STAYS,
         "True",
     ),
     _cell(
         "its only engine hangs and is about to be started again",
         facts(_serves(state="NotResponding")),
         "False NotResponding",
-        _GOES_ON,
+        GOES_ON,
     ),
     _cell(
         "its only replica finishes its requests and leaves",
         facts(replace(_serves(), view=replace(line().view, drain=Drain("Rollout", 0.0)))),
         "False Draining",
-        _GOES_ON,
+        GOES_ON,
     ),
     _cell(
         "a change is carried out, replica by replica",
         facts(_serves(), _old(1), rollout=ROLLING, desired=2, min_replicas=2),
         "False RollingOut",
-        _GOES_ON,
+        GOES_ON,
         "True",
     ),
     _cell(
@@ -274,7 +272,7 @@ _LIVES: Final = (
             rollout=RolloutPlan((), 1, plain("other first"), reasons.PLATFORM_CHANGE_QUEUED),
         ),
         "False PlatformChangeQueued",
-        _GOES_ON,
+        GOES_ON,
         "True",
     ),
     _cell(
@@ -283,42 +281,42 @@ _LIVES: Final = (
             _old(), rollout=RolloutPlan((), 1, plain("pair fails"), reasons.PLATFORM_CHANGE_HELD)
         ),
         "False PlatformChangeHeld",
-        _STAYS,
+        STAYS,
         "True",
     ),
     _cell(
         "was edited to a revoked approval: what served goes on",
         facts(_old(), **REVOKED),
         "False Revoked",
-        _STAYS,
+        STAYS,
         "True",
     ),
     _cell(
         "was edited to an approval that waits for signatures: what served goes on",
         _unapproved(reasons.SIGNATURES_MISSING, _old()),
         "False SignaturesMissing",
-        _WAITS_FOR_PEOPLE,
+        WAITS_FOR_PEOPLE,
         "True",
     ),
     _cell(
         "the approval of what serves has ended",
         _unapproved(reasons.EXPIRED, _serves()),
         "False Expired",
-        _STAYS,
+        STAYS,
         "True",
     ),
     _cell(
         "the policies of four eyes were deleted while it serves",
         _unapproved(reasons.POLICY_MISSING, _serves()),
         "False PolicyMissing",
-        _STAYS,
+        STAYS,
         "True",
     ),
     _cell(
         "a child is refused by the API server while it serves",
         facts(_serves(), problem=(reasons.WRITE_REFUSED, "exceeded quota")),
         "False WriteRefused",
-        _STAYS,
+        STAYS,
         "True",
     ),
 )

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from tests.health.approvals import APPROVALS
 from tests.health.cell import Cell
 from tests.health.deployments import DEPLOYMENTS
 from tests.health.objecthealth import SCRIPT, Verdict, verdicts
@@ -19,11 +20,17 @@ from escadre.api.kinds import KINDS
 from escadre.names import GROUP, ConditionType
 from escadre.reasons import Kind
 
-TABLES: Final = {"ModelDeployment": DEPLOYMENTS}
+TABLES: Final = {"ModelDeployment": DEPLOYMENTS, "ModelApproval": APPROVALS}
 ALL: Final = [cell for cells in TABLES.values() for cell in cells]
 PAGE: Final = Path(__file__).parents[2] / "docs" / "operate" / "health.md"
 PATCH: Final = SCRIPT.with_name("argocd-cm.yaml")
-_CELLS: Final = pytest.mark.parametrize("cell", ALL, ids=lambda cell: cell.what.replace(" ", "-"))
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.found['kind']}: {cell.what}"
+
+
+_CELLS: Final = pytest.mark.parametrize("cell", ALL, ids=_name)
 
 
 def _conditions(cell: Cell) -> dict[str, dict[str, Any]]:
@@ -55,18 +62,18 @@ def test_what_goes_on_and_what_stays_is_said_with_the_reason_of_ready(cell: Cell
 def told() -> dict[str, Verdict]:
     """What the tools say, by the words of the cell: one run of the program for all."""
     found = verdicts([cell.found for cell in ALL])
-    return {cell.what: verdict for cell, verdict in zip(ALL, found, strict=True)}
+    return {_name(cell): verdict for cell, verdict in zip(ALL, found, strict=True)}
 
 
 @_CELLS
 def test_kstatus_judges_as_decided(cell: Cell, told: dict[str, Verdict]) -> None:
-    verdict = told[cell.what]
+    verdict = told[_name(cell)]
     assert verdict.kstatus == cell.kstatus, verdict.kstatus_message
 
 
 @_CELLS
 def test_argo_cd_judges_as_decided(cell: Cell, told: dict[str, Verdict]) -> None:
-    verdict = told[cell.what]
+    verdict = told[_name(cell)]
     assert verdict.argo == cell.argo, verdict.argo_message
     if cell.argo in {"Degraded", "Suspended"}:  # an SRE reads what blocks, and what to do
         ready = _conditions(cell)["Ready"]

@@ -209,5 +209,5 @@ class ModelApprovalStatus(Model):
         default_factory=list, description="Signatures seen, newest last, 64 at most."
     )
     conditions: Annotated[list[Condition], Entries(8)] = Field(
-        default_factory=list, description="Approved."
+        default_factory=list, description="Ready, Reconciling, Stalled, Approved, Expiring."
     )

@@ -133,7 +133,7 @@ KINDS: tuple[Kind, ...] = (
                 "other content",
             ),
         ),
-        default_conditions=(ConditionType.APPROVED,),
+        default_conditions=(ConditionType.READY, ConditionType.APPROVED),
     ),
     Kind(
         kind="ModelSignature",
