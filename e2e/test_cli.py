@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,37 @@ def test_a_cluster_without_escadre_says_how_to_install_it(bench: Bench) -> None:
     assert bench.before_crds.returncode == 4
     assert "escadre is not installed on it" in bench.before_crds.stderr
     assert "helm install escadre" in bench.before_crds.stderr
+
+
+def test_a_bundle_says_what_its_reader_may_not_see(bench: Bench, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole.tar.gz", tmp_path / "part.tar.gz"
+    ran = _escadre(bench.cluster.kubeconfig, "support-bundle", "-o", str(whole))
+    assert ran.returncode == 1, ran.stderr  # no operator is installed here: no Lease, no settings
+    files = _unpacked(whole)
+    assert {line.partition(":")[0] for line in files["MISSING.txt"].splitlines()} == {
+        "Lease escadre-system/escadre-operator",
+        "ConfigMap escadre-system/escadre",
+    }
+    assert '"name": "assistant"' in files["objects/modeldeployments.json"]
+    assert "kubelet" in files["objects/nodes.json"]
+    ran = _escadre(bench.account("outsider"), "support-bundle", "-o", str(part))
+    assert ran.returncode == 1, ran.stderr
+    missing = _unpacked(part)["MISSING.txt"]
+    for kind in ("modeldeployments", "modelapprovals", "nodes", "pods", "events"):
+        assert f"{kind}" in missing
+    assert "cannot list resource" in missing
+    token = yaml.safe_load((bench.folder / "outsider.kubeconfig").read_text())["users"][0]
+    assert not [one for one in _unpacked(part).values() if token["user"]["token"] in one]
+
+
+def _unpacked(path: Path) -> dict[str, str]:
+    with tarfile.open(path) as bundle:
+        files = {}
+        for member in bundle.getmembers():
+            file = bundle.extractfile(member)
+            assert file is not None
+            files[member.name.partition("/")[2]] = file.read().decode()
+    return files
 
 
 def test_a_deployment_that_nobody_visited_is_explained(bench: Bench) -> None:

@@ -27,6 +27,7 @@ from escadre.clients.kube import (
     Limits,
     Resource,
     ServerUnavailable,
+    Tail,
     TooManyRequests,
     Unauthorized,
     load_connection,
@@ -297,6 +298,30 @@ def test_paths_and_descriptions() -> None:
     with pytest.raises(ValueError, match="batch/v1 Job"):
         resource_of({"apiVersion": "batch/v1", "kind": "Job"})
     assert Resource("", "v1", "pods", "Pod", namespaced=True).describe("n", "a") == "Pod n/a"
+
+
+async def test_the_end_of_a_log_is_asked_for_and_read_as_text() -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(str(request.rel_url))
+        return web.Response(body=b"eins\nzwei " + b"\xff")
+
+    async with _serving(answer) as api:
+        tail = Tail(lines=7, bytes=99, previous=True)
+        assert await api.log("p", "c", namespace="n", tail=tail) == "eins\nzwei \ufffd"
+    assert asked == [
+        "/api/v1/namespaces/n/pods/p/log?container=c&tailLines=7&limitBytes=99&previous=true"
+    ]
+
+
+async def test_a_log_that_may_not_be_read_is_named() -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"message": "no"}, status=403)
+
+    async with _serving(answer) as api:
+        with pytest.raises(Forbidden, match="reading log of Pod n/p: no"):
+            await api.log("p", "c", namespace="n")
 
 
 async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:

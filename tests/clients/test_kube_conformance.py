@@ -420,3 +420,13 @@ async def test_reviews_of_oneself(world: World) -> None:
     }
     allowed = await world.api.create(SELF_SUBJECT_ACCESS_REVIEWS, asked)
     assert allowed["status"]["allowed"] is True
+
+
+async def test_the_server_tells_its_version(world: World) -> None:
+    assert (await world.api.version())["gitVersion"].startswith("v1.")
+
+
+async def test_the_log_of_a_pod_that_is_not_there_is_not_found(world: World) -> None:
+    with pytest.raises(NotFound) as missing:
+        await world.api.log("nobody", "engine", namespace=world.namespace)
+    assert "nobody" in str(missing.value)

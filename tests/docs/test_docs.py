@@ -110,7 +110,9 @@ def test_commands_of_escadre_exist_with_their_options() -> None:
     runner, helps = CliRunner(), dict[str, str]()
     for page in PAGES:
         for line in _commands(page.read_text()):
-            for words in re.findall(r"(?:^|\| )escadre ((?:approve )?[a-z]+)((?: [^|;]*)?)", line):
+            for words in re.findall(
+                r"(?:^|\| )escadre ((?:approve )?[a-z][a-z-]*)((?: [^|;]*)?)", line
+            ):
                 command, rest = words
                 if command not in helps:
                     wide = {"COLUMNS": "200", "NO_COLOR": "1"}

@@ -15,18 +15,25 @@ from typing_extensions import override
 
 from escadre.clients.kube import (
     EVERYTHING,
+    PODS,
     UNGUARDED,
+    USUAL_TAIL,
     Api,
     Guard,
+    Invalid,
     Json,
     Page,
     Resource,
     Selection,
+    Tail,
     WatchEvent,
 )
 from escadre.names import FIELD_MANAGER
 
 __all__ = ["FakeApi", "FakeServer", "Killed", "Request", "Traits"]
+
+
+VERSION = Resource("", "", "version", "Version", namespaced=False)
 
 
 class FakeServer(_Server):
@@ -179,6 +186,32 @@ class FakeApi(FaultyClient, Api):
             )
 
         await self.write("delete", resource, (namespace or "", name, ""), commit)
+
+    @override
+    async def log(
+        self, pod: str, container: str, *, namespace: str, tail: Tail = USUAL_TAIL
+    ) -> str:
+        where = (namespace, pod, "log")
+
+        def answer() -> str:
+            self.server.read(PODS, pod, namespace)
+            text = self.server.logs.get((namespace, pod, container, tail.previous))
+            if text is None:
+                run = "previous terminated container" if tail.previous else "container"
+                raise Invalid(
+                    method="read",
+                    object=f"log of Pod {namespace}/{pod}",
+                    status=400,
+                    reason="BadRequest",
+                    message=f'{run} "{container}" in pod "{pod}" not found',
+                )
+            return "".join(text.splitlines(keepends=True)[-tail.lines :])[: tail.bytes]
+
+        return await self.read("read", PODS, where, answer)
+
+    @override
+    async def version(self) -> Json:
+        return await self.read("get", VERSION, ("", "", ""), lambda: {"gitVersion": "v1.36.3"})
 
 
 async def _rung(bell: asyncio.Event, end: float) -> bool:

@@ -45,6 +45,8 @@ class FakeServer(FakeStore):
     def __init__(self, extra: Mapping[Resource, Traits] | None = None) -> None:
         super().__init__(extra)
         self.allowed = True  # what a SelfSubjectAccessReview answers
+        # What containers wrote, by namespace, pod, container and whether it is the run before.
+        self.logs: dict[tuple[str, str, str, bool], str] = {}
         self._names = 0
         self._oldest = 0
         self._tokens: dict[str, tuple[list[Json], int]] = {}

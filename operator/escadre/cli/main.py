@@ -19,13 +19,15 @@ from escadre.cli.shared.failures import explain
 from escadre.cli.shared.session import Environment
 from escadre.cli.shared.target import target_options
 from escadre.cli.status import command as status
+from escadre.cli.support import command as support
 from escadre.cli.why import command as why
 
 __all__ = ["app", "main"]
 
 _EXIT_CODES = """
-Exit codes: 0 fine · 1 not ready, or something stands in the way (status NAME, why, plan,
-approve show) · 2 wrong use · 3 refused · 4 the cluster cannot be reached or answers with an error.
+Exit codes: 0 fine · 1 not ready, something stands in the way, or could not be read (status NAME,
+why, plan, approve show, support-bundle) · 2 wrong use · 3 refused · 4 the cluster cannot be
+reached or answers with an error.
 """
 
 app = typer.Typer(
@@ -45,6 +47,7 @@ why.register(app)
 nodes.register(app)
 plan.register(app)
 approve.register(app)
+support.register(app)
 version.register(app)
 operator.register(app)
 agent_command.register(app)

@@ -16,11 +16,13 @@ from escadre.names import FIELD_MANAGER
 __all__ = [
     "EVERYTHING",
     "UNGUARDED",
+    "USUAL_TAIL",
     "Api",
     "Guard",
     "Json",
     "Page",
     "Selection",
+    "Tail",
     "WatchEvent",
     "list_all",
 ]
@@ -62,8 +64,18 @@ class Guard:
     resource_version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Which end of a container's log: so many lines, of these so many bytes; of which run."""
+
+    lines: int = 1000
+    bytes: int = 1 << 20
+    previous: bool = False
+
+
 EVERYTHING: Final = Selection()
 UNGUARDED: Final = Guard()
+USUAL_TAIL: Final = Tail()
 
 
 class Api(Protocol):
@@ -157,6 +169,16 @@ class Api(Protocol):
         grace_seconds: int | None = None,
     ) -> None:
         """Delete, with what it owns in the background; Conflict by ``guard``, or NotFound."""
+        ...
+
+    async def log(
+        self, pod: str, container: str, *, namespace: str, tail: Tail = USUAL_TAIL
+    ) -> str:
+        """The end of a container's log; NotFound without the pod, Invalid without such a run."""
+        ...
+
+    async def version(self) -> Json:
+        """What the API server says of its own version."""
         ...
 
 

@@ -5,40 +5,46 @@ caller's deadline. Used by operator, agent and CLI, each with one instance for i
 """
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Self
-from urllib.parse import urlencode
+from typing import Final, Self
 
 from typing_extensions import override
 
 from escadre.clients.kube.api import (
     EVERYTHING,
     UNGUARDED,
+    USUAL_TAIL,
     Api,
     Guard,
     Json,
     Page,
     Selection,
+    Tail,
     WatchEvent,
+)
+from escadre.clients.kube.calls import (
+    APPLY,
+    JSON,
+    JSON_PATCH,
+    MERGE_PATCH,
+    Place,
+    call_of,
+    selecting,
+    with_body,
 )
 from escadre.clients.kube.connection import Connection
 from escadre.clients.kube.errors import Conflict, ServerUnavailable, TooManyRequests
 from escadre.clients.kube.limiter import TokenBucket
-from escadre.clients.kube.resources import Resource
+from escadre.clients.kube.resources import PODS, Resource
 from escadre.clients.kube.transport import Call, RequestHook, Transport
 from escadre.clients.kube.watching import watch_events
 from escadre.names import FIELD_MANAGER
 
 __all__ = ["KubeApi", "Limits"]
 
-_JSON: Final = "application/json"
-_APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
-_JSON_PATCH: Final = "application/json-patch+json"
-_MERGE_PATCH: Final = "application/merge-patch+json"
 # Server-side apply to a version that no object has: only a creation can succeed.
 _NEVER_A_VERSION: Final = "1"
 
@@ -56,29 +62,6 @@ class Limits:
     burst: int = 200
     exchange_seconds: float = 15.0
     call_seconds: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a call is about: a collection, an object, or a subresource of one."""
-
-    resource: Resource
-    namespace: str | None
-    name: str | None = None
-    subresource: str | None = None
-
-    @property
-    def path(self) -> str:
-        """Its URL path."""
-        return self.resource.path(
-            namespace=self.namespace, name=self.name, subresource=self.subresource
-        )
-
-    @property
-    def words(self) -> str:
-        """How messages name it."""
-        described = self.resource.describe(self.namespace, self.name)
-        return f"{self.subresource} of {described}" if self.subresource else described
 
 
 _USUAL: Final = Limits()
@@ -128,7 +111,7 @@ class KubeApi(Api):
         namespace: str | None = None,
         within: float | None = None,
     ) -> Json:
-        return await self._send(_call("get", "GET", Place(resource, namespace, name)), within)
+        return await self._send(call_of("get", "GET", Place(resource, namespace, name)), within)
 
     @override
     async def list_page(
@@ -139,11 +122,11 @@ class KubeApi(Api):
         limit: int = 500,
         continue_token: str = "",
     ) -> Page:
-        query = _selecting(selection)
+        query = selecting(selection)
         query["limit"] = str(limit)
         if continue_token:
             query["continue"] = continue_token
-        call = _call("list", "GET", Place(resource, selection.namespace), query)
+        call = call_of("list", "GET", Place(resource, selection.namespace), query)
         answer = await self._send(call)
         meta = answer.get("metadata") or {}
         items = answer.get("items") or []
@@ -161,14 +144,14 @@ class KubeApi(Api):
         resource_version: str,
         timeout_seconds: int = 300,
     ) -> AsyncGenerator[WatchEvent, None]:
-        query = _selecting(selection)
+        query = selecting(selection)
         query |= {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "timeoutSeconds": str(timeout_seconds),
         }
-        call = _call("watch", "GET", Place(resource, selection.namespace), query)
+        call = call_of("watch", "GET", Place(resource, selection.namespace), query)
         # The server ends the stream itself; the margin is for one that does not.
         async with self._transport.stream(
             call, timeout_seconds + self._limits.call_seconds
@@ -192,7 +175,7 @@ class KubeApi(Api):
             body = {**body, "metadata": {**meta, "resourceVersion": _NEVER_A_VERSION}}
         query = {"fieldManager": field_manager, "force": "true" if force else "false"}
         place = Place(resource, meta.get("namespace"), meta["name"], subresource)
-        call = _with_body(_call("apply", "PATCH", place, query), body, _APPLY)
+        call = with_body(call_of("apply", "PATCH", place, query), body, APPLY)
         try:
             return await self._send(call)
         except Conflict as error:
@@ -210,10 +193,10 @@ class KubeApi(Api):
     @override
     async def create(self, resource: Resource, body: Json, *, within: float | None = None) -> Json:
         meta = body.get("metadata") or {}
-        call = _call("create", "POST", Place(resource, meta.get("namespace")))
+        call = call_of("create", "POST", Place(resource, meta.get("namespace")))
         name = meta.get("name") or meta.get("generateName") or ""
         call = replace(call, object=resource.describe(meta.get("namespace"), name))
-        return await self._send(_with_body(call, body, _JSON), within)
+        return await self._send(with_body(call, body, JSON), within)
 
     @override
     async def patch(
@@ -225,9 +208,9 @@ class KubeApi(Api):
         namespace: str | None = None,
         subresource: str | None = None,
     ) -> Json:
-        content = _MERGE_PATCH if isinstance(patch, dict) else _JSON_PATCH
-        call = _call("patch", "PATCH", Place(resource, namespace, name, subresource))
-        return await self._send(_with_body(call, patch, content))
+        content = MERGE_PATCH if isinstance(patch, dict) else JSON_PATCH
+        call = call_of("patch", "PATCH", Place(resource, namespace, name, subresource))
+        return await self._send(with_body(call, patch, content))
 
     @override
     async def delete(
@@ -249,8 +232,29 @@ class KubeApi(Api):
             options["preconditions"] = preconditions
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
-        call = _call("delete", "DELETE", Place(resource, namespace, name))
-        await self._send(_with_body(call, options, _JSON))
+        call = call_of("delete", "DELETE", Place(resource, namespace, name))
+        await self._send(with_body(call, options, JSON))
+
+    @override
+    async def log(
+        self, pod: str, container: str, *, namespace: str, tail: Tail = USUAL_TAIL
+    ) -> str:
+        query = {
+            "container": container,
+            "tailLines": str(tail.lines),
+            "limitBytes": str(tail.bytes),
+            "previous": "true" if tail.previous else "false",
+        }
+        call = call_of("read", "GET", Place(PODS, namespace, pod, "log"), query)
+        if not await self._bucket.wait(self._limits.call_seconds):
+            raise _no_turn(call, self._limits.call_seconds)
+        return await self._transport.text(call, self._limits.exchange_seconds)
+
+    @override
+    async def version(self) -> Json:
+        return await self._send(
+            Call("get", "Version", "the version of the server", "GET", "/version")
+        )
 
     async def _send(self, call: Call, within: float | None = None) -> Json:
         """One call within its deadline; a Retry-After that fits is honoured once."""
@@ -267,27 +271,16 @@ class KubeApi(Api):
     async def _attempt(self, call: Call, end: float) -> Json:
         left = end - time.monotonic()
         if not await self._bucket.wait(left):
-            raise TooManyRequests(
-                method=call.verb,
-                object=call.object,
-                reason="ClientRateLimit",
-                message=f"no turn within the {left:.1f} s left of the deadline",
-                retry_after=max(left, 1.0),
-            )
+            raise _no_turn(call, left)
         left = max(end - time.monotonic(), 0.001)
         return await self._transport.send(call, min(left, self._limits.exchange_seconds))
 
 
-def _call(verb: str, method: str, place: Place, query: Mapping[str, str] | None = None) -> Call:
-    target = f"{place.path}?{urlencode(query)}" if query else place.path
-    return Call(verb, place.resource.kind, place.words, method, target)
-
-
-def _with_body(call: Call, body: Any, content: str) -> Call:
-    raw = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-    return replace(call, body=raw, headers={"Content-Type": content})
-
-
-def _selecting(selection: Selection) -> dict[str, str]:
-    wanted = {"labelSelector": selection.labels, "fieldSelector": selection.fields}
-    return {key: value for key, value in wanted.items() if value}
+def _no_turn(call: Call, left: float) -> TooManyRequests:
+    return TooManyRequests(
+        method=call.verb,
+        object=call.object,
+        reason="ClientRateLimit",
+        message=f"no turn within the {left:.1f} s left of the deadline",
+        retry_after=max(left, 1.0),
+    )

@@ -36,6 +36,7 @@ __all__ = [
 _GERUNDS: Final[Mapping[str, str]] = {
     "get": "getting",
     "list": "listing",
+    "read": "reading",
     "watch": "watching",
     "apply": "applying",
     "create": "creating",
@@ -137,7 +138,7 @@ _BY_CODE: Final[Mapping[int, type[ApiError]]] = {
     415: Invalid,
     422: Invalid,
 }
-_READS: Final = frozenset({"get", "list", "watch"})
+_READS: Final = frozenset({"get", "list", "read", "watch"})
 _TOO_MANY: Final = 429
 _SERVER_SIDE: Final = 500
 _NOT_STARTED: Final = 503

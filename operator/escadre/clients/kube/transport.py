@@ -31,7 +31,7 @@ RequestHook = Callable[[str, str, str, float], None]
 
 _CONNECT_SECONDS: Final = 10.0
 _ERROR_FROM: Final = 400
-_READS: Final = frozenset({"get", "list", "watch"})
+_READS: Final = frozenset({"get", "list", "read", "watch"})
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -78,10 +78,16 @@ class Transport:
 
     async def send(self, call: Call, seconds: float) -> dict[str, Any]:
         """Send, read the whole answer within ``seconds``, raise what it means."""
+        return _parse(call, await self._read(call, seconds))
+
+    async def text(self, call: Call, seconds: float) -> str:
+        """The same for an answer that is no JSON: a log. What is no UTF-8 is shown as such."""
+        return (await self._read(call, seconds)).decode(errors="replace")
+
+    async def _read(self, call: Call, seconds: float) -> bytes:
         limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, _CONNECT_SECONDS))
         async with self._exchange(call, limits) as response:
-            raw = await response.read()
-        return _parse(call, raw)
+            return await response.read()
 
     @asynccontextmanager
     async def stream(self, call: Call, seconds: float) -> AsyncGenerator[aiohttp.StreamReader]:

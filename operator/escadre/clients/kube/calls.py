@@ -1,0 +1,71 @@
+"""Requests of the API server put together: where they go, what they ask, what they carry. Pure.
+
+Used by `KubeApi` alone.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from escadre.clients.kube.api import Selection
+from escadre.clients.kube.resources import Resource
+from escadre.clients.kube.transport import Call
+
+__all__ = [
+    "APPLY",
+    "JSON",
+    "JSON_PATCH",
+    "MERGE_PATCH",
+    "Place",
+    "call_of",
+    "selecting",
+    "with_body",
+]
+
+JSON: Final = "application/json"
+APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a call is about: a collection, an object, or a subresource of one."""
+
+    resource: Resource
+    namespace: str | None
+    name: str | None = None
+    subresource: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Its URL path."""
+        return self.resource.path(
+            namespace=self.namespace, name=self.name, subresource=self.subresource
+        )
+
+    @property
+    def words(self) -> str:
+        """How messages name it."""
+        described = self.resource.describe(self.namespace, self.name)
+        return f"{self.subresource} of {described}" if self.subresource else described
+
+
+def call_of(verb: str, method: str, place: Place, query: Mapping[str, str] | None = None) -> Call:
+    """A request about a place; ``verb`` is how errors and metrics name it."""
+    target = f"{place.path}?{urlencode(query)}" if query else place.path
+    return Call(verb, place.resource.kind, place.words, method, target)
+
+
+def with_body(call: Call, body: Any, content: str) -> Call:
+    """The same with a body."""
+    raw = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    return replace(call, body=raw, headers={"Content-Type": content})
+
+
+def selecting(selection: Selection) -> dict[str, str]:
+    """The query that selects objects."""
+    wanted = {"labelSelector": selection.labels, "fieldSelector": selection.fields}
+    return {key: value for key, value in wanted.items() if value}
