@@ -142,6 +142,32 @@ def test_signing_twice_is_one_signature() -> None:
     assert "bob has signed this content already" in ran.err
 
 
+TOO_OLD = "signed at 2026-09-21T14:00:00Z, before the admission policy of 2026-09-21T14:05:00Z"
+
+
+def test_whose_signature_does_not_count_any_more_signs_again() -> None:
+    before = signature_name("small", "bob", "Approve", DIGEST)
+    judged = [record(before, "bob", why=TOO_OLD), record("small-2", "claire", why=TOO_OLD)]
+    program = cluster(approval(summary="0/2", conditions=[MISSING], signatures=judged))
+    word = {"approval": "small", "contentDigest": DIGEST, "decision": "Approve", "by": "bob"}
+    program.server.put(MODEL_SIGNATURES, {"metadata": {"name": before}, "spec": word})
+    assert program.run("approve", "sign", "small", "--yes").code == 0
+    names = {each["metadata"]["name"] for each in program.server.all(MODEL_SIGNATURES)}
+    assert names == {before, signature_name("small", "bob", "Approve", DIGEST, again=1)}
+    ran = program.run("approve", "sign", "small", "--yes")  # not judged yet: the same word
+    assert ran.code == 3
+    assert "bob has signed this content already" in ran.err
+
+
+def test_whose_signature_counts_is_told_so_before_being_asked() -> None:
+    judged = [record("small-1", "bob", why=TOO_OLD), record("small-2", "bob")]
+    program = cluster(approval(summary="1/2", conditions=[MISSING], signatures=judged))
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 3
+    assert "bob has signed this content already (ModelSignature small-2)" in ran.err
+    assert program.server.all(MODEL_SIGNATURES) == []
+
+
 def test_revoke_is_another_signature_and_open_to_the_requester() -> None:
     program = cluster(user="anne")
     ran = program.run("approve", "revoke", "small", "--yes", "--reason", "a leak", "-o", "json")

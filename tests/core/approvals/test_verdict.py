@@ -102,6 +102,58 @@ def test_signatures(signatures: tuple[Signature, ...], reason: str, counted: int
     assert found.summary == f"{counted}/2"
 
 
+@pytest.mark.parametrize(
+    ("signatures", "words"),
+    [
+        pytest.param(
+            (),
+            "has 0 of 2 signatures (nobody signed); another authorised person runs: "
+            "escadre approve sign small",
+            id="nobody",
+        ),
+        pytest.param(
+            (ANNA,),
+            "has 1 of 2 signatures (signed by anna); another authorised person runs: "
+            "escadre approve sign small",
+            id="one",
+        ),
+        pytest.param(
+            (signed("rita"),),
+            "has 0 of 2 signatures (none of 1 counts); not counted: rita: the requester cannot "
+            "approve; another authorised person runs: escadre approve sign small",
+            id="the-requester",
+        ),
+        pytest.param(
+            (replace(ANNA, created=POLICIES.since - 1), replace(BRUNO, created=POLICIES.since - 1)),
+            "has 0 of 2 signatures (none of 2 counts); not counted: "
+            "anna: signed at 2026-11-21T21:13:19Z, before the admission policy of "
+            "2026-11-21T21:13:20Z; bruno: signed at 2026-11-21T21:13:19Z, before the admission "
+            "policy of 2026-11-21T21:13:20Z; anna and bruno sign again, or another authorised "
+            "person: escadre approve sign small",
+            id="the-policies-were-made-anew",
+        ),
+        pytest.param(
+            (ANNA, signed("bruno", content_digest=OTHER)),
+            "has 1 of 2 signatures (signed by anna); not counted: bruno: signs other content "
+            f"({OTHER[:19]}…, not {DIGEST[:19]}…); bruno signs again, or another authorised "
+            "person: escadre approve sign small",
+            id="other-content",
+        ),
+    ],
+)
+def test_what_is_missing_is_said_with_who_can_mend_it(
+    signatures: tuple[Signature, ...], words: str
+) -> None:
+    assert verdict(*signatures).message == f"ModelApproval small {words}"
+
+
+def test_the_same_person_signs_again_after_the_policies_were_made_anew() -> None:
+    before = [replace(one, created=POLICIES.since - 1) for one in (ANNA, BRUNO)]
+    again = [replace(one, name=f"{one.name}-again") for one in (ANNA, BRUNO)]
+    found = verdict(*before, *again)
+    assert (found.approved, found.counted) == (True, 2)
+
+
 def test_the_first_revocation_is_the_one_that_ended_it() -> None:
     later = signed("rita", decision="Revoke", name="later", created=REVOKE.created + 60)
     assert "carla revoked" in verdict(ANNA, BRUNO, later, REVOKE).message

@@ -112,13 +112,15 @@ def _say(
         return await _read(session, name), who["status"]["userInfo"]["username"]
 
     asked, by = run(environment, look)
+    again = 0
     if decision == "Approve":
         _check(asked, by, environment.now())
+        again = _in_vain(asked, by)
     if output is Output.TABLE:
         environment.show(content(asked))
     if not yes:
         _ask(environment, asked, by, decision)
-    body = signature(name, by, decision, asked.digest, reason)
+    body = signature(name, by, decision, asked.digest, reason, again)
 
     async def write(session: Session) -> Asked:
         await _create(session, body, by, decision)
@@ -146,6 +148,21 @@ def _check(asked: Asked, by: str, now: float) -> None:
         )
 
 
+def _in_vain(asked: Asked, by: str) -> int:
+    """How often they signed without its counting now; whose signature counts is refused."""
+    mine = [one for one in asked.status.signatures if one.by == by and one.decision == "Approve"]
+    counts = next((one for one in mine if one.counted), None)
+    if counts is not None:
+        raise _already(by, "signed", counts.name)
+    return len(mine)
+
+
+def _already(by: str, word: str, name: str) -> EscadreError:
+    return EscadreError(
+        f"{by} has {word} this content already (ModelSignature {name}); one person counts once"
+    )
+
+
 def _ask(environment: Environment, asked: Asked, by: str, decision: Decision) -> None:
     """Asks on the terminal; anything but yes is a no."""
     verb = "Sign" if decision == "Approve" else "Revoke"
@@ -165,10 +182,7 @@ async def _create(session: Session, body: Json, by: str, decision: Decision) -> 
         if not error.already_exists:
             raise
         word = "signed" if decision == "Approve" else "revoked"
-        raise EscadreError(
-            f"{by} has {word} this content already (ModelSignature {body['metadata']['name']}); "
-            "one person counts once"
-        ) from error
+        raise _already(by, word, body["metadata"]["name"]) from error
 
 
 async def _judged(environment: Environment, session: Session, name: str, written: str) -> Asked:

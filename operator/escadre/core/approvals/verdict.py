@@ -136,7 +136,9 @@ def evaluate(
     if policies.problem:
         return verdict(False, reasons.POLICY_MISSING, policies.problem)
     if len(people) < required:
-        return verdict(False, reasons.SIGNATURES_MISSING, _missing(name, people, required, records))
+        words = _missing(name, people, required, records)
+        again = _may_sign_again(spec, records, people)
+        return verdict(False, reasons.SIGNATURES_MISSING, f"{words}; {_next(name, again)}")
     return verdict(
         True, reasons.APPROVED, f"signed by {', '.join(people)}; valid until {iso(expires)}"
     )
@@ -191,12 +193,27 @@ def _missing(
     name: str, people: Sequence[str], required: int, records: Sequence[SignatureRecord]
 ) -> str:
     have = f"signed by {', '.join(people)}" if people else "nobody signed"
+    if records and not people:
+        have = f"none of {len(records)} counts"
     ignored = [f"{record.by}: {record.why}" for record in records if not record.counted]
     not_counted = f"; not counted: {listed(ignored, 4, '; ')}" if ignored else ""
-    return (
-        f"ModelApproval {name} has {len(people)} of {required} signatures ({have}){not_counted}; "
-        f"another authorised person runs: escadre approve sign {name}"
-    )
+    return f"ModelApproval {name} has {len(people)} of {required} signatures ({have}){not_counted}"
+
+
+def _may_sign_again(
+    spec: ModelApprovalSpec, records: Sequence[SignatureRecord], people: Sequence[str]
+) -> list[str]:
+    """Who signed in vain, other content or before the policies, and counts with another one."""
+    return sorted({record.by for record in records} - {*people, spec.requested_by})
+
+
+def _next(name: str, again: Sequence[str]) -> str:
+    command = f"escadre approve sign {name}"
+    if not again:
+        return f"another authorised person runs: {command}"
+    who = listed(again, 4, " and ")
+    verb = "signs" if len(again) == 1 else "sign"
+    return f"{who} {verb} again, or another authorised person: {command}"
 
 
 def allows_namespace(name: str, spec: ModelApprovalSpec, namespace: str) -> str:
