@@ -40,17 +40,23 @@ class _Line:
 
     @property
     def until(self) -> str:
-        """Its end, and how soon that is."""
-        if not self.holds or self.left is None or self.left > _SOON:
-            return self.end
-        return f"{self.end} (expires in {duration(max(self.left, 0.0))})"
+        """The day of its end, and how soon that is."""
+        day = self.end.partition("T")[0]
+        if not self.soon or self.left is None:
+            return day
+        return f"{day} (expires in {duration(max(self.left, 0.0))})"
+
+    @property
+    def soon(self) -> bool:
+        """Whether it holds, and its end is near."""
+        return self.holds and self.left is not None and self.left <= _SOON
 
     @property
     def state(self) -> State:
         """The mark of its line."""
         if not self.holds:
             return "blocked"
-        return "ok" if self.until == self.end else "waiting"
+        return "waiting" if self.soon else "ok"
 
 
 def register(group: typer.Typer) -> None:
@@ -97,7 +103,7 @@ def _left(end: str, now: float) -> float | None:
 
 
 def _table(lines: list[_Line]) -> Table:
-    table = grid("", "NAME", "REASON", "SIGNATURES", "VALID UNTIL")
+    table = grid("", "NAME", "REASON", "SIGNED", "VALID UNTIL", shorten=(["NAME"],))
     for one in lines:
         table.add_row(mark(one.state), one.name, one.reason, one.signatures or "-", one.until)
     return table

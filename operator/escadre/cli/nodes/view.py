@@ -29,7 +29,8 @@ def view(lines: Sequence[NodeLine], notes: Sequence[str]) -> Group:
 
 
 def _table(lines: Sequence[NodeLine]) -> Table:
-    table = grid("", "NODE", "GPUS", "FREE", "DISK FREE", "WEIGHTS", "HELD BY")
+    columns = ("", "NODE", "GPUS", "FREE", "DISK FREE", "WEIGHTS", "HELD BY")
+    table = grid(*columns, shorten=(["GPUS"], ["NODE", "HELD BY"]))
     for one in lines:
         table.add_row(
             mark(_state(one)),

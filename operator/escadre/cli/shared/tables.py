@@ -2,33 +2,88 @@
 
 Long cells are folded, never cut: a digest or a URL that ends in … cannot be copied. The widest
 columns give way first, and none becomes narrower than its header while there is another way. Only
-a list with one line for each object cuts columns that it names; another view has them whole.
+a list with one line for each object shortens columns that it names, in their middle: names differ
+at their ends. `-o json`, and the view of the one object, have them whole.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Column, Table
+from rich.text import Text
 from typing_extensions import override
 
 __all__ = ["grid"]
 
 _GAP: Final = 2
+_SHORTEST: Final = 8  # columns: less of a name tells nothing
+
+
+class _Name:
+    """A text that loses its middle where it has no room; a host's name its domain first."""
+
+    def __init__(self, text: str, *, host: bool) -> None:
+        self._text = text
+        self._host = host
+
+    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
+        width = cell_len(self._text)
+        return Measurement(min(width, options.max_width), width)
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        room, name = options.max_width, self._text.partition(".")[0]
+        short = f"{name}…" if self._host and len(name) < room < cell_len(self._text) else self._text
+        yield Text(_elided(short, room), no_wrap=True)
+
+
+def _elided(text: str, room: int) -> str:
+    if cell_len(text) <= room or room < len("a…b"):
+        return text if cell_len(text) <= room else text[:room]
+    end = (room - 1) // 2
+    return f"{text[: room - 1 - end]}…{text[-end:]}"
 
 
 class _Grid(Table):
     """Settles the widths itself: rich's own way breaks short headers in the middle of a word."""
+
+    shorten: tuple[frozenset[str], ...] = ()  # columns that give way together, the first ones first
+
+    @override
+    def add_row(self, *cells: RenderableType | None, **given: Any) -> None:
+        named = frozenset().union(*self.shorten)
+        pairs = zip(self.columns, cells, strict=False)
+        shown = (
+            _Name(cell, host=column.header == "NODE")
+            if isinstance(cell, str) and column.header in named
+            else cell
+            for column, cell in pairs
+        )
+        super().add_row(*shown, **given)
+
+    def _shortened(self, wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+        """What may be shortened gives way before anything is folded."""
+        widths = list(wanted)
+        for together in self.shorten:
+            while sum(widths) > room:
+                able = [
+                    i
+                    for i, width in enumerate(widths)
+                    if self.columns[i].header in together and width > max(least[i], _SHORTEST)
+                ]
+                if not able:
+                    break
+                widths[max(able, key=lambda i: widths[i])] -= 1
+        return widths
 
     @override
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         room = options.max_width - _GAP * (len(self.columns) - 1)
         wanted = [_wanted(console, options, column) for column in self.columns]
         least = [cell_len(str(column.header)) for column in self.columns]
-        cut = [column.overflow == "ellipsis" for column in self.columns]
-        widths = _settle(_shortened(wanted, least, cut, room), least, room)
+        widths = _settle(self._shortened(wanted, least, room), least, room)
         for column, width in zip(self.columns, widths, strict=True):
             column.width = width
         yield from super().__rich_console__(console, options)
@@ -37,19 +92,6 @@ class _Grid(Table):
 def _wanted(console: Console, options: ConsoleOptions, column: Column) -> int:
     cells = (Measurement.get(console, options, cell).maximum for cell in column.cells)
     return max([cell_len(str(column.header)), *cells])
-
-
-def _shortened(
-    wanted: Sequence[int], least: Sequence[int], cut: Sequence[bool], room: int
-) -> list[int]:
-    """What may be cut gives way before anything is folded, to its header at the least."""
-    widths = list(wanted)
-    while sum(widths) > room:
-        able = [i for i, width in enumerate(widths) if cut[i] and width > least[i]]
-        if not able:
-            break
-        widths[max(able, key=lambda i: widths[i])] -= 1
-    return widths
 
 
 def _settle(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int | None]:
@@ -63,14 +105,16 @@ def _settle(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int 
     return [*widths]
 
 
-def grid(*columns: str, cut: Sequence[str] = ()) -> Table:
-    """A table without lines; named columns get a header. ``cut`` are those that end in … ."""
+def grid(*columns: str, shorten: Sequence[Sequence[str]] = ()) -> Table:
+    """A table without lines; named columns get a header.
+
+    ``shorten`` are groups of columns that may lose the middle of what they say, the first group
+    before the second; within one the widest goes first.
+    """
     table = _Grid(
         box=None, pad_edge=False, show_header=any(columns), header_style="", padding=(0, _GAP, 0, 0)
     )
+    table.shorten = tuple(frozenset(group) for group in shorten)
     for name in columns:
-        if name in cut:
-            table.add_column(name, overflow="ellipsis", no_wrap=True)
-        else:
-            table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold")
     return table
