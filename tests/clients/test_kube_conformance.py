@@ -190,7 +190,7 @@ async def test_lists_come_in_pages_of_one_version(world: World) -> None:
         await world.api.apply(WIDGETS, body)
     home = world.namespace
     first = await world.api.list_page(WIDGETS, Selection(home), limit=2)
-    await world.api.delete(WIDGETS, "w3", namespace=home)
+    assert await world.api.delete(WIDGETS, "w3", namespace=home) is None
     second = await world.api.list_page(
         WIDGETS, Selection(home), limit=2, continue_token=first.continue_token
     )
@@ -271,9 +271,10 @@ async def test_finalizers_hold_a_deleted_object(world: World) -> None:
     home = world.namespace
     held = world.widget("a", {}, finalizers=["conformance.escadre.test/hold"])
     start = _version(await world.api.apply(WIDGETS, held))
-    await world.api.delete(WIDGETS, "a", namespace=home)
-    await world.api.delete(WIDGETS, "a", namespace=home)  # a second time is no error
+    going = await world.api.delete(WIDGETS, "a", namespace=home)
+    again = await world.api.delete(WIDGETS, "a", namespace=home)  # a second time is no error
     dying = await world.api.get(WIDGETS, "a", namespace=home)
+    assert going == again == dying
     assert dying["metadata"]["deletionTimestamp"]
     assert dying["metadata"]["generation"] == 2
     await world.api.patch(WIDGETS, "a", {"metadata": {"finalizers": None}}, namespace=home)

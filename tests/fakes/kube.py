@@ -174,9 +174,9 @@ class FakeApi(FaultyClient, Api):
         namespace: str | None = None,
         guard: Guard = UNGUARDED,
         grace_seconds: int | None = None,
-    ) -> None:
-        def commit() -> None:
-            self.server.delete(
+    ) -> Json | None:
+        def commit() -> Json | None:
+            return self.server.delete(
                 resource,
                 name,
                 namespace=namespace,
@@ -185,7 +185,7 @@ class FakeApi(FaultyClient, Api):
                 grace=grace_seconds,
             )
 
-        await self.write("delete", resource, (namespace or "", name, ""), commit)
+        return await self.write("delete", resource, (namespace or "", name, ""), commit)
 
     @override
     async def log(

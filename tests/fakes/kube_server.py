@@ -274,23 +274,24 @@ class FakeServer(FakeStore):
         uid: str | None = None,
         version: str | None = None,
         grace: int | None = None,
-    ) -> None:
+    ) -> Json | None:
         """DELETE; with finalizers, or a claim in use, the object only starts terminating."""
         live = self.need("delete", resource, name, namespace or "")
         self.check("delete", resource, live, uid, version)
         if "deletionTimestamp" in live["metadata"]:
             self._shorten(resource, live, grace)
-            return
+            return self.get(resource, name, namespace or "")
         if resource is kube.NAMESPACES:
             self.terminate_namespace(name)
-            return
+            return self.get(resource, name)
         if not self.held(resource, live):
             self.discard(resource, live)
-            return
+            return None
         meta = {**live["metadata"], "deletionTimestamp": self.stamp()}
         if grace is not None:
             meta["deletionGracePeriodSeconds"] = grace
         self.commit(resource, live, {**live, "metadata": meta})
+        return self.get(resource, name, namespace or "")
 
     def _shorten(self, resource: Resource, live: Json, grace: int | None) -> None:
         """A second DELETE may only take of the time that the first one gave."""

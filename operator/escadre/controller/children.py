@@ -40,6 +40,12 @@ class Applier:
     problems: list[Problem] = field(default_factory=list)
     changed: list[tuple[str, str, str]] = field(default_factory=list)
 
+    def remakes(self, intent: Json, cache: Informer[Compact]) -> bool:
+        """Whether a child that was there before is missing."""
+        meta = intent["metadata"]
+        missing = cache.get(meta["name"], meta.get("namespace", "")) is None
+        return missing and self.matched.knew(self.owner_uid, intent)
+
     async def apply(self, intent: Json, cache: Informer[Compact]) -> bool:
         """Brings one child to its intent. False when it could not be done now."""
         resource = resource_of(intent)

@@ -14,6 +14,7 @@ from escadre.controller.intents import Intents
 from escadre.controller.keys import FLEET, Key
 from escadre.controller.passes import Pass
 from escadre.controller.report import report, tell
+from escadre.controller.wished import Wished
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.freshness import stands
 from escadre.core.replicas.children import plan_orphans
@@ -49,15 +50,17 @@ async def _pass(context: Context, key: Key) -> float | None:
     this = Pass.of(sight, view, plan)
     intents = Intents(this, context.settings, context.gather.platform)
     applier = Applier(context.api, view.uid, context.memory.matched)
-    executor = Executor(this, intents, context.caches, applier)
+    wished = Wished(context.api, context.caches, view)
+    executor = Executor(this, intents, context.caches, applier, wished)
+    left: float | None = None
     try:
         await executor.carry_out()
     finally:
         # Also after a failed write: the status says what stands in the way.
-        problems = executor.problems
-        left = await report(context, this, problems)
-        tell(context, this, executor)
-    return _next_look(this, left, problems)
+        if wished.stands:
+            left = await report(context, this, executor.problems)
+            tell(context, this, executor)
+    return _next_look(this, left, executor.problems) if wished.stands else None
 
 
 async def _hurry(context: Context, key: Key) -> None:
@@ -79,7 +82,7 @@ async def _hurry(context: Context, key: Key) -> None:
 
 async def _drop_orphans(context: Context, key: Key) -> None:
     for one in plan_orphans(orphans(context.caches, key.namespace, key.name)):
-        await delete(context.api, one)
+        await delete(context.api, context.caches, one)
 
 
 def _next_look(this: Pass, left: float | None, problems: Sequence[Problem]) -> float | None:

@@ -7,6 +7,7 @@ render; when it must be left alone by the Applier.
 from dataclasses import dataclass, field
 from typing import Final
 
+from escadre import reasons
 from escadre.clients.kube import (
     DEPLOYMENTS,
     PERSISTENT_VOLUME_CLAIMS,
@@ -21,6 +22,7 @@ from escadre.clients.kube import (
 from escadre.controller.children import Applier
 from escadre.controller.intents import Intents
 from escadre.controller.passes import Pass
+from escadre.controller.wished import Wished
 from escadre.core.replicas.drain import drain_text
 from escadre.core.replicas.steps import Damaged, Existing, Pod, Problem, Released, Step
 from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING, PVC_PROTECTION
@@ -41,12 +43,18 @@ class Executor:
     intents: Intents
     caches: Caches
     applier: Applier
+    wished: Wished
     done: list[Step] = field(default_factory=list)
 
     async def carry_out(self) -> None:
-        """Every step; one that cannot be done now holds back only what follows from it."""
+        """Every step; one that cannot be done now holds back only what follows from it.
+
+        None any more once the deployment or its namespace goes.
+        """
         went = True
         for step in self.this.steps.steps:
+            if not self.wished.stands or self._namespace_goes:
+                return
             if step.follows and not went:
                 continue
             went = await self._do(step)
@@ -60,6 +68,10 @@ class Executor:
         return [*([first] if first else []), *self.applier.problems]
 
     @property
+    def _namespace_goes(self) -> bool:
+        return any(one.reason == reasons.NAMESPACE_TERMINATING for one in self.applier.problems)
+
+    @property
     def slots(self) -> frozenset[int]:
         """The slots whose replica was dealt with."""
         return frozenset(step.slot for step in self.done if step.slot is not None)
@@ -67,7 +79,7 @@ class Executor:
     async def _do(self, step: Step) -> bool:
         match step.child:
             case Existing() as child:
-                return await delete(self.applier.api, child)
+                return await delete(self.applier.api, self.caches, child)
             case Damaged() as child:
                 return await self._note(child)
             case Pod() as child:
@@ -77,6 +89,8 @@ class Executor:
             case child:
                 intent = self.intents.of(child)
                 cache = self.caches.of_kind(intent["kind"])
+                if self.applier.remakes(intent, cache) and not await self.wished.look():
+                    return False
                 return await self.applier.apply(intent, cache)
 
     async def _note(self, damaged: Damaged) -> bool:
@@ -128,12 +142,13 @@ class Executor:
         return True
 
 
-async def delete(api: Api, one: Existing) -> bool:
-    """Deletes that very object."""
+async def delete(api: Api, caches: Caches, one: Existing) -> bool:
+    """Deletes that very object; the caches know at once where it only starts to go."""
+    resource, guard = _DELETED[one.kind], Guard(uid=one.uid)
     try:
-        await api.delete(
-            _DELETED[one.kind], one.name, namespace=one.namespace or None, guard=Guard(uid=one.uid)
-        )
+        going = await api.delete(resource, one.name, namespace=one.namespace or None, guard=guard)
     except NotFound:
         return False  # gone meanwhile
+    if going is not None:
+        caches.of_kind(one.kind).note_write(going)
     return True

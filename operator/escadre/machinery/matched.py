@@ -29,6 +29,10 @@ class Matched:
         before = self._known.get(owner, {}).get(_child(intent))
         return before is not None and before == (live.packed, _digest(intent))
 
+    def knew(self, owner: str, intent: Mapping[str, Any]) -> bool:
+        """Whether a child of that kind and name was there before, as intended then."""
+        return _child(intent) in self._known.get(owner, {})
+
     def note(self, owner: str, live: Compact, intent: Mapping[str, Any]) -> None:
         """These two match."""
         self._known.setdefault(owner, {})[_child(intent)] = (live.packed, _digest(intent))

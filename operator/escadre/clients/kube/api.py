@@ -167,8 +167,11 @@ class Api(Protocol):
         namespace: str | None = None,
         guard: Guard = UNGUARDED,
         grace_seconds: int | None = None,
-    ) -> None:
-        """Delete, with what it owns in the background; Conflict by ``guard``, or NotFound."""
+    ) -> Json | None:
+        """Delete, with what it owns in the background; Conflict by ``guard``, or NotFound.
+
+        Returns the object where it only starts to go, None where it is gone.
+        """
         ...
 
     async def log(

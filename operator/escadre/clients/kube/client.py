@@ -221,7 +221,7 @@ class KubeApi(Api):
         namespace: str | None = None,
         guard: Guard = UNGUARDED,
         grace_seconds: int | None = None,
-    ) -> None:
+    ) -> Json | None:
         guards = {"uid": guard.uid, "resourceVersion": guard.resource_version}
         options: Json = {
             "apiVersion": "v1",
@@ -233,7 +233,9 @@ class KubeApi(Api):
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         call = call_of("delete", "DELETE", Place(resource, namespace, name))
-        await self._send(with_body(call, options, JSON))
+        answer = await self._send(with_body(call, options, JSON))
+        # Of what is gone it is a Status, or the object as it was.
+        return answer if "deletionTimestamp" in (answer.get("metadata") or {}) else None
 
     @override
     async def log(
