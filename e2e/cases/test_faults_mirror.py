@@ -57,7 +57,7 @@ def test_a_mirror_is_mended_step_by_step(guarded: Stage) -> None:
     found = stage.wait_condition("guarded", "WeightsReady", "SecretNotFound")
     assert f"Secret {NAMESPACE}/mirror-token does not exist" in found["message"]
     stage.cluster.apply(TOKEN | {"metadata": {"name": "mirror-token", "namespace": NAMESPACE}})
-    found = stage.wait_condition("guarded", "WeightsReady", "NotFound")
+    found = stage.wait_condition("guarded", "WeightsReady", "MirrorFileNotFound")
     url = f"{stage.mirror_url}/manifests/{_digest(stage, 'guarded')}.manifest"
     assert url in found["message"]
     assert url in why(stage, "guarded")

@@ -191,7 +191,7 @@ async def test_another_mirror_is_tried_at_once(world: World, small: SampleModel)
     world.mirror.always[where("a.safetensors")] = refuse(404)
     world.wish(small)
     async with world.agent():
-        await until(lambda: world.entry(small).get("reason") == reasons.NOT_FOUND.name)
+        await until(lambda: world.entry(small).get("reason") == reasons.MIRROR_FILE_NOT_FOUND.name)
         world.mirror.always.clear()
         world.wish(small, name="other")
         await until(lambda: world.entry(small).get("state") == "Verified")

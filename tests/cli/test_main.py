@@ -75,6 +75,18 @@ class Broken(Program):
             id="a cluster without the CRDs",
         ),
         pytest.param(
+            NotFound(
+                method="create",
+                object="Lease team/x",
+                status=404,
+                message='namespaces "team" not found',
+            ),
+            4,
+            'Lease team/x does not exist: namespaces "team" not found\nnext: check the name, its '
+            "namespace (-n)",
+            id="an object that is not there",
+        ),
+        pytest.param(
             Refusal(reasons.NO_GPU_NODES, "no node has GPUs"),
             3,
             "NoGPUNodes: no node has GPUs\nnext: Install the NVIDIA GPU Operator",
@@ -139,9 +151,10 @@ def _commands() -> Iterator[tuple[str, ...]]:
 COMMANDS = tuple(_commands())
 WISH = Path(__file__).parents[2] / "examples" / "quickstart" / "2-deployment.yaml"
 PROCESSES = {("operator",), ("agent",)}
-FILES = {("support-bundle",)}  # what they answer with is a file
+FILES = {("support-bundle",), ("logs",)}  # their answer is a file, or what others wrote
 ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("why",): ("x",),
+    ("logs",): ("x",),
     ("plan",): ("-f", str(WISH)),
     ("approve", "sign"): ("x", "--yes"),
     ("approve", "revoke"): ("x", "--yes"),

@@ -150,4 +150,4 @@ def test_the_log_to_look_at_is_that_of_the_engine_that_ended() -> None:
     told = [condition("Serving", "False", "EngineFailing", "assistant-0 exited with 1")]
     advice = build(Deployed.read(deployment(conditions=with_conditions(*told)))).advice
     assert advice is not None
-    assert advice.look_at.endswith("-c engine --previous")
+    assert advice.look_at == "escadre logs assistant -n chat --previous"

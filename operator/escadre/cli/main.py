@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from escadre.cli import agent as agent_command
-from escadre.cli import operator, version
+from escadre.cli import enginelogs, operator, version
 from escadre.cli.approve import command as approve
 from escadre.cli.nodes import command as nodes
 from escadre.cli.plan import command as plan
@@ -26,7 +26,7 @@ __all__ = ["app", "main"]
 
 _EXIT_CODES = """
 Exit codes: 0 fine · 1 not ready, something stands in the way, or could not be read (status NAME,
-why, plan, approve show, support-bundle) · 2 wrong use · 3 refused · 4 the cluster cannot be
+why, logs, plan, approve show, support-bundle) · 2 wrong use · 3 refused · 4 the cluster cannot be
 reached or answers with an error.
 """
 
@@ -44,6 +44,7 @@ app = typer.Typer(
 app.callback()(target_options)
 status.register(app)
 why.register(app)
+enginelogs.register(app)
 nodes.register(app)
 plan.register(app)
 approve.register(app)

@@ -75,10 +75,19 @@ UNAUTHORIZED = Reason(
     conditions=(ConditionType.WEIGHTS_READY,),
     elsewhere=True,
 )
+MIRROR_FILE_NOT_FOUND = Reason(
+    "MirrorFileNotFound",
+    Kind.MOVE,
+    "The mirror has no such file, most often the manifest.",
+    "Publish the named file on the mirror.",
+    owners=(Owner.MIRROR,),
+    conditions=(ConditionType.WEIGHTS_READY,),
+    elsewhere=True,
+)
 NOT_FOUND = Reason(
     "NotFound",
     Kind.MOVE,
-    "The mirror has no such file.",
+    "As MirrorFileNotFound; agents before 0.3 say so.",
     "Publish the named file on the mirror.",
     owners=(Owner.MIRROR,),
     conditions=(ConditionType.WEIGHTS_READY,),

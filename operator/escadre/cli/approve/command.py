@@ -54,7 +54,8 @@ def register(app: typer.Typer) -> None:
     group.command(
         "show",
         cls=ClusterCommand,
-        help="Show the content, who signed, what counts, what is missing.",
+        help="Show the content, who signed, what counts, what is missing. "
+        "Exits with 1 when it does not hold.",
     )(_show)
     listing.register(group)
     app.add_typer(group, name="approve")

@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "plan",
         cls=ClusterCommand,
-        help="Show what files of ModelDeployments would get, without writing.",
+        help="Show what files of ModelDeployments would get, without writing. "
+        "Exits with 1 when something stands in the way.",
     )(_plan)
 
 

@@ -62,7 +62,10 @@ def _api(error: ApiError) -> str:
             "docs/operate/install.md lists what each role may"
         )
     if isinstance(error, NotFound):
-        return str(error)
+        return (
+            f"{error.object} does not exist: {error.message or 'so the API server says'}\n"
+            "next: check the name, its namespace (-n) and the cluster (--context)"
+        )
     if isinstance(error, ServerUnavailable):
         return f"{error}\nnext: check that the address in the kubeconfig answers from here"
     return str(error)

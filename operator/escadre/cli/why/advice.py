@@ -60,6 +60,6 @@ def _look_at(each: Deployed, step: str) -> str:
         "plan": f"escadre status {each.name} {in_namespace}; kubectl get gpunodes",
         "weights": f"kubectl get gpunode {' '.join(nodes[:3])} -o yaml".replace("  ", " "),
         "nodes": f"kubectl {in_namespace} describe pods -l escadre.dev/deployment={each.name}",
-        "replicas": f"kubectl {in_namespace} logs -l escadre.dev/deployment={each.name} -c engine",
+        "replicas": f"escadre logs {each.name} {in_namespace}",
         "serving": f"kubectl {in_namespace} describe mdep {each.name}",
     }[step]

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
         "why",
         cls=ClusterCommand,
         help="Say why a deployment is not ready: the first link that blocks. "
-        "Exits with 1 unless it is ready and an operator leads.",
+        "Exits with 1 when it is not ready, or no operator leads.",
     )(_why)
 
 

@@ -59,7 +59,7 @@ class Unauthorized(MirrorError):
 class NotFound(MirrorError):
     """The mirror has no such file."""
 
-    REASON = reasons.NOT_FOUND
+    REASON = reasons.MIRROR_FILE_NOT_FOUND
 
 
 class MirrorSlow(MirrorError):

@@ -9,7 +9,7 @@ from escadre.core.replicas.silence import Probe, Silence, silence
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_INPUTS, LABEL_SERVING, LABEL_SLOT
 from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, epoch, meta_of
 
-__all__ = ["PodView"]
+__all__ = ["PodView", "last_end"]
 
 _SLOT_DIGITS = 6
 _SAME_MOMENT_SECONDS = 2  # of two times that are written in whole seconds, one after the other
@@ -149,12 +149,22 @@ def _failing(containers: list[Json], *, leaving: bool) -> str:
         end = state.get("terminated") or last.get("terminated")
         if not end or one.get("ready"):
             continue
-        code = end.get("exitCode", 0)
-        if code or not leaving:
-            span = epoch(end.get("startedAt")), epoch(end.get("finishedAt"))
-            words = (code, end.get("reason") or "", end.get("message") or "")
-            return ended(words, span, one.get("restartCount", 0))
+        if end.get("exitCode", 0) or not leaving:
+            return _words(end, one)
     return ""
+
+
+def last_end(container: Json) -> str:
+    """How a container ended the last time, of its status; "" when it never did."""
+    state, last = container.get("state") or {}, container.get("lastState") or {}
+    end = state.get("terminated") or last.get("terminated")
+    return _words(end, container) if end else ""
+
+
+def _words(end: Json, container: Json) -> str:
+    span = epoch(end.get("startedAt")), epoch(end.get("finishedAt"))
+    said = (end.get("exitCode", 0), end.get("reason") or "", end.get("message") or "")
+    return ended(said, span, container.get("restartCount", 0))
 
 
 def _gpus(spec: Json) -> int:

@@ -1,0 +1,162 @@
+"""Each command exits as its help says: every code of every command, and no other claim."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.harness import Program, lease
+from tests.cli.test_main import COMMANDS, PROCESSES, WISH
+from tests.cli.test_nodes import gpunode
+from tests.cli.world import approval, condition, deployment, with_conditions
+from typer.main import get_command
+
+from escadre.cli.main import app
+from escadre.clients.kube import (
+    GPU_NODES,
+    LEASES,
+    MODEL_APPROVALS,
+    MODEL_DEPLOYMENTS,
+    Forbidden,
+    Unauthorized,
+)
+
+Json = dict[str, Any]
+Setting = Callable[[Program], None]
+HOLDS = condition("Approved", "True", "Approved", "signed")
+ENDED = condition("Approved", "False", "Expired", "it ended")
+LOADS = with_conditions(condition("Ready", "False", "Loading", "engines load"))
+
+
+def ready(program: Program) -> None:
+    program.server.put(MODEL_DEPLOYMENTS, deployment())
+
+
+def loading(program: Program) -> None:
+    program.server.put(MODEL_DEPLOYMENTS, deployment(conditions=LOADS))
+
+
+def stale(program: Program) -> None:
+    program.server.put(MODEL_DEPLOYMENTS, deployment(observedGeneration=0))
+
+
+def leaderless(program: Program) -> None:
+    ready(program)
+    program.server.put(LEASES, lease(age=600.0))
+
+
+def approved(program: Program) -> None:
+    program.server.put(MODEL_APPROVALS, approval(conditions=[HOLDS]))
+
+
+def ended(program: Program) -> None:
+    program.server.put(MODEL_APPROVALS, approval(conditions=[ENDED]))
+
+
+def unseen(program: Program) -> None:
+    program.server.put(MODEL_APPROVALS, approval())
+
+
+def ill(program: Program) -> None:
+    program.server.put(GPU_NODES, gpunode("gpu-0", dead=1))
+
+
+def nothing(_: Program) -> None:
+    pass
+
+
+def no_right(program: Program) -> None:
+    program.api = api = program.server.client("bob")
+    refused = Forbidden(method="list", object="x", status=403, message="bob may not")
+    for kind in ("ModelDeployment", "ModelApproval", "GPUNode"):
+        for verb in ("get", "list"):
+            api.refuse(verb, kind, lambda: refused)
+
+
+def no_login(program: Program) -> None:
+    program.api = api = program.server.client("bob")
+    refused = Unauthorized(method="list", object="x", status=401)
+    for kind in ("ModelDeployment", "ModelApproval", "GPUNode", "Version", "SelfSubjectReview"):
+        for verb in ("get", "list", "create"):
+            api.refuse(verb, kind, lambda: refused)
+
+
+CASES: list[tuple[str, Setting, int]] = [
+    ("status", loading, 0),
+    ("status", leaderless, 0),
+    ("status", no_right, 4),
+    ("status", no_login, 4),
+    ("status assistant", ready, 0),
+    ("status assistant", loading, 1),
+    ("status assistant", stale, 1),
+    ("status assistant", leaderless, 1),
+    ("status nobody", ready, 3),
+    ("status assistant", no_right, 4),
+    ("why assistant", ready, 0),
+    ("why assistant", loading, 1),
+    ("why assistant", leaderless, 1),
+    ("why nobody", ready, 3),
+    ("why assistant", no_right, 4),
+    ("why assistant", no_login, 4),
+    ("logs assistant", ready, 1),
+    ("logs nobody", ready, 3),
+    ("logs assistant", no_right, 4),
+    ("nodes", nothing, 0),
+    ("nodes", ill, 0),
+    ("nodes", no_right, 4),
+    ("plan -f WISH", nothing, 1),
+    ("plan -f nowhere.yaml", nothing, 3),
+    ("plan -f WISH", no_right, 4),
+    ("approve show small", approved, 0),
+    ("approve show small", ended, 1),
+    ("approve show small", unseen, 1),
+    ("approve show nobody", approved, 3),
+    ("approve show small", no_right, 4),
+    ("approve list", ended, 0),
+    ("approve list", no_right, 4),
+    ("approve sign small --yes", unseen, 0),
+    ("approve sign small", unseen, 3),
+    ("approve sign nobody --yes", unseen, 3),
+    ("approve sign small --yes", no_login, 4),
+    ("approve revoke small --yes", approved, 0),
+    ("approve revoke small", approved, 3),
+    ("approve revoke small --yes", no_login, 4),
+    ("version", nothing, 0),
+    ("version --frobnicate", nothing, 2),
+    ("support-bundle -o OUT", no_right, 1),
+    ("support-bundle -o TAKEN", ready, 3),
+    ("support-bundle -o OUT", no_login, 4),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "setting", "code"),
+    [pytest.param(*case, id=f"{case[0]}-{case[1].__name__}-{case[2]}") for case in CASES],
+)
+def test_a_command_exits_as_its_help_says(
+    line: str, setting: Setting, code: int, tmp_path: Path
+) -> None:
+    program = Program()
+    setting(program)
+    taken = tmp_path / "taken"
+    taken.touch()
+    places = {"WISH": str(WISH), "OUT": str(tmp_path / "out"), "TAKEN": str(taken)}
+    ran = program.run(*(places.get(word, word) for word in line.split()))
+    assert ran.code == code, ran.err or ran.out
+    assert code > 1 or not ran.err
+
+
+def _help(command: tuple[str, ...]) -> str:
+    found: Any = get_command(app)
+    for name in command:
+        found = found.commands[name]
+    return str(found.help)
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if each not in PROCESSES], ids=" ".join
+)
+def test_who_exits_with_1_says_when(command: tuple[str, ...]) -> None:
+    words = " ".join(command)
+    with_one = any(line.startswith(words) and code == 1 for line, _, code in CASES)
+    assert ("xits with 1" in _help(command)) == with_one
