@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from tests.cli.harness import Program
 from tests.cli.test_nodes import gpunode
-from tests.cli.world import approval, condition, deployment, replica, replicas
+from tests.cli.world import GIB, approval, condition, deployment, replica, replicas, weights
 
 from escadre.cli.shared.tables import grid
 from escadre.clients.kube import GPU_NODES, MODEL_APPROVALS, MODEL_DEPLOYMENTS
@@ -57,6 +57,16 @@ def test_one_line_an_object(
     assert max(len(line) for line in ran.out.splitlines()) <= 80
 
 
+def test_so_do_the_pulls_of_one(program: Program) -> None:
+    pulls = {"bytesDone": 10 * GIB, "bytesPerSecond": 31_000_000, "etaSeconds": 4000}
+    told = [weights(node, "Pulling", mirror="internal", **pulls) for node in NODES]
+    program.server.put(MODEL_DEPLOYMENTS, deployment(NAME, SPACE, weights=told))
+    table = program.run("status", NAME).out.partition("Weights\n")[2].split("\n\n")[0]
+    _, *rows = table.splitlines()
+    assert [row.split()[1] for row in rows] == ["gpu-worker-17…", "gpu-worker-18…"]
+    assert all(row.endswith("22 % 10.7 of 48.3 GB, 31.0 MB/s, 1h06m left") for row in rows)
+
+
 def test_so_do_the_replicas_of_one(program: Program) -> None:
     table = program.run("status", NAME).out.partition("Replicas")[2].split("\n\n")[0]
     assert len(table.splitlines()) == 4, table
@@ -69,7 +79,7 @@ def test_so_do_the_replicas_of_one(program: Program) -> None:
     [(61, "a" * 41), (60, f"{'a' * 20}…{'a' * 19}"), (30, "aaaaa…aaaa")],
 )
 def test_a_name_loses_no_more_of_its_middle_than_it_must(width: int, first: str) -> None:
-    table = grid("A", "B", shorten=(["A"],))
+    table = grid("A", "B", shorten=({"A": 3},))
     table.add_row("a" * 41, "b" * 18)
     file = io.StringIO()
     Console(file=file, width=width, color_system=None).print(table)

@@ -103,7 +103,7 @@ def _left(end: str, now: float) -> float | None:
 
 
 def _table(lines: list[_Line]) -> Table:
-    table = grid("", "NAME", "REASON", "SIGNED", "VALID UNTIL", shorten=(["NAME"],))
+    table = grid("", "NAME", "REASON", "SIGNED", "VALID UNTIL", shorten=({"NAME": 12},))
     for one in lines:
         table.add_row(mark(one.state), one.name, one.reason, one.signatures or "-", one.until)
     return table

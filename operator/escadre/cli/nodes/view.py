@@ -30,7 +30,7 @@ def view(lines: Sequence[NodeLine], notes: Sequence[str]) -> Group:
 
 def _table(lines: Sequence[NodeLine]) -> Table:
     columns = ("", "NODE", "GPUS", "FREE", "DISK FREE", "WEIGHTS", "HELD BY")
-    table = grid(*columns, shorten=(["GPUS"], ["NODE", "HELD BY"]))
+    table = grid(*columns, shorten=({"GPUS": 8}, {"NODE": 14, "HELD BY": 12}))
     for one in lines:
         table.add_row(
             mark(_state(one)),

@@ -6,7 +6,7 @@ a list with one line for each object shortens columns that it names, in their mi
 at their ends. `-o json`, and the view of the one object, have them whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -19,7 +19,6 @@ from typing_extensions import override
 __all__ = ["grid"]
 
 _GAP: Final = 2
-_SHORTEST: Final = 8  # columns: less of a name tells nothing
 
 
 class _Name:
@@ -49,11 +48,11 @@ def _elided(text: str, room: int) -> str:
 class _Grid(Table):
     """Settles the widths itself: rich's own way breaks short headers in the middle of a word."""
 
-    shorten: tuple[frozenset[str], ...] = ()  # columns that give way together, the first ones first
+    shorten: Sequence[Mapping[str, int]] = ()
 
     @override
     def add_row(self, *cells: RenderableType | None, **given: Any) -> None:
-        named = frozenset().union(*self.shorten)
+        named = {name for group in self.shorten for name in group}
         pairs = zip(self.columns, cells, strict=False)
         shown = (
             _Name(cell, host=column.header == "NODE")
@@ -68,10 +67,11 @@ class _Grid(Table):
         widths = list(wanted)
         for together in self.shorten:
             while sum(widths) > room:
+                floors = [together.get(str(column.header)) for column in self.columns]
                 able = [
                     i
-                    for i, width in enumerate(widths)
-                    if self.columns[i].header in together and width > max(least[i], _SHORTEST)
+                    for i, floor in enumerate(floors)
+                    if floor is not None and widths[i] > max(least[i], floor)
                 ]
                 if not able:
                     break
@@ -105,16 +105,16 @@ def _settle(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int 
     return [*widths]
 
 
-def grid(*columns: str, shorten: Sequence[Sequence[str]] = ()) -> Table:
+def grid(*columns: str, shorten: Sequence[Mapping[str, int]] = ()) -> Table:
     """A table without lines; named columns get a header.
 
-    ``shorten`` are groups of columns that may lose the middle of what they say, the first group
-    before the second; within one the widest goes first.
+    ``shorten`` are groups of columns that may lose the middle of what they say, each to so many
+    characters: the first group before the second; within one the widest goes first.
     """
     table = _Grid(
         box=None, pad_edge=False, show_header=any(columns), header_style="", padding=(0, _GAP, 0, 0)
     )
-    table.shorten = tuple(frozenset(group) for group in shorten)
+    table.shorten = shorten
     for name in columns:
         table.add_column(name, overflow="fold")
     return table

@@ -1,4 +1,7 @@
-"""The weights on each node, with a bar while they are pulled. Pure; used by status and plan."""
+"""The weights on each node, with a bar while they are pulled. Pure; used by status and plan.
+
+One line a node on 80 columns; the mirror stands in the message of WeightsReady and in `-o json`.
+"""
 
 from collections.abc import Sequence
 
@@ -26,7 +29,8 @@ _BAR_WIDTH = 30
 
 def weights_table(weights: Sequence[WeightsOnNode]) -> Table:
     """One line per node."""
-    table = grid("", "", "", "", "")
+    columns = ("", "NODE", "STATE", "PULLED", "")
+    table = grid(*columns, shorten=({"PULLED": 6}, {"NODE": 14}))
     for each in weights:
         table.add_row(mark(_STATES[each.state]), each.node, each.state, _bar(each), _words(each))
     return table
@@ -51,14 +55,14 @@ def _words(each: WeightsOnNode) -> str:
 
 
 def _pulled(each: WeightsOnNode) -> str:
-    words = (
-        f"{100 * each.bytes_done // each.bytes_total} %  {bytes_text(each.bytes_done)} of "
-        f"{bytes_text(each.bytes_total)}"
-    )
+    done, total = bytes_text(each.bytes_done), bytes_text(each.bytes_total)
+    if done.partition(" ")[2] == total.partition(" ")[2]:
+        done = done.partition(" ")[0]  # 19.3 of 48.3 GB
+    words = f"{100 * each.bytes_done // each.bytes_total} % {done} of {total}"
     if each.message and not each.bytes_per_second:
         return f"{words}  {each.message}"
     if each.bytes_per_second:
-        words += f"  {bytes_text(each.bytes_per_second)}/s"
+        words += f", {bytes_text(each.bytes_per_second)}/s"
     if each.eta_seconds is not None:
-        words += f"  {duration(each.eta_seconds)} left"
-    return words + (f"  from {each.mirror}" if each.mirror else "")
+        words += f", {duration(each.eta_seconds)} left"
+    return words

@@ -45,7 +45,7 @@ def overview(deployments: Sequence[Deployed], *, namespaces: bool) -> Table:
     """One line per deployment, as `kubectl get mdep` has them."""
     titles = ["NAME", "READY", "MODEL", "LAYOUT", "REPLICAS", "REASON"]
     columns = ["NAMESPACE", *titles] if namespaces else titles
-    table = grid(*columns, shorten=(["MODEL"], ["LAYOUT"], ["NAMESPACE", "NAME"]))
+    table = grid(*columns, shorten=({"MODEL": 5}, {"LAYOUT": 6}, {"NAMESPACE": 8, "NAME": 8}))
     for each in deployments:
         ready, plan, replicas = each.ready, each.status.plan, each.status.replicas
         cells: list[RenderableType] = [
@@ -196,7 +196,7 @@ def _arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:
 
 def _replicas_table(items: Sequence[ReplicaStatus]) -> Table:
     columns = ("", "REPLICA", "STATE", "NODE", "INPUTS", "MESSAGE")
-    table = grid(*columns, shorten=(["REPLICA", "NODE"],))
+    table = grid(*columns, shorten=({"REPLICA": 16, "NODE": 14},))
     for one in items:
         table.add_row(
             mark(_REPLICA_STATES[one.state]),

@@ -6,9 +6,10 @@ from typing import Any, Final
 from escadre.clients.kube import Json
 from escadre.names import FIELD_MANAGER, GROUP, LABEL_COMPONENT, LABEL_MANAGED_BY
 
-__all__ = ["CHILDREN", "OURS", "PROCESSES", "Found", "of_interest", "trimmed_node"]
+__all__ = ["CHILDREN", "INSTALLED", "OURS", "PROCESSES", "Found", "of_interest", "trimmed_node"]
 
 CHILDREN: Final = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"  # label selectors
+INSTALLED: Final = "app.kubernetes.io/part-of=escadre"  # by the chart
 OURS: Final = LABEL_COMPONENT  # whoever has it, whatever its value
 PROCESSES: Final = frozenset({"operator", "agent"})
 _NODE_STATUS: Final = ("allocatable", "capacity", "conditions", "nodeInfo")

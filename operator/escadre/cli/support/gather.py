@@ -12,6 +12,7 @@ from escadre import __version__
 from escadre.cli.shared.session import Environment, Session
 from escadre.cli.support.found import (
     CHILDREN,
+    INSTALLED,
     OURS,
     PROCESSES,
     Found,
@@ -37,6 +38,8 @@ from escadre.clients.kube import (
     POD_DISRUPTION_BUDGETS,
     PODS,
     SERVICES,
+    VALIDATING_ADMISSION_POLICIES,
+    VALIDATING_ADMISSION_POLICY_BINDINGS,
     Forbidden,
     Json,
     Tail,
@@ -109,6 +112,9 @@ async def _system(found: Found, scope: Scope, reader: Reader) -> None:
     """The operator's own namespace, which ``only`` does not leave out."""
     if scope.only and scope.only != scope.system:
         found.objects["pods"] += await reader.within(PODS, [scope.system], OURS)
+    found.objects["deployments"] += await reader.within(DEPLOYMENTS, [scope.system], INSTALLED)
+    for kind in (VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS):
+        found.objects[kind.plural] = await reader.everywhere(kind, (), INSTALLED)
     lease = await reader.one(LEASES, LEASE_NAME, scope.system)
     found.objects["leases"] = [lease] if lease else []
     name, file = _SETTINGS
