@@ -18,6 +18,7 @@ import yaml
 
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.nodes import NodeSpec
+from e2e.cluster.pods import PYTHON, build_pod, until_over
 from e2e.test_api_rules import APPROVAL, CRDS, DEPLOYMENT
 
 pytestmark = pytest.mark.cluster
@@ -95,6 +96,30 @@ def test_a_bundle_says_what_its_reader_may_not_see(bench: Bench, tmp_path: Path)
     assert "cannot list resource" in missing
     token = yaml.safe_load((bench.folder / "outsider.kubeconfig").read_text())["users"][0]
     assert not [one for one in _unpacked(part).values() if token["user"]["token"] in one]
+
+
+def test_a_bundle_holds_the_end_of_a_log_without_its_secrets(bench: Bench, tmp_path: Path) -> None:
+    cluster, space = bench.cluster, "escadre-system"
+    cluster.kubectl("create", "namespace", space)
+    words = "print('first'); print('Authorization: Bearer abcdef123456'); print('last')"
+    labels = {"escadre.dev/component": "operator"}
+    pod = build_pod(
+        "escadre-operator-0",
+        space,
+        words,
+        image=PYTHON,
+        labels=labels,
+        spec={"restartPolicy": "Never"},
+    )
+    cluster.apply(pod)
+    until_over(cluster, space, "escadre-operator-0")
+    path = tmp_path / "b.tar.gz"
+    ran = _escadre(cluster.kubeconfig, "support-bundle", "-o", str(path), "--tail", "2")
+    assert ran.returncode == 1, ran.stderr  # there is no Lease
+    files = _unpacked(path)
+    (log,) = (text for name, text in files.items() if name.startswith(f"logs/{space}/"))
+    assert log == "Authorization: (redacted)\nlast\n"
+    assert not [name for name, text in files.items() if "abcdef123456" in text]
 
 
 def _unpacked(path: Path) -> dict[str, str]:

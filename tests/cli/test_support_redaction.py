@@ -26,7 +26,8 @@ SECRET = "s3cr3t-Value_91"
         pytest.param(f"Authorization: Bearer {SECRET}", "Authorization: ", id="a header"),
         pytest.param(f'{{"authorization":"Basic {SECRET}"}}', '{"authorization":', id="in JSON"),
         pytest.param(f"header 'Bearer {SECRET}' refused", "refused", id="a bearer alone"),
-        pytest.param(f"password={SECRET}, user=bob", ", user=bob", id="a pair"),
+        pytest.param(f"password={SECRET}, user=bob", " user=bob", id="a pair"),
+        pytest.param(f"password={SECRET[:3]},{SECRET} user=bob", " user=bob", id="with a comma"),
         pytest.param(f'"api_key": "{SECRET}", "n": 1', ', "n": 1', id="a quoted pair"),
         pytest.param(f"--api-key={SECRET} --port=1", "--port=1", id="a flag"),
         pytest.param(f"HF_TOKEN: {SECRET}\nkeep: me", "keep: me", id="YAML"),
@@ -63,6 +64,21 @@ def test_what_looks_like_a_secret_is_taken_out(text: str, kept: str) -> None:
 def test_what_helps_stays(text: str) -> None:
     assert Redactor().text(text) == text
     assert Redactor().log(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"Authorization: Bearer {SECRET}\n", "Authorization: (redacted)\n"),
+        (f"token: {SECRET}\nrest", "token: (redacted)\nrest"),
+        (f'{{"password":"{SECRET}","n":1}}', '{"password":"(redacted)","n":1}'),
+        (f"https://u:{SECRET}@h/p?token={SECRET}.", "https://(redacted)@h/p?(redacted)"),
+    ],
+)
+def test_it_leaves_a_readable_text_whether_the_value_is_known_or_not(text: str, told: str) -> None:
+    assert Redactor().text(text) == told
+    assert Redactor([SECRET]).text(text) == told
+    assert Redactor().text(told) == told
 
 
 def test_a_line_that_may_hold_a_prompt_is_left_out_of_logs() -> None:

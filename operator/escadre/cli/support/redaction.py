@@ -28,8 +28,9 @@ _NAME: Final = re.compile(rf"(?i){_WORDS}$")
 _FLAG: Final = re.compile(rf"(?i)^--?[\w.-]*{_WORDS}$")
 _PAIR: Final = re.compile(
     rf"(?i)([\w.-]*{_WORDS}\\?[\"']?\s*[:=]\s*)"
-    r"(\\?\"[^\"\n]*\"|'[^'\n]*'|(?:(?:bearer|basic|token|negotiate)\s+)?[^\s,;}\])]+)"
+    r"(\\?\"[^\"\n]*\"|'[^'\n]*'|(?:(?:bearer|basic|token|negotiate)\s+)?(?:\(redacted\)|[^\s\"']+))"
 )
+_QUOTE: Final = re.compile(r"\\?[\"']")
 _URL: Final = re.compile(
     r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#\"'<>]*@)?([^\s?#\"'<>]*)(\?[^\s#\"'<>]*)?(#[^\s\"'<>]*)?"
 )
@@ -90,7 +91,7 @@ class Redactor:
             text = self._known.sub(REMOVED, text)
         text = _FORMS.sub(REMOVED, text)
         text = _URL.sub(_plain_url, text)
-        return _PAIR.sub(lambda found: f"{found[1]}{REMOVED}", text)
+        return _PAIR.sub(_without_value, text)
 
     def log(self, text: str) -> str:
         """What a process wrote; a line that names a prompt goes as a whole."""
@@ -146,6 +147,14 @@ class Redactor:
         for one in words:
             yield REMOVED if hidden else self.object(one)
             hidden = isinstance(one, str) and bool(_FLAG.search(one))
+
+
+def _without_value(found: re.Match[str]) -> str:
+    """The name stays, and the quotes: a line of JSON stays one."""
+    name, value = found.groups()
+    quotes = _QUOTE.match(value)
+    mark = quotes[0] if quotes else ""
+    return f"{name}{mark}{REMOVED}{mark}"
 
 
 def _plain_url(found: re.Match[str]) -> str:
