@@ -75,6 +75,7 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
         "claim_terminating": "",
         "previous": Told(),
         "now": NOW,
+        "patience": 360.0,
     }
     return StatusFacts(**{**known, **more})
 

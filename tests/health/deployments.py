@@ -16,6 +16,7 @@ from tests.core.statuses import (
     ROLLING,
     SCHEMA,
     TAKEN,
+    before,
     built,
     facts,
     line,
@@ -36,7 +37,7 @@ from escadre import reasons
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.status.facts import MadeOf, ReplicaLine, StatusFacts
-from escadre.names import API_VERSION
+from escadre.names import API_VERSION, ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import plain
 
@@ -205,6 +206,21 @@ _BEGINS: Final = (
         "False ReplicasPending",
         GOES_ON,
     ),
+    _cell(
+        "the API server refuses a replica's pod: quota, admission policy",
+        facts(replace(line(state="Pending", message="quota"), hindered=reasons.POD_REFUSED)),
+        "False PodRefused",
+        STAYS,
+    ),
+    _cell(
+        "a replica got no node for longer than a drain takes",
+        facts(
+            replace(line(state="Pending"), since=0.0),
+            previous=before(ConditionType.WEIGHTS_READY),
+        ),
+        "False Unschedulable",
+        STAYS,
+    ),
     _cell("the engine loads", facts(_serves(state="Loading")), "False Loading", GOES_ON),
     _cell("the engine ends", facts(_serves(state="Failing")), "False EngineFailing", STAYS),
     _cell("the Service cannot be made", facts(problem=TAKEN), "False NameTaken", STAYS),
@@ -251,6 +267,24 @@ _LIVES: Final = (
         facts(_serves(state="NotResponding")),
         "False NotResponding",
         GOES_ON,
+    ),
+    _cell(
+        "the node of its only replica is gone or not Ready",
+        facts(replace(line(state="NotResponding"), hindered=reasons.NODE_LOST)),
+        "False NodeLost",
+        STAYS,
+    ),
+    _cell(
+        "its namespace is being deleted",
+        facts(problem=(reasons.NAMESPACE_TERMINATING, "namespace team is being deleted")),
+        "False NamespaceTerminating",
+        GOES_ON,
+    ),
+    _cell(
+        "its namespace is being deleted for ten minutes",
+        facts(problem=(reasons.NAMESPACE_STUCK, "namespace team is being deleted since")),
+        "False NamespaceStuck",
+        STAYS,
     ),
     _cell(
         "its only replica finishes its requests and leaves",

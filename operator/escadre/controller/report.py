@@ -9,19 +9,17 @@ from escadre.controller.passes import Pass
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
 from escadre.core.listing import listed
-from escadre.core.replicas.silence import words
 from escadre.core.replicas.steps import Problem
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import answer
 from escadre.core.status.conditions import Leaf
-from escadre.core.status.facts import ReplicaLine, StatusFacts
+from escadre.core.status.facts import StatusFacts
 from escadre.core.status.news import News, news_of_deeds, news_of_turns, turns_of
 from escadre.names import PVC_PROTECTION
 from escadre.render.service import url
 from escadre.state.demand import windows_of
-from escadre.state.observe import Observed
-from escadre.state.served import made_of
+from escadre.state.lines import line_of, patience_of
 from escadre.state.views import ClaimRecord, DeploymentView
 
 __all__ = ["report", "tell"]
@@ -50,7 +48,10 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
         plan=replace(plan, weights=this.sight.retold(plan.weights)),
         target=seen.target,
         rollout=this.steps.rollout,
-        replicas=tuple(_line(context, this, one) for one in this.observed),
+        replicas=tuple(
+            line_of(one, context.caches, this.approval.model, this.sight.now)
+            for one in this.observed
+        ),
         desired=plan.facts.desired,
         min_replicas=view.spec.scaling.min_replicas if view.spec else 1,
         decision=scaled.decision if scaled else _first_decision(context, seen, this.sight.now),
@@ -60,6 +61,7 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
         claim_terminating=_claim_terminating(context, view),
         previous=view.told,
         now=iso(context.now()),
+        patience=patience_of(context.settings),
     )
 
 
@@ -81,21 +83,6 @@ def _first_decision(context: Context, seen: Scalable, now: float) -> Decision | 
     if seen.told is not None:
         return None  # as it was told before
     return step(None, seen, (), windows_of(context.settings.scaling), now).decision
-
-
-def _line(context: Context, this: Pass, one: Observed) -> ReplicaLine:
-    pod, view, now = one.pod, one.view, this.sight.now
-    message = ""
-    if view.state == "NotResponding" and pod is not None and pod.silence is not None:
-        late = now >= pod.silence.overdue_at
-        view = replace(view, state="Failing") if late else view
-        message = words(pod.silence, now)
-    elif pod is not None and not pod.ready:
-        message = pod.failing or pod.unscheduled
-    made = made_of(one, this.approval.model, context.caches.approvals)
-    layout = one.record.layout
-    gpus = layout.gpus if layout else None
-    return ReplicaLine(one.record.name, one.node, view, message, made, gpus)
 
 
 def tell(context: Context, this: Pass, executor: Executor) -> None:

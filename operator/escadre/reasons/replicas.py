@@ -13,12 +13,46 @@ REPLICAS_PENDING = Reason(
     "ReplicasPending",
     Kind.UNDER_WAY,
     "A replica waits for a node.",
-    "Wait a minute; if it stays, free or mend what the scheduler names.",
+    "Wait; what does not come within the time of a drain is told as Unschedulable.",
     owners=(Owner.PLATFORM,),
     conditions=(
         ConditionType.SCHEDULED,
         ConditionType.SERVING,
     ),
+)
+POD_REFUSED = Reason(
+    "PodRefused",
+    Kind.MOVE,
+    "The API server refuses a replica's pod, in the words of its workload.",
+    "Read the message: raise the quota, or mend the admission policy or LimitRange it names.",
+    owners=(
+        Owner.DEPLOYMENT,
+        Owner.PLATFORM,
+    ),
+    conditions=(
+        ConditionType.SCHEDULED,
+        ConditionType.SERVING,
+    ),
+)
+UNSCHEDULABLE = Reason(
+    "Unschedulable",
+    Kind.MOVE,
+    "A replica got no node, although its weights are there and whatever left had time to leave.",
+    "Free or mend what the scheduler names; kubectl describe pod says more.",
+    owners=(Owner.PLATFORM,),
+    conditions=(
+        ConditionType.SCHEDULED,
+        ConditionType.SERVING,
+    ),
+)
+NODE_LOST = Reason(
+    "NodeLost",
+    Kind.MOVE,
+    "The node of a replica is gone or not Ready, so nobody knows how its engine does.",
+    "Look at the node, or delete it if it does not come back: its replicas are made anew where "
+    "GPUs are free.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.SERVING,),
 )
 SERVING = Reason(
     "Serving",
@@ -70,6 +104,14 @@ NAMESPACE_TERMINATING = Reason(
     "NamespaceTerminating",
     Kind.UNDER_WAY,
     "The namespace is being deleted.",
+)
+NAMESPACE_STUCK = Reason(
+    "NamespaceStuck",
+    Kind.MOVE,
+    "The namespace is being deleted for longer than ten minutes.",
+    "Read the conditions of the Namespace: they name what is left in it and whose finalizer holds "
+    "it.",
+    owners=(Owner.DEPLOYMENT,),
 )
 WRITE_REFUSED = Reason(
     "WriteRefused",

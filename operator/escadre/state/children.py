@@ -38,6 +38,7 @@ def children_facts(sight: Sight, view: DeploymentView, plan: DeploymentPlan) -> 
         volumes=_volumes(caches, view, digests),
         pace=_pace(sight.gather.settings),
         hold=sight.gather.memory.order.hold(plan.facts.key),
+        leaving_since=namespace.deleted_at if namespace else 0.0,
     )
 
 

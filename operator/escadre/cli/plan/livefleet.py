@@ -130,6 +130,7 @@ def _described(gpunode: GPUNodeView) -> NodeView:
         boot_id=status.boot_id,
         gpus=len(status.gpus),
         blocked="",
+        lost_since=None,
         taints=(),
     )
 

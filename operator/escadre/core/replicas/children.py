@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from escadre import reasons
+from escadre.core.approvals.verdict import iso
 from escadre.core.fleet.plan import DeploymentPlan, SlotPlan
 from escadre.core.replicas.existing import ChildrenFacts, ClaimFacts, VolumeFacts
 from escadre.core.replicas.rollout import RolloutPlan, Target, Terms, plan_rollout
@@ -28,6 +29,8 @@ from escadre.names import claim_name, volume_name
 __all__ = ["plan_deployment", "plan_orphans", "targets_of", "wanted_digests"]
 
 _SOON: Final = 0.1
+# Kubernetes takes seconds to minutes; what holds a namespace longer is most often a finalizer.
+_NAMESPACE_SECONDS: Final = 600.0
 _FRONTS: Final = (
     Step("Apply", Front("Service"), "requests reach the replicas through it"),
     Step("Apply", Front("NetworkPolicy"), "engines reach nothing, and few reach them"),
@@ -42,9 +45,7 @@ def plan_deployment(facts: ChildrenFacts, now: float) -> Steps:
         # What runs stays as it is until the spec can be read.
         return Steps(rollout, again=_again(facts, rollout, now))
     if not facts.housed:
-        words = f"namespace {facts.plan.facts.key.namespace} is being deleted"
-        problem = Problem(reasons.NAMESPACE_TERMINATING, words)
-        return Steps(rollout, problem=problem, again=_again(facts, rollout, now))
+        return Steps(rollout, problem=_homeless(facts, now), again=_again(facts, rollout, now))
     digests = wanted_digests((one.view.digest for one in facts.replicas), facts.plan)
     steps = (
         *_FRONTS,
@@ -65,6 +66,15 @@ def wanted_digests(running: Iterable[str], plan: DeploymentPlan) -> list[str]:
 def plan_orphans(volumes: Iterable[VolumeFacts]) -> tuple[Existing, ...]:
     """Volumes of an owner that is gone: being cluster-scoped, they have no owner reference."""
     return tuple(_volume(one) for one in volumes if not one.terminating)
+
+
+def _homeless(facts: ChildrenFacts, now: float) -> Problem:
+    namespace, since = facts.plan.facts.key.namespace, facts.leaving_since
+    if not since or now - since < _NAMESPACE_SECONDS:
+        words = f"namespace {namespace} is being deleted"
+        return Problem(reasons.NAMESPACE_TERMINATING, words)
+    words = f"namespace {namespace} is being deleted since {iso(since)}, and something holds it"
+    return Problem(reasons.NAMESPACE_STUCK, words)
 
 
 def _rollout(facts: ChildrenFacts, now: float) -> RolloutPlan:

@@ -81,6 +81,7 @@ class ChildrenFacts:
     ``model`` is what its approval describes, whether that holds or not; ``expires`` is when it
     ends to hold. ``claims`` and ``volumes`` are by name, those of the deployment and those that
     have the name of one. ``hold`` is what keeps its replicas behind the platform.
+    ``leaving_since`` is when the deletion of its namespace began, 0 for never.
     """
 
     plan: DeploymentPlan
@@ -94,3 +95,4 @@ class ChildrenFacts:
     volumes: Mapping[str, VolumeFacts]
     pace: Pace
     hold: Hold | None = None
+    leaving_since: float = 0.0

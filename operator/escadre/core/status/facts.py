@@ -36,7 +36,11 @@ class MadeOf(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplicaLine:
-    """A replica for the status."""
+    """A replica for the status.
+
+    ``hindered`` is what an object beside its engine says stands in its way, None when nothing
+    does; ``since`` is when its pod was made, in seconds since the epoch, None without one.
+    """
 
     name: str
     node: str
@@ -44,6 +48,8 @@ class ReplicaLine:
     message: str
     made_of: MadeOf | None = None
     gpus: int | None = None
+    hindered: Reason | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class StatusFacts:
     """Everything a status is made from.
 
     ``target`` is what one replica is to hold, None only without a layout. ``previous`` is the
-    status as stored.
+    status as stored. ``patience`` is how many seconds a pod may wait for a node.
     """
 
     generation: int
@@ -73,6 +79,7 @@ class StatusFacts:
     claim_terminating: str
     previous: Told
     now: str
+    patience: float
 
 
 def answering(facts: StatusFacts) -> list[ReplicaLine]:

@@ -11,6 +11,7 @@ from escadre.api.deployment import RejectedLayout, WeightsOnNode
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
+from escadre.core.status.unplaced import unplaced
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, Amount, Said, joined, plain, say
@@ -175,28 +176,21 @@ def _scheduled(facts: StatusFacts) -> Leaf:
             reasons.SCHEDULED,
             say("{replicas} placed", replicas=count_of(len(facts.replicas))),
         )
-    if facts.claim_terminating:
-        return false(
-            ConditionType.SCHEDULED,
-            reasons.REPLICAS_PENDING,
-            say(
-                "PersistentVolumeClaim {claim} was deleted and is made anew as soon as it is gone",
-                claim=facts.claim_terminating,
-            ),
+    reason, first = unplaced(facts, pending)
+    if facts.claim_terminating and reason != reasons.POD_REFUSED:
+        words = say(
+            "PersistentVolumeClaim {claim} was deleted and is made anew as soon as it is gone",
+            claim=facts.claim_terminating,
         )
-    first = pending[0]
-    words = first.message or "its pod is being made"
-    return false(
-        ConditionType.SCHEDULED,
-        reasons.REPLICAS_PENDING,
-        say(
-            "{pending} of {all} replicas wait for a node; {first}: {words}",
-            pending=len(pending),
-            all=len(facts.replicas),
-            first=first.name,
-            words=words,
-        ),
+        return false(ConditionType.SCHEDULED, reason, words)
+    words = say(
+        "{pending} of {all} replicas wait for a node; {first}: {words}",
+        pending=len(pending),
+        all=len(facts.replicas),
+        first=first.name,
+        words=first.message or "its pod is being made",
     )
+    return false(ConditionType.SCHEDULED, reason, words)
 
 
 def _serving(facts: StatusFacts) -> Leaf:
@@ -224,6 +218,10 @@ def _serving(facts: StatusFacts) -> Leaf:
             reasons.ENGINE_FAILING,
             say("replica {name} {words}", name=failing.name, words=failing.message),
         )
+    lost = next((one for one in facts.replicas if one.hindered == reasons.NODE_LOST), None)
+    if lost is not None:
+        words = say("replica {name}: {words}", name=lost.name, words=lost.message)
+        return false(ConditionType.SERVING, reasons.NODE_LOST, words)
     silent = next((one for one in facts.replicas if one.view.state == "NotResponding"), None)
     if silent is not None:
         return false(
@@ -257,10 +255,10 @@ def _not_yet_serving(facts: StatusFacts, ready: Said) -> Leaf:
     """Only engines that start are worth waiting for."""
     if any(one.view.state == "Loading" for one in facts.replicas):
         return false(ConditionType.SERVING, reasons.LOADING, ready)
-    pending = sum(one.view.state == "Pending" for one in facts.replicas)
+    pending = [one for one in facts.replicas if one.view.state == "Pending"]
     if pending:
-        words = say("{ready}, {pending} without a node", ready=ready, pending=pending)
-        return false(ConditionType.SERVING, reasons.REPLICAS_PENDING, words)
+        words = say("{ready}, {pending} without a node", ready=ready, pending=len(pending))
+        return false(ConditionType.SERVING, unplaced(facts, pending)[0], words)
     missing = facts.min_replicas - len(facts.replicas)
     if missing > 0:
         words = say("{ready}, {missing} not made yet", ready=ready, missing=missing)

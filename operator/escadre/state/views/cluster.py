@@ -3,19 +3,23 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, meta_of
+from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, epoch, meta_of
 
 __all__ = ["NamespaceView", "NodeView", "PolicyView"]
 
 
 @dataclass(frozen=True, slots=True)
 class NodeView(Meta):
-    """A Node: labels, identity, GPUs, and why nothing new may go there ("" if it may)."""
+    """A Node: labels, identity, GPUs, and why nothing new may go there ("" if it may).
+
+    ``lost_since`` in seconds since the epoch.
+    """
 
     labels: Mapping[str, str]
     boot_id: str
     gpus: int
     blocked: str
+    lost_since: float | None  # when it stopped being Ready, None for one that is
     taints: tuple[Json, ...]
 
     def untolerated(self, tolerations: Iterable[Json]) -> str:
@@ -36,6 +40,7 @@ class NodeView(Meta):
             boot_id=(status.get("nodeInfo") or {}).get("bootID", ""),
             gpus=int((status.get("allocatable") or {}).get(GPU_RESOURCE, 0)),
             blocked=_node_blocked(spec, status),
+            lost_since=_lost_since(status),
             # Kubernetes itself tolerates the taint of a resource for pods that ask for it, where
             # the admission plugin ExtendedResourceToleration is on.
             taints=tuple(
@@ -55,6 +60,14 @@ def _node_blocked(spec: Json, status: Json) -> str:
     return ""
 
 
+def _lost_since(status: Json) -> float | None:
+    conditions = status.get("conditions") or []
+    ready = next((one for one in conditions if one["type"] == "Ready"), None)
+    if ready is None or ready["status"] == "True":
+        return None
+    return epoch(ready.get("lastTransitionTime"))
+
+
 def _tolerates(toleration: Json, taint: Json) -> bool:
     if toleration.get("effect") not in {None, "", taint["effect"]}:
         return False
@@ -66,12 +79,15 @@ def _tolerates(toleration: Json, taint: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceView(Meta):
-    """A Namespace."""
+    """A Namespace; ``deleted_at`` is when its deletion began, 0 for one that stays."""
+
+    deleted_at: float
 
     @staticmethod
     def of(obj: Json) -> "NamespaceView":
         """Projection."""
-        return NamespaceView(**meta_of(obj))
+        began = epoch(obj["metadata"].get("deletionTimestamp"))
+        return NamespaceView(**meta_of(obj), deleted_at=began)
 
 
 @dataclass(frozen=True, slots=True)

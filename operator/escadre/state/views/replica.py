@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from escadre.api.deployment import Layout
+from escadre.api.deployment import REPLICA_WORDS, Layout
 from escadre.core.replicas.drain import Drain, parse_drain
 from escadre.core.replicas.inputs import ReplicaInputs, parse_inputs
 from escadre.machinery.compact import Compact, header
@@ -41,6 +41,7 @@ class ReplicaRecord(Compact):
     planned_node: str
     drain: Drain | None
     recorded: bool  # its template is on it as it was written
+    refused: str  # why the API server makes no pod of it, "" when it does
 
     @property
     def layout(self) -> Layout | None:
@@ -68,7 +69,16 @@ class ReplicaRecord(Compact):
             planned_node=notes.get(ANNOTATION_NODE, ""),
             drain=parse_drain(notes.get(ANNOTATION_DRAIN, "")),
             recorded=is_recorded(notes),
+            refused=REPLICA_WORDS.cut(_refused(obj.get("status") or {})),
         )
+
+
+def _refused(status: Json) -> str:
+    """The workload hands on what its ReplicaSet was told when it asked for the pod."""
+    for one in status.get("conditions") or []:
+        if one["type"] == "ReplicaFailure" and one["status"] == "True":
+            return one.get("message") or one.get("reason") or ""
+    return ""
 
 
 def _slot(name: str, deployment: str) -> int | None:

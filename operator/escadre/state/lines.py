@@ -1,0 +1,66 @@
+"""A replica as its ModelDeployment's status tells of it, from the objects that know. No I/O."""
+
+from dataclasses import replace
+from typing import Final
+
+from escadre import reasons
+from escadre.core.approvals.verdict import iso
+from escadre.core.facts.model import ApprovedModel
+from escadre.core.replicas.silence import words
+from escadre.core.status.facts import ReplicaLine
+from escadre.settings import Settings
+from escadre.state.caches import Caches
+from escadre.state.observe import Observed
+from escadre.state.served import made_of
+from escadre.state.views import PodView
+
+__all__ = ["line_of", "patience_of"]
+
+# Beyond the drain of a pod that leaves its GPUs: what binding, mounting and the scheduler take.
+_SLACK_SECONDS: Final = 60.0
+
+
+def patience_of(settings: Settings) -> float:
+    """How many seconds a pod with its weights may wait for a node."""
+    return settings.engine.drain_seconds + _SLACK_SECONDS
+
+
+def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: float) -> ReplicaLine:
+    """``model`` is what the deployment's approval describes; ``now`` in seconds."""
+    layout = one.record.layout
+    line = ReplicaLine(
+        one.record.name,
+        one.node,
+        one.view,
+        "",
+        made_of(one, model, caches.approvals),
+        layout.gpus if layout else None,
+        since=one.pod.created if one.pod else None,
+    )
+    pod = one.pod
+    if pod is None:
+        refused = one.record.refused
+        return replace(line, message=refused, hindered=reasons.POD_REFUSED if refused else None)
+    if pod.ready:
+        return line
+    lost = _lost(pod, caches)
+    if lost:
+        view = replace(one.view, state="NotResponding")
+        return replace(line, view=view, message=lost, hindered=reasons.NODE_LOST)
+    if one.view.state == "NotResponding" and pod.silence is not None:
+        late = now >= pod.silence.overdue_at
+        view = replace(one.view, state="Failing") if late else one.view
+        return replace(line, view=view, message=words(pod.silence, now))
+    return replace(line, message=pod.failing or pod.unscheduled)
+
+
+def _lost(pod: PodView, caches: Caches) -> str:
+    """What became of the pod's node, "" while that is Ready or the pod has none."""
+    if not pod.node:
+        return ""
+    node = caches.nodes.get(pod.node)
+    if node is None:
+        return f"node {pod.node} does not exist any more"
+    if node.lost_since is None:
+        return ""
+    return f"node {pod.node} is not Ready since {iso(node.lost_since)}"

@@ -1,0 +1,126 @@
+"""What keeps a replica from running is told from the object that knows, and has an end."""
+
+from typing import Any
+
+import pytest
+from tests.controller.operator import Operator
+from tests.controller.test_reconcile import serving
+from tests.controller.world import World
+
+from escadre.clients.kube import DEPLOYMENTS, NAMESPACES, NODES, PODS
+from escadre.controller.keys import deployment_key
+from escadre.controller.manager import reconcile
+
+QUOTA = (
+    'pods "chat-1-7d4b9c-" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, '
+    "limited: pods=1"
+)
+UNSCHEDULED = "0/2 nodes are available: 2 Insufficient cpu."
+TWO = {"minReplicas": 2, "maxReplicas": 2}
+
+
+def refuse_pods(world: World, name: str, message: str) -> None:
+    """As the deployment controller hands on what its ReplicaSet was told."""
+    (pod,) = (one for one in world.pods() if one["metadata"]["name"].startswith(f"{name}-"))
+    world.server.remove(PODS, pod["metadata"]["name"], "team")
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
+    status = {"conditions": [{**condition, "message": message}]}
+    world.server.status(DEPLOYMENTS, name, "team", status)
+
+
+def unplace(world: World) -> None:
+    for pod in world.pods():
+        world.server.remove(PODS, pod["metadata"]["name"], "team")
+        pod["spec"].pop("nodeName")
+        for old in ("uid", "resourceVersion", "creationTimestamp"):
+            pod["metadata"].pop(old)
+        scheduled = {"type": "PodScheduled", "status": "False", "message": UNSCHEDULED}
+        status = {"phase": "Pending", "conditions": [scheduled]}
+        world.server.put(PODS, {**pod, "status": status})
+
+
+async def after(world: World, operator: Operator, seconds: float) -> dict[str, Any]:
+    """Ready, when the operator looks again after a time in which nothing else happened."""
+    world.server.advance(seconds)
+    await operator.round()
+    await operator.round()
+    return world.condition("Ready")
+
+
+async def test_a_pod_that_the_api_server_refuses_is_told_in_its_words() -> None:
+    world = World()
+    operator = await serving(world, scaling=TWO)
+    refuse_pods(world, "chat-1", QUOTA)
+    ready = await after(world, operator, 1)
+    assert (ready["status"], ready["reason"]) == ("False", "PodRefused")
+    assert f"chat-1: {QUOTA}" in ready["message"]
+    assert world.condition("Stalled")["status"] == "True"
+    assert world.condition("Available")["message"].startswith("1 of 2 replicas answer")
+    (_, line) = world.mdep()["status"]["replicas"]["items"]
+    assert line["message"] == QUOTA
+
+
+async def test_a_replica_without_a_node_goes_on_until_its_time_is_over() -> None:
+    world = World()
+    operator = await serving(world)
+    unplace(world)
+    ready = await after(world, operator, 1)
+    assert ready["reason"] == "ReplicasPending"
+    assert UNSCHEDULED in ready["message"]
+    patience = world.settings.engine.drain_seconds + 60
+    ready = await after(world, operator, patience - 10)
+    assert ready["reason"] == "ReplicasPending"
+    ready = await after(world, operator, 10)
+    assert ready["reason"] == "Unschedulable"
+    assert world.condition("Stalled")["status"] == "True"
+    assert UNSCHEDULED in ready["message"]
+
+
+async def test_it_looks_again_when_that_time_is_over() -> None:
+    world = World()
+    operator = await serving(world)
+    unplace(world)
+    await operator.round()
+    left = await reconcile(operator.context, deployment_key("team", "chat"))
+    assert left is not None
+    assert 0 < left <= world.settings.engine.drain_seconds + 60
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["not ready", "deleted"])
+async def test_a_replica_on_a_lost_node_is_told_with_the_node(gone: bool) -> None:
+    world = World()
+    operator = await serving(world)
+    (pod,) = world.pods()
+    name = pod["spec"]["nodeName"]
+    since = {"lastTransitionTime": "2026-11-22T06:14:00Z"}
+    if gone:
+        world.server.remove(NODES, name)
+    else:
+        node = world.server.get(NODES, name)
+        assert node is not None
+        unknown = {"type": "Ready", "status": "Unknown", **since}
+        world.server.put(NODES, {**node, "status": {**node["status"], "conditions": [unknown]}})
+    conditions = [{"type": "Ready", "status": "False", **since}]
+    engine = pod["status"]["containerStatuses"]  # its own word is the last one the kubelet gave
+    status = {**pod["status"], "conditions": conditions, "containerStatuses": engine}
+    world.server.put(PODS, {**pod, "status": status})
+    ready = await after(world, operator, 1)
+    assert (ready["status"], ready["reason"]) == ("False", "NodeLost")
+    words = "does not exist any more" if gone else "is not Ready since 2026-11-22T06:14:00Z"
+    assert f"chat-0: node {name} {words}" in ready["message"]
+    (line,) = world.mdep()["status"]["replicas"]["items"]
+    assert line["state"] == "NotResponding"
+
+
+async def test_a_namespace_that_does_not_go_is_told_after_a_while() -> None:
+    world = World()
+    operator = await serving(world)
+    world.server.remove(NAMESPACES, "team")
+    ready = await after(world, operator, 1)
+    assert (ready["reason"], world.condition("Reconciling")["status"]) == (
+        "NamespaceTerminating",
+        "True",
+    )
+    ready = await after(world, operator, 600)
+    assert (ready["reason"], world.condition("Stalled")["status"]) == ("NamespaceStuck", "True")
+    assert "namespace team is being deleted since 20" in ready["message"]
