@@ -1,6 +1,7 @@
 """What a support bundle may tell: no value of a known secret survives, and what helps does."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +126,10 @@ def _in_list(secret: str) -> Json:
     return {"items": [{"deep": [{"clientSecret": secret}]}]}
 
 
+def _in_list_of_them(secret: str) -> Json:
+    return {"apiKey": [secret, "another"]}
+
+
 HIDDEN: list[Callable[[str], Json]] = [
     _in_variable,
     _in_any_variable,
@@ -135,6 +140,7 @@ HIDDEN: list[Callable[[str], Json]] = [
     _in_secret,
     _in_message,
     _in_list,
+    _in_list_of_them,
 ]
 secrets = st.text(
     alphabet=st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_characters="()"),
@@ -171,6 +177,17 @@ def test_no_value_of_a_known_secret_survives_anywhere(secret: str, before: str, 
         assert json.dumps(secret, ensure_ascii=False)[1:-1] not in text, path
 
 
-def test_known_secrets_are_those_under_a_secret_s_name() -> None:
-    found = secrets_in({"env": [{"name": "A_TOKEN", "value": "one"}], "x": [{"password": "two"}]})
-    assert set(found) == {"one", "two"}
+def test_known_secrets_are_those_under_a_secret_s_name_and_in_urls() -> None:
+    env = {"name": "A_TOKEN", "value": "one"}
+    found = secrets_in({"env": [env], "x": [{"password": "two"}], "y": "see http://u:three@h/p"})
+    assert set(found) == {"one", "two", "three"}
+
+
+def test_a_long_line_of_one_word_costs_no_more_than_others() -> None:
+    def cost(text: str) -> float:
+        began = time.process_time()
+        Redactor([SECRET]).log(text)
+        return time.process_time() - began
+
+    words = cost("a word " * 30_000)
+    assert cost("w" * 210_000) < 50 * words + 0.5

@@ -107,7 +107,8 @@ def _replaces(number: int) -> str:
 
 
 def _slots(each: Prospect, plan: DeploymentPlan) -> Table:
-    table = grid("", "REPLICA", "NODE", "LAYOUT", "WHY")
+    columns = ("", "REPLICA", "NODE", "LAYOUT", "WHY")
+    table = grid(*columns, shorten=({"REPLICA": 16, "NODE": 14},))
     for slot in plan.slots:
         table.add_row(
             mark("ok" if slot.node else "blocked"),

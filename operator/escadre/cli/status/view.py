@@ -101,13 +101,17 @@ def detail(each: Deployed, now: float) -> Group:
     return Group(*parts)
 
 
-def _header(each: Deployed) -> Table:
+def _header(each: Deployed) -> Group:
+    ready = each.ready
+    title = heading(f"{each.namespace}/{each.name}  ")
+    title.append_text(styled(ready.status if ready else "Unknown"))
+    title.append(f"  {ready.reason}" if ready else "")
+    return Group(title, _facts(each))
+
+
+def _facts(each: Deployed) -> Table:
     status = each.status
     table = grid("", "")
-    ready = each.ready
-    word = styled(ready.status if ready else "Unknown")
-    reason = Text(f"  {ready.reason}" if ready else "")
-    table.add_row(heading(f"{each.namespace}/{each.name}"), word.append_text(reason))
     if each.problem:
         table.add_row("unreadable", each.problem)
     if not each.judged:

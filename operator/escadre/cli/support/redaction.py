@@ -27,13 +27,11 @@ _WORDS: Final = (
 _NAME: Final = re.compile(rf"(?i){_WORDS}$")
 _FLAG: Final = re.compile(rf"(?i)^--?[\w.-]*{_WORDS}$")
 _PAIR: Final = re.compile(
-    rf"(?i)([\w.-]*{_WORDS}\\?[\"']?\s*[:=]\s*)"
+    rf"(?i)({_WORDS}\\?[\"']?\s*[:=]\s*)"
     r"(\\?\"[^\"\n]*\"|'[^'\n]*'|(?:(?:bearer|basic|token|negotiate)\s+)?(?:\(redacted\)|[^\s\"']+))"
 )
 _QUOTE: Final = re.compile(r"\\?[\"']")
-_URL: Final = re.compile(
-    r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#\"'<>]*@)?([^\s?#\"'<>]*)(\?[^\s#\"'<>]*)?(#[^\s\"'<>]*)?"
-)
+_URL: Final = re.compile(r"(://)([^\s/?#\"'<>]*@)?([^\s?#\"'<>]*)(\?[^\s#\"'<>]*)?(#[^\s\"'<>]*)?")
 _FORMS: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"  # a JSON web token
@@ -65,16 +63,23 @@ _SHOWN: Final = frozenset(
 def secrets_in(value: Any) -> Iterator[str]:
     """Values that stand under a secret's name, to be searched for everywhere else."""
     if isinstance(value, Mapping):
-        named = value.get("name")
-        if isinstance(named, str) and _NAME.search(named) and isinstance(value.get("value"), str):
-            yield value["value"]
-        for key, inner in value.items():
-            if isinstance(inner, str) and _NAME.search(str(key)):
-                yield inner
+        yield from _named(value)
+        for inner in value.values():
             yield from secrets_in(inner)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, str):
+        for found in _URL.finditer(value):
+            yield (found[2] or "").rpartition("@")[0].partition(":")[2]
+    elif isinstance(value, Sequence):
         for inner in value:
             yield from secrets_in(inner)
+
+
+def _named(value: Mapping[Any, Any]) -> Iterator[str]:
+    """Of an entry with a name and a value, and of fields that are called so."""
+    pairs = [*value.items(), (value.get("name"), value.get("value"))]
+    for key, inner in pairs:
+        if isinstance(inner, str) and _NAME.search(str(key)):
+            yield inner
 
 
 class Redactor:
@@ -123,7 +128,7 @@ class Redactor:
                 return list(self._words(words))
             case "message", str():
                 return self.log(value)
-            case _, str() if _NAME.search(key):
+            case _, (str() | list()) if _NAME.search(key):
                 return REMOVED
             case _:
                 return self.object(value)
@@ -159,10 +164,10 @@ def _without_value(found: re.Match[str]) -> str:
 
 def _plain_url(found: re.Match[str]) -> str:
     """Without the user, the query and the fragment."""
-    scheme, user, rest, query, fragment = found.groups()
+    mark, user, rest, query, fragment = found.groups()
     return "".join(
         (
-            scheme,
+            mark,
             f"{REMOVED}@" if user else "",
             rest,
             f"?{REMOVED}" if query else "",
