@@ -1,5 +1,6 @@
 """What keeps a replica from running is told from the object that knows, and has an end."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving
 from tests.controller.world import World
 
-from escadre.clients.kube import DEPLOYMENTS, NAMESPACES, NODES, PODS
+from escadre.clients.kube import DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS
 from escadre.controller.keys import deployment_key
 from escadre.controller.manager import reconcile
 
@@ -110,6 +111,36 @@ async def test_a_replica_on_a_lost_node_is_told_with_the_node(gone: bool) -> Non
     assert f"chat-0: node {name} {words}" in ready["message"]
     (line,) = world.mdep()["status"]["replicas"]["items"]
     assert line["state"] == "NotResponding"
+
+
+async def told(operator: Operator) -> list[str]:
+    """The events of Ready, once they are written."""
+    writer = asyncio.create_task(operator.context.recorder.run())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    writer.cancel()
+    events = operator.world.server.all(EVENTS)
+    said = [one["message"] for one in events if one["message"].startswith("Ready=")]
+    return [one.partition(":")[0] for one in said]
+
+
+async def test_an_engine_that_ends_and_is_back_at_once_is_seen_both_times() -> None:
+    world = World()
+    operator = await serving(world)
+    before = await told(operator)
+    assert before.count("Ready=True") == 1
+    world.failing.add("chat-0")
+    world.step()
+    await operator.round()
+    assert world.condition("Ready")["reason"] == "EngineFailing"
+    await told(operator)
+    world.failing.clear()
+    world.step()
+    await operator.round()
+    assert world.condition("Ready")["status"] == "True"
+    now = await told(operator)
+    assert len(now) == len(before) + 2
+    assert now.count("Ready=True") == 2
 
 
 async def test_a_namespace_that_does_not_go_is_told_after_a_while() -> None:

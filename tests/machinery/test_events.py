@@ -99,6 +99,41 @@ async def test_after_the_window_it_is_a_new_event() -> None:
 
 
 @in_virtual_time
+async def test_a_state_that_turned_and_came_back_is_told_again() -> None:
+    with capture_logs() as logs:
+        async with _Recording() as recording:
+            for state in ("ready", "failing", "ready"):
+                recording.recorder.record(_MDEP, _seen("Seen"), state, topic="Ready")
+                await asyncio.sleep(1)
+            events = await recording.events()
+    assert sorted(each["message"] for each in events) == ["failing", "ready", "ready"]
+    assert [each["event"] for each in logs] == ["ready", "failing", "ready"]
+
+
+@in_virtual_time
+async def test_one_that_goes_on_turning_is_counted_from_the_fifth_time_on() -> None:
+    async with _Recording(burst=100) as recording:
+        for number in range(60):
+            state = "ready" if number % 2 else "failing"
+            recording.recorder.record(_MDEP, _seen("Seen"), state, topic="Ready")
+            await asyncio.sleep(3)
+        events = await recording.events()
+    assert len(events) == 10
+    assert sorted(each["count"] for each in events)[-2:] >= [20, 20]
+
+
+@in_virtual_time
+async def test_turns_of_other_topics_and_objects_do_not_count() -> None:
+    async with _Recording() as recording:
+        for _ in range(3):
+            recording.recorder.record(_MDEP, _seen("Seen"), "ready", topic="Ready")
+            recording.recorder.record(_MDEP, _seen("Seen"), "grows", topic="Scaling")
+            recording.recorder.record(_NODE, _seen("Seen"), "ready", topic="Ready")
+            await asyncio.sleep(1)
+        assert len(await recording.events()) == 3
+
+
+@in_virtual_time
 async def test_messages_that_keep_changing_are_folded() -> None:
     async with _Recording() as recording:
         for number in range(40):

@@ -78,4 +78,5 @@ def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
             leaf.reason,
             leaf.spoken,
             warning=leaf.status == "False",
+            topic=leaf.type,
         )

@@ -108,5 +108,10 @@ def _tell_turns(context: Context, this: Pass, leaves: Sequence[Leaf]) -> None:
 def _record(context: Context, this: Pass, news: Iterable[News]) -> None:
     for one in news:
         context.recorder.record(
-            this.about, one.reason, one.message, warning=one.warning, done=one.done
+            this.about,
+            one.reason,
+            one.message,
+            warning=one.warning,
+            done=one.done,
+            topic=one.topic,
         )

@@ -1,10 +1,11 @@
 """Recorder of Kubernetes events: what happened, for whoever runs ``kubectl describe``.
 
 Best effort and never in the way: `record` only files the event in memory, one task writes. The same
-message about the same object within a window is counted, not posted again; a reason whose messages
-keep changing is folded into one event; an object that talks too much is cut short. Used by the
-reconcilers; the reason is the one that stands in condition, log and metric. What is filed as new is
-logged, too: events are gone after an hour.
+message about the same object within a window is counted, not posted again, unless something else
+was told of its topic meanwhile: a state that was left and came back is news, for some times. A
+reason whose messages keep changing is folded into one event; an object that talks too much is cut
+short. Used by the reconcilers; the reason is the one that stands in condition, log and metric. What
+is filed as new is logged, too: events are gone after an hour.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from escadre.reasons import Reason, Severity
 
 __all__ = ["Allowance", "EventRecorder", "ObjectRef"]
 
+_TURNS: Final = 5  # events of one state within a window, then it is counted: it comes and goes
 _SIMILAR: Final = 10  # different messages of one reason within a window, then they are folded
 _REMEMBERED: Final = 4096
 _PENDING: Final = 1000
@@ -62,6 +64,7 @@ class _Entry:
     first: datetime
     last: datetime
     started: float
+    told: int = 1  # events of it within the window
     count: int = 0
     written: int = 0
     written_at: float = 0.0
@@ -106,6 +109,7 @@ class EventRecorder:
         self._limits = allowance
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._similar: OrderedDict[tuple[ObjectRef, str], tuple[float, set[str]]] = OrderedDict()
+        self._topics: OrderedDict[tuple[ObjectRef, str], _Key] = OrderedDict()
         self._allowance: OrderedDict[ObjectRef, tuple[float, float]] = OrderedDict()
         self._pending: deque[_Key] = deque()
         self._bell = asyncio.Event()
@@ -119,8 +123,11 @@ class EventRecorder:
         *,
         warning: bool = False,
         done: bool = False,
+        topic: str = "",
     ) -> None:
         """File one event; never waits, never fails.
+
+        ``topic`` is whose state it tells, the type of a condition say, "" for none.
 
         Its type follows from the reason; ``warning`` raises it, of what was well before, say.
         ``done``: it tells of a deed, not of a state. Deeds are few and each is told, however much
@@ -129,14 +136,18 @@ class EventRecorder:
         now = self._limits.clock()
         message = message[:_MESSAGE_LIMIT]
         key = (about, reason.name, self._folded(about, reason.name, message, now))
-        entry = self._entries.get(key)
-        if entry is None or now - entry.started >= self._limits.window_seconds:
+        entry, turned = self._entries.get(key), self._turned(about, topic, key)
+        if entry is not None and now - entry.started >= self._limits.window_seconds:
+            entry = None
+        again = turned and entry is not None and entry.written and entry.told < _TURNS
+        if entry is None or again:
             if not done and not self._allowed(about, now):
                 self.dropped += 1
                 return
             wall = self._limits.wall()
             loud = warning or reason.severity is not Severity.INFO
-            entry = _Entry(loud, message, first=wall, last=wall, started=now)
+            told, started = (entry.told + 1, entry.started) if entry else (1, now)
+            entry = _Entry(loud, message, first=wall, last=wall, started=started, told=told)
             _remember(self._entries, key, entry)
             _log(about, reason.name, message, warning=loud)
         entry.count += 1
@@ -166,6 +177,14 @@ class EventRecorder:
             seen.add(message)
         _remember(self._similar, (about, reason), (since, seen))
         return message if message in seen else ""
+
+    def _turned(self, about: ObjectRef, topic: str, key: _Key) -> bool:
+        """Whether something else was told of a topic last."""
+        if not topic:
+            return False
+        before = self._topics.get((about, topic), key)
+        _remember(self._topics, (about, topic), key)
+        return before != key
 
     def _allowed(self, about: ObjectRef, now: float) -> bool:
         """Token bucket per object: a burst, then one new event per refill time."""

@@ -44,12 +44,16 @@ _DEEDS: Final = frozenset({"Create", "Drain", "Delete", "Replace"})
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One event to be. ``done``: it tells of a deed, not of a state."""
+    """One event to be. ``done``: it tells of a deed, not of a state.
+
+    ``topic`` is the condition whose state it tells, "" for none.
+    """
 
     reason: Reason
     message: str
     warning: bool = False
     done: bool = False
+    topic: str = ""
 
 
 def turns_of(conditions: Iterable[Leaf | Past]) -> dict[str, Turn]:
@@ -67,7 +71,7 @@ def news_of_turns(before: Mapping[str, Turn], leaves: Sequence[Leaf]) -> Iterato
             words = f"{one.type}={one.status}: {one.spoken}"
             serves = turned.get(ConditionType.AVAILABLE, ("", None))[0] == "True"
             warning = is_warning(one.type, was, now, serves=serves)
-            yield News(one.reason, words, warning=warning)
+            yield News(one.reason, words, warning=warning, topic=one.type)
 
 
 def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> bool:
