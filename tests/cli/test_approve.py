@@ -66,7 +66,7 @@ def test_show_of_an_approval_that_holds() -> None:
     )
     ran = cluster(body).run("approve", "show", "small")
     assert ran.code == 0
-    assert "Expires in 281 days." in ran.out
+    assert "Expires in 281d." in ran.out
 
 
 def test_sign_shows_the_content_asks_and_writes_in_the_callers_name() -> None:

@@ -243,7 +243,7 @@ def test_leaves(
                 )
             ],
             "Pulling",
-            "12 of 48 GB (25 %) from mirror m at 500 MB/s, 72 s left",
+            "12 of 48 GB (25 %) from mirror m at 500 MB/s, 1m12s left",
             id="progress",
         ),
         pytest.param(

@@ -1,7 +1,7 @@
 """What `escadre approve show` and `sign` print: an approval and its signatures. Pure."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Group, RenderableType
@@ -21,9 +21,6 @@ from escadre.errors import Refusal
 from escadre.names import ConditionType
 
 __all__ = ["Asked", "content", "document", "view"]
-
-
-_DAY: Final = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +102,8 @@ def view(asked: Asked, now: float) -> Group:
             parts.append(Text(f"next: {step}"))
     left = asked.spec.not_after.timestamp() - now
     if left > 0 and condition and condition.status == "True":
-        parts += [Text(), Text(f"Expires in {_until(left)}.")]
+        parts += [Text(), Text(f"Expires in {duration(left)}.")]
     return Group(*parts)
-
-
-def _until(left: float) -> str:
-    """Days while that is exact enough to act on, else hours and minutes."""
-    return f"{left // _DAY:.0f} days" if left >= 2 * _DAY else duration(left)
 
 
 def _signatures(asked: Asked, now: float) -> RenderableType:

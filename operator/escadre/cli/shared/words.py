@@ -3,12 +3,9 @@
 from datetime import UTC, datetime
 
 from escadre.core.decimals import bytes_text
+from escadre.core.durations import duration
 
 __all__ = ["bytes_text", "count", "duration", "short_digest", "since", "time_text", "tokens"]
-
-_MINUTE = 60
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -19,20 +16,6 @@ def count(number: int, one: str, many: str = "") -> str:
 def tokens(number: int) -> str:
     """A number of tokens, grouped."""
     return count(number, "token")
-
-
-def duration(seconds: float) -> str:
-    """A span in at most two units: ``45s``, ``2m10s``, ``3h05m``, ``12d``."""
-    whole = max(0, round(seconds))
-    if whole < _MINUTE:
-        return f"{whole}s"
-    if whole < _HOUR:
-        minutes, rest = divmod(whole, _MINUTE)
-        return f"{minutes}m{rest:02}s"
-    if whole < 2 * _DAY:
-        hours, rest = divmod(whole, _HOUR)
-        return f"{hours}h{rest // _MINUTE:02}m"
-    return f"{whole // _DAY}d"
 
 
 def since(when: datetime, now: float) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.deployment import RejectedLayout, WeightsOnNode
+from escadre.core.durations import duration
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
@@ -162,7 +163,7 @@ def _share(one: WeightsOnNode) -> Amount:
 
 
 def _pace(one: WeightsOnNode) -> Amount:
-    eta = f", {one.eta_seconds} s left" if one.eta_seconds is not None else ""
+    eta = f", {duration(one.eta_seconds)} left" if one.eta_seconds is not None else ""
     return Amount(f"{one.bytes_per_second / _MEGABYTE:,.0f} MB/s{eta}")
 
 
