@@ -26,10 +26,11 @@ def program() -> Program:
         program.server.put(MODEL_DEPLOYMENTS, body)
     for node in NODES:
         program.server.put(GPU_NODES, gpunode(node))
-    holds = condition("Approved", "True", "Approved", "")
-    waits = condition("Approved", "False", "SignaturesMissing", "")
+    ends = condition("Expiring", "True", "Expiring", "")
+    holds = [condition("Approved", "True", "Approved", ""), ends]
+    waits = [condition("Approved", "False", "SignaturesMissing", ""), ends]
     for name, told in ((APPROVAL, holds), (f"{APPROVAL}-95a6d26c", waits)):
-        body = approval(name, conditions=[told], summary="1/2")
+        body = approval(name, conditions=told, summary="1/2")
         body["spec"]["notAfter"] = "2026-09-24T00:00:00Z"
         program.server.put(MODEL_APPROVALS, body)
     return program

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from escadre import reasons
 from escadre.api.approval import ModelApprovalStatus
@@ -24,12 +25,15 @@ from escadre.names import ConditionType
 
 __all__ = ["register"]
 
-_SOON: Final = 14 * 86400.0  # seconds before its end from which an approval is pointed out
+_NONE: Final = "No ModelApproval; escadre approve draft writes one."
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """An approval in a list; ``left`` are the seconds until its end, None when it tells none."""
+    """An approval in a list; ``left`` are the seconds until its end, None when it tells none.
+
+    ``expiring`` is the operator's word: it knows how early the platform wants to be warned.
+    """
 
     name: str
     holds: bool
@@ -37,6 +41,7 @@ class _Line:
     signatures: str
     end: str
     left: float | None
+    expiring: bool
 
     @property
     def until(self) -> str:
@@ -49,7 +54,7 @@ class _Line:
     @property
     def soon(self) -> bool:
         """Whether it holds, and its end is near."""
-        return self.holds and self.left is not None and self.left <= _SOON
+        return self.holds and self.expiring
 
     @property
     def state(self) -> State:
@@ -75,23 +80,31 @@ def _list(context: typer.Context, output: OutputOption = Output.TABLE) -> None:
     found = run(environment, work)
     now = environment.now()
     lines = sorted((_line(each, now) for each in found), key=lambda one: one.name)
-    if output is not Output.TABLE:
-        environment.print_document({"items": [_document(one) for one in lines]}, output)
-    elif lines:
-        environment.show(_table(lines))
-    else:
-        environment.out.print("No ModelApproval; escadre approve draft writes one.")
+    environment.answer(
+        output,
+        document=lambda: {"items": [_document(one) for one in lines]},
+        view=lambda: _table(lines) if lines else Text(_NONE),
+    )
 
 
 def _line(body: Json, now: float) -> _Line:
     status = read(ModelApprovalStatus, body.get("status"))
-    told = next((one for one in status.conditions if one.type == ConditionType.APPROVED), None)
+    by_type = {one.type: one for one in status.conditions}
+    told, expiring = by_type.get(ConditionType.APPROVED), by_type.get(ConditionType.EXPIRING)
     end = str((body.get("spec") or {}).get("notAfter") or "-")
     left = _left(end, now)
     holds, reason = told is not None and told.status == "True", told.reason.name if told else ""
     if holds and left is not None and left <= 0:  # the operator has not said so yet
         holds, reason = False, reasons.EXPIRED.name
-    return _Line(body["metadata"]["name"], holds, reason or "-", status.summary or "", end, left)
+    return _Line(
+        body["metadata"]["name"],
+        holds,
+        reason or "-",
+        status.summary or "",
+        end,
+        left,
+        expiring is not None and expiring.status == "True",
+    )
 
 
 def _left(end: str, now: float) -> float | None:
