@@ -7,7 +7,7 @@ import pytest
 from tests.cli.harness import Program, check_golden
 from tests.cli.world import PLAN, condition, deployment, replica, replicas
 
-from escadre.clients.kube import GPU_NODES, MODEL_DEPLOYMENTS, Forbidden
+from escadre.clients.kube import GPU_NODES, MODEL_DEPLOYMENTS, NODES, Forbidden
 
 Json = dict[str, Any]
 
@@ -87,3 +87,15 @@ def test_what_the_user_may_not_see_is_said(program: Program) -> None:
 
 def test_a_cluster_without_gpunodes_says_who_makes_them() -> None:
     assert "the operator makes one" in Program().run("nodes").out
+
+
+def test_a_node_whose_gpus_are_not_used_is_named_with_the_way_out() -> None:
+    program = Program(width=80)
+    labels = {"nvidia.com/gpu.product": "NVIDIA-L4"}
+    node = {"metadata": {"name": "gpu-9", "labels": labels}, "status": {}}
+    program.server.put(NODES, node)
+    ran = program.run("nodes")
+    assert "No GPUNode" in ran.out
+    assert "gpu-9  not counted  offers no nvidia.com/gpu: no device plugin" in ran.out
+    document = json.loads(program.run("nodes", "-o", "json").out)
+    assert [one["name"] for one in document["notCounted"]] == ["gpu-9"]

@@ -81,7 +81,7 @@ class Others:
                         "nvlink": True,
                         "healthy": True,
                     }
-                    for index in range(int(node["status"]["allocatable"]["nvidia.com/gpu"]))
+                    for index in range(int(node["status"]["allocatable"].get("nvidia.com/gpu", 0)))
                 ],
                 "weights": [{**one, "storeID": f"store-{name}"} for one in weights],
             }
@@ -158,7 +158,7 @@ class Others:
 
     def _schedule(self) -> None:
         free = {
-            node["metadata"]["name"]: int(node["status"]["allocatable"]["nvidia.com/gpu"])
+            node["metadata"]["name"]: int(node["status"]["allocatable"].get("nvidia.com/gpu", 0))
             for node in self.server.all(NODES)
         }
         for pod in self.pods():

@@ -35,7 +35,8 @@ NO_GPU_NODES = Reason(
     "NoGPUNodes",
     Kind.MOVE,
     "No node offers nvidia.com/gpu with the labels of GPU feature discovery.",
-    "Install the NVIDIA GPU Operator; see docs/operate/install.md.",
+    "Install the NVIDIA GPU Operator with its device plugin and GPU feature discovery; see "
+    "docs/operate/install.md.",
     owners=(Owner.PLATFORM,),
     conditions=(ConditionType.PLANNED,),
 )

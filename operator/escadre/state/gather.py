@@ -13,7 +13,7 @@ from escadre.api.gpunode import MirrorSource
 from escadre.core.approvals.verdict import PolicyState
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.belief import NodeBelief
 from escadre.core.fleet.freshness import node_stands, stands
 from escadre.core.fleet.plan import DeploymentPlan
@@ -31,6 +31,7 @@ from escadre.state.judge import Approvals, DeploymentApproval, Policies
 from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts
 from escadre.state.observe import Observed, observe, with_readings
+from escadre.state.unused import unused
 from escadre.state.views import DeploymentView, NodeView
 
 __all__ = ["Gather", "Sight"]
@@ -110,6 +111,10 @@ class Sight:
             tolerations,
         )
 
+    def seen(self, node: NodeView) -> NodeFacts | Unused | None:
+        """Its facts, else why there are none though it has GPUs; None for one without."""
+        return self.node(node) or unused(node)
+
     def belief(self, node: NodeView) -> NodeBelief | None:
         """What is believed of a node; None while it has no GPUNode of its own."""
         caches = self.gather.caches
@@ -132,14 +137,16 @@ class Sight:
     def snapshot(self) -> FleetSnapshot:
         """Everything one planning pass sees."""
         caches = self.gather.caches
-        nodes = (self.node(node) for node in caches.nodes.values())
+        found = (one for one in map(self.seen, caches.nodes.values()) if one)
+        seen = sorted(found, key=lambda one: one.name)
         return FleetSnapshot(
             deployments=tuple(
                 self.facts(view) for view in caches.deployments.values() if not view.terminating
             ),
-            nodes=tuple(sorted((one for one in nodes if one), key=lambda node: node.name)),
+            nodes=tuple(one for one in seen if isinstance(one, NodeFacts)),
             mirrors=self.mirrors(),
             gpu_memory_utilization_percent=self.gather.settings.engine.gpu_memory_utilization_percent,
+            unused=tuple(one for one in seen if isinstance(one, Unused)),
         )
 
     def plan_stands(self, key: DeploymentKey) -> bool:
@@ -153,7 +160,7 @@ class Sight:
     def node_stands(self, name: str) -> bool:
         """Whether the last plan still fits a node."""
         plan, node = self.gather.memory.plan, self.gather.caches.nodes.get(name)
-        return plan is not None and node_stands(plan, name, self.node(node) if node else None)
+        return plan is not None and node_stands(plan, name, self.seen(node) if node else None)
 
     def mirrors_stand(self) -> bool:
         """Whether the last plan was made for the mirrors that there are."""

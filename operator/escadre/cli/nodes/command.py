@@ -3,7 +3,7 @@
 import typer
 
 from escadre.cli.nodes.occupied import NodeLine, node_lines
-from escadre.cli.nodes.view import document, view
+from escadre.cli.nodes.view import Apart, document, view
 from escadre.cli.plan.livefleet import FLEET_NAMESPACE, FleetNamespaceOption, read_fleet
 from escadre.cli.shared.session import Output, OutputOption, Session, environment_of, run
 from escadre.cli.shared.target import ClusterCommand
@@ -28,13 +28,14 @@ def _nodes(
 ) -> None:
     environment = environment_of(context)
 
-    async def work(session: Session) -> tuple[list[NodeLine], tuple[str, ...]]:
+    async def work(session: Session) -> tuple[list[NodeLine], Apart]:
         gpunodes = await list_all(session.api, GPU_NODES)
         fleet = await read_fleet(session, system_namespace, environment.now())
         deployments = [one for one, _ in fleet.deployments]
-        return node_lines(gpunodes, fleet.nodes, deployments), fleet.notes
+        lines = node_lines(gpunodes, fleet.usable, deployments)
+        return lines, Apart(fleet.unused, fleet.notes)
 
-    lines, notes = run(environment, work)
+    lines, apart = run(environment, work)
     environment.answer(
-        output, document=lambda: document(lines, notes), view=lambda: view(lines, notes)
+        output, document=lambda: document(lines, apart), view=lambda: view(lines, apart)
     )

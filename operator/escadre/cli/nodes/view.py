@@ -1,6 +1,7 @@
 """What `escadre nodes` prints: nodes in, rich renderables and JSON out. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,20 +12,29 @@ from escadre.cli.nodes.occupied import NodeLine
 from escadre.cli.shared.marks import State, heading, mark
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import bytes_text
+from escadre.core.facts.node import Unused
 
-__all__ = ["document", "view"]
+__all__ = ["Apart", "document", "view"]
 
 
-def view(lines: Sequence[NodeLine], notes: Sequence[str]) -> Group:
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What stands beside the lines: nodes whose GPUs are not used, and what could not be seen."""
+
+    unused: Sequence[Unused] = ()
+    notes: Sequence[str] = ()
+
+
+def view(lines: Sequence[NodeLine], apart: Apart) -> Group:
     """One line a node, then what does not hold, each once."""
-    if not lines:
-        return Group(Text("No GPUNode: the operator makes one for each node with GPUs."))
-    parts: list[RenderableType] = [_table(lines)]
-    faults = [(one, problem) for one in lines for problem in one.problems]
+    none = Text("No GPUNode: the operator makes one for each node that offers nvidia.com/gpu.")
+    parts: list[RenderableType] = [_table(lines) if lines else none]
+    faults = [(one.name, reason, words) for one in lines for reason, words in one.problems]
+    faults += [(one.name, "not counted", one.why) for one in apart.unused]
     if faults:
         parts += [Text(), heading("Not well"), _faults(faults)]
-    if notes:
-        parts += [Text(), *(Text(f"Note: {note}") for note in notes)]
+    if apart.notes:
+        parts += [Text(), *(Text(f"Note: {note}") for note in apart.notes)]
     return Group(*parts)
 
 
@@ -64,16 +74,20 @@ def _holders(one: NodeLine) -> str:
     return ", ".join(words)
 
 
-def _faults(faults: Sequence[tuple[NodeLine, tuple[str, str]]]) -> Table:
+def _faults(faults: Sequence[tuple[str, str, str]]) -> Table:
     table = grid("", "", "", "")
-    for one, (reason, words) in faults:
-        table.add_row(mark("blocked"), one.name, reason, words)
+    for fault in faults:
+        table.add_row(mark("blocked"), *fault)
     return table
 
 
-def document(lines: Sequence[NodeLine], notes: Sequence[str]) -> dict[str, Any]:
+def document(lines: Sequence[NodeLine], apart: Apart) -> dict[str, Any]:
     """The same as JSON."""
-    return {"items": [_document(one) for one in lines], "notes": list(notes)}
+    return {
+        "items": [_document(one) for one in lines],
+        "notCounted": [{"name": one.name, "message": one.why} for one in apart.unused],
+        "notes": list(apart.notes),
+    }
 
 
 def _document(one: NodeLine) -> dict[str, Any]:

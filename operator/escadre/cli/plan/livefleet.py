@@ -29,11 +29,12 @@ from escadre.clients.kube import (
     Resource,
     list_all,
 )
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.belief import AgentView
 from escadre.names import ConditionType
 from escadre.state.caches import Caches
 from escadre.state.nodes import belief_of, node_facts
+from escadre.state.unused import unused
 from escadre.state.views import ApprovalView, GPUNodeView, MirrorView, NodeView, epoch
 
 __all__ = ["FLEET_NAMESPACE", "FleetNamespaceOption", "read_fleet"]
@@ -92,7 +93,7 @@ async def _may_list(api: Api, resource: Resource) -> bool:
 
 async def _from_nodes(
     api: Api, system_namespace: str, platform: Platform, now: float
-) -> list[NodeFacts]:
+) -> list[NodeFacts | Unused]:
     """The operator's own gathering, over caches that are filled once and thrown away."""
     caches = Caches(api, system_namespace, lambda: now)
     await asyncio.gather(*(one.refresh() for one in (caches.nodes, caches.gpunodes, caches.pods)))
@@ -100,11 +101,14 @@ async def _from_nodes(
     for node in caches.nodes.values():
         gpunode, pods = caches.gpunodes.get(node.name), caches.pods.by("node", node.name)
         belief = belief_of(node, gpunode, caches.agents.of(node.name), now)
-        found.append(node_facts(node, gpunode, belief, pods, platform.tolerations))
-    return [facts for facts in found if facts]
+        facts = node_facts(node, gpunode, belief, pods, platform.tolerations)
+        found.append(facts or unused(node))
+    return [one for one in found if one]
 
 
-def _from_agents(gpunodes: Iterable[Json], platform: Platform, now: float) -> list[NodeFacts]:
+def _from_agents(
+    gpunodes: Iterable[Json], platform: Platform, now: float
+) -> list[NodeFacts | Unused]:
     """Nodes by their agents' word alone: identity, boot and place of the agent taken as true."""
     found = []
     for each in gpunodes:
@@ -129,6 +133,7 @@ def _described(gpunode: GPUNodeView) -> NodeView:
         labels={},
         boot_id=status.boot_id,
         gpus=len(status.gpus),
+        unoffered="",
         blocked="",
         lost_since=None,
         taints=(),

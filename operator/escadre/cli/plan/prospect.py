@@ -19,7 +19,7 @@ from escadre.core.approvals.verdict import allows_namespace
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
 from escadre.core.scaling.target import target_queue_depth
 from escadre.reasons import Reason
@@ -51,10 +51,22 @@ class Fleet:
     deployments: Sequence[tuple[Deployed, float]]  # with the time of their creation
     approvals: Mapping[str, KnownApproval]
     mirrors: Mapping[str, MirrorSource]
-    nodes: Sequence[NodeFacts]
+    nodes: Sequence[NodeFacts | Unused]
     gpu_memory_utilization_percent: int
     notes: tuple[str, ...] = ()
     free_bytes: Mapping[str, int] = field(default_factory=dict)  # of stores, as agents tell it
+
+    @property
+    def usable(self) -> tuple[NodeFacts, ...]:
+        """Those that can be planned with, by name."""
+        found = (one for one in self.nodes if isinstance(one, NodeFacts))
+        return tuple(sorted(found, key=lambda one: one.name))
+
+    @property
+    def unused(self) -> tuple[Unused, ...]:
+        """Those whose GPUs cannot be planned with, by name."""
+        found = (one for one in self.nodes if isinstance(one, Unused))
+        return tuple(sorted(found, key=lambda one: one.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +160,10 @@ def _snapshot(
     layouts = {key: plan.layout for key, plan in plans.items()}
     return FleetSnapshot(
         deployments=tuple(facts_of(one, layouts.get(one.key), now) for one in wanted),
-        nodes=tuple(sorted(fleet.nodes, key=lambda one: one.name)),
+        nodes=fleet.usable,
         mirrors=fleet.mirrors,
         gpu_memory_utilization_percent=fleet.gpu_memory_utilization_percent,
+        unused=fleet.unused,
     )
 
 

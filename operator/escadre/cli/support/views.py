@@ -6,6 +6,7 @@ from typing import Final
 from rich.console import Console, RenderableType
 
 from escadre.cli.nodes.occupied import node_lines
+from escadre.cli.nodes.view import Apart
 from escadre.cli.nodes.view import view as nodes_view
 from escadre.cli.plan.livefleet import read_fleet
 from escadre.cli.shared.deployed import Deployed
@@ -48,8 +49,8 @@ async def add_views(
     except ApiError as error:
         reader.miss("the output of escadre nodes", str(error))
         return
-    lines = node_lines(found.of("gpunodes"), fleet.nodes, deployments)
-    found.views["nodes.txt"] = _text(nodes_view(lines, fleet.notes))
+    lines = node_lines(found.of("gpunodes"), fleet.usable, deployments)
+    found.views["nodes.txt"] = _text(nodes_view(lines, Apart(fleet.unused, fleet.notes)))
 
 
 async def _leader(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from escadre.api.gpunode import MirrorSource
 from escadre.core.facts.deployment import DeploymentFacts
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, Unused
 
 __all__ = ["FleetSnapshot"]
 
@@ -18,3 +18,4 @@ class FleetSnapshot:
     nodes: tuple[NodeFacts, ...]
     mirrors: Mapping[str, MirrorSource]
     gpu_memory_utilization_percent: int
+    unused: tuple[Unused, ...] = ()  # further nodes, by name

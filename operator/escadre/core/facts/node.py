@@ -11,7 +11,7 @@ from escadre.api.gpunode import WantedWeights
 from escadre.api.progress import Progress
 from escadre.reasons import Reason
 
-__all__ = ["NodeFacts", "Unbelieved", "WeightState"]
+__all__ = ["NodeFacts", "Unbelieved", "Unused", "WeightState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,15 @@ class Unbelieved:
 
     reason: Reason
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A node whose GPUs cannot be planned with; ``product`` "" where that is not known either."""
+
+    name: str
+    product: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from escadre import reasons
 from escadre.core.facts.deployment import DeploymentFacts, ReplicaFacts
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, SlotPlan
 
 __all__ = ["node_stands", "stands"]
@@ -50,11 +50,12 @@ def _foreseen(now: ReplicaFacts, then: ReplicaFacts | None, slot: SlotPlan | Non
     )
 
 
-def node_stands(plan: FleetPlan, name: str, now: NodeFacts | None) -> bool:
+def node_stands(plan: FleetPlan, name: str, now: NodeFacts | Unused | None) -> bool:
     """Whether the plan stands for what a node is now; None: it has nothing to plan with."""
     then = plan.node_facts.get(name)
-    if then is None or now is None:
-        return then is now
+    if then is None or not isinstance(now, NodeFacts):
+        unused = next((one for one in plan.made_for.unused if one.name == name), None)
+        return now == (then or unused)
     if now.wanted not in (then.wanted, plan.nodes.get(name)):
         return False
     return then == replace(now, wanted=then.wanted)

@@ -10,7 +10,7 @@ where the pool says; a node where they failed comes last. An outdated replica is
 its own slot: its own GPUs count as free for its replacement, so a rollout needs no spare GPU.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from escadre import reasons
@@ -19,11 +19,12 @@ from escadre.api.gpunode import WantedWeights
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel
-from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.occupancy import Occupancy
 from escadre.core.fleet.placement import Draft, Holders, Rank, Slot, place_all, reserve
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls
+from escadre.core.fleet.uncounted import uncounted
 from escadre.core.layouts.decisions import Layouts, products_of
 from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, Amount, Said, joined, plain, say
@@ -83,10 +84,11 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     standing, taken = reserve(facts, nodes)
     pool = GPUPool(nodes.values(), taken)
     layouts = Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
-    drafts = [_draft(one, layouts, standing) for one in facts]
+    closed = uncounted(snapshot.unused)
+    drafts = [_draft(one, layouts, standing, closed) for one in facts]
     place_all(drafts, pool, Holders(nodes.values()))
     pulls = plan_pulls(nodes, snapshot.mirrors, _needs(drafts), _held(facts))
-    insufficient = _Insufficient(pool, drafts, nodes)
+    insufficient = _Insufficient(pool, drafts, nodes, snapshot.unused)
     plans = {
         draft.facts.key: _finish(draft, pulls.states, insufficient)
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
@@ -98,6 +100,7 @@ def _draft(
     facts: DeploymentFacts,
     layouts: Layouts,
     standing: frozenset[tuple[DeploymentKey, int]],
+    closed: Said | None,
 ) -> Draft:
     draft = Draft(facts, _slots(facts))
     for slot in draft.slots:
@@ -129,7 +132,9 @@ def _draft(
     possible = tuple(one for one in homeless[:1] if layouts.has_room(one))
     draft.choices, draft.rejected = possible + decision.alternatives, decision.rejected
     if not draft.choices:
-        draft.reason, draft.message = decision.reason, plain(decision.message)
+        lacks_gpus = decision.reason in {reasons.NO_GPU_NODES, reasons.NO_LAYOUT_FITS}
+        parts = [plain(decision.message), *([closed] if closed and lacks_gpus else [])]
+        draft.reason, draft.message = decision.reason, joined("; ", parts)
     return draft
 
 
@@ -203,8 +208,14 @@ def _held(facts: list[DeploymentFacts]) -> dict[Place, set[DeploymentKey]]:
 class _Insufficient:
     """Messages for slots without a node, made once per product and size."""
 
-    def __init__(self, pool: GPUPool, drafts: list[Draft], nodes: Mapping[str, NodeFacts]) -> None:
-        self._pool = pool
+    def __init__(
+        self,
+        pool: GPUPool,
+        drafts: list[Draft],
+        nodes: Mapping[str, NodeFacts],
+        unused: Sequence[Unused],
+    ) -> None:
+        self._pool, self._unused = pool, unused
         self._drafts, self._nodes = drafts, nodes
         self._occupancy: Occupancy | None = None
         self._messages: dict[tuple[str, int], Said] = {}
@@ -216,11 +227,12 @@ class _Insufficient:
         return self._messages[key]
 
     def _describe(self, layout: Layout) -> Said:
-        """What is missing, and who holds what there is; counted only when somebody asks."""
+        """What is missing, who holds what there is, and what is not counted; when somebody asks."""
         self._occupancy = self._occupancy or Occupancy(self._drafts, self._nodes)
         missing = self._pool.describe(layout.product, layout.gpus)
         held = self._occupancy.describe(layout.product)
-        return joined("; ", [missing, held]) if held else missing
+        closed = uncounted(self._unused, layout.product)
+        return joined("; ", [missing, *(part for part in (held, closed) if part)])
 
 
 def _finish(

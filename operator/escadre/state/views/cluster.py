@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from escadre.state.views.meta import GPU_RESOURCE, Json, Meta, epoch, meta_of
+from escadre.state.views.unoffered import unoffered
 
 __all__ = ["NamespaceView", "NodeView", "PolicyView"]
 
@@ -12,12 +13,14 @@ __all__ = ["NamespaceView", "NodeView", "PolicyView"]
 class NodeView(Meta):
     """A Node: labels, identity, GPUs, and why nothing new may go there ("" if it may).
 
-    ``lost_since`` in seconds since the epoch.
+    ``unoffered`` says why it offers no GPU although it speaks of some ("" if it does, or has none),
+    ``lost_since`` is in seconds since the epoch.
     """
 
     labels: Mapping[str, str]
     boot_id: str
     gpus: int
+    unoffered: str
     blocked: str
     lost_since: float | None  # when it stopped being Ready, None for one that is
     taints: tuple[Json, ...]
@@ -34,11 +37,13 @@ class NodeView(Meta):
     def of(obj: Json) -> "NodeView":
         """Projection."""
         spec, status = obj.get("spec") or {}, obj.get("status") or {}
+        labels = obj["metadata"].get("labels") or {}
         return NodeView(
             **meta_of(obj),
-            labels=obj["metadata"].get("labels") or {},
+            labels=labels,
             boot_id=(status.get("nodeInfo") or {}).get("bootID", ""),
             gpus=int((status.get("allocatable") or {}).get(GPU_RESOURCE, 0)),
+            unoffered=unoffered(labels, status),
             blocked=_node_blocked(spec, status),
             lost_since=_lost_since(status),
             # Kubernetes itself tolerates the taint of a resource for pods that ask for it, where

@@ -1,0 +1,24 @@
+"""Nodes with GPUs that cannot be planned with, for whoever misses GPUs. Pure."""
+
+from escadre.core.facts.node import Unused
+from escadre.state.views import NodeView
+from escadre.state.views.unoffered import LABEL_MEMORY, LABEL_PRODUCT
+
+__all__ = ["unused"]
+
+
+def unused(node: NodeView) -> Unused | None:
+    """Of a node of which state/nodes.py makes no facts; None for one without GPUs."""
+    why = node.unoffered or (_undescribed(node) if node.gpus else "")
+    if not why or node.terminating:
+        return None
+    return Unused(node.name, node.labels.get(LABEL_PRODUCT, ""), why)
+
+
+def _undescribed(node: NodeView) -> str:
+    if not node.labels.get(LABEL_PRODUCT):
+        return f"has no label {LABEL_PRODUCT}: run GPU feature discovery"
+    memory = node.labels.get(LABEL_MEMORY, "")
+    if not memory:
+        return f"has no label {LABEL_MEMORY}, and its agent does not tell the memory"
+    return f"has a label {LABEL_MEMORY} that is no number of MiB: {memory}"
