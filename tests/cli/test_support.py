@@ -185,6 +185,16 @@ def test_logs_are_those_of_operator_and_agents_and_have_an_end(
     assert len(logs[f"{where}/escadre-operator-1/operator.log"].splitlines()) == 3
 
 
+def test_of_long_lines_the_last_ones_are_kept(program: Program, tmp_path: Path) -> None:
+    long = "".join(f"{number} {'x' * 2000}\n" for number in range(1500))
+    key = ("escadre-system", "escadre-agent-1", "agent", False)
+    program.server.logs[key] = long
+    program.run("support-bundle", "-o", str(tmp_path / "b"))
+    log = unpacked(tmp_path / "b")["logs/escadre-system/escadre-agent-1/agent.log"]
+    assert log.splitlines()[-1].startswith("1499 ")
+    assert 250_000 < len(log) <= 1 << 20
+
+
 def test_views_say_what_the_commands_do(program: Program, tmp_path: Path) -> None:
     program.run("support-bundle", "-o", str(tmp_path / "b"))
     files = unpacked(tmp_path / "b")

@@ -12,7 +12,7 @@ from escadre.cli.shared import fetch
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import NamespaceOption, Session, environment_of, run
 from escadre.cli.shared.target import ClusterCommand
-from escadre.clients.kube import PODS, Invalid, Json, NotFound, Selection, Tail, list_all
+from escadre.clients.kube import PODS, Invalid, Json, NotFound, Selection, Tail, list_all, log_end
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT
 from escadre.state.views.pod import last_end
 
@@ -66,9 +66,8 @@ def _logs(
 
 async def _log(session: Session, pod: Json, tail: Tail) -> str | None:
     """None when there is no such run, or the pod has gone meanwhile."""
-    meta = pod["metadata"]
     try:
-        return await session.api.log(meta["name"], _ENGINE, namespace=meta["namespace"], tail=tail)
+        return await log_end(session.api, pod, _ENGINE, tail)
     except (NotFound, Invalid):
         return None
 

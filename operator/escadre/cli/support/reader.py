@@ -17,6 +17,7 @@ from escadre.clients.kube import (
     Resource,
     Selection,
     Tail,
+    log_end,
 )
 
 __all__ = ["Gap", "Reader"]
@@ -85,7 +86,7 @@ class Reader:
         meta = pod["metadata"]
         namespace, name = meta["namespace"], meta["name"]
         try:
-            return await self.api.log(name, container, namespace=namespace, tail=tail)
+            return await log_end(self.api, pod, container, tail)
         except NotFound:
             return None  # gone since it was listed
         except ApiError as error:

@@ -16,6 +16,7 @@ from escadre.clients.kube.api import (
     Tail,
     WatchEvent,
     list_all,
+    log_end,
 )
 from escadre.clients.kube.client import KubeApi, Limits
 from escadre.clients.kube.connection import Connection, ConnectionUnknown, load_connection
@@ -110,5 +111,6 @@ __all__ = [
     "WatchEvent",
     "list_all",
     "load_connection",
+    "log_end",
     "resource_of",
 ]

@@ -6,7 +6,7 @@ Retry-After is honoured once within the caller's ``within``: retrying is the que
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
 from escadre.clients.kube.errors import Gone
@@ -25,6 +25,7 @@ __all__ = [
     "Tail",
     "WatchEvent",
     "list_all",
+    "log_end",
 ]
 
 Json = dict[str, Any]
@@ -201,3 +202,17 @@ async def list_all(api: Api, resource: Resource, selection: Selection = EVERYTHI
             if last_try:
                 raise
     raise AssertionError("unreachable: the second try returns or raises")
+
+
+async def log_end(api: Api, pod: Json, container: str, tail: Tail) -> str:
+    """The end of a log, whole lines of it.
+
+    The server counts bytes from the first line that was asked for, and so cuts the last ones off:
+    fewer are asked for until they fit.
+    """
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    while True:
+        text = await api.log(name, container, namespace=namespace, tail=tail)
+        if len(text.encode()) < tail.bytes or tail.lines == 1:
+            return text
+        tail = replace(tail, lines=max(1, tail.lines // 3))
