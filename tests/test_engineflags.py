@@ -50,6 +50,7 @@ def test_what_changes_nothing_planned_may_be_given(word: str) -> None:
             id="ambiguous",
         ),
         pytest.param("--enforce-eager=1", "takes no value", id="value-of-a-switch"),
+        pytest.param("--seed.a=1", "takes no keys", id="a-key-of-what-is-no-object"),
         pytest.param("--seed", "needs a value: --seed=VALUE", id="value-forgotten"),
     ],
 )

@@ -11,11 +11,13 @@ from pathlib import Path
 from e2e.cluster.config import python_environment
 from e2e.cluster.pods import is_ready
 from e2e.cluster.wait import patience, wait_for
+from e2e.engine.standin.core import NAME as CORE
 from e2e.stage.stage import NAMESPACE, TEAM, Json, Stage
 
 __all__ = [
     "clear",
     "engine_pods",
+    "engine_process",
     "kill_main_process",
     "leader",
     "mirror_fault",
@@ -120,6 +122,22 @@ def kill_main_process(pod: Json) -> None:
     found = [int(folder.name) for folder in folders if is_main(folder)]
     assert len(found) == 1, f"pod {name} has {len(found)} main processes on this machine"
     os.kill(found[0], signal.SIGKILL)
+
+
+def engine_process(pod: Json, *, core: bool = False) -> int:
+    """Process of this machine that plays the pod's engine: its server, or what computes for it."""
+    uid = pod["metadata"]["uid"]
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"e2e.engine.standin" not in words[1:3]:
+                continue
+            is_core = (folder / "comm").read_text().strip() == CORE
+            if is_core == core and uid in (folder / "mountinfo").read_text():
+                return int(folder.name)
+        except OSError:
+            continue  # ended meanwhile
+    raise AssertionError(f"no engine process of pod {pod['metadata']['name']}")
 
 
 def restarts(stage: Stage, pod: Json) -> int:

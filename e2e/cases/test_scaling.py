@@ -4,11 +4,11 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from e2e.cases.audit import OPERATOR, mark, requests
+from e2e.cases.faulting import engine_process
 from e2e.cases.serving import Traffic, pods_of, ready_pods, serving
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import TEAM, Json, Stage
@@ -122,7 +122,7 @@ def test_a_number_without_metrics_is_held_and_said(stage: Stage) -> None:
             for pod in ready_pods(stage, "blind").values()
             if pod["metadata"]["labels"]["escadre.dev/slot"] == "1"
         )
-        engine = _engine_process(pod)
+        engine = engine_process(pod)
         stage.cluster.pause_runner()  # or its probes would find the pod not ready soon, too
         os.kill(engine, signal.SIGSTOP)
         try:
@@ -144,16 +144,3 @@ def test_a_number_without_metrics_is_held_and_said(stage: Stage) -> None:
             30,
             "the number to follow the queue again",
         )
-
-
-def _engine_process(pod: Json) -> int:
-    """Process of this machine that plays the pod's engine."""
-    uid = pod["metadata"]["uid"]
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if b"e2e.engine.standin" in words[1:3] and uid in (folder / "mountinfo").read_text():
-                return int(folder.name)
-        except OSError:
-            continue  # ended meanwhile
-    raise AssertionError(f"no engine process of pod {pod['metadata']['name']}")

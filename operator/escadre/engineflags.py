@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["ENGINE_VERSION", "refusal", "table"]
+__all__ = ["ENGINE_VERSION", "meanings", "refusal", "table"]
 
 ENGINE_VERSION: Final = "0.32"
 _WHY: Final = {
@@ -22,6 +22,7 @@ _WHY: Final = {
     "plan": "it may change the memory or the cache that a layout was planned with",
 }
 _ARGUMENT_LESS: Final = "0"
+_OBJECT: Final = frozenset({"1", "?"})  # one word, which may be an object in JSON
 _ARGUMENT_NEEDED: Final = frozenset({"1", "int", "float", "size", "+"})
 
 
@@ -48,20 +49,27 @@ def table(version: str = ENGINE_VERSION) -> dict[str, Flag]:
     return found
 
 
+def meanings(written: str) -> list[str]:
+    """The flags that the parser may take ``--flag`` or ``--flag.key`` for: one, or it refuses."""
+    name = written.partition(".")[0].replace("_", "-")
+    flags = table()
+    return [name] if name in flags else sorted(one for one in flags if one.startswith(name))
+
+
 def refusal(word: str) -> str:
     """Why ``--flag`` or ``--flag=value`` may not be given, "" when it may."""
     written, equals, _ = word.partition("=")
-    name = written.partition(".")[0].replace("_", "-")
-    flags = table()
-    names = [name] if name in flags else sorted(one for one in flags if one.startswith(name))
+    names = meanings(written)
     if not names:
         return f"{written}: vLLM {ENGINE_VERSION} has no such flag"
     if len(names) > 1:
         return f"{written}: vLLM takes it for one of {', '.join(names)} and refuses it"
-    flag = flags[names[0]]
+    flag = table()[names[0]]
     shown = written if written == names[0] else f"{written} (for vLLM {names[0]})"
     if flag.verdict != "allowed":
         return f"{shown} must not be given: {_WHY[flag.verdict]}"
+    if "." in written and flag.follows not in _OBJECT:
+        return f"{shown} takes no keys"
     if equals and flag.follows == _ARGUMENT_LESS:
         return f"{shown} takes no value"
     if not equals and flag.follows in _ARGUMENT_NEEDED:

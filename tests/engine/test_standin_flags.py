@@ -27,6 +27,11 @@ def test_the_model_may_stand_first_and_serve_before_it() -> None:
     assert parse_flags(["/m"]).served_model_names == ("/m",)
 
 
+def test_the_beginning_of_a_name_stands_for_it_and_keys_make_an_object() -> None:
+    words = ["--max-num-seq", "4", "--limit_mm_per_prompt.image=2", "--limit-mm-per-prompt.audio"]
+    assert parse_flags(["/m", *words, "1", "--seed=3"]).max_num_seqs == 4
+
+
 @pytest.mark.parametrize(
     ("word", "length"), [("8k", 8000), ("8K", 8192), ("4096", 4096), ("auto", None)]
 )
@@ -38,7 +43,8 @@ def test_lengths_are_written_as_people_do(word: str, length: int | None) -> None
     ("flags", "message"),
     [
         (["--swap-space", "4"], "unrecognized arguments: --swap-space 4"),
-        (["--max-num-seq", "4"], "unrecognized arguments: --max-num-seq 4"),
+        (["--max-log", "4"], "ambiguous option: --max-log could match --max-log-len, --max-logp"),
+        (["--no-such.key=4"], 'unrecognized arguments: --no-such {"key": "4"}'),
         (["--max-num-seqs", "many"], "argument --max-num-seqs: invalid int value: 'many'"),
         (["--dtype", "int4"], "argument --dtype: invalid choice: 'int4'"),
         (["--port"], "argument --port: expected one argument"),

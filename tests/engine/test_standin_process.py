@@ -54,7 +54,7 @@ def test_too_little_memory_explains_itself_in_the_termination_log(
     assert result.returncode == 1
     assert result.stderr.rstrip().endswith(
         "RuntimeError: Engine core initialization failed. See root cause above. "
-        "Failed core proc(s): {}"
+        "Failed core proc(s): {'EngineCore': 1}"
     )
     text = log.read_text()
     assert "model's max seq len (32768), (0.06 GiB KV cache is needed, which is larger" in text
@@ -169,7 +169,7 @@ async def test_a_drain_finishes_the_queue_refuses_the_new_and_stays_healthy(
             assert status == 500
             url = f"{engine.url}/v1/chat/completions"
             async with aiohttp.ClientSession() as kept, kept.post(url, json=_body()) as refused:
-                assert (refused.status, refused.headers["Connection"]) == (500, "close")
+                assert (refused.status, "Connection" in refused.headers) == (500, False)
             assert json.loads(body)["error"]["message"] == (
                 "cannot schedule new futures after shutdown"
             )

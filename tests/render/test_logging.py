@@ -13,7 +13,7 @@ from escadre.render.engine import LOGGING_CONFIG, TERMINATION_LOG_BYTES
 _PROGRAM = """
 import json, logging, logging.config, sys
 logging.config.dictConfig(json.loads(sys.argv[1]))
-log = logging.getLogger("vllm.entrypoints")
+log = logging.getLogger(sys.argv[3])
 for number in range(int(sys.argv[2])):
     log.error("Error with model error=%s %d", "x" * 200, number)
 try:
@@ -34,7 +34,7 @@ def test_the_log_is_bounded_and_its_file_is_the_same(tmp_path: Path, records: in
     log = tmp_path / "termination-log"
     log.touch()
     before = log.stat().st_ino  # the kubelet's mount: it must be written in place
-    command = [sys.executable, "-c", _PROGRAM, _config(log), str(records)]
+    command = [sys.executable, "-c", _PROGRAM, _config(log), str(records), "vllm.v1.engine.core"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     assert log.stat().st_ino == before
     assert [one.name for one in tmp_path.iterdir()] == ["termination-log"]
@@ -50,10 +50,19 @@ def test_the_log_is_bounded_and_its_file_is_the_same(tmp_path: Path, records: in
 
 def test_two_processes_of_an_engine_share_the_log(tmp_path: Path) -> None:
     log = tmp_path / "termination-log"
-    command = [sys.executable, "-c", _PROGRAM, _config(log), "2000"]
+    command = [sys.executable, "-c", _PROGRAM, _config(log), "2000", "vllm.v1.engine.core"]
     running = [
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(2)
     ]
     assert [one.wait(timeout=60) for one in running] == [0, 0]
     assert log.stat().st_size <= TERMINATION_LOG_BYTES + 4096
+
+
+def test_what_the_routes_say_of_requests_stays_out(tmp_path: Path) -> None:
+    log = tmp_path / "termination-log"
+    log.touch()
+    command = [sys.executable, "-c", _PROGRAM, _config(log), "3", "vllm.entrypoints.openai"]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=60)
+    assert log.read_text() == ""
+    assert done.stderr.count(b"Error with model error") == 3

@@ -1,7 +1,7 @@
 """``python -m e2e.engine.standin [serve] MODEL …flags``: starts, serves, drains, ends.
 
 Started by the engine runner in place of ``vllm serve``, and by tests. Exit status: 2 for flags
-that vLLM does not know, 1 for a start that fails, 0 after SIGTERM.
+that vLLM does not know, 1 for a start that fails, 0 after SIGTERM and when its core has died.
 """
 
 import asyncio
@@ -16,10 +16,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from e2e.engine.standin.core import start_core
 from e2e.engine.standin.engine import Engine, Speed
+from e2e.engine.standin.failing import StartError, tell, told_dead
 from e2e.engine.standin.flags import Options, parse_flags
 from e2e.engine.standin.metrics import EngineMetrics
-from e2e.engine.standin.modelfolder import EngineError, StartError, read_folder
+from e2e.engine.standin.modelfolder import read_folder
 from e2e.engine.standin.scheduler import Scheduler
 from e2e.engine.standin.server import Server
 from e2e.engine.standin.startup import Capacity, plan_capacity
@@ -27,24 +29,46 @@ from e2e.engine.standin.startup import Capacity, plan_capacity
 __all__ = ["build", "main"]
 
 _log = logging.getLogger("vllm.standin")
+_engine_log = logging.getLogger("vllm.v1.engine.async_llm")
+
+
+class _Orders:
+    """What comes from outside: a signal to stop, or that the core has died."""
+
+    def __init__(self, core: int) -> None:
+        self.loading = True
+        self.stop, self.dead = asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._core = core
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._told)
+        self._loop.add_reader(core, self._died)
+
+    async def any(self) -> None:
+        """Wait for the first of them."""
+        waiting = [asyncio.create_task(one.wait()) for one in (self.stop, self.dead)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+
+    def _told(self) -> None:
+        """VLLM loses the first signal of its start and goes on to serve."""
+        if self.loading:
+            self.loading = False
+            _log.info("Lost a signal while loading")
+        else:
+            self.stop.set()
+
+    def _died(self) -> None:
+        self._loop.remove_reader(self._core)
+        self.dead.set()
 
 
 def main() -> int:
     """Run the stand-in; its exit status."""
     options = parse_flags(sys.argv[1:])
     _configure_logging(os.environ)
-    try:
-        capacity = plan_capacity(options, read_folder(Path(options.model)), os.environ)
-    except EngineError as error:
-        _log.error("EngineCore failed to start.\nValueError: %s", error)
-        message = "Engine core initialization failed. See root cause above. Failed core proc(s): {}"
-        print(f"RuntimeError: {message}", file=sys.stderr)
-        return 1
-    except StartError as error:
-        print(f"ValueError: {error}", file=sys.stderr)
-        return 1
-    asyncio.run(_serve(options, capacity, Speed.from_environment(os.environ)))
-    return 0
+    return asyncio.run(_live(options, Speed.from_environment(os.environ), start_core()))
 
 
 def build(options: Options, capacity: Capacity, speed: Speed) -> tuple[Engine, Server]:
@@ -85,24 +109,17 @@ def _configure_logging(environment: Mapping[str, str]) -> None:
     )
 
 
-async def _serve(options: Options, capacity: Capacity, speed: Speed) -> None:
-    loop = asyncio.get_running_loop()
-    stop, loading = asyncio.Event(), True
-
-    def told() -> None:
-        """VLLM loses the first signal of its start and goes on to serve."""
-        nonlocal loading
-        if loading:
-            loading = False
-            _log.info("Lost a signal while loading")
-        else:
-            stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told)
-    if await _happens_within(stop, speed.startup_seconds):
-        return
-    loading = False
+async def _live(options: Options, speed: Speed, core: int) -> int:
+    """Load, serve until it is told to stop or its core has died, and end."""
+    orders = _Orders(core)
+    if await _happens_within(orders.stop, speed.startup_seconds):
+        return 0
+    orders.loading = False
+    try:
+        capacity = plan_capacity(options, read_folder(Path(options.model)), os.environ)
+    except StartError as error:
+        tell(error)
+        return 1
     engine, server = build(options, capacity, speed)
     stepping = asyncio.create_task(engine.run())
     runner = web.AppRunner(
@@ -112,10 +129,22 @@ async def _serve(options: Options, capacity: Capacity, speed: Speed) -> None:
     site = web.TCPSite(runner, options.host, options.port)
     await site.start()
     _log.info("Starting vLLM stand-in on http://%s:%d", options.host, _port(runner))
-    await stop.wait()
-    await _drain(engine, server, options.shutdown_timeout, speed.linger_seconds)
+    await orders.any()
+    if orders.dead.is_set():
+        await _die(engine, server, speed.dying_seconds)
+    else:
+        await _drain(engine, server, options.shutdown_timeout, speed.linger_seconds)
     await runner.cleanup()
     stepping.cancel()
+    return 0
+
+
+async def _die(engine: Engine, server: Server, seconds: float) -> None:
+    """Its core is gone: fail what is in flight, answer /health with 503 for a moment, end."""
+    server.dead = True
+    _engine_log.error("AsyncLLM output_handler failed.\n%s", told_dead())
+    engine.abort_all()
+    await asyncio.sleep(seconds)
 
 
 async def _drain(engine: Engine, server: Server, limit: int, linger: float) -> None:

@@ -22,7 +22,8 @@ class Speed:
     tokens_per_second: float = 200.0  # of one sequence, whatever the batch
     prefill_tokens_per_second: float = 100_000.0
     startup_seconds: float = 0.0
-    linger_seconds: float = 0.5  # from the last answer of a drain to the end; vLLM: 4 to 6 s
+    linger_seconds: float = 10.0  # from the last answer of a drain to the end
+    dying_seconds: float = 0.2  # from the death of its core to the end; /health is 503
     hold: str = ""  # while this file is there no token comes: a test decides how long that is
 
     @classmethod

@@ -1,17 +1,19 @@
 """vLLM 0.32's command line: knows every real flag, keeps the few that the stand-in obeys.
 
 ``vllm-0.32-flags.txt`` beside this file was read from vLLM's own parser, so a flag that the
-operator would misspell ends here as it would there: a message and exit status 2. Called by
+operator would misspell ends here as it would there: a message and exit status 2. The beginning of a
+name stands for the name, and ``--flag.key=value`` for an object in JSON, as there. Called by
 ``__main__``; it must not look at the model folder.
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
-__all__ = ["AUTO", "Options", "parse_flags"]
+__all__ = ["AUTO", "Options", "make_parser", "parse_flags"]
 
 AUTO: Final = -1
 _TABLE: Final = "vllm-0.32-flags.txt"
@@ -47,10 +49,11 @@ def parse_flags(arguments: Sequence[str]) -> Options:
     words = [_dashed(word) for word in arguments]
     if words[:1] == ["serve"]:
         words = words[1:]
-    parsed = vars(_parser().parse_args(words))
+    words = _joined(words)
+    parsed = vars(make_parser().parse_args(words))
     model = parsed["model_tag"] or parsed["model"] or ""
     if not model:
-        _parser().error("the following arguments are required: model_tag")
+        make_parser().error("the following arguments are required: model_tag")
     return Options(
         model=model,
         host=parsed["host"] or "0.0.0.0",
@@ -76,13 +79,31 @@ def _dashed(word: str) -> str:
     if not word.startswith("--"):
         return word
     name, equals, value = word.partition("=")
-    return name.replace("_", "-") + equals + value
+    flag, dot, keys = name.partition(".")
+    return flag.replace("_", "-") + dot + keys + equals + value
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="vllm serve", usage="vllm serve [model_tag] [options]", allow_abbrev=False
-    )
+def _joined(words: list[str]) -> list[str]:
+    """Words like --flag.key=value as one --flag with an object, after all other words."""
+    rest: list[str] = []
+    objects: dict[str, dict[str, Any]] = {}
+    waiting = iter(words)
+    for word in waiting:
+        name, equals, value = word.partition("=")
+        if not (name.startswith("--") and "." in name):
+            rest.append(word)
+            continue
+        flag, *keys = name.split(".")
+        place = objects.setdefault(flag, {})
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = value if equals else next(waiting, "")
+    return [*rest, *(word for flag in objects for word in (flag, json.dumps(objects[flag])))]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Every flag of the table."""
+    parser = argparse.ArgumentParser(prog="vllm serve", usage="vllm serve [model_tag] [options]")
     parser.add_argument("model_tag", nargs="?")
     table = (files(__package__) / _TABLE).read_text(encoding="utf-8")
     for line in table.splitlines():

@@ -8,12 +8,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
 from aiohttp import web
 
 from e2e.engine.standin.engine import Engine, Generation
+from e2e.engine.standin.failing import DEAD, told_dead
 from e2e.engine.standin.openai import (
     ApiError,
     Wish,
@@ -32,8 +34,9 @@ _CONTENT_TYPE: Final = "text/plain; version=1.0.0; charset=utf-8"
 _UNCOUNTED: Final = frozenset({"/metrics", "/health", "/load", "/ping", "/version"})
 _MAX_BODY: Final = 64 << 20
 
+_compact: Final = partial(json.dumps, separators=(",", ":"))
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_vllm_log = logging.getLogger("vllm.standin")
+_vllm_log = logging.getLogger("vllm.entrypoints.openai")
 _log = logging.getLogger("uvicorn.error")  # where vLLM logs it: not under "vllm"
 
 
@@ -44,6 +47,7 @@ class Server:
         self, engine: Engine, *, names: tuple[str, ...], root: str, max_model_len: int
     ) -> None:
         self.draining = False
+        self.dead = False  # its core is
         self._engine = engine
         self._names = names
         self._root = root
@@ -71,9 +75,9 @@ class Server:
         except ApiError as error:
             if error.status == 404:  # an ERROR of a healthy engine: it reaches termination logs
                 _vllm_log.error("Error with model error=%s", error_body(error)["error"])
-            response = web.json_response(error_body(error), status=error.status)
+            response = web.json_response(error_body(error), status=error.status, dumps=_compact)
             if error.status == 500 and self.draining:
-                response.force_close()
+                await _hang_up_after(request, response)
         except web.HTTPException as error:
             if error.status not in (404, 405):
                 raise
@@ -96,7 +100,7 @@ class Server:
         )
 
     async def _health(self, _: web.Request) -> web.Response:
-        return web.Response()
+        return web.Response(status=503 if self.dead else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         content = self._engine.metrics.render()
@@ -121,6 +125,8 @@ class Server:
         wish = parse_wish(
             await request.read(), chat=chat, names=self._names, max_model_len=self._max_model_len
         )
+        if self.dead:
+            raise _engine_dead()
         if self.draining:
             message = "cannot schedule new futures after shutdown"
             _log.error("Exception in ASGI application\nRuntimeError: %s", message)
@@ -135,14 +141,22 @@ class Server:
             reason = await generation.finished()
             if reason == "abort":
                 raise _engine_dead()
-            return web.json_response(body(wish, identifier, generation.tokens, reason))
+            answer = body(wish, identifier, generation.tokens, reason)
+            return web.json_response(answer, dumps=_compact)
         finally:
             self._engine.abort(generation)  # no effect once it has ended
 
 
 def _engine_dead() -> ApiError:
-    message = "EngineCore encountered an issue. See stack trace (above) for the root cause."
-    return ApiError(500, message, "InternalServerError")
+    return ApiError(500, DEAD, "InternalServerError")
+
+
+async def _hang_up_after(request: web.Request, response: web.Response) -> None:
+    """Close the connection without a header that says so: the client learns it by its next use."""
+    await response.prepare(request)
+    await response.write_eof()
+    if request.transport is not None:
+        request.transport.close()
 
 
 async def _stream(
@@ -164,6 +178,7 @@ async def _stream(
             await _send(response, chunk(wish, identifier, text, end))
         sent = known
     if sent < wish.max_tokens:
+        _vllm_log.error("Error in chat completion stream generator.\n%s", told_dead())
         await _send(response, error_body(_engine_dead()))
     elif wish.include_usage:
         await _send(response, usage_chunk(wish, identifier, sent))
@@ -173,4 +188,4 @@ async def _stream(
 
 
 async def _send(response: web.StreamResponse, event: dict[str, Any]) -> None:
-    await response.write(f"data: {json.dumps(event, separators=(',', ':'))}\n\n".encode())
+    await response.write(f"data: {_compact(event)}\n\n".encode())

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from e2e.engine.standin.failing import ConfigError, CoreError
 from e2e.engine.standin.flags import Options
 from e2e.engine.standin.metrics import CacheInfo
-from e2e.engine.standin.modelfolder import EngineError, ModelFolder, StartError
+from e2e.engine.standin.modelfolder import ModelFolder
 
 __all__ = ["Capacity", "plan_capacity"]
 
@@ -36,20 +37,20 @@ def plan_capacity(
     _check_heads(options, folder)
     max_model_len = options.max_model_len or folder.max_position_embeddings
     if max_model_len > folder.max_position_embeddings:
-        raise StartError(_too_long_for_model(max_model_len, folder.max_position_embeddings))
+        raise ConfigError(_too_long_for_model(max_model_len, folder.max_position_embeddings))
     given = environment.get("STANDIN_KV_TOKENS")
     tokens = max(_DEFAULT_KV_TOKENS, max_model_len) if given is None else int(given)
     tokens -= tokens % options.block_size
     per_token = folder.kv_bytes_per_token(options)
     if tokens <= 0:
-        raise EngineError(
+        raise CoreError(
             "No available memory for the cache blocks. Try increasing `gpu_memory_utilization` "
             "when initializing the engine (this flag also controls CPU memory reservation on the "
             f"CPU backend, despite its name). {_ADVICE}"
         )
     needed = -(-max_model_len // options.block_size) * options.block_size
     if needed > tokens:
-        raise EngineError(_too_long_for_memory(max_model_len, needed, tokens, per_token))
+        raise CoreError(_too_long_for_memory(max_model_len, needed, tokens, per_token))
     cache = CacheInfo(
         block_size=options.block_size,
         blocks=tokens // options.block_size,
@@ -64,9 +65,10 @@ def plan_capacity(
 
 def _check_heads(options: Options, folder: ModelFolder) -> None:
     if folder.heads % options.tensor_parallel_size:
-        raise StartError(
+        raise ConfigError(
             f"Total number of attention heads ({folder.heads}) must be divisible by tensor "
-            f"parallel size ({options.tensor_parallel_size})."
+            f"parallel size ({options.tensor_parallel_size}).",
+            "VllmConfig",
         )
 
 

@@ -20,9 +20,11 @@ TERMINATION_LOG_BYTES: Final = 64 << 10
 
 # vLLM's own explanation of a failed start ("estimated maximum model length is N") stands some 60
 # lines before the end of its log; as an ERROR record in the termination log it reaches the
-# container's status, so nobody needs to read pod logs. A healthy engine writes such records too,
-# one for each 404 of a client: at maxBytes the handler begins the file anew. With no backup it
-# renames nothing, which the kubelet's mount would not allow; "." sets the mode of that opening.
+# container's status, so nobody needs to read pod logs. What the server's routes log stays out
+# (vllm.entrypoints): a healthy engine has an ERROR for each 404 of a client, and one that dies a
+# traceback for each request in flight, after the only one that says why. At maxBytes the handler
+# begins the file anew. With no backup it renames nothing, which the kubelet's mount would not
+# allow; "." sets the mode of that opening.
 # The time has its offset, so that core/engines/lastwords.py can tell old records from last words.
 LOGGING_CONFIG: Final = json.dumps(
     {
@@ -47,7 +49,8 @@ LOGGING_CONFIG: Final = json.dumps(
             },
         },
         "loggers": {
-            "vllm": {"handlers": ["console", "termination"], "level": "INFO", "propagate": False}
+            "vllm": {"handlers": ["console", "termination"], "level": "INFO", "propagate": False},
+            "vllm.entrypoints": {"handlers": ["console"], "level": "INFO", "propagate": False},
         },
     },
     sort_keys=True,

@@ -27,6 +27,8 @@ _WRAPPERS: Final = (
     "WorkerProc initialization failed",
     "EngineCore encountered an issue",
 )
+# What a validator adds: the beginning and the end of all that it was given.
+_INPUT: Final = re.compile(r" \[type=\w+, input_value=.*")
 # As render/engine.py has the time of a record written.
 _STAMP: Final = re.compile(r"^[A-Z]+ (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}) ")
 # From the first word of a failure to the end of its last process: collectives have time-outs.
@@ -111,13 +113,20 @@ def _cause(lines: list[str]) -> str:
 
 
 def _with_detail(lines: list[str], at: int) -> str:
-    """Validation errors are told over several lines: a count first, what is wrong below."""
+    """Validation errors are told over several lines: a count first, what is wrong below.
+
+    An assertion without words is told by its line of code, above it and what is underlined there.
+    """
+    if lines[at] == "AssertionError":
+        code = [line.strip() for line in lines[:at] if set(line) - set(" ^~")]
+        asserted = code[-1] if code and code[-1].startswith("assert ") else ""
+        return f"{lines[at]}: {asserted}" if asserted else lines[at]
     detail = lines[at + 1].strip() if at + 1 < len(lines) else ""
     if " validation error" in lines[at] and detail:
         more = lines[at + 2].strip() if at + 2 < len(lines) else ""
         if lines[at + 2 : at + 3] and lines[at + 2].startswith("  ") and "further" not in more:
             detail = f"{detail}: {more}"
-        return f"{lines[at]}: {detail}"
+        return f"{lines[at]}: {_INPUT.sub('', detail)}"
     return lines[at]
 
 
