@@ -237,11 +237,11 @@ async def test_without_a_shutdown_timeout_what_is_in_flight_is_aborted(
             engine.process.send_signal(signal.SIGTERM)
             answers = await asyncio.gather(*requests)
         assert engine.process.wait(timeout=60) == 0
-    assert [status for status, _ in answers] == [200, 200, 200, 500]
+    assert [status for status, _ in answers] == [200, 200, 200, 200]
+    for _, text in answers:
+        assert '"finish_reason":"abort"' in text
     for _, text in answers[:3]:
         assert text.endswith("data: [DONE]\n\n")
-        assert '"finish_reason":"length"' not in text
-        assert "EngineCore encountered an issue" in text
 
 
 def test_it_starts_within_a_second_of_processor_time(model: Path) -> None:

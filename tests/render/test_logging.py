@@ -59,10 +59,11 @@ def test_two_processes_of_an_engine_share_the_log(tmp_path: Path) -> None:
     assert log.stat().st_size <= TERMINATION_LOG_BYTES + 4096
 
 
-def test_what_the_routes_say_of_requests_stays_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["vllm.entrypoints.openai", "vllm.logging_utils.dump_input"])
+def test_what_tells_no_cause_stays_out(tmp_path: Path, name: str) -> None:
     log = tmp_path / "termination-log"
     log.touch()
-    command = [sys.executable, "-c", _PROGRAM, _config(log), "3", "vllm.entrypoints.openai"]
+    command = [sys.executable, "-c", _PROGRAM, _config(log), "3", name]
     done = subprocess.run(command, check=True, capture_output=True, timeout=60)
     assert log.read_text() == ""
     assert done.stderr.count(b"Error with model error") == 3

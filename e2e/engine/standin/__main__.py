@@ -143,7 +143,7 @@ async def _die(engine: Engine, server: Server, seconds: float) -> None:
     """Its core is gone: fail what is in flight, answer /health with 503 for a moment, end."""
     server.dead = True
     _engine_log.error("AsyncLLM output_handler failed.\n%s", told_dead())
-    engine.abort_all()
+    engine.abort_all(dead=True)
     await asyncio.sleep(seconds)
 
 
@@ -156,8 +156,8 @@ async def _drain(engine: Engine, server: Server, limit: int, linger: float) -> N
             await asyncio.wait_for(engine.idle(), limit)
             await asyncio.sleep(linger)
         except TimeoutError:
-            _log.warning("Aborting %d requests after %d s", engine.in_flight, limit)
-    engine.abort_all()
+            _log.warning("Killing the core of %d requests after %d s", engine.in_flight, limit)
+    engine.abort_all(dead=limit > 0)
 
 
 async def _happens_within(event: asyncio.Event, seconds: float) -> bool:

@@ -54,6 +54,7 @@ class Generation:
         self.sequence = sequence
         self.end = end  # finish_reason when max_tokens are there
         self.finish_reason: str | None = None
+        self.dead = False  # aborted since nobody computes it any more
         self.tokens = 0
         self.arrived = arrived
         self.scheduled = arrived
@@ -114,17 +115,18 @@ class Engine:
         self._publish()
         return generation
 
-    def abort(self, generation: Generation) -> None:
-        """Drop a request: its client left, or the time to drain is over."""
+    def abort(self, generation: Generation, *, dead: bool = False) -> None:
+        """Drop a request: its client left, or the engine ends, or its core is ``dead``."""
         if generation.finish_reason is None:
+            generation.dead = dead
             self._scheduler.remove(generation.sequence)
             self._end(generation, "abort", asyncio.get_running_loop().time())
             self._publish()
 
-    def abort_all(self) -> None:
+    def abort_all(self, *, dead: bool) -> None:
         """Drop everything in flight."""
         for generation in list(self._generations.values()):
-            self.abort(generation)
+            self.abort(generation, dead=dead)
 
     async def run(self) -> None:
         """Step while there is work; for ever."""

@@ -139,7 +139,7 @@ class Server:
             if wish.stream:
                 return await _stream(request, wish, generation, identifier)
             reason = await generation.finished()
-            if reason == "abort":
+            if generation.dead:
                 raise _engine_dead()
             answer = body(wish, identifier, generation.tokens, reason)
             return web.json_response(answer, dumps=_compact)
@@ -177,7 +177,9 @@ async def _stream(
             text = text_of(wish, index, index + 1)
             await _send(response, chunk(wish, identifier, text, end))
         sent = known
-    if sent < wish.max_tokens:
+    if sent < wish.max_tokens and not generation.dead:
+        await _send(response, chunk(wish, identifier, "", "abort"))
+    elif sent < wish.max_tokens:
         _vllm_log.error("Error in chat completion stream generator.\n%s", told_dead())
         await _send(response, error_body(_engine_dead()))
     elif wish.include_usage:

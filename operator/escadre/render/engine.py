@@ -22,9 +22,10 @@ TERMINATION_LOG_BYTES: Final = 64 << 10
 # lines before the end of its log; as an ERROR record in the termination log it reaches the
 # container's status, so nobody needs to read pod logs. What the server's routes log stays out
 # (vllm.entrypoints): a healthy engine has an ERROR for each 404 of a client, and one that dies a
-# traceback for each request in flight, after the only one that says why. At maxBytes the handler
-# begins the file anew. With no backup it renames nothing, which the kubelet's mount would not
-# allow; "." sets the mode of that opening.
+# traceback for each request in flight, after the only one that says why. So does the dump of its
+# whole configuration (vllm.logging_utils), 5 kB between the death of a worker and the end. At
+# maxBytes the handler begins the file anew. With no backup it renames nothing, which the kubelet's
+# mount would not allow; "." sets the mode of that opening.
 # The time has its offset, so that core/engines/lastwords.py can tell old records from last words.
 LOGGING_CONFIG: Final = json.dumps(
     {
@@ -50,7 +51,10 @@ LOGGING_CONFIG: Final = json.dumps(
         },
         "loggers": {
             "vllm": {"handlers": ["console", "termination"], "level": "INFO", "propagate": False},
-            "vllm.entrypoints": {"handlers": ["console"], "level": "INFO", "propagate": False},
+            **{
+                name: {"handlers": ["console"], "level": "INFO", "propagate": False}
+                for name in ("vllm.entrypoints", "vllm.logging_utils")
+            },
         },
     },
     sort_keys=True,

@@ -92,6 +92,33 @@ TOO_LONG = (
             id="a-death-at-run-time",
         ),
         pytest.param(
+            "ERROR 2026-11-27T09:00:00+0000 Worker proc VllmWorker-0 died unexpectedly (exit code: "
+            "-9), shutting down executor.\nERROR 2026-11-27T09:00:00+0000 EngineCore encountered a "
+            f"fatal error.\nTraceback (most recent call last):\n{FRAMES}\nRuntimeError: cancelled",
+            "Worker proc VllmWorker-0 died unexpectedly (exit code: -9), shutting down executor.",
+            id="a-worker-that-was-killed-and-not-who-missed-it",
+        ),
+        pytest.param(
+            "torch.OutOfMemoryError: CUDA out of memory\nWorker proc VllmWorker-1 died "
+            "unexpectedly (exit code: 1), shutting down executor.\nRuntimeError: cancelled",
+            "torch.OutOfMemoryError: CUDA out of memory",
+            id="what-a-worker-said-before-it-died",
+        ),
+        pytest.param(
+            f"{FRAMES}\n    assert loaded.shape[0] == self.size\n           ^^^^^^^^^^^^\n"
+            f"AssertionError\n{WRAPPER}",
+            "AssertionError: assert loaded.shape[0] == self.size",
+            id="an-assertion-without-words-by-its-code",
+        ),
+        pytest.param(
+            "pydantic_core._pydantic_core.ValidationError: 1 validation error for VllmConfig\n"
+            "  Value error, 8 heads are not divisible by 3. [type=value_error, input_value="
+            "ArgsKwargs((), {'m': 1}), input_type=ArgsKwargs]\n    For further information visit x",
+            "pydantic_core._pydantic_core.ValidationError: 1 validation error for VllmConfig: "
+            "Value error, 8 heads are not divisible by 3.",
+            id="without-what-a-validator-was-given",
+        ),
+        pytest.param(
             "ERROR 2026-11-27 09:00:00,1 Error with model error=ErrorInfo(message='no nope')\n"
             "ERROR 2026-11-27 09:30:00,1 RuntimeError: a GPU fell off the bus",
             "RuntimeError: a GPU fell off the bus",

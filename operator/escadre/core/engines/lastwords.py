@@ -27,6 +27,7 @@ _WRAPPERS: Final = (
     "WorkerProc initialization failed",
     "EngineCore encountered an issue",
 )
+_DIED: Final = " died unexpectedly"  # a worker that was killed says nothing itself
 # What a validator adds: the beginning and the end of all that it was given.
 _INPUT: Final = re.compile(r" \[type=\w+, input_value=.*")
 # As render/engine.py has the time of a record written.
@@ -105,6 +106,9 @@ def _cause(lines: list[str]) -> str:
     telling = [at for at, line in enumerate(lines) if _TELLING.match(line)]
     wrappers = [at for at, line in enumerate(lines) if any(one in line for one in _WRAPPERS)]
     own = [at for at in telling if at not in wrappers]
+    died = next((at for at, line in enumerate(lines) if _DIED in line), None)
+    if died is not None:  # what is raised after it is only that others miss it
+        return lines[max((at for at in own if at < died), default=died)]
     before = [at for at in own if wrappers and at < wrappers[-1]]
     chosen = before or own or telling
     if not chosen:
