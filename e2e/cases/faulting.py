@@ -6,6 +6,8 @@ Called by the test_faults_* cases only; it asserts nothing about the product.
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.cluster.config import python_environment
@@ -18,6 +20,7 @@ __all__ = [
     "clear",
     "engine_pods",
     "engine_process",
+    "frozen",
     "kill_main_process",
     "leader",
     "mirror_fault",
@@ -107,7 +110,21 @@ def mirror_fault(stage: Stage, *words: str) -> None:
 
 def kill_main_process(pod: Json) -> None:
     """SIGKILL to the first process of the pod's container, as the kernel's OOM killer does."""
-    name = pod["metadata"]["name"]
+    os.kill(_main_process(pod["metadata"]["name"]), signal.SIGKILL)
+
+
+@contextmanager
+def frozen(pod: str) -> Iterator[None]:
+    """Stops the first process of that pod's container for a while."""
+    process = _main_process(pod)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def _main_process(name: str) -> int:
 
     def is_main(folder: Path) -> bool:
         try:
@@ -121,7 +138,7 @@ def kill_main_process(pod: Json) -> None:
     folders = (one for one in Path("/proc").iterdir() if one.name.isdigit())
     found = [int(folder.name) for folder in folders if is_main(folder)]
     assert len(found) == 1, f"pod {name} has {len(found)} main processes on this machine"
-    os.kill(found[0], signal.SIGKILL)
+    return found[0]
 
 
 def engine_process(pod: Json, *, core: bool = False) -> int:
