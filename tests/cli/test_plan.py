@@ -399,3 +399,29 @@ def test_what_an_edit_replaces_is_said(
     ran = plan(program, tmp_path, wish(**change))
     assert ("replaces  " in ran.out) is bool(says)
     assert says in ran.out
+
+
+def test_replicas_apart_and_what_a_lost_node_would_take(tmp_path: Path) -> None:
+    program = fleet(nodes=2)
+    node(program.server, "gpu-0", verified=True)
+    two = wish(scaling={"minReplicas": 2, "maxReplicas": 4})
+    ran = plan(program, tmp_path, two)
+    assert "✓  spread    over 2 nodes, at most 1 replica on one\n" in ran.out
+    (item,) = json.loads(plan(program, tmp_path, two, output="json").out)["items"]
+    assert item["spread"] == {"nodes": 2, "message": ""}
+
+
+def test_no_spread_is_said_with_its_reason(tmp_path: Path) -> None:
+    two = wish(scaling={"minReplicas": 2, "maxReplicas": 4})
+    ran = plan(fleet(nodes=1), tmp_path, two)
+    assert ran.code == 0
+    assert (
+        "·  spread    none: both replicas on node gpu-0: no other node has 1 free GPU of" in ran.out
+    )
+    (item,) = json.loads(plan(fleet(nodes=2), tmp_path, two, output="json").out)["items"]
+    assert item["spread"]["nodes"] == 1
+    assert "no other node with room has the weights" in item["spread"]["message"]
+
+
+def test_a_single_replica_has_no_spread(tmp_path: Path) -> None:
+    assert "spread  " not in plan(fleet(nodes=1), tmp_path, wish()).out

@@ -1,9 +1,10 @@
 """core/fleet/freshness.py: what asks for a new plan, and that what a plan brings about does not."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.core.fleet.test_properties import histories
 from tests.core.fleets import (
@@ -12,6 +13,7 @@ from tests.core.fleets import (
     carry_out,
     deployment,
     digest,
+    mirror,
     model,
     node,
     plan_of,
@@ -163,7 +165,46 @@ def carried_out_in_part(draw: st.DrawFn) -> tuple[FleetPlan, FleetSnapshot]:
     return plan, _half(draw, settled, plan)
 
 
+def _moved_off_a_pull() -> tuple[FleetPlan, FleetSnapshot]:
+    """A replica that was not bound goes elsewhere, and the pull it waited for is in others' way."""
+    here = running("n1", bound=False, name="other")
+    waits = deployment("waits", approved=model(), replicas=(running("n2", bound=False),))
+    moves = deployment("moves", approved=model("other"), replicas=(here,))
+    nodes = (
+        replace(node("n1"), blocked="cordoned", wanted=(wanted(model("other"), mirror(pulls=1)),)),
+        node("n2"),
+    )
+    seen = snapshot((waits, moves), nodes, mirror(pulls=1))
+    plan = plan_fleet(seen)
+    return plan, carry_out(seen, plan, bound=False)
+
+
+def test_a_plan_does_not_stand_for_a_replica_that_left_a_pull_to_others() -> None:
+    plan, now = _moved_off_a_pull()
+    assert not stands(plan_of(plan, "moves"), now.deployments[1])
+    before, again = plan.nodes, plan_fleet(now).nodes
+    assert (len(before["n1"]), len(before["n2"])) == (1, 0)
+    assert (len(again["n1"]), len(again["n2"])) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        pytest.param({"gpus": 2}, id="fewer GPUs"),
+        pytest.param({"manifest_digest": digest("old")}, id="other weights"),
+    ],
+)
+def test_a_plan_does_not_stand_for_what_a_replaced_replica_leaves(
+    old: dict[str, Any],
+) -> None:
+    outdated = replace(running("n1", matches=False), **old)
+    seen = snapshot((deployment("chat", replicas=(outdated,)),), (node("n1"),))
+    plan = plan_fleet(seen)
+    assert not stands(plan_of(plan, "chat"), carry_out(seen, plan).deployments[0])
+
+
 @given(carried_out_in_part())
+@example(_moved_off_a_pull())
 @settings(max_examples=80, deadline=None)
 def test_where_a_plan_stands_another_one_would_place_the_same(
     both: tuple[FleetPlan, FleetSnapshot],

@@ -63,7 +63,7 @@ def test_wanted_weights_come_before_none_and_failed_ones_last() -> None:
         replace(node("n3", 8), wanted=(wanted(model()),)),
     )
     plan = plan_fleet(snapshot((deployment("a", desired=3),), (nodes[0], nodes[1], nodes[2])))
-    assert nodes_of(plan, "a") == ["n3", "n3", "n3"]
+    assert nodes_of(plan, "a") == ["n3", "n2", "n3"]
     plan = plan_fleet(snapshot((deployment("a", desired=2),), nodes[:2]))
     assert nodes_of(plan, "a") == ["n2", "n1"]
 

@@ -1,5 +1,6 @@
 """What `escadre plan` prints: prospects in, rich renderables and JSON out. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,9 +48,8 @@ def _one(each: Prospect) -> Group:
     if plan is None:
         return Group(*parts, head)
     head.add_row(*_layout_row(plan))
-    head.add_row(*_replicas_row(each, plan))
-    if each.replaces:
-        head.add_row(mark("waiting"), "replaces", _replaces(each.replaces))
+    for row in _engine_rows(each, plan):
+        head.add_row(*row)
     for words in each.full:
         full = reasons.STORE_FULL
         head.add_row(mark("blocked"), "weights", _with_step(f"{full}: {words}", full))
@@ -100,6 +100,29 @@ def _replicas_row(each: Prospect, plan: DeploymentPlan) -> tuple[Text, str, str]
     return mark("ok"), "replicas", words
 
 
+def _engine_rows(each: Prospect, plan: DeploymentPlan) -> list[tuple[Text, str, str]]:
+    """How many replicas, how they are spread, and what becomes of those that run."""
+    rows = [_replicas_row(each, plan), *_spread_rows(plan)]
+    if each.replaces:
+        rows.append((mark("waiting"), "replaces", _replaces(each.replaces)))
+    return rows
+
+
+def _nodes(plan: DeploymentPlan) -> list[str]:
+    return [slot.node for slot in plan.slots if slot.node is not None]
+
+
+def _spread_rows(plan: DeploymentPlan) -> list[tuple[Text, str, str]]:
+    """What the loss of a node would take; a single replica has nothing to be apart from."""
+    if plan.together:
+        return [(mark("waiting"), "spread", f"none: {plan.together}")]
+    nodes = Counter(_nodes(plan))
+    if len(nodes) < 2:  # noqa: PLR2004 - apart are two
+        return []
+    most = count(max(nodes.values()), "replica")
+    return [(mark("ok"), "spread", f"over {len(nodes)} nodes, at most {most} on one")]
+
+
 def _replaces(number: int) -> str:
     if number == 1:
         return "the only replica that runs: nothing answers from its end until the new one is ready"
@@ -146,6 +169,10 @@ def _document(each: Prospect) -> dict[str, Any]:
             for s in (plan.slots if plan else ())
         ],
         "weights": [_dump(one) for one in plan.weights] if plan else [],
+        "spread": {
+            "nodes": len(set(_nodes(plan))) if plan else 0,
+            "message": str(plan.together) if plan else "",
+        },
         "replaces": each.replaces,
         "storeFull": list(each.full),
     }

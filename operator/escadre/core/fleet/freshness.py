@@ -32,11 +32,18 @@ def stands(plan: DeploymentPlan, now: DeploymentFacts) -> bool:
 
 
 def _foreseen(now: ReplicaFacts, then: ReplicaFacts | None, slot: SlotPlan | None) -> bool:
-    """Whether a replica is as it was or as the plan wants it; one that lost its node is neither."""
+    """Whether a replica is as it was or as the plan wants it; one that lost its node is neither.
+
+    Nor is one that was replaced by another: it left its GPUs or its weights to whoever waits.
+    """
     if now == then:
         return True
-    lost = then is not None and then.bound and not now.bound
-    if lost or slot is None or slot.layout is None or slot.reason != reasons.PLANNED:
+    if (
+        (then is not None and _left(then, now))
+        or slot is None
+        or slot.layout is None
+        or slot.reason != reasons.PLANNED
+    ):
         return False  # slots that are only recorded were given no GPUs
     return now == ReplicaFacts(
         slot=slot.slot,
@@ -48,6 +55,11 @@ def _foreseen(now: ReplicaFacts, then: ReplicaFacts | None, slot: SlotPlan | Non
         layout=slot.layout,
         bound=now.bound,
     )
+
+
+def _left(then: ReplicaFacts, now: ReplicaFacts) -> bool:
+    held = (then.node, then.gpus, then.manifest_digest)
+    return (then.bound and not now.bound) or held != (now.node, now.gpus, now.manifest_digest)
 
 
 def node_stands(plan: FleetPlan, name: str, now: NodeFacts | Unused | None) -> bool:

@@ -11,10 +11,11 @@ from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.pool import GPUPool
+from escadre.core.fleet.spread import Ask, Holders
 from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, Said
 
-__all__ = ["Draft", "Holders", "Rank", "Slot", "place_all", "reserve"]
+__all__ = ["Draft", "Rank", "Slot", "ask_of", "larger_sizes", "place_all", "reserve"]
 
 Rank = tuple[int, float, str, str, int]
 
@@ -34,43 +35,19 @@ class Slot:
 
 @dataclass(slots=True)
 class Draft:
-    """A deployment while the pass decides. ``choices`` are layouts, best first."""
+    """A deployment while the pass decides. ``choices`` are layouts, best first.
+
+    ``possible`` are those that today's wish allows for, whatever runs.
+    """
 
     facts: DeploymentFacts
     slots: list[Slot]
     choices: tuple[Layout, ...] = ()
+    possible: tuple[Layout, ...] = ()
     reason: Reason | None = None
     message: Said = NOTHING
     rejected: tuple[RejectedLayout, ...] = ()
     unplaced: list[Slot] = field(default_factory=list)
-
-
-class Holders:
-    """Where a digest is verified, on its way, or failed; grows as slots are placed."""
-
-    def __init__(self, nodes: Iterable[NodeFacts]) -> None:
-        self.verified: dict[str, set[str]] = {}
-        self.coming: dict[str, set[str]] = {}
-        self.failed: dict[str, set[str]] = {}
-        for node in nodes:
-            for digest in node.verified:
-                self.verified.setdefault(digest, set()).add(node.name)
-            for digest, state in node.weights.items():
-                if state.state == "Failed":
-                    self.failed.setdefault(digest, set()).add(node.name)
-            for digest in {entry.manifest_digest for entry in node.wanted} | set(node.weights):
-                self.coming.setdefault(digest, set()).add(node.name)
-
-    def place(self, pool: GPUPool, digest: str, product: str, gpus: int) -> str | None:
-        """The best node for a replica with these weights."""
-        failed = self.failed.get(digest, frozenset[str]())
-        verified = self.verified.get(digest, frozenset[str]())
-        return (
-            pool.best(product, gpus, verified, ())
-            or pool.best(product, gpus, self.coming.get(digest, ()), failed)
-            or pool.best(product, gpus, None, failed)
-            or pool.best(product, gpus, failed, ())
-        )
 
 
 def reserve(
@@ -112,24 +89,52 @@ def place_all(drafts: list[Draft], pool: GPUPool, weights: Holders) -> None:
         if not slot.settled
     ]
     pending.sort(key=lambda one: one[0])
+    sizes = larger_sizes(drafts)
     for _, draft, slot in pending:
-        _place(draft, slot, pool, weights)
+        _place(draft, slot, pool, weights, sizes)
 
 
-def _place(draft: Draft, slot: Slot, pool: GPUPool, weights: Holders) -> None:
+def larger_sizes(drafts: Iterable[Draft]) -> dict[str, tuple[int, ...]]:
+    """How many GPUs of each product the layouts take that deployments may have."""
+    found: dict[str, set[int]] = {}
+    for draft in drafts:
+        for layout in draft.possible:
+            found.setdefault(layout.product, set()).add(layout.gpus)
+    return {product: tuple(sorted(sizes)) for product, sizes in found.items()}
+
+
+def ask_of(draft: Draft, layout: Layout, sizes: Mapping[str, tuple[int, ...]], but: int) -> Ask:
+    """What a replica asks for; the other slots of its deployment are where it is better not."""
+    others = (slot for slot in draft.slots if slot.number != but)
+    return Ask(
+        digest=draft.facts.model.manifest_digest if draft.facts.model else "",
+        product=layout.product,
+        gpus=layout.gpus,
+        others=frozenset(name for slot in others if (name := _where(slot)) is not None),
+        sizes=sizes.get(layout.product, ()),
+    )
+
+
+def _where(slot: Slot) -> str | None:
+    """Where a slot is: placed, or served by what it is to replace."""
+    return slot.node or (slot.replica.node if slot.replica and slot.holds else None)
+
+
+def _place(
+    draft: Draft,
+    slot: Slot,
+    pool: GPUPool,
+    weights: Holders,
+    sizes: Mapping[str, tuple[int, ...]],
+) -> None:
     """The first layout with a place becomes the deployment's; with none, the best one waits."""
-    model = draft.facts.model
-    if model is None:
-        return
-    digest = model.manifest_digest
     for layout in draft.choices:
-        name = _own_node(slot, layout, pool) or weights.place(
-            pool, digest, layout.product, layout.gpus
-        )
+        ask = ask_of(draft, layout, sizes, slot.number)
+        name = _own_node(slot, layout, pool) or weights.place(pool, ask)
         if name is not None:
             held = _own_gpus(slot, name)
             pool.take(name, max(0, layout.gpus - held))
-            weights.coming.setdefault(digest, set()).add(name)
+            weights.coming.setdefault(ask.digest, set()).add(name)
             slot.layout, slot.node = layout, name
             if draft.choices != (layout,):
                 draft.choices = (layout,)

@@ -6,24 +6,35 @@ because nodes came or went. Pure and deterministic: the order of the input does 
 
 Order: the minReplicas of all deployments, older ones first; then further replicas one at a time
 by turns. A slot goes where its weights are verified, else where they are wanted or pulled, else
-where the pool says; a node where they failed comes last. An outdated replica is planned anew in
-its own slot: its own GPUs count as free for its replacement, so a rollout needs no spare GPU.
+where the pool says; a node where they failed comes last. Replicas of one deployment are kept
+apart where that leaves nobody without a place (core/fleet/spread.py). An outdated replica is
+planned anew in its own slot: its own GPUs count as free for its replacement, so a rollout needs no
+spare GPU.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from escadre import reasons
 from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
 from escadre.api.gpunode import WantedWeights
-from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
-from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts, Unused
+from escadre.core.fleet.drafts import draft_of
 from escadre.core.fleet.occupancy import Occupancy
-from escadre.core.fleet.placement import Draft, Holders, Rank, Slot, place_all, reserve
+from escadre.core.fleet.placement import (
+    Draft,
+    Rank,
+    Slot,
+    ask_of,
+    larger_sizes,
+    place_all,
+    reserve,
+)
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls
+from escadre.core.fleet.spread import Holders
 from escadre.core.fleet.uncounted import uncounted
 from escadre.core.layouts.decisions import Layouts, products_of
 from escadre.reasons import Reason
@@ -53,6 +64,7 @@ class DeploymentPlan:
     ``rejected`` are today's, also when the layout was recorded on another day.
     ``slots`` holds every existing slot that is not leaving, then new ones up to the desired number.
     Without an approval or a layout existing slots are as recorded and there are no new ones.
+    ``together`` says why all of several replicas are on one node, nothing where they are not.
     """
 
     facts: DeploymentFacts = field(compare=False)
@@ -62,6 +74,7 @@ class DeploymentPlan:
     rejected: tuple[RejectedLayout, ...] = ()
     slots: tuple[SlotPlan, ...] = ()
     weights: tuple[WeightsOnNode, ...] = ()
+    together: Said = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,94 +94,69 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     """Plans every deployment and node of the snapshot."""
     nodes = {node.name: node for node in sorted(snapshot.nodes, key=lambda node: node.name)}
     facts = sorted(snapshot.deployments, key=lambda one: (one.created, one.key))
-    standing, taken = reserve(facts, nodes)
-    pool = GPUPool(nodes.values(), taken)
     layouts = Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
-    closed = uncounted(snapshot.unused)
-    drafts = [_draft(one, layouts, standing, closed) for one in facts]
-    place_all(drafts, pool, Holders(nodes.values()))
+    drafts, pool, weights = _placed(facts, nodes, layouts, uncounted(snapshot.unused))
     pulls = plan_pulls(nodes, snapshot.mirrors, _needs(drafts), _held(facts))
     insufficient = _Insufficient(pool, drafts, nodes, snapshot.unused)
+    sizes = larger_sizes(drafts)
     plans = {
-        draft.facts.key: _finish(draft, pulls.states, insufficient)
+        draft.facts.key: replace(
+            _finish(draft, pulls.states, insufficient),
+            together=_together(draft, pool, weights, sizes),
+        )
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
     }
     return FleetPlan(plans, pulls.wanted, snapshot, nodes)
 
 
-def _draft(
-    facts: DeploymentFacts,
+def _placed(
+    facts: list[DeploymentFacts],
+    nodes: Mapping[str, NodeFacts],
     layouts: Layouts,
-    standing: frozenset[tuple[DeploymentKey, int]],
     closed: Said | None,
-) -> Draft:
-    draft = Draft(facts, _slots(facts))
-    for slot in draft.slots:
-        slot.holds = (facts.key, slot.number) in standing
-    model = facts.model
-    if model is None:
-        return draft
-    settled: list[Layout] = []
-    homeless: list[Layout] = []
-    for slot in draft.slots:
-        layout = _kept_layout(slot.replica, model)
-        if layout is None or slot.replica is None:
-            continue
-        if slot.holds:
-            slot.layout, slot.node, slot.settled = layout, slot.replica.node, True
-            settled.append(layout)
-        else:
-            homeless.append(layout)
-    decision = layouts.decide(model, facts.wish)
-    if settled:
-        stays = settled[0]
-        draft.choices = (stays,)
-        draft.rejected = tuple(
-            one
-            for one in decision.rejected
-            if (one.product, one.tensor_parallel_size) != (stays.product, stays.gpus)
-        )
-        return draft
-    possible = tuple(one for one in homeless[:1] if layouts.has_room(one))
-    draft.choices, draft.rejected = possible + decision.alternatives, decision.rejected
-    if not draft.choices:
-        lacks_gpus = decision.reason in {reasons.NO_GPU_NODES, reasons.NO_LAYOUT_FITS}
-        parts = [plain(decision.message), *([closed] if closed and lacks_gpus else [])]
-        draft.reason, draft.message = decision.reason, joined("; ", parts)
-    return draft
+) -> tuple[list[Draft], GPUPool, Holders]:
+    """A node for every slot; packed as tightly as can be where that places one more."""
+    spread = _pass(facts, nodes, layouts, closed, spreads=True)
+    homeless = _homeless(spread[0])
+    if not homeless or not spread[2].spread:
+        return spread
+    packed = _pass(facts, nodes, layouts, closed, spreads=False)
+    return packed if homeless - _homeless(packed[0]) else spread
 
 
-def _slots(facts: DeploymentFacts) -> list[Slot]:
-    """Existing slots that stay, then the lowest free numbers up to the desired number."""
-    staying = sorted(
-        (one for one in facts.replicas if not one.leaving), key=lambda replica: replica.slot
-    )
-    used = {replica.slot for replica in facts.replicas}
-    numbers: list[tuple[int, ReplicaFacts | None]] = [(one.slot, one) for one in staying]
-    number = 0
-    while len(numbers) < facts.desired and facts.model is not None:
-        if number not in used:
-            numbers.append((number, None))
-        number += 1
-    return [
-        Slot(number, _precedence(facts, position), replica)
-        for position, (number, replica) in enumerate(numbers)
-    ]
+def _pass(
+    facts: list[DeploymentFacts],
+    nodes: Mapping[str, NodeFacts],
+    layouts: Layouts,
+    closed: Said | None,
+    *,
+    spreads: bool,
+) -> tuple[list[Draft], GPUPool, Holders]:
+    standing, taken = reserve(facts, nodes)
+    pool, weights = GPUPool(nodes.values(), taken), Holders(nodes.values(), spreads=spreads)
+    drafts = [draft_of(one, layouts, standing, closed) for one in facts]
+    place_all(drafts, pool, weights)
+    return drafts, pool, weights
 
 
-def _precedence(facts: DeploymentFacts, position: int) -> Rank:
-    key = facts.key
-    if position < facts.min_replicas:
-        return (0, facts.created, key.namespace, key.name, position)
-    return (1, float(position - facts.min_replicas), key.namespace, key.name, position)
+def _homeless(drafts: list[Draft]) -> set[tuple[DeploymentKey, int]]:
+    return {(draft.facts.key, slot.number) for draft in drafts for slot in draft.unplaced}
 
 
-def _kept_layout(replica: ReplicaFacts | None, model: ApprovedModel) -> Layout | None:
-    if replica is None or not replica.wish_matches:
-        return None
-    if replica.manifest_digest != model.manifest_digest:
-        return None
-    return replica.layout
+def _together(
+    draft: Draft, pool: GPUPool, weights: Holders, sizes: Mapping[str, tuple[int, ...]]
+) -> Said:
+    placed = [slot.node for slot in draft.slots if slot.node is not None]
+    node = placed[0] if placed else None
+    if node is None or len(placed) < 2 or set(placed) != {node}:  # noqa: PLR2004 - more than one
+        return NOTHING
+    ask = ask_of(draft, draft.choices[0], sizes, but=-1)
+    if not weights.spreads and not all(slot.settled for slot in draft.slots):
+        why = say("apart they would leave another replica without a node")
+    else:
+        why = weights.why_together(pool, ask, node)
+    number = Amount("both replicas" if len(placed) == 2 else f"all {len(placed)} replicas")  # noqa: PLR2004
+    return say("{number} on node {node}: {why}", number=number, node=node, why=why)
 
 
 def _needs(drafts: list[Draft]) -> list[Need]:

@@ -9,6 +9,7 @@ cheap.
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from escadre.core.facts.node import NodeFacts
@@ -64,6 +65,15 @@ class GPUPool:
             if name not in without and (within is None or name in within):
                 return name
         return None
+
+    def last_with_room(self, product: str, gpus: int, sizes: Iterable[int]) -> frozenset[str]:
+        """Nodes that alone have room for one of the larger sizes, and less with ``gpus`` taken."""
+        found: set[str] = set()
+        for size in sizes:
+            able = list(islice(self._in_order(product, size), 2))
+            if size > gpus and len(able) == 1 and self._free[able[0]] - gpus < size:
+                found.update(able)
+        return frozenset(found)
 
     def describe(self, product: str, gpus: int) -> Said:
         """What a replica needs and what there is, for the message of a refusal."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from escadre import reasons
-from escadre.api.deployment import RejectedLayout, WeightsOnNode
+from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
 from escadre.core.durations import duration
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
@@ -60,21 +60,24 @@ def _planned(facts: StatusFacts) -> Leaf:
         return unknown(
             ConditionType.PLANNED, facts.approval_reason, say("no layout while the approval waits")
         )
+    words = _capacity(layout)
+    if plan.together:
+        words = joined("; ", [words, plan.together])
+    return true(ConditionType.PLANNED, reasons.PLANNED, words)
+
+
+def _capacity(layout: Layout) -> Said:
     capacity = layout.capacity
-    return true(
-        ConditionType.PLANNED,
-        reasons.PLANNED,
-        say(
-            "{layout}: cache for {tokens:,} tokens a replica ({needed:,} needed), {longest:,} "
-            "requests of {length:,} tokens or {usual:,} of {typical:,} at once",
-            layout=layout.summary,
-            tokens=capacity.key_value_tokens,
-            needed=capacity.required_tokens,
-            longest=capacity.full_length_requests,
-            length=layout.max_model_len,
-            usual=capacity.typical_requests,
-            typical=layout.typical_tokens,
-        ),
+    return say(
+        "{layout}: cache for {tokens:,} tokens a replica ({needed:,} needed), {longest:,} "
+        "requests of {length:,} tokens or {usual:,} of {typical:,} at once",
+        layout=layout.summary,
+        tokens=capacity.key_value_tokens,
+        needed=capacity.required_tokens,
+        longest=capacity.full_length_requests,
+        length=layout.max_model_len,
+        usual=capacity.typical_requests,
+        typical=layout.typical_tokens,
     )
 
 
