@@ -11,6 +11,7 @@ from tests.controller.world import World
 from escadre.clients.kube import DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS
 from escadre.controller.keys import deployment_key
 from escadre.controller.manager import reconcile
+from escadre.state.lines import STARTED_SECONDS
 
 QUOTA = (
     'pods "chat-1-7d4b9c-" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, '
@@ -155,3 +156,56 @@ async def test_a_namespace_that_does_not_go_is_told_after_a_while() -> None:
     ready = await after(world, operator, 600)
     assert (ready["reason"], world.condition("Stalled")["status"]) == ("NamespaceStuck", "True")
     assert "namespace team is being deleted since 20" in ready["message"]
+
+
+async def test_a_pod_that_nobody_makes_and_nobody_refuses_is_told_in_the_end() -> None:
+    world = World()
+    operator = await serving(world)
+    (pod,) = world.pods()
+    world.server.remove(PODS, pod["metadata"]["name"], "team")  # no controller makes it again
+    ready = await after(world, operator, 1)
+    assert ready["reason"] == "ReplicasPending"
+    left = await reconcile(operator.context, deployment_key("team", "chat"))
+    patience = world.settings.engine.drain_seconds + 60
+    assert left is not None
+    assert 0 < left <= patience
+    ready = await after(world, operator, patience - 10)
+    assert ready["reason"] == "ReplicasPending"
+    ready = await after(world, operator, 20)
+    assert ready["reason"] == "PodMissing"
+    assert "nobody makes the pod of Deployment chat-0" in ready["message"]
+    assert world.condition("Stalled")["status"] == "True"
+
+
+def hold_at_its_node(world: World) -> None:
+    """The kubelet does not get as far as to start the container: a mount, a device, an image."""
+    (pod,) = world.pods()
+    waiting = {"name": "engine", "ready": False, "restartCount": 0}
+    states = [{**waiting, "state": {"waiting": {"reason": "ContainerCreating"}}, "lastState": {}}]
+    at = world.server.now.isoformat().replace("+00:00", "Z")
+    conditions = [
+        {"type": "PodScheduled", "status": "True", "lastTransitionTime": at},
+        {"type": "Ready", "status": "False", "lastTransitionTime": at},
+    ]
+    status = {"phase": "Pending", "conditions": conditions, "containerStatuses": states}
+    world.server.put(PODS, {**pod, "status": status})
+
+
+async def test_an_engine_that_its_node_does_not_start_is_told_in_the_end() -> None:
+    world = World()
+    operator = await serving(world)
+    hold_at_its_node(world)
+    ready = await after(world, operator, 1)
+    assert ready["reason"] == "Loading"
+    left = await reconcile(operator.context, deployment_key("team", "chat"))
+    assert left is not None
+    assert 0 < left <= STARTED_SECONDS
+    ready = await after(world, operator, STARTED_SECONDS - 10)
+    assert ready["reason"] == "Loading"
+    ready = await after(world, operator, 20)
+    assert ready["reason"] == "EngineFailing"
+    node = world.pods()[0]["spec"]["nodeName"]
+    assert f"replica chat-0 is not started by its node {node} since 2026-" in ready["message"]
+    assert ": ContainerCreating; kubectl describe pod" in ready["message"]
+    (line,) = world.mdep()["status"]["replicas"]["items"]
+    assert line["state"] == "Failing"

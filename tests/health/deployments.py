@@ -37,6 +37,7 @@ from escadre import reasons
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.status.facts import MadeOf, ReplicaLine, StatusFacts
+from escadre.core.status.told import Told
 from escadre.names import API_VERSION, ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import plain
@@ -80,6 +81,14 @@ def _serves(slot: int = 0, state: str = "Ready") -> ReplicaLine:
 
 def _old(slot: int = 0) -> ReplicaLine:
     return replace(line(slot, current=False), made_of=_OLD)
+
+
+def _without_pods() -> Told:
+    """As told a while ago: the weights are there, the replicas are not scheduled."""
+    weights_ready, scheduled = before(
+        ConditionType.WEIGHTS_READY, ConditionType.SCHEDULED
+    ).conditions
+    return Told(conditions=(weights_ready, scheduled._replace(status="False")))
 
 
 def _failed(reason: Reason) -> StatusFacts:
@@ -219,6 +228,15 @@ _BEGINS: Final = (
             previous=before(ConditionType.WEIGHTS_READY),
         ),
         "False Unschedulable",
+        STAYS,
+    ),
+    _cell(
+        "nobody makes a replica's pod for longer than a drain takes",
+        facts(
+            replace(line(state="Pending"), hindered=reasons.POD_MISSING),
+            previous=_without_pods(),
+        ),
+        "False PodMissing",
         STAYS,
     ),
     _cell("the engine loads", facts(_serves(state="Loading")), "False Loading", GOES_ON),

@@ -594,3 +594,28 @@ def test_a_record_differs_in_whatever_is_kept_of_it() -> None:
     edited = replica(1)
     edited["spec"]["replicas"] = 2
     assert ReplicaRecord.of(edited) != before
+
+
+@pytest.mark.parametrize(
+    ("containers", "unstarted"),
+    [
+        pytest.param([], "its kubelet tells nothing of it", id="not-seen-by-the-kubelet"),
+        pytest.param(
+            [{"state": {"waiting": {"reason": "PodInitializing"}}}], "PodInitializing", id="waits"
+        ),
+        pytest.param([{"state": {"running": {"startedAt": None}}}], "", id="runs"),
+        pytest.param(
+            [
+                {
+                    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                    "lastState": {"terminated": {"exitCode": 1}},
+                }
+            ],
+            "",
+            id="ran",
+        ),
+    ],
+)
+def test_what_an_engine_waits_for_before_it_begins(containers: list[Json], unstarted: str) -> None:
+    view = PodView.of(stored({"nodeName": "gpu-0"}, {"containerStatuses": containers}))
+    assert view.unstarted == unstarted

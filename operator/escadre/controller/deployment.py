@@ -20,10 +20,9 @@ from escadre.core.fleet.freshness import stands
 from escadre.core.replicas.children import plan_orphans
 from escadre.core.replicas.leaving import LOADING_GRACE_SECONDS, Leaving, hurried
 from escadre.core.replicas.steps import Problem
-from escadre.core.status.unplaced import late_at
 from escadre.names import replica_name
 from escadre.state.children import orphans
-from escadre.state.lines import patience_of
+from escadre.state.lines import deadlines, patience_of
 
 __all__ = ["reconcile_deployment"]
 
@@ -64,7 +63,7 @@ async def _pass(context: Context, key: Key) -> float | None:
             tell(context, this, executor)
     if not wished.stands:
         return None
-    ends = [*_overdue(this), *_unplaced(this, patience_of(context.settings))]
+    ends = deadlines(this.observed, view.told, patience_of(context.settings))
     waits = [end - this.sight.now for end in ends if end > this.sight.now]
     return _next_look(this, [left, *waits], executor.problems)
 
@@ -97,15 +96,3 @@ def _next_look(
     # A foreign object or a quota that goes away is not watched.
     every = [*waits, this.steps.again, PROBLEM_SECONDS if problems else None]
     return min((wait for wait in every if wait is not None), default=None)
-
-
-def _overdue(this: Pass) -> list[float]:
-    """When an engine that hangs should have been started again: nobody else tells of that."""
-    return [one.pod.silence.overdue_at for one in this.observed if one.pod and one.pod.silence]
-
-
-def _unplaced(this: Pass, patience: float) -> list[float]:
-    """When a pod without a node has waited for too long: nor does anybody tell of that."""
-    pods = (one.pod for one in this.observed if one.pod and not one.pod.node)
-    ends = (late_at(this.view.told, pod.created, patience) for pod in pods)
-    return [end for end in ends if end is not None]

@@ -34,6 +34,17 @@ POD_REFUSED = Reason(
         ConditionType.SERVING,
     ),
 )
+POD_MISSING = Reason(
+    "PodMissing",
+    Kind.MOVE,
+    "Nobody makes a replica's pod, and nobody says why.",
+    "Look whether kube-controller-manager runs, and whether the Deployment is paused.",
+    owners=(Owner.PLATFORM,),
+    conditions=(
+        ConditionType.SCHEDULED,
+        ConditionType.SERVING,
+    ),
+)
 UNSCHEDULABLE = Reason(
     "Unschedulable",
     Kind.MOVE,

@@ -1,5 +1,6 @@
 """A replica as its ModelDeployment's status tells of it, from the objects that know. No I/O."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -8,16 +9,21 @@ from escadre.core.approvals.verdict import iso
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.replicas.silence import words
 from escadre.core.status.facts import ReplicaLine
+from escadre.core.status.told import Told
+from escadre.core.status.unplaced import late_at, missing_at
 from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.observe import Observed
 from escadre.state.served import made_of
 from escadre.state.views import PodView
 
-__all__ = ["line_of", "patience_of"]
+__all__ = ["STARTED_SECONDS", "deadlines", "line_of", "patience_of"]
 
 # Beyond the drain of a pod that leaves its GPUs: what binding, mounting and the scheduler take.
 _SLACK_SECONDS: Final = 60.0
+# How long a node may take to begin an engine: an image of 20 GB at 11 MB/s. What hinders it for
+# longer (a mount, a device, a sandbox) only the events of the pod tell.
+STARTED_SECONDS: Final = 1800.0
 
 
 def patience_of(settings: Settings) -> float:
@@ -39,8 +45,7 @@ def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: flo
     )
     pod = one.pod
     if pod is None:
-        refused = one.record.refused
-        return replace(line, message=refused, hindered=reasons.POD_REFUSED if refused else None)
+        return _unmade(line, one.record.refused)
     if pod.ready:
         return line
     lost = _lost(pod, caches)
@@ -51,7 +56,40 @@ def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: flo
         late = now >= pod.silence.overdue_at
         view = replace(one.view, state="Failing") if late else one.view
         return replace(line, view=view, message=words(pod.silence, now))
+    end = _start_ends(pod)
+    if end is not None and now >= end:
+        view = replace(one.view, state="Failing")
+        message = (
+            f"is not started by its node {pod.node} since {iso(pod.placed)}: {pod.unstarted}; "
+            "kubectl describe pod names what it waits for"
+        )
+        return replace(line, view=view, message=message)
     return replace(line, message=pod.failing or pod.unscheduled)
+
+
+def deadlines(observed: Iterable[Observed], told: Told, patience: float) -> Iterator[float]:
+    """When waiting ends that nobody else tells the end of, in seconds since the epoch."""
+    for one in observed:
+        pod = one.pod
+        if pod is None:
+            ends = [None if one.record.refused else missing_at(told, patience)]
+        elif pod.node:
+            ends = [_start_ends(pod), pod.silence.overdue_at if pod.silence else None]
+        else:
+            ends = [late_at(told, pod.created, patience)]
+        yield from (end for end in ends if end is not None)
+
+
+def _unmade(line: ReplicaLine, refused: str) -> ReplicaLine:
+    if refused:
+        return replace(line, message=refused, hindered=reasons.POD_REFUSED)
+    return replace(line, hindered=reasons.POD_MISSING)  # for the time being: see unplaced
+
+
+def _start_ends(pod: PodView) -> float | None:
+    if not pod.placed or not pod.unstarted or pod.ready or pod.failing:
+        return None
+    return pod.placed + STARTED_SECONDS
 
 
 def _lost(pod: PodView, caches: Caches) -> str:

@@ -12,7 +12,7 @@ from escadre.core.durations import duration
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
 from escadre.core.status.facts import StatusFacts, count_of, serving_now
-from escadre.core.status.unplaced import unplaced
+from escadre.core.status.unplaced import unmade, unplaced
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, Amount, Said, joined, plain, say
@@ -192,7 +192,7 @@ def _scheduled(facts: StatusFacts) -> Leaf:
         pending=len(pending),
         all=len(facts.replicas),
         first=first.name,
-        words=first.message or "its pod is being made",
+        words=first.message or unmade(reason, first.name),
     )
     return false(ConditionType.SCHEDULED, reason, words)
 

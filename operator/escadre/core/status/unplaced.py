@@ -13,7 +13,7 @@ from escadre.core.status.told import Told
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 
-__all__ = ["late_at", "unplaced"]
+__all__ = ["late_at", "missing_at", "unmade", "unplaced"]
 
 
 def unplaced(facts: StatusFacts, pending: Sequence[ReplicaLine]) -> tuple[Reason, ReplicaLine]:
@@ -23,10 +23,19 @@ def unplaced(facts: StatusFacts, pending: Sequence[ReplicaLine]) -> tuple[Reason
             return one.hindered, one
     now = datetime.fromisoformat(facts.now).timestamp()
     for one in pending:
-        end = late_at(facts.previous, one.since, facts.patience)
+        missing = one.hindered == reasons.POD_MISSING
+        told, patience = facts.previous, facts.patience
+        end = missing_at(told, patience) if missing else late_at(told, one.since, patience)
         if end is not None and end <= now:
-            return reasons.UNSCHEDULABLE, one
+            return reasons.POD_MISSING if missing else reasons.UNSCHEDULABLE, one
     return reasons.REPLICAS_PENDING, pending[0]
+
+
+def unmade(reason: Reason, name: str) -> str:
+    """What is said of a replica that has no pod, and of which nobody says anything."""
+    if reason == reasons.POD_MISSING:
+        return f"nobody makes the pod of Deployment {name}"
+    return "its pod is being made"
 
 
 def late_at(told: Told, since: float | None, patience: float) -> float | None:
@@ -35,8 +44,17 @@ def late_at(told: Told, since: float | None, patience: float) -> float | None:
     None without a pod, and while its weights are not verified as far as was told: those are waited
     for then. ``since`` is when it was made.
     """
-    said = (one for one in told.conditions if one.type == ConditionType.WEIGHTS_READY)
-    weights = next((one for one in said if one.status == "True"), None)
+    weights = _since(told, ConditionType.WEIGHTS_READY, "True")
     if weights is None or since is None:
         return None
-    return max(since, weights.since.timestamp()) + patience
+    return max(since, weights) + patience
+
+
+def missing_at(told: Told, patience: float) -> float | None:
+    """When a pod that nobody makes is waited for for too long; None until its lack was told."""
+    return late_at(told, _since(told, ConditionType.SCHEDULED, "False"), patience)
+
+
+def _since(told: Told, type_: ConditionType, status: str) -> float | None:
+    said = (one for one in told.conditions if one.type == type_ and one.status == status)
+    return next((one.since.timestamp() for one in said), None)

@@ -40,6 +40,8 @@ class PodView(Meta):
     ready: bool
     ready_changed: float
     unscheduled: str
+    placed: float  # when it got its node
+    unstarted: str  # what its container waits for before it begins, "" once it began
     failing: str
     loading: bool  # its engine runs and never was ready
     grace: int  # seconds given to end in, once it is being deleted
@@ -77,6 +79,10 @@ class PodView(Meta):
             ready=ready.get("status") == "True",
             ready_changed=epoch(ready.get("lastTransitionTime")),
             unscheduled=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+            placed=epoch(scheduled.get("lastTransitionTime"))
+            if scheduled.get("status") == "True"
+            else 0.0,
+            unstarted=_unstarted(status.get("containerStatuses") or []),
             failing=REPLICA_WORDS.cut(
                 _failing(status.get("containerStatuses") or [], leaving="deletionTimestamp" in meta)
             ),
@@ -85,6 +91,16 @@ class PodView(Meta):
             silence=_silence(spec, status.get("containerStatuses") or [], ready),
             gpus=_gpus(spec),
         )
+
+
+def _unstarted(containers: list[Json]) -> str:
+    for one in containers:
+        state = one.get("state") or {}
+        if state.get("running") or last_end(one):
+            return ""
+        if state.get("waiting"):
+            return state["waiting"].get("reason") or "waiting"
+    return "its kubelet tells nothing of it"
 
 
 def _loading(containers: list[Json], ready: Json) -> bool:
