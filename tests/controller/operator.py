@@ -8,7 +8,7 @@ from tests.fakes.kube import FakeApi
 from escadre.clients.kube import Conflict
 from escadre.controller.context import Context
 from escadre.controller.demand import DemandLoop
-from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
+from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, mirror_key, node_key
 from escadre.controller.manager import reconcile
 from escadre.core.scaling.demand import Demand, read
 from escadre.errors import Retryable
@@ -57,6 +57,8 @@ class Operator:
             self.judge(one.name)
         for view in caches.approvals.values():
             await self._one(approval_key(view.name))
+        for mirror in caches.mirrors.values():
+            await self._one(mirror_key(mirror.name))
         for node in caches.nodes.values():
             await self._one(node_key(node.name))
         keys = {deployment_key(one.namespace, one.name) for one in caches.deployments.values()}

@@ -13,6 +13,7 @@ from escadre.clients.kube import (
     DEPLOYMENTS,
     MODEL_APPROVALS,
     MODEL_DEPLOYMENTS,
+    MODEL_MIRRORS,
     NETWORK_POLICIES,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -506,6 +507,7 @@ async def test_nothing_is_remembered_of_objects_that_are_gone() -> None:
     assert operator.context.gather.deployments
     world.server.delete(MODEL_DEPLOYMENTS, "chat", namespace="team")
     world.server.delete(MODEL_APPROVALS, "small")
+    world.server.delete(MODEL_MIRRORS, "internal")
     await operator.settle()
     assert not world.pods()
     assert {name: getattr(memory, name) for name in kept} == {name: {} for name in kept}

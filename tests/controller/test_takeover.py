@@ -139,7 +139,7 @@ def newer_weights(patch: pytest.MonkeyPatch) -> None:
 def kept(operator: Operator) -> bool:
     """Whether nothing was written but what this version has more to say, once an object."""
     told = [(one.kind, one.subresource, one.namespace, one.name) for one in operator.api.writes]
-    statuses = {(kind, "status") for kind in ("ModelDeployment", "ModelApproval")}
+    statuses = {(kind, "status") for kind in ("ModelDeployment", "ModelApproval", "ModelMirror")}
     return {one[:2] for one in told} <= statuses and len(told) == len(set(told))
 
 

@@ -72,7 +72,7 @@ TRAITS: Mapping[kube.Resource, Traits] = {
     kube.MODEL_DEPLOYMENTS: Traits(status=True, generation=True),
     kube.MODEL_APPROVALS: Traits(status=True, generation=True, immutable=("spec",)),
     kube.MODEL_SIGNATURES: Traits(generation=True, immutable=("spec",)),
-    kube.MODEL_MIRRORS: Traits(generation=True),
+    kube.MODEL_MIRRORS: Traits(status=True, generation=True),
     kube.GPU_NODES: Traits(status=True, generation=True),
     kube.SERVICES: Traits(status=True, default=_service),
     kube.PODS: Traits(status=True, generation=True, default=_pod),

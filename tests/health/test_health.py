@@ -12,6 +12,7 @@ import yaml
 from tests.health.approvals import APPROVALS
 from tests.health.cell import Cell
 from tests.health.deployments import DEPLOYMENTS
+from tests.health.mirrors import MIRRORS
 from tests.health.objecthealth import SCRIPT, Verdict, verdicts
 from tests.health.page import table
 
@@ -20,7 +21,11 @@ from escadre.api.kinds import KINDS
 from escadre.names import GROUP, ConditionType
 from escadre.reasons import Kind
 
-TABLES: Final = {"ModelDeployment": DEPLOYMENTS, "ModelApproval": APPROVALS}
+TABLES: Final = {
+    "ModelDeployment": DEPLOYMENTS,
+    "ModelApproval": APPROVALS,
+    "ModelMirror": MIRRORS,
+}
 ALL: Final = [cell for cells in TABLES.values() for cell in cells]
 PAGE: Final = Path(__file__).parents[2] / "docs" / "operate" / "health.md"
 PATCH: Final = SCRIPT.with_name("argocd-cm.yaml")

@@ -7,7 +7,7 @@ from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
 from escadre.api.base import Model, PrinterColumn
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.gpunode import GPUNodeSpec, GPUNodeStatus
-from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.mirror import ModelMirrorSpec, ModelMirrorStatus
 from escadre.api.signature import ModelSignatureSpec
 from escadre.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH, ConditionType
 
@@ -162,14 +162,17 @@ KINDS: tuple[Kind, ...] = (
         short="mmir",
         scope="Cluster",
         spec=ModelMirrorSpec,
-        status=None,
+        status=ModelMirrorStatus,
         description="An internal server that holds weights; never trusted for their integrity.",
         columns=(
+            _column(ConditionType.READY, _condition(ConditionType.READY, "status")),
             _column("Type", ".spec.type"),
             _column("URL", ".spec.url"),
             _column("Pulls", ".spec.maxConcurrentPulls", type="integer"),
+            _column("Reason", _condition(ConditionType.READY, "reason")),
             _AGE,
         ),
+        default_conditions=(ConditionType.READY,),
         spec_rules=(
             Rule(
                 "self.type != 'huggingface' || has(self.manifestsURL)",

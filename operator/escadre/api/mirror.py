@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from escadre.api.base import Model, ObjectName, explained
+from escadre.api.base import Condition, Model, ObjectName, explained
+from escadre.api.bounds import Entries
 
-__all__ = ["ModelMirrorSpec"]
+__all__ = ["ModelMirrorSpec", "ModelMirrorStatus"]
 
 _Url = Annotated[
     str,
@@ -50,3 +51,14 @@ class ModelMirrorSpec(Model):
     def manifests_base(self) -> str:
         """Folder with the manifests, without a trailing slash."""
         return (self.manifests_url or f"{self.url.rstrip('/')}/escadre-manifests").rstrip("/")
+
+
+class ModelMirrorStatus(Model):
+    """Whether the operator can use it, and what the nodes that pull from it say."""
+
+    observed_generation: Annotated[int, Field(ge=-1, le=1 << 53)] = Field(
+        default=-1, description="metadata.generation that was judged."
+    )
+    conditions: Annotated[list[Condition], Entries(8)] = Field(
+        default_factory=list, description="Ready; Stalled while it is not."
+    )

@@ -23,6 +23,7 @@ async def reconcile_fleet(context: Context) -> float | None:
     living = [
         *caches.deployments.values(),
         *caches.approvals.values(),
+        *caches.mirrors.values(),
         *caches.gpunodes.values(),
     ]
     memory.keep_only({one.uid for one in living})

@@ -5,14 +5,14 @@ from typing import Final, Literal
 
 from typing_extensions import override
 
-__all__ = ["FLEET", "Key", "approval_key", "deployment_key", "node_key"]
+__all__ = ["FLEET", "Key", "approval_key", "deployment_key", "mirror_key", "node_key"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """``fleet`` has neither namespace nor name; ``node`` and ``approval`` have a name."""
+    """``fleet`` has neither namespace nor name; the others but a deployment a name only."""
 
-    kind: Literal["fleet", "deployment", "node", "approval"]
+    kind: Literal["fleet", "deployment", "node", "approval", "mirror"]
     namespace: str = ""
     name: str = ""
 
@@ -37,3 +37,8 @@ def node_key(name: str) -> Key:
 def approval_key(name: str) -> Key:
     """One ModelApproval's status."""
     return Key("approval", name=name)
+
+
+def mirror_key(name: str) -> Key:
+    """One ModelMirror's status."""
+    return Key("mirror", name=name)

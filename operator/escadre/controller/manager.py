@@ -17,6 +17,7 @@ from escadre.controller.context import Context
 from escadre.controller.deployment import reconcile_deployment
 from escadre.controller.fleet import reconcile_fleet
 from escadre.controller.keys import Key
+from escadre.controller.mirror import reconcile_mirror
 from escadre.controller.node import reconcile_node
 from escadre.errors import Retryable
 from escadre.machinery.queue import Priority, ShutDown, WorkQueue
@@ -40,6 +41,8 @@ async def reconcile(context: Context, key: Key) -> float | None:
             return await reconcile_node(context, key.name)
         case "approval":
             return await reconcile_approval(context, key.name)
+        case "mirror":
+            return await reconcile_mirror(context, key.name)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
+from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, mirror_key, node_key
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.machinery.compact import Compact
 from escadre.machinery.queue import Priority
@@ -19,6 +19,7 @@ from escadre.names import (
 )
 from escadre.state.caches import Caches
 from escadre.state.gather import Sight
+from escadre.state.mirrors import failing
 from escadre.state.views import (
     ApprovalView,
     DeploymentView,
@@ -70,6 +71,8 @@ class Router:
             self._wake(deployment_key(view.namespace, view.name), Priority.RESYNC)
         for approval in self.caches.approvals.values():
             self._wake(approval_key(approval.name), Priority.RESYNC)
+        for mirror in self.caches.mirrors.values():
+            self._wake(mirror_key(mirror.name), Priority.RESYNC)
         for node in self.caches.nodes.values():
             self._wake(node_key(node.name), Priority.RESYNC)
         for volume in self.caches.volumes.values():
@@ -128,7 +131,11 @@ class Router:
         for view in self.caches.deployments.by("approval", name):
             self._wake_deployment(view.namespace, view.name)
 
-    def _mirror(self, _: str, __: MirrorView | None, ___: MirrorView | None) -> None:
+    def _mirror(self, _: str, old: MirrorView | None, new: MirrorView | None) -> None:
+        if new is not None and (old is None or old.generation != new.generation):
+            self._wake(mirror_key(new.name), Priority.USER)
+        elif new is not None and old is not None and old.stored != new.stored:
+            self._wake(mirror_key(new.name), Priority.RESYNC)
         if not self.sight().mirrors_stand():
             self.fleet()
 
@@ -142,6 +149,10 @@ class Router:
         one = new or old
         if one is not None:
             self._wake_node(one.name)
+        before, now = failing(old), failing(new)
+        for name in before.keys() | now.keys():
+            if before.get(name) != now.get(name):
+                self._wake(mirror_key(name))
 
     def _node(self, _: str, old: NodeView | None, new: NodeView | None) -> None:
         one = new or old

@@ -37,6 +37,23 @@ MIRROR_NOT_FOUND = Reason(
     owners=(Owner.MIRROR,),
     conditions=(ConditionType.WEIGHTS_READY,),
 )
+MIRROR_INVALID = Reason(
+    "MirrorInvalid",
+    Kind.MOVE,
+    "The ModelMirror cannot be read with this version's rules, so nothing is pulled from it.",
+    "Correct the field of the ModelMirror that the message names.",
+    owners=(Owner.MIRROR,),
+    conditions=(
+        ConditionType.READY,
+        ConditionType.WEIGHTS_READY,
+    ),
+)
+MIRROR_ACCEPTED = Reason(
+    "MirrorAccepted",
+    Kind.SETTLED,
+    "The ModelMirror can be read, and no node that pulls from it fails.",
+    conditions=(ConditionType.READY,),
+)
 DIGEST_MISMATCH = Reason(
     "DigestMismatch",
     Kind.INCIDENT,

@@ -134,6 +134,11 @@ class Sight:
         views = self.gather.caches.mirrors.values()
         return {view.name: view.source for view in views if view.source and not view.terminating}
 
+    def invalid_mirrors(self) -> Mapping[str, str]:
+        """Those that cannot be read, and why not."""
+        views = self.gather.caches.mirrors.values()
+        return {view.name: view.invalid for view in views if view.invalid and not view.terminating}
+
     def snapshot(self) -> FleetSnapshot:
         """Everything one planning pass sees."""
         caches = self.gather.caches
@@ -147,6 +152,7 @@ class Sight:
             mirrors=self.mirrors(),
             gpu_memory_utilization_percent=self.gather.settings.engine.gpu_memory_utilization_percent,
             unused=tuple(one for one in seen if isinstance(one, Unused)),
+            invalid_mirrors=self.invalid_mirrors(),
         )
 
     def plan_stands(self, key: DeploymentKey) -> bool:
@@ -165,7 +171,9 @@ class Sight:
     def mirrors_stand(self) -> bool:
         """Whether the last plan was made for the mirrors that there are."""
         plan = self.gather.memory.plan
-        return plan is not None and plan.made_for.mirrors == self.mirrors()
+        if plan is None or plan.made_for.mirrors != self.mirrors():
+            return False
+        return plan.made_for.invalid_mirrors == self.invalid_mirrors()
 
     def standings(self) -> list[Standing]:
         """How the deployments stand towards today's platform, by the last plan."""

@@ -1,7 +1,7 @@
 """Everything one planning pass sees. Pure data; state/gather.py builds it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escadre.api.gpunode import MirrorSource
 from escadre.core.facts.deployment import DeploymentFacts
@@ -12,10 +12,14 @@ __all__ = ["FleetSnapshot"]
 
 @dataclass(frozen=True, slots=True)
 class FleetSnapshot:
-    """Everything one planning pass sees."""
+    """Everything one planning pass sees.
+
+    ``invalid_mirrors``: those that cannot be read, and why not.
+    """
 
     deployments: tuple[DeploymentFacts, ...]
     nodes: tuple[NodeFacts, ...]
     mirrors: Mapping[str, MirrorSource]
     gpu_memory_utilization_percent: int
     unused: tuple[Unused, ...] = ()  # further nodes, by name
+    invalid_mirrors: Mapping[str, str] = field(default_factory=dict)

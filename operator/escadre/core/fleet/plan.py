@@ -96,7 +96,9 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     facts = sorted(snapshot.deployments, key=lambda one: (one.created, one.key))
     layouts = Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
     drafts, pool, weights = _placed(facts, nodes, layouts, uncounted(snapshot.unused))
-    pulls = plan_pulls(nodes, snapshot.mirrors, _needs(drafts), _held(facts))
+    pulls = plan_pulls(
+        nodes, snapshot.mirrors, _needs(drafts), _held(facts), snapshot.invalid_mirrors
+    )
     insufficient = _Insufficient(pool, drafts, nodes, snapshot.unused)
     sizes = larger_sizes(drafts)
     plans = {

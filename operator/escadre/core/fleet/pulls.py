@@ -9,6 +9,7 @@ itself. After a failure that another mirror could mend, the next mirror that exi
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from escadre import reasons
@@ -61,6 +62,7 @@ class _Pulls:
     ) -> None:
         self.nodes = nodes
         self.mirrors = mirrors
+        self.invalid: Mapping[str, str] = {}
         self.owners = owners
         self.before = {
             Place(node.name, entry.manifest_digest): entry
@@ -94,15 +96,22 @@ class _Pulls:
             return existing[(existing.index(entry.source.name) + 1) % len(existing)]
         return entry.source.name
 
+    def _no_mirror(self, model: ApprovedModel) -> tuple[Reason, str]:
+        """Why nothing can be pulled: no mirror is there, or those that are cannot be read."""
+        broken = [name for name in model.mirrors if name in self.invalid]
+        if broken:
+            words = "; ".join(f"ModelMirror {name}: {self.invalid[name]}" for name in broken)
+            return reasons.MIRROR_INVALID, words
+        names = ", ".join(model.mirrors)
+        return reasons.MIRROR_NOT_FOUND, f"none of the approval's ModelMirrors exists: {names}"
+
     def admit(self, place: Place, model: ApprovedModel, mirror: str | None) -> None:
         """A new entry, if there is a mirror with a free place; else what is waited for."""
         node = self.nodes[place.node]
         verified = place.digest in node.verified
         if mirror is None:
             if not verified or place in self.before:
-                names = ", ".join(model.mirrors)
-                message = f"none of the approval's ModelMirrors exists: {names}"
-                self._wait(place, reasons.MIRROR_NOT_FOUND, message)
+                self._wait(place, *self._no_mirror(model))
         elif not verified and node.unbelieved is not None:
             self._wait(place, node.unbelieved.reason, node.unbelieved.message)
         elif not verified and not self._has_room(mirror, place.node):
@@ -184,12 +193,15 @@ def plan_pulls(
     mirrors: Mapping[str, MirrorSource],
     needs: Sequence[Need],
     held: Owners,
+    invalid: Mapping[str, str] = MappingProxyType({}),
 ) -> PullPlan:
     """Entries for all needs in their order; ``held`` are places where replicas exist already.
 
+    ``invalid`` says of mirrors that cannot be read why not.
     An entry of now stays while a need or a replica holds it, also when no approval holds any more.
     """
     pulls = _Pulls(nodes, mirrors, _owners(needs, held))
+    pulls.invalid = invalid
     models: dict[Place, ApprovedModel] = {}
     for need in needs:
         if need.place.node in nodes:

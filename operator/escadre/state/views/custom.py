@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.gpunode import GPUNodeStatus, MirrorSource
-from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.mirror import ModelMirrorSpec, ModelMirrorStatus
 from escadre.api.wire import read
 from escadre.core.approvals.verdict import Signature, content_digest
 from escadre.core.facts.model import ApprovedModel
@@ -108,21 +108,35 @@ class SignatureView(Meta):
 
 @dataclass(frozen=True, slots=True)
 class MirrorView(Meta):
-    """A ModelMirror; ``source`` is what agents are told of it, None when it does not parse."""
+    """A ModelMirror; ``source`` is what agents are told of it, None when it does not parse.
+
+    ``invalid`` says why it does not; ``told`` are its conditions.
+    """
 
     source: MirrorSource | None
+    invalid: str
+    told: tuple[Past, ...]
+    stored: bytes
 
     @staticmethod
     def of(obj: Json) -> "MirrorView":
         """Projection."""
-        meta = meta_of(obj)
+        meta, status = meta_of(obj), obj.get("status") or {}
+        source: MirrorSource | None = None
+        invalid = ""
         try:
             spec = ModelMirrorSpec.model_validate(obj.get("spec") or {})
-        except ValidationError:
-            return MirrorView(**meta, source=None)
-        told = spec.model_dump(by_alias=True)
-        source = MirrorSource.model_validate({"name": meta["name"], **told})
-        return MirrorView(**meta, source=source)
+            given = spec.model_dump(by_alias=True)
+            source = MirrorSource.model_validate({"name": meta["name"], **given})
+        except ValidationError as error:
+            invalid = explain(error)
+        return MirrorView(
+            **meta,
+            source=source,
+            invalid=invalid,
+            told=tuple(past(one) for one in read(ModelMirrorStatus, status).conditions),
+            stored=pack(status),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,45 @@
+"""The key mirror/name: writes ModelMirror.status."""
+
+from escadre.api.mirror import ModelMirrorStatus
+from escadre.controller.context import Context
+from escadre.controller.statuswriter import write_status
+from escadre.core.approvals.verdict import iso
+from escadre.core.status.conditions import Leaf, merge
+from escadre.core.status.mirror import mirror_leaves
+from escadre.machinery.events import ObjectRef
+from escadre.names import API_VERSION
+from escadre.state.mirrors import failures_of
+from escadre.state.views import MirrorView
+
+__all__ = ["reconcile_mirror"]
+
+
+async def reconcile_mirror(context: Context, name: str) -> float | None:
+    """One pass; it is woken by the mirror and by nodes whose pulls begin or cease to fail."""
+    view = context.caches.mirrors.get(name)
+    if view is None or view.terminating:
+        return None
+    leaves = mirror_leaves(view.invalid, failures_of(name, context.caches.gpunodes.values()))
+    status = ModelMirrorStatus(
+        observed_generation=view.generation,
+        conditions=merge(leaves, view.told, view.generation, iso(context.now())),
+    )
+    _tell(context, view, leaves[0])
+    return await write_status(context, context.caches.mirrors, view, status)
+
+
+def _tell(context: Context, view: MirrorView, ready: Leaf) -> None:
+    """An event when it turns; that a new one can be used goes without saying."""
+    said = (one for one in view.told if one.type == ready.type)
+    before = next(((one.status, one.reason) for one in said), None)
+    now = ready.status, ready.reason
+    told = context.memory.told.get(view.uid, before)
+    context.memory.told[view.uid] = now
+    first = told is None or told[0] == "Unknown"
+    if told != now and not (first and ready.status == "True"):
+        context.recorder.record(
+            ObjectRef(API_VERSION, "ModelMirror", view.name, "", view.uid),
+            ready.reason,
+            ready.spoken,
+            topic=ready.type,
+        )
