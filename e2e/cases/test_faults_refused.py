@@ -1,10 +1,12 @@
 """A replica's pod that the API server refuses: named in its own words, and made when it may be."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from e2e.cases.faulting import why
+from e2e.cluster.cluster import CommandError
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import Json, Stage
 
@@ -44,6 +46,15 @@ POLICY: Json = {
         ],
     },
 }
+POD: Json = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "tried", "namespace": TEAM},
+    "spec": {
+        "containers": [{"name": "one", "image": "none"}],
+        "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
+    },
+}
 BINDING: Json = {
     "apiVersion": "admissionregistration.k8s.io/v1",
     "kind": "ValidatingAdmissionPolicyBinding",
@@ -66,6 +77,14 @@ def _pods(stage: Stage) -> int:
     return len(stage.cluster.list("pods", "-n", TEAM))
 
 
+def _tried(stage: Stage) -> str:
+    """What the API server says to a pod with a folder in memory."""
+    try:
+        return stage.cluster.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(POD))
+    except CommandError as error:
+        return str(error)
+
+
 def test_a_quota_is_told_and_what_it_held_back_comes_when_it_is_raised(stage: Stage) -> None:
     stage.cluster.apply(QUOTA)
     stage.deploy("two", "few", namespace=TEAM, scaling={"minReplicas": 2, "maxReplicas": 2})
@@ -82,6 +101,8 @@ def test_an_admission_policy_is_told_in_its_own_words(stage: Stage) -> None:
     for one in (POLICY, BINDING):
         stage.cluster.apply(one)
     try:
+        # The API server takes some seconds to enforce a new policy.
+        wait_for(lambda: "folders in memory" in _tried(stage), 60, "the policy to be enforced")
         stage.deploy("one", "few", namespace=TEAM)
         found = stage.wait_condition("one", "Ready", "PodRefused", namespace=TEAM)
         assert "folders in memory are not allowed here" in found["message"]
