@@ -31,7 +31,7 @@ UNAVAILABLE = Reason(
 PROGRESSING = Reason(
     "Progressing",
     Kind.UNDER_WAY,
-    "A change of spec, approval or platform is being carried out.",
+    "Not given any more, and kept for alerts that name it: Reconciling has the reason of Ready.",
     conditions=(ConditionType.RECONCILING,),
 )
 ROLLING_OUT = Reason(

@@ -127,7 +127,12 @@ class Caches:
                 "namespace": lambda one: (one.namespace,),
             },
         )
-        self.approvals = Informer(api, MODEL_APPROVALS, ApprovalView.of)
+        self.approvals = Informer(
+            api,
+            MODEL_APPROVALS,
+            ApprovalView.of,
+            indices={"weights": lambda one: (one.model.manifest_digest,) if one.model else ()},
+        )
         self.signatures = Informer(
             api,
             MODEL_SIGNATURES,

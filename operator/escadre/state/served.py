@@ -31,8 +31,8 @@ def made_of(
 
 def _approved(inputs: ReplicaInputs, approvals: Informer[ApprovalView]) -> ApprovedModel | None:
     """An approval of the weights, whether it holds or not; the first by name."""
-    of_them = [one.model for one in approvals.values() if _is_of(one.model, inputs)]
-    known = [one for one in of_them if one is not None]
+    found = approvals.by("weights", inputs.manifest_digest)
+    known = [one.model for one in found if one.model is not None and _is_of(one.model, inputs)]
     return min(known, key=lambda one: one.approval, default=None)
 
 

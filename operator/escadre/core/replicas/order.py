@@ -74,7 +74,7 @@ class Standing:
 def standing_of(key: DeploymentKey, needed: int, members: Iterable[Member]) -> Standing:
     """The standing of a deployment whose approval holds, by its replicas that stay."""
     staying = [one for one in members if not one.view.terminating]
-    serving = sum(one.view.state == "Ready" and not one.view.drain for one in staying)
+    serving = sum(one.view.answers for one in staying)
     behind = [one for one in staying if one.view.behind and may_go(one.view, one.target)]
     today = [one for one in staying if one.view.current]
     coming = [one for one in today if _comes(one)]

@@ -49,6 +49,11 @@ class ReplicaView:
     digest: str = ""
     behind: bool = False
 
+    @property
+    def answers(self) -> bool:
+        """Whether it is in the Service: ready, and not drained."""
+        return self.state == "Ready" and self.drain is None
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

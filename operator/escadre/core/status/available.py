@@ -41,8 +41,8 @@ def serving_of(facts: StatusFacts) -> ServingStatus | None:
     return ServingStatus(summary=listed(names, _MODELS), models=models)
 
 
-def available_leaf(facts: StatusFacts) -> Leaf:
-    """Whether, how much and which model."""
+def available_leaf(facts: StatusFacts, serving: ServingStatus | None) -> Leaf:
+    """Whether, how much and which model; ``serving`` is what `serving_of` found."""
     need = max(facts.min_replicas, 1)
     number = len(answering(facts))
     if facts.unreachable and facts.problem is not None:
@@ -53,11 +53,10 @@ def available_leaf(facts: StatusFacts) -> Leaf:
         return false(ConditionType.AVAILABLE, reasons.UNAVAILABLE, none)
     words = say("{number} of {need} answer", number=number, need=count_of(need))
     reason = reasons.AVAILABLE if number >= need else reasons.DEGRADED
-    return true(ConditionType.AVAILABLE, reason, joined(": ", [words, *_which(facts)]))
+    return true(ConditionType.AVAILABLE, reason, joined(": ", [words, *_which(serving)]))
 
 
-def _which(facts: StatusFacts) -> list[Said]:
-    serving = serving_of(facts)
+def _which(serving: ServingStatus | None) -> list[Said]:
     if serving is None:
         return []
     return [plain(listed([_words(one) for one in serving.models], _MODELS))]

@@ -14,6 +14,7 @@ from escadre.api.deployment import (
     ReplicasStatus,
     ReplicaStatus,
     ServedApproval,
+    ServingStatus,
 )
 from escadre.api.progress import Progress
 from escadre.core.facts.model import ApprovedModel
@@ -59,18 +60,21 @@ def answer(facts: StatusFacts) -> Answer:
     leaves = leaves_of(facts)
     ready = _ready(facts, leaves)
     progress = [] if ready.status == "True" else [as_progress(ready)]
-    told = (ready, available_leaf(facts), *progress, *leaves)
-    return Answer(_status(facts, told), told)
+    serving = serving_of(facts)
+    told = (ready, available_leaf(facts, serving), *progress, *leaves)
+    return Answer(_status(facts, serving, told), told)
 
 
-def _status(facts: StatusFacts, leaves: Sequence[Leaf]) -> ModelDeploymentStatus:
+def _status(
+    facts: StatusFacts, serving: ServingStatus | None, leaves: Sequence[Leaf]
+) -> ModelDeploymentStatus:
     return ModelDeploymentStatus(
         observed_generation=facts.generation,
         url=facts.url,
         approval=_approval(facts.model) if facts.model else None,
         plan=_layout(facts),
         replicas=_replicas(facts),
-        serving=serving_of(facts),
+        serving=serving,
         last_scale=facts.last_scale or facts.previous.last_scale,
         conditions=merge(leaves, facts.previous.conditions, facts.generation, facts.now),
         **({"weights": facts.plan.weights} if facts.plan and facts.plan.weights else {}),

@@ -84,7 +84,7 @@ class StatusFacts:
 
 def answering(facts: StatusFacts) -> list[ReplicaLine]:
     """Replicas that are ready and answer the Service."""
-    return [one for one in facts.replicas if one.view.state == "Ready" and not one.view.drain]
+    return [one for one in facts.replicas if one.view.answers]
 
 
 def is_current(facts: StatusFacts, one: ReplicaLine) -> bool:

@@ -30,7 +30,6 @@ class Past(NamedTuple):
 class Told:
     """Numbers and conditions of the last status; ``desired`` is None when it had no replicas."""
 
-    generation: int = -1
     desired: int | None = None
     ready: int = 0
     replicas: int = 0  # told of one by one
@@ -42,7 +41,6 @@ class Told:
         """The small record of a whole status."""
         replicas = status.replicas
         return Told(
-            generation=status.observed_generation,
             desired=replicas.desired if replicas else None,
             ready=replicas.ready if replicas else 0,
             replicas=len(replicas.items) if replicas else 0,
