@@ -39,6 +39,13 @@ def test_a_flag_that_escadre_sets_is_refused_with_its_reason(tmp_path: Path) -> 
     )
 
 
+def test_an_object_and_a_key_of_it_are_not_given_apart(tmp_path: Path) -> None:
+    words = ['--limit-mm-per-prompt={"image":2}', "--limit-mm-per-p.video=1"]
+    assert "--limit-mm-per-prompt is given as an object and by a key: vLLM 0.32 drops the" in (
+        refused(written(tmp_path, extraArgs=words))
+    )
+
+
 def test_flags_that_change_nothing_planned_pass(tmp_path: Path) -> None:
     settings = load(written(tmp_path, extraArgs=["--enable-prefix-caching", "--seed=1"]))
     assert settings.engine.extra_args[1] == "--seed=1"

@@ -5,12 +5,13 @@ writes dashes for underscores and takes what follows a dot for a key of the flag
 settings.py; the table of a version is a file beside this one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["ENGINE_VERSION", "meanings", "refusal", "table"]
+__all__ = ["ENGINE_VERSION", "clashes", "meanings", "refusal", "table"]
 
 ENGINE_VERSION: Final = "0.32"
 _WHY: Final = {
@@ -75,3 +76,20 @@ def refusal(word: str) -> str:
     if not equals and flag.follows in _ARGUMENT_NEEDED:
         return f"{shown} needs a value: {names[0]}=VALUE"
     return ""
+
+
+def clashes(words: Sequence[str]) -> list[str]:
+    """What is wrong with words that may be given one by one, a sentence each.
+
+    From --flag.key=value the parser makes an object of its own, and drops the one of --flag.
+    """
+    whole: set[str] = set()
+    keyed: set[str] = set()
+    for word in words:
+        written = word.partition("=")[0]
+        (keyed if "." in written else whole).update(meanings(written))
+    return [
+        f"{name} is given as an object and by a key: vLLM {ENGINE_VERSION} drops the object, "
+        "so write the key into it"
+        for name in sorted(whole & keyed)
+    ]

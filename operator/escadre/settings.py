@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.alias_generators import to_camel
 
 from escadre import reasons
-from escadre.engineflags import refusal
+from escadre.engineflags import clashes, refusal
 from escadre.errors import Refusal
 
 __all__ = [
@@ -68,8 +68,8 @@ class EngineSettings(_Section):
     @classmethod
     def _leave_the_plan_alone(cls, given: list[str]) -> list[str]:
         refused = [why for word in given if (why := refusal(word))]
-        if refused:
-            raise ValueError("; ".join(refused))
+        if wrong := refused or clashes(given):
+            raise ValueError("; ".join(wrong))
         return given
 
 

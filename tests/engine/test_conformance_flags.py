@@ -5,12 +5,11 @@ import json
 import subprocess
 from typing import Any
 
-import pytest
-from e2e.engine.standin.flags import make_parser, parse_flags
+from e2e.engine.standin.flags import make_parser, parse_words
 from e2e.engine.vllm.install import environment_folder
 from tests.engine.engines import Kind
 
-from escadre.engineflags import meanings, refusal, table
+from escadre.engineflags import clashes, meanings, refusal, table
 
 _ASK = """
 import json, sys
@@ -25,17 +24,16 @@ takes = {name: action.nargs == 0 for name, action in known.items()}
 read = []
 for line in lines:
     try:
-        parser.parse_args(["/m", *line])
-        read.append(True)
+        read.append({"limits": parser.parse_args(["/m", *line]).limit_mm_per_prompt})
     except SystemExit:
-        read.append(False)
+        read.append(None)
 json.dump([taken, takes, read], sys.stdout)
 """
 _PLAIN = "--config=/nowhere.yaml"  # only as two words it is a file to read
 
 
 def _asked(kind: Kind, words: list[str], lines: list[list[str]]) -> Any:
-    """What the parser takes each word for, which flags take nothing, and which lines it reads."""
+    """What the parser takes each word for, which flags take nothing, what it reads of each line."""
     if kind.real:
         python = environment_folder() / "bin" / "python"
         command = [str(python), "-c", _ASK]
@@ -58,12 +56,12 @@ def _options(parser: argparse.ArgumentParser, word: str) -> list[Any]:
     return found
 
 
-def _read(line: list[str]) -> bool:
+def _read(line: list[str]) -> dict[str, Any] | None:
     try:
-        parse_flags(["/m", *line])
+        text = parse_words(["/m", *line])["limit_mm_per_prompt"]
     except SystemExit:
-        return False
-    return True
+        return None
+    return {"limits": {} if text is None else json.loads(text)}
 
 
 def test_every_beginning_of_a_flag_is_taken_as_we_judge_it(kind: Kind) -> None:
@@ -77,17 +75,20 @@ def test_every_beginning_of_a_flag_is_taken_as_we_judge_it(kind: Kind) -> None:
     assert {name for name, nothing in takes.items() if nothing} & set(table()) == without
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        [["--seed=1"], ["--enable-prefix-c"], ["--limit_mm_per_prompt.image=2"], [_PLAIN]],
-    ],
-)
-def test_lines_that_it_reads(kind: Kind, lines: list[list[str]]) -> None:
-    assert _asked(kind, [], lines)[2] == [True] * len(lines)
+def test_lines_that_it_reads(kind: Kind) -> None:
+    lines = [["--seed=1"], ["--enable-prefix-c"], ["--limit_mm_per_prompt.image=2"], [_PLAIN]]
+    assert None not in _asked(kind, [], lines)[2]
+
+
+def test_a_key_on_its_own_replaces_the_object(kind: Kind) -> None:
+    whole, key = '--limit-mm-per-prompt={"image": 2}', "--limit-mm-per-prompt.video=1"
+    read = _asked(kind, [], [[whole, key], [key, whole]])[2]
+    assert [set(one["limits"]) for one in read] == [{"video"}, {"video"}]
+    assert "so write the key into it" in "".join(clashes([whole, key]))
+    assert clashes([whole]) == clashes([key, "--limit-mm-per-prompt.image=2"]) == []
 
 
 def test_what_it_does_not_read_is_refused_before(kind: Kind) -> None:
     words = ["--no-such=1", "--max-log=1", "--enforce-eager=1", "--seed.a=1", "--seed", "--x.y=1"]
-    assert _asked(kind, [], [[word] for word in words])[2] == [False] * len(words)
+    assert _asked(kind, [], [[word] for word in words])[2] == [None] * len(words)
     assert all(refusal(word) for word in words)

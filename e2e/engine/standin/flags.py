@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
-__all__ = ["AUTO", "Options", "make_parser", "parse_flags"]
+__all__ = ["AUTO", "Options", "make_parser", "parse_flags", "parse_words"]
 
 AUTO: Final = -1
 _TABLE: Final = "vllm-0.32-flags.txt"
@@ -46,11 +46,7 @@ class Options:
 
 def parse_flags(arguments: Sequence[str]) -> Options:
     """Options of ``[serve] [MODEL] …flags``; argparse's message and exit 2 if vLLM would."""
-    words = [_dashed(word) for word in arguments]
-    if words[:1] == ["serve"]:
-        words = words[1:]
-    words = _joined(words)
-    parsed = vars(make_parser().parse_args(words))
+    parsed = parse_words(arguments)
     model = parsed["model_tag"] or parsed["model"] or ""
     if not model:
         make_parser().error("the following arguments are required: model_tag")
@@ -72,6 +68,14 @@ def parse_flags(arguments: Sequence[str]) -> Options:
         block_size=parsed["block_size"] or _BLOCK_SIZE,
         shutdown_timeout=parsed["shutdown_timeout"] or 0,
     )
+
+
+def parse_words(arguments: Sequence[str]) -> dict[str, Any]:
+    """Every flag's value, ``None`` where it is not given; objects as they were written."""
+    words = [_dashed(word) for word in arguments]
+    if words[:1] == ["serve"]:
+        words = words[1:]
+    return vars(make_parser().parse_args(_joined(words)))
 
 
 def _dashed(word: str) -> str:
