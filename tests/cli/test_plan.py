@@ -368,6 +368,39 @@ def test_a_model_larger_than_the_free_disk_of_a_planned_node_is_foretold(tmp_pat
     assert "✗  weights   StoreFull: node gpu-0 has 5.4 GB free for weights" in ran.out
 
 
+def store(program: Program, name: str, free: int, **state: Any) -> None:
+    """A node's store with so much free, and what becomes of the model there."""
+    live = program.server.get(GPU_NODES, name)
+    assert live is not None
+    live["status"]["store"] = {"capacityBytes": 100 * GIB, "freeBytes": free}
+    if state:
+        entry = {"manifestDigest": DIGEST, "storeID": "s", "since": "2026-01-01T00:00:00Z", **state}
+        live["status"]["weights"] = [entry]
+    program.server.put(GPU_NODES, live)
+
+
+def test_a_pull_that_has_begun_has_its_place_on_the_disk(tmp_path: Path) -> None:
+    program = fleet(nodes=1)
+    store(program, "gpu-0", 2 * GIB, state="Pulling", bytesDone=3 * GIB, bytesTotal=48 * 10**9)
+    ran = plan(program, tmp_path, wish())
+    assert (ran.code, "StoreFull" in ran.out) == (0, False)
+
+
+def test_two_models_that_fit_alone_and_not_together_are_foretold(tmp_path: Path) -> None:
+    program = fleet(nodes=1)
+    store(program, "gpu-0", 60 * GIB)
+    other = approval("other", summary="2/2", conditions=[HOLDS])
+    other["spec"]["manifestDigest"] = "sha256:" + "9" * 64
+    program.server.put(MODEL_APPROVALS, other)
+    second = wish(approval="other")
+    second["metadata"] = {**second["metadata"], "name": "second"}
+    assert plan(program, tmp_path, wish()).code == 0
+    ran = plan(program, tmp_path, wish(), second)
+    assert ran.code == 1
+    words = "node gpu-0 has 64.4 GB free for weights, 48.0 GB are missing there, and 48.0 GB of"
+    assert words in " ".join(ran.out.split())
+
+
 def test_the_target_is_the_file_s_and_not_the_live_one_s(tmp_path: Path) -> None:
     program = fleet()
     live = deployment("fresh")

@@ -4,8 +4,9 @@ The same pass as the operator's (core/fleet/plan.py), over facts of the same kin
 takes from the status of the ModelDeployments what the operator sees of their replicas.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from escadre import reasons
 from escadre.api.approval import ModelApprovalSpec
@@ -111,6 +112,7 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
     first = plan_fleet(_snapshot(wanted, fleet, None, now))
     # As the operator does: how many replicas a layout allows for is known once there is one.
     plans = plan_fleet(_snapshot(wanted, fleet, first, now)).deployments
+    missing = _missing(plans.values())
     replaces = {one.key: replaced(one) for one in wanted}
     exist = {DeploymentKey(one.namespace, one.name) for one, _ in fleet.deployments}
     keys = [DeploymentKey(wish.namespace, wish.name) for wish in wishes.deployments]
@@ -118,20 +120,41 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
         replace(
             _prospect(wish, key in exist, approvals, plans[key]),
             replaces=replaces[key],
-            full=_full(plans[key].weights, fleet.free_bytes),
+            full=_full(plans[key].weights, missing, fleet.free_bytes),
         )
         for key, wish in zip(keys, wishes.deployments, strict=True)
     ]
 
 
-def _full(weights: Sequence[WeightsOnNode], free: Mapping[str, int]) -> tuple[str, ...]:
-    """What the agents will refuse as StoreFull before the first byte."""
-    return tuple(
-        f"node {one.node} has {bytes_text(free[one.node])} free for weights, "
-        f"{bytes_text(missing)} are missing there"
-        for one in weights
-        if one.node in free and (missing := one.bytes_total - one.bytes_done) > free[one.node]
-    )
+def _missing(plans: Iterable[DeploymentPlan]) -> dict[str, dict[str, int]]:
+    """How many bytes of which weights each node has to make room for yet, by node and digest."""
+    found: dict[str, dict[str, int]] = {}
+    for one in chain.from_iterable(plan.weights for plan in plans):
+        # A pull that has begun reserved all of its files before the first byte.
+        begun = one.state == "Pulling" and one.bytes_done > 0
+        left = 0 if begun else one.bytes_total - one.bytes_done
+        if left:
+            found.setdefault(one.node, {})[one.manifest_digest] = left
+    return found
+
+
+def _full(
+    weights: Sequence[WeightsOnNode],
+    missing: Mapping[str, Mapping[str, int]],
+    free: Mapping[str, int],
+) -> tuple[str, ...]:
+    """What the agents will refuse as StoreFull before the first byte, with all that is to come."""
+    found = []
+    for one in weights:
+        on_node = missing.get(one.node, {})
+        own, every = on_node.get(one.manifest_digest, 0), sum(on_node.values())
+        if own and one.node in free and every > free[one.node]:
+            others = f", and {bytes_text(every - own)} of other models" if every > own else ""
+            found.append(
+                f"node {one.node} has {bytes_text(free[one.node])} free for weights, "
+                f"{bytes_text(own)} are missing there{others}"
+            )
+    return tuple(found)
 
 
 def _all(
