@@ -21,7 +21,7 @@ from escadre.clients.kube import (
     PODS,
     SERVICES,
 )
-from escadre.controller.keys import FLEET, node_key
+from escadre.controller.keys import FLEET, approval_key, deployment_key, node_key
 from escadre.controller.manager import reconcile
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.names import ANNOTATION_TEMPLATE, LABEL_SERVING, claim_name, node_weights_label
@@ -136,6 +136,25 @@ async def test_an_approval_that_ends_soon_is_said_to_be_expiring_once() -> None:
     assert told["soon"]["Expiring"]["status"] == "True"
     assert f"ends at {soon}, in less than 14 days" in told["soon"]["Expiring"]["message"]
     assert "Expiring" not in told["later"]
+
+
+async def test_who_uses_an_approval_that_ends_soon_is_told_when_that_begins() -> None:
+    world = World()
+    end = world.server.now + timedelta(days=15)
+    world.approve(notAfter=end.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    world.deploy()
+    operator = Operator.start(world)
+    await operator.settle()
+    assert world.condition("Approved")["message"].endswith(end.strftime("until %Y-%m-%dT%H:%M:%SZ"))
+    world.server.advance(86400 + 600)
+    await operator.context.caches.approvals.refresh()
+    operator.woken.clear()
+    await reconcile(operator.context, approval_key("small"))
+    assert deployment_key("team", "chat") in operator.woken
+    await operator.round()
+    assert world.condition("Approved")["status"] == "True"
+    assert world.condition("Approved")["message"].endswith("Z, which is in less than 14 days")
+    assert world.condition("Ready")["status"] == "True"
 
 
 async def test_a_revoked_approval_keeps_what_runs_and_makes_nothing_new() -> None:

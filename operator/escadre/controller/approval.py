@@ -5,7 +5,7 @@ from typing import Final
 from escadre import reasons
 from escadre.api.approval import ModelApprovalStatus
 from escadre.controller.context import Context
-from escadre.controller.keys import FLEET
+from escadre.controller.keys import FLEET, deployment_key
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import ApprovalVerdict, iso
 from escadre.core.status.approval import approval_leaves
@@ -56,9 +56,11 @@ def _status(
 
 
 def _warn(context: Context, view: ApprovalView, expiring: Leaf | None) -> None:
-    """An event, once: while the condition stands nothing more is told."""
+    """An event, once, and a word to whoever uses it: while the condition stands nothing more."""
     if expiring is None or any(one.type == ConditionType.EXPIRING for one in view.told):
         return
+    for one in context.caches.deployments.by("approval", view.name):
+        context.wake(deployment_key(one.namespace, one.name), 0.0)
     context.recorder.record(
         ObjectRef(API_VERSION, "ModelApproval", view.name, "", view.uid),
         expiring.reason,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from escadre import reasons
 from escadre.core.approvals.verdict import ApprovalVerdict, PolicyState, allows_namespace, evaluate
 from escadre.core.facts.model import ApprovedModel
+from escadre.core.status.approval import ending
 from escadre.machinery.diff import holds
 from escadre.machinery.memo import Memo
 from escadre.reasons import Reason
@@ -134,4 +135,5 @@ class Approvals:
             return DeploymentApproval(
                 False, reasons.APPROVAL_NOT_FOUND, f"ModelApproval {name} is being deleted", model
             )
-        return DeploymentApproval(True, reasons.APPROVED, verdict.message, model, verdict.expires)
+        words = verdict.message + ending(verdict, self.settings.approvals.warn_days, self.now)
+        return DeploymentApproval(True, reasons.APPROVED, words, model, verdict.expires)

@@ -8,7 +8,7 @@ from escadre.core.status.conditions import Leaf, as_progress, as_ready, false, t
 from escadre.names import ConditionType
 from escadre.reasons.said import plain
 
-__all__ = ["approval_leaves"]
+__all__ = ["approval_leaves", "ending"]
 
 _DAY: Final = 86400.0
 
@@ -32,6 +32,13 @@ def approval_leaves(
     return [ready, as_progress(ready), approved]
 
 
+def ending(verdict: ApprovalVerdict, days: int, now: float) -> str:
+    """What is said of an approval that holds and ends in less than ``days``, "" before that."""
+    if verdict.expires - now > days * _DAY:
+        return ""
+    return f", which is in less than {days} days"
+
+
 def _approved(verdict: ApprovalVerdict | None, invalid: str) -> Leaf:
     if verdict is None:
         return false(ConditionType.APPROVED, reasons.APPROVAL_INVALID, plain(invalid))
@@ -41,7 +48,7 @@ def _approved(verdict: ApprovalVerdict | None, invalid: str) -> Leaf:
 
 def _expiring(verdict: ApprovalVerdict | None, days: int, now: float) -> list[Leaf]:
     """The warning some days before the end of an approval that holds; none otherwise."""
-    if verdict is None or verdict.expires - now > days * _DAY:
+    if verdict is None or not ending(verdict, days, now):
         return []
     words = f"the approval ends at {iso(verdict.expires)}, in less than {days} days"
     return [true(ConditionType.EXPIRING, reasons.EXPIRING, plain(words))]
