@@ -43,6 +43,19 @@ async def test_a_child_is_not_made_again_when_its_owner_was_deleted_first() -> N
     assert applied(operator, before) == []
 
 
+async def test_nor_by_an_operator_that_has_just_begun() -> None:
+    world = World()
+    before = await serving(world)
+    operator = Operator.start(world)
+    for cache in operator.context.caches.all():
+        await cache.refresh()
+    operator.context.memory.plan = before.context.memory.plan
+    delete_wish(world)  # after its kind was listed, and before its children were
+    await collect(world, operator)
+    await reconcile(operator.context, KEY)
+    assert applied(operator, 0) == []
+
+
 async def test_a_child_that_alone_was_deleted_is_made_again() -> None:
     world = World()
     operator = await serving(world)

@@ -40,11 +40,17 @@ class Applier:
     problems: list[Problem] = field(default_factory=list)
     changed: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def remakes(self, intent: Json, cache: Informer[Compact]) -> bool:
-        """Whether a child that was there before is missing."""
+    def remakes(self, intent: Json, cache: Informer[Compact], *, told: bool) -> bool:
+        """Whether a child is missing that was there before, as far as is known.
+
+        ``told``: its owner has a status; this process may have begun after that was written.
+        """
         meta = intent["metadata"]
-        missing = cache.get(meta["name"], meta.get("namespace", "")) is None
-        return missing and self.matched.knew(self.owner_uid, intent)
+        if cache.get(meta["name"], meta.get("namespace", "")) is not None:
+            return False
+        if not self.matched.knows(self.owner_uid):
+            return told
+        return self.matched.knew(self.owner_uid, intent)
 
     async def apply(self, intent: Json, cache: Informer[Compact]) -> bool:
         """Brings one child to its intent. False when it could not be done now."""

@@ -89,7 +89,8 @@ class Executor:
             case child:
                 intent = self.intents.of(child)
                 cache = self.caches.of_kind(intent["kind"])
-                if self.applier.remakes(intent, cache) and not await self.wished.look():
+                told = self.this.view.told.desired is not None
+                if self.applier.remakes(intent, cache, told=told) and not await self.wished.look():
                     return False
                 return await self.applier.apply(intent, cache)
 

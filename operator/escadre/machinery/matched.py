@@ -33,6 +33,10 @@ class Matched:
         """Whether a child of that kind and name was there before, as intended then."""
         return _child(intent) in self._known.get(owner, {})
 
+    def knows(self, owner: str) -> bool:
+        """Whether any child of that owner was compared yet."""
+        return owner in self._known
+
     def note(self, owner: str, live: Compact, intent: Mapping[str, Any]) -> None:
         """These two match."""
         self._known.setdefault(owner, {})[_child(intent)] = (live.packed, _digest(intent))

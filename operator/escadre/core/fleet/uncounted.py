@@ -8,7 +8,7 @@ from typing import Final
 
 from escadre.core.facts.node import Unused
 from escadre.core.listing import listed
-from escadre.reasons.said import Amount, Said, say
+from escadre.reasons.said import Said, say
 
 __all__ = ["uncounted"]
 
@@ -25,4 +25,4 @@ def uncounted(unused: Sequence[Unused], product: str = "") -> Said | None:
     if not causes:
         return None
     parts = [f"{listed(names, _NODES)} ({why})" for why, names in causes.items()]
-    return say("not counted: {nodes}", nodes=Amount(listed(parts, _CAUSES, "; ")))
+    return say("not counted: {nodes}", nodes=listed(parts, _CAUSES, "; "))
