@@ -15,13 +15,14 @@ from escadre.clients.kube import CONFIG_MAPS
 from escadre.controller.keys import FLEET
 from escadre.controller.manager import reconcile
 from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.scaling.target import target_queue_depth
 
 Json = dict[str, Any]
 TWO: Json = {"minReplicas": 2, "maxReplicas": 3}
 
 
-def told(world: World, tmp_path: Path, name: str, spec: Json) -> list[tuple[int, str | None]]:
-    """Slots and nodes as `escadre plan` tells them."""
+def told(world: World, tmp_path: Path, name: str, spec: Json) -> Json:
+    """Slots and nodes, layout, target and spread as `escadre plan` tells them."""
     body = {
         "apiVersion": "escadre.dev/v1alpha1",
         "kind": "ModelDeployment",
@@ -40,10 +41,16 @@ def told(world: World, tmp_path: Path, name: str, spec: Json) -> list[tuple[int,
     )
     ran = Program(world.server).run("plan", "-f", str(path), "-o", "json")
     (item,) = json.loads(ran.out)["items"]
-    return [(one["slot"], one["node"]) for one in item["replicas"]]
+    return {
+        "slots": [(one["slot"], one["node"]) for one in item["replicas"]],
+        "reason": item["reason"],
+        "layout": item["layout"]["summary"],
+        "target": item["layout"]["targetQueueDepth"],
+        "together": item["spread"]["message"],
+    }
 
 
-async def planned(operator: Operator, name: str) -> list[tuple[int, str | None]]:
+async def planned(operator: Operator, name: str) -> Json:
     """The same, as the operator plans once it has seen the wish."""
     for informer in operator.context.caches.all():
         await informer.refresh()
@@ -51,7 +58,18 @@ async def planned(operator: Operator, name: str) -> list[tuple[int, str | None]]
         await reconcile(operator.context, FLEET)
     plan = operator.context.memory.plan_of(DeploymentKey("team", name))
     assert plan is not None
-    return [(slot.slot, slot.node) for slot in plan.slots]
+    assert plan.reason is not None
+    assert plan.layout is not None
+    view = operator.context.caches.deployments.get(name, "team")
+    assert view is not None
+    assert view.spec is not None
+    return {
+        "slots": [(slot.slot, slot.node) for slot in plan.slots],
+        "reason": plan.reason.name,
+        "layout": plan.layout.summary,
+        "target": target_queue_depth(view.spec.scaling.target_queue_depth, plan.layout),
+        "together": str(plan.together),
+    }
 
 
 @pytest.mark.parametrize(
@@ -61,6 +79,11 @@ async def planned(operator: Operator, name: str) -> list[tuple[int, str | None]]
         pytest.param("fresh", {"scaling": TWO}, id="a new one of two"),
         pytest.param("chat", {"scaling": TWO}, id="more of one that stands"),
         pytest.param("chat", {"contextLength": 16384}, id="another shape of one that stands"),
+        pytest.param(
+            "chat",
+            {"scaling": {**TWO, "targetQueueDepth": 7}, "concurrency": 8},
+            id="a target of the file",
+        ),
         pytest.param("pair", {"scaling": {"minReplicas": 1, "maxReplicas": 1}}, id="one leaves"),
         pytest.param("pair", {"scaling": {"minReplicas": 3, "maxReplicas": 3}}, id="one too many"),
     ],
@@ -81,4 +104,23 @@ def test_both_plan_the_same(tmp_path: Path, name: str, change: Json) -> None:
     foretold = told(world, tmp_path, name, spec)
     world.deploy(name, **change)
     assert foretold == asyncio.run(planned(operator, name))
-    assert foretold
+    assert foretold["slots"]
+
+
+def test_both_say_why_all_are_on_one_node(tmp_path: Path) -> None:
+    world = World(nodes=1, gpus=2)
+    world.approve()
+    foretold = told(
+        world, tmp_path, "pair", {"approval": "small", "contextLength": 32768, "scaling": TWO}
+    )
+    world.deploy("pair", scaling=TWO)
+
+    async def settled() -> Operator:
+        operator = Operator.start(world)
+        await operator.settle()
+        return operator
+
+    asyncio.run(settled())
+    message = world.condition("Planned", "pair")["message"]
+    assert foretold["together"].startswith("both replicas on node gpu-0: no other node has")
+    assert message.endswith(f"; {foretold['together']}")

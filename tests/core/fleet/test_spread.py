@@ -47,6 +47,11 @@ def test_two_replicas_go_to_two_equal_nodes() -> None:
     assert not plan_of(plan, "a").together
 
 
+def test_nodes_whose_agents_have_not_reported_yet_are_equal_too() -> None:
+    nodes = tuple(replace(node(name), unbelieved=SILENT) for name in ("n1", "n2"))
+    assert nodes_of(plan_fleet(snapshot((TWO,), nodes)), "a") == ["n1", "n2"]
+
+
 def test_one_node_deleted_takes_one_replica() -> None:
     seen = snapshot((TWO,), (node("n1"), node("n2")))
     after = carry_out(seen, plan_fleet(seen))

@@ -40,6 +40,11 @@ class GPUPool:
         """The node of that name, if it exists."""
         return None if name is None else self._nodes.get(name)
 
+    def is_ready(self, name: str) -> bool:
+        """Whether its agent can pull now."""
+        node = self._nodes.get(name)
+        return node is not None and node.agent_ready
+
     def free(self, name: str) -> int:
         """GPUs of the node that nothing takes."""
         return self._free[name]

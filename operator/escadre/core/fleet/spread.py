@@ -58,7 +58,11 @@ class Holders:
             best = pool.best(ask.product, ask.gpus, within, without)
             if best is None:
                 continue
-            if best in ask.others and self.spreads and (apart := self._apart(pool, ask, number)):
+            if (
+                best in ask.others
+                and self.spreads
+                and (apart := self._apart(pool, ask, number, best))
+            ):
                 self.spread = True
                 return apart
             return best
@@ -77,18 +81,17 @@ class Holders:
         here = self.verified.get(ask.digest, _NONE)
         if node in here and pool.best(ask.product, ask.gpus, here - {node}, kept) is None:
             return say("no other node with room has the weights")
-        if self._apart(pool, ask, _COMING) is None:
+        if self._apart(pool, ask, _COMING, node) is None:
             return say("no other node with room is ready to pull the weights")
         return say("another node has room now, and what runs is not moved")
 
-    def _apart(self, pool: GPUPool, ask: Ask, number: int) -> str | None:
-        """A node without another replica, for which the weights are no further than there."""
+    def _apart(self, pool: GPUPool, ask: Ask, number: int, best: str) -> str | None:
+        """A node without another replica, for which the weights are no further than on the best."""
         avoided = ask.others | pool.last_with_room(ask.product, ask.gpus, ask.sizes)
         last = number + 1 if number == _COMING else number  # one pull or two take as long
         for within, without in self._tiers(ask.digest)[number : last + 1]:
             name = pool.best(ask.product, ask.gpus, within, avoided.union(without))
-            node = pool.node(name)
-            if node is not None and (node.agent_ready or number != _COMING):
+            if name is not None and pool.is_ready(name) >= pool.is_ready(best):
                 return name
         return None
 
