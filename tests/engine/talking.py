@@ -25,10 +25,11 @@ class Talk:
     """With one engine."""
 
     url: str
+    patience: float = 120  # seconds without a byte
 
     def connection(self) -> http.client.HTTPConnection:
         """One to keep."""
-        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=120)
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=self.patience)
 
     def get(self, path: str, kept: http.client.HTTPConnection | None = None) -> Answer:
         """OSError where the connection is gone."""
@@ -41,7 +42,7 @@ class Talk:
         content = json.dumps({key: value for key, value in body.items() if value is not None})
         try:
             return self._exchange(kept, "POST", "/v1/chat/completions", content.encode())
-        except OSError:
+        except (OSError, http.client.IncompleteRead):
             return Answer()
 
     def in_flight(self) -> float:

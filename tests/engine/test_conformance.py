@@ -35,9 +35,11 @@ def serving(kind: Kind, model: Path) -> Iterator[Running]:
         yield running
 
 
-def _busy(running: Running, streams: tuple[bool, ...], tokens: int) -> list[Any]:
+def _busy(
+    running: Running, streams: tuple[bool, ...], tokens: int, patience: float = 120
+) -> list[Any]:
     """Long requests in flight, all of which the engine knows of."""
-    talk = Talk(running.url)
+    talk = Talk(running.url, patience)
     pool = ThreadPoolExecutor(len(streams))
     asked = [
         pool.submit(talk.chat, max_tokens=tokens, ignore_eos=True, stream=one) for one in streams
@@ -137,26 +139,18 @@ def test_a_drain_ends_what_is_in_flight_and_lingers(kind: Kind, model: Path) -> 
         assert 3 < time.monotonic() - last < 20
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        pytest.param((), '"finish_reason":"abort"', id="without-a-timeout"),
-        pytest.param(("--shutdown-timeout=1",), _DEAD, id="timeout-too-short"),
-    ],
-)
-def test_what_a_drain_cuts_looks_like_an_end(
-    kind: Kind, model: Path, flags: tuple[str, ...], words: str
+@pytest.mark.parametrize("streams", [(True,), (True, False)], ids=["one", "several"])
+def test_what_a_drain_cuts_is_never_an_answer_and_it_ends_when_its_clients_have_left(
+    kind: Kind, model: Path, streams: tuple[bool, ...]
 ) -> None:
-    with engine(kind, model, _LENGTH, *flags) as running:
+    with engine(kind, model, _LENGTH, "--shutdown-timeout=1") as running:
         running.wait_healthy()
-        (asked,) = _busy(running, (True,), 10 * _LONG)
+        asked = _busy(running, streams, 10 * _LONG, patience=20 if kind.real else 3)
         running.told()
-        answer = asked.result()
+        answers = [one.result() for one in asked]
         assert running.end() == 0
-    # Neither its status nor its end says so.
-    assert (answer.status, answer.text.endswith("data: [DONE]\n\n")) == (200, True)
-    assert words in answer.text
-    assert '"finish_reason":"length"' not in answer.text
+    # Some have nothing, or the end of a stream: neither its status nor [DONE] proves anything.
+    assert not any('"finish_reason":"length"' in one.text for one in answers)
 
 
 def test_a_signal_while_it_loads_is_lost(kind: Kind, model: Path) -> None:

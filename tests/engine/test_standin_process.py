@@ -216,34 +216,6 @@ async def test_answers_carry_the_first_served_name(model: Path) -> None:
     assert (status, json.loads(text)["model"]) == (200, "chat")
 
 
-async def test_with_several_in_flight_when_its_time_is_over_it_never_ends(
-    model: Path, tmp_path: Path
-) -> None:
-    hold = tmp_path / "hold"
-    hold.touch()
-    environment = {"STANDIN_HOLD": str(hold), "PYTHONUNBUFFERED": "1"}
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    with standin(model, "--shutdown-timeout", "1", environment=environment) as engine:
-        async with aiohttp.ClientSession(connector=connector) as session:
-            requests = [
-                asyncio.create_task(_post(session, engine.url, stream=number == 0))
-                for number in range(2)
-            ]
-
-            async def busy() -> bool:
-                return await _in_flight(session, engine.url) == 2
-
-            await until(busy)
-            engine.process.send_signal(signal.SIGTERM)
-            _, waiting = await asyncio.wait(requests, timeout=3)
-            assert len(waiting) == 2
-            assert engine.process.poll() is None
-            engine.process.kill()
-            with pytest.raises(aiohttp.ClientError):
-                await asyncio.gather(*requests)
-            await asyncio.gather(*requests, return_exceptions=True)
-
-
 def test_it_starts_within_a_second_of_processor_time(model: Path) -> None:
     with standin(model) as engine:
         stat = Path(f"/proc/{engine.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()

@@ -134,6 +134,8 @@ async def _live(options: Options, speed: Speed, core: int) -> int:
         await _die(engine, server, speed.dying_seconds)
     else:
         await _drain(engine, server, options.shutdown_timeout, speed.linger_seconds)
+        stepping.cancel()
+        await _cut(engine, dead=options.shutdown_timeout > 0)
     await runner.cleanup()
     stepping.cancel()
     return 0
@@ -148,11 +150,7 @@ async def _die(engine: Engine, server: Server, seconds: float) -> None:
 
 
 async def _drain(engine: Engine, server: Server, limit: int, linger: float) -> None:
-    """Finish what is in flight within ``limit`` s while new requests get 500, then linger.
-
-    When the time is over one request is cut and the engine ends. With several in flight vLLM was
-    seen (3 of 3) to answer none of them and not to end: its container's SIGKILL does.
-    """
+    """Finish what is in flight within ``limit`` s while new requests get 500, then linger."""
     server.draining = True
     _log.info("Draining %d requests for at most %d s", engine.in_flight, limit)
     if limit:
@@ -161,9 +159,17 @@ async def _drain(engine: Engine, server: Server, limit: int, linger: float) -> N
             await asyncio.sleep(linger)
         except TimeoutError:
             _log.warning("Killing the core of %d requests after %d s", engine.in_flight, limit)
+
+
+async def _cut(engine: Engine, *, dead: bool) -> None:
+    """What is still in flight is never answered in full.
+
+    VLLM was seen to cut a single stream and end; to answer it nothing; and to answer none of
+    several (3 of 3). Then it ends when the clients have left, or by SIGKILL.
+    """
     if engine.in_flight > 1:
-        await asyncio.Event().wait()
-    engine.abort_all(dead=limit > 0)
+        await engine.idle()
+    engine.abort_all(dead=dead)
 
 
 async def _happens_within(event: asyncio.Event, seconds: float) -> bool:
