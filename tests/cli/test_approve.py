@@ -153,10 +153,23 @@ def test_whose_signature_does_not_count_any_more_signs_again() -> None:
     program.server.put(MODEL_SIGNATURES, {"metadata": {"name": before}, "spec": word})
     assert program.run("approve", "sign", "small", "--yes").code == 0
     names = {each["metadata"]["name"] for each in program.server.all(MODEL_SIGNATURES)}
-    assert names == {before, signature_name("small", "bob", "Approve", DIGEST, again=1)}
+    assert names == {before, signature_name("small", "bob", "Approve", DIGEST, after=before)}
     ran = program.run("approve", "sign", "small", "--yes")  # not judged yet: the same word
     assert ran.code == 3
     assert "bob has signed this content already" in ran.err
+
+
+def test_so_do_they_when_an_older_signature_was_deleted_meanwhile() -> None:
+    first = approval(summary="0/2", signatures=[record("small-0", "bob", why=TOO_OLD)])
+    program = cluster(first)
+    assert program.run("approve", "sign", "small", "--yes").code == 0
+    (second,) = (each["metadata"]["name"] for each in program.server.all(MODEL_SIGNATURES))
+    # small-0 is tidied away, and the policies are made anew once more.
+    judged = [record(second, "bob", why=TOO_OLD)]
+    program.server.put(MODEL_APPROVALS, approval(summary="0/2", signatures=judged))
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 0, ran.err
+    assert len(program.server.all(MODEL_SIGNATURES)) == 2
 
 
 def test_whose_signature_counts_is_told_so_before_being_asked() -> None:

@@ -113,15 +113,15 @@ def _say(
         return await _read(session, name), who["status"]["userInfo"]["username"]
 
     asked, by = run(environment, look)
-    again = 0
+    after = ""
     if decision == "Approve":
         _check(asked, by, environment.now())
-        again = _in_vain(asked, by)
+        after = _in_vain(asked, by)
     if output is Output.TABLE:
         environment.show(content(asked))
     if not yes:
         _ask(environment, asked, by, decision)
-    body = signature(name, by, decision, asked.digest, reason, again)
+    body = signature(name, by, decision, asked.digest, reason, after)
 
     async def write(session: Session) -> Asked:
         await _create(session, body, by, decision)
@@ -149,13 +149,13 @@ def _check(asked: Asked, by: str, now: float) -> None:
         )
 
 
-def _in_vain(asked: Asked, by: str) -> int:
-    """How often they signed without its counting now; whose signature counts is refused."""
+def _in_vain(asked: Asked, by: str) -> str:
+    """Their newest signature, which does not count now, "" without; one that does is refused."""
     mine = [one for one in asked.status.signatures if one.by == by and one.decision == "Approve"]
     counts = next((one for one in mine if one.counted), None)
     if counts is not None:
         raise _already(by, "signed", counts.name)
-    return len(mine)
+    return mine[-1].name if mine else ""
 
 
 def _already(by: str, word: str, name: str) -> EscadreError:
