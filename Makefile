@@ -13,7 +13,7 @@ SETUP_SH = SETUP="$(SETUP)" PYTHON="$(PYTHON)" sh e2e/machine/setup.sh
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
-.PHONY: help install format lint typecheck test unit generate verify check demo e2e test-upgrade \
+.PHONY: help install format lint typecheck test unit generate verify check demo breaker e2e test-upgrade \
 	bench-control image clean lock binaries moved try-bare
 
 help: ## list the targets
@@ -99,6 +99,9 @@ check: lint typecheck verify unit ## all that needs neither root nor a cluster
 
 demo: ready-demo ## the whole path on a real Kubernetes: make demo [KEEP=1] [ENGINE=vllm]
 	@KEEP=$(KEEP) ENGINE=$(ENGINE) $(BIN)/python -m e2e.demo
+
+breaker: ready-demo ## break a running installation case by case: make breaker [CASES=name,name] [KEEP=1]
+	@KEEP=$(KEEP) CASES="$(CASES)" $(BIN)/python -m e2e.breaker
 
 bench-control: ready-bench ## 1,000 deployments: cold, restart, edit, heal, memory
 	$(BIN)/python -m e2e.bench.control

@@ -70,6 +70,10 @@ class Machine:
             self._publish_boot_id(boot_id)
         self.power_on()
 
+    def recreate(self) -> None:
+        """The Node object again, after it was deleted; the same disk and boot id."""
+        self._recreate(self.boot_id)
+
     def _recreate(self, boot_id: str) -> None:
         node = build_node(self._spec, self._address, boot_id)
         self._kubectl("create", "-f", "-", stdin=json.dumps(node))

@@ -1,0 +1,1 @@
+"""Test tooling of escadre."""
