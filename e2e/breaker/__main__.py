@@ -49,12 +49,14 @@ def main() -> int:
 
 def _furnish(stage: Stage) -> None:
     stage.folder.mkdir()
-    stage.install(engine={"drainSeconds": 15}, scaling={"staleSeconds": 6})
+    # An engine loads for longer than a look takes, as a real one does.
+    engine = {"drainSeconds": 15, "env": {"STANDIN_STARTUP_SECONDS": "10"}}
+    stage.install(engine=engine, scaling={"staleSeconds": 6})
     stage.wait_installed(90)
     stage.furnish()
     stage.approve("base", options={"--name": SERVED})
     stage.deploy(SERVED, SERVED, scaling={"minReplicas": 2, "maxReplicas": 2})
-    ready(stage, SERVED, deadline=120)
+    ready(stage, SERVED, deadline=180)
 
 
 def _one(case: Case, stage: Stage) -> Result:

@@ -6,6 +6,7 @@ from typing import Final
 
 from e2e.breaker.case import SERVED, Case
 from e2e.cases.faulting import engine_process, ready_pod
+from e2e.cluster.pods import is_ready
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import TEAM, Stage
 from escadre import reasons
@@ -18,7 +19,15 @@ def _kill(stage: Stage) -> None:
 
 
 def _freeze(stage: Stage) -> None:
-    os.kill(engine_process(ready_pod(stage, SERVED)), signal.SIGSTOP)
+    """Returns when its kubelet says that it is not ready: nobody knows before."""
+    pod = ready_pod(stage, SERVED)
+    meta = pod["metadata"]
+    os.kill(engine_process(pod), signal.SIGSTOP)
+
+    def noticed() -> bool:
+        return not is_ready(stage.cluster.get("pod", meta["name"], meta["namespace"]))
+
+    wait_for(noticed, 30, "the frozen engine to be not ready")
 
 
 def _take_claims(stage: Stage) -> None:
@@ -44,7 +53,7 @@ CASES: Final = (
     Case(
         name="engine-killed",
         broken="the server process of an engine gets SIGKILL",
-        reasons=(reasons.ENGINE_FAILING, reasons.DEGRADED, reasons.LOADING),
+        reasons=(reasons.ENGINE_FAILING,),
         heals="by itself: the engine is started again",
         deed=_kill,
         within=60,

@@ -1,9 +1,11 @@
 """Pods that the API server refuses: a quota, and an admission policy of the cluster's owner."""
 
+import json
 from typing import Final
 
 from e2e.breaker.case import Case
-from e2e.cases.test_faults_refused import BINDING, POLICY, QUOTA, TEAM
+from e2e.cases.test_faults_refused import BINDING, POD, POLICY, QUOTA, TEAM
+from e2e.cluster.cluster import CommandError
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import Stage
 from escadre import reasons
@@ -44,8 +46,12 @@ def _policy(stage: Stage) -> None:
 
 
 def _refused(stage: Stage) -> bool:
-    found = stage.cluster.get("validatingadmissionpolicy", _POLICY_NAME)
-    return bool(found.get("status", {}).get("observedGeneration"))
+    """Whether a pod with a folder in memory is refused: a new policy takes some seconds."""
+    try:
+        stage.cluster.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(POD))
+    except CommandError as error:
+        return "folders in memory" in str(error)
+    return False
 
 
 def _lift_policy(stage: Stage) -> None:

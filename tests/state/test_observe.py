@@ -147,7 +147,7 @@ async def test_without_a_pod_the_planned_node_counts(bench: Bench) -> None:
 
 CRASH = [{"state": {"terminated": {"exitCode": 1}}, "ready": False}]
 # Ready for an hour, then its health check failed; nobody has started it again yet.
-HUNG = {
+HUNG: Json = {
     "conditions": [
         {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-22T07:00:00Z"}
     ],
@@ -157,6 +157,13 @@ HUNG = {
             "started": True,
             "ready": False,
         }
+    ],
+}
+# Before that it had died once: an old death is not why it does not answer now.
+HUNG_LATER = {
+    **HUNG,
+    "containerStatuses": [
+        {**HUNG["containerStatuses"][0], "lastState": {"terminated": {"exitCode": 137}}}
     ],
 }
 # An engine that dies at run time exits with 0.
@@ -178,6 +185,7 @@ DEATH = [
         pytest.param({"ready": False, "containerStatuses": CRASH}, "Failing", id="exits"),
         pytest.param({"ready": False, "containerStatuses": DEATH}, "Failing", id="dies-with-0"),
         pytest.param({"ready": False, **HUNG}, "NotResponding", id="hangs"),
+        pytest.param({"ready": False, **HUNG_LATER}, "NotResponding", id="died-once-and-hangs-now"),
         pytest.param({"phase": "Failed"}, "Pending", id="finished-pods-do-not-count"),
     ],
 )

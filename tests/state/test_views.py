@@ -494,6 +494,12 @@ TURNED = "2026-11-22T06:30:00Z"
         pytest.param({}, ("False", "2026-11-22T06:00:03Z"), "", id="was-never-ready"),
         pytest.param({"started": False}, ("False", TURNED), "", id="its-kubelet-forgot-it"),
         pytest.param({"state": {"waiting": {}}}, ("False", TURNED), "", id="does-not-run"),
+        pytest.param(
+            {"lastState": {"terminated": CRASHED}, "restartCount": 1},
+            ("False", TURNED),
+            TURNED,
+            id="died-once-and-hangs-now",
+        ),
     ],
 )
 def test_an_engine_that_hangs(container: Json, ready: tuple[str, str], until: str) -> None:
@@ -507,6 +513,7 @@ def test_an_engine_that_hangs(container: Json, ready: tuple[str, str], until: st
     if not until:
         assert view.silence is None
         return
+    assert view.failing == "", "an old death is not why it does not answer now"
     assert view.silence is not None
     assert view.silence.ready_until == epoch(until)
     assert view.silence.failures == 6

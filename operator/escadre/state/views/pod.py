@@ -62,6 +62,8 @@ class PodView(Meta):
         ready = conditions.get("Ready") or {}
         scheduled = conditions.get("PodScheduled") or {}
         slot = labels.get(LABEL_SLOT, "")
+        containers = status.get("containerStatuses") or []
+        hangs = _silence(spec, containers, ready)
         return PodView(
             **meta_of(obj),
             component=labels.get(LABEL_COMPONENT, ""),
@@ -82,13 +84,14 @@ class PodView(Meta):
             placed=epoch(scheduled.get("lastTransitionTime"))
             if scheduled.get("status") == "True"
             else 0.0,
-            unstarted=_unstarted(status.get("containerStatuses") or []),
-            failing=REPLICA_WORDS.cut(
-                _failing(status.get("containerStatuses") or [], leaving="deletionTimestamp" in meta)
-            ),
-            loading=_loading(status.get("containerStatuses") or [], ready),
+            unstarted=_unstarted(containers),
+            # How it ended before it was ready again is not why it hangs now.
+            failing=""
+            if hangs
+            else REPLICA_WORDS.cut(_failing(containers, leaving="deletionTimestamp" in meta)),
+            loading=_loading(containers, ready),
             grace=meta.get("deletionGracePeriodSeconds") or 0,
-            silence=_silence(spec, status.get("containerStatuses") or [], ready),
+            silence=hangs,
             gpus=_gpus(spec),
         )
 
