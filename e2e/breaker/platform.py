@@ -37,9 +37,10 @@ def _install(stage: Stage) -> None:
     stage.install()
     stage.wait_installed(120)
     wait_for(lambda: leader(stage), 30, "an operator to lead")
-    least = stage.mdep(SERVED)["spec"]["scaling"]["minReplicas"]
-    most = stage.mdep(SERVED)["spec"]["scaling"]["maxReplicas"] % 3 + 2  # no replica more
-    stage.deploy(SERVED, SERVED, scaling={"minReplicas": least, "maxReplicas": most})
+    spec = stage.mdep(SERVED)["spec"]
+    least, most = spec["scaling"]["minReplicas"], spec["scaling"]["maxReplicas"]
+    scaling = {"minReplicas": least, "maxReplicas": most % 3 + 2}  # no replica more
+    stage.deploy(SERVED, spec["approval"], scaling=scaling)
 
 
 CASES: Final = (

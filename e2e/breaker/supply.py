@@ -11,6 +11,7 @@ from escadre import reasons
 __all__ = ["CASES"]
 
 _MEBIBYTE: Final = 1 << 20
+_ANEW: Final = "served-anew"
 
 
 def _revoke(stage: Stage) -> None:
@@ -19,8 +20,9 @@ def _revoke(stage: Stage) -> None:
 
 
 def _approve_again(stage: Stage) -> None:
-    stage.cluster.kubectl("delete", "mapp", SERVED)
-    stage.approve("base", options={"--name": SERVED})
+    """Under another name: a revocation holds for ever, and for the same content too."""
+    stage.approve("base", options={"--name": _ANEW})
+    stage.deploy(SERVED, _ANEW, scaling=stage.mdep(SERVED)["spec"]["scaling"])
 
 
 def _stall(stage: Stage) -> None:
@@ -43,7 +45,7 @@ CASES: Final = (
         broken="bruno revokes the approval of what serves",
         reasons=(reasons.REVOKED,),
         words="bruno revoked",
-        heals="when it is drafted anew and signed by two",
+        heals="when a new approval is drafted, signed by two and named",
         deed=_revoke,
         mend=_approve_again,
         within=60,
