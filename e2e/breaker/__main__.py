@@ -37,14 +37,17 @@ def main() -> int:
     runner = RunnerConfig(backoff_seconds=1, backoff_limit_seconds=8)
     cluster = Cluster(CLUSTER, nodes=NODES, runner=runner, detached=keep)
     stage = Stage(cluster, cluster.state.root / "breaker")
+    results: list[Result] = []
     try:
         cluster.start()
         _furnish(stage)
-        results = [_one(case, stage) for case in cases]
+        results.extend(_one(case, stage) for case in cases)
+    except KeyboardInterrupt:
+        print("interrupted")
     finally:
         _end(stage, keep=keep)
     print(f"\n{table(results)}")
-    return 0 if all(one.held for one in results) else 1
+    return 0 if len(results) == len(cases) and all(one.held for one in results) else 1
 
 
 def _furnish(stage: Stage) -> None:
