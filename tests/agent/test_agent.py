@@ -324,6 +324,12 @@ async def test_secrets_that_cannot_be_used_are_told(
         await until(lambda: world.entry(small).get("reason") == reason)
         asked = [each for each in world.api.reads if each.kind == "Secret"]
         assert not asked or reason == "SecretNotFound"
+        message = world.entry(small)["message"]
+    if reason == "SecretNotGranted":
+        assert message == (
+            "Secret escadre-system/other, which the ModelMirror names, is not among those the "
+            "chart grants the agent (agent.mirrorSecrets: mirror-token)"
+        )
     assert world.mirror.log == []
 
 

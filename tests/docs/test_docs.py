@@ -16,7 +16,7 @@ from escadre.cli.plan.wishes import read_wishes
 from escadre.cli.plan.wishfiles import read_texts
 from escadre.cli.shared.session import Environment
 from escadre.core.weights import manifest
-from escadre.reasons import REASONS, Kind
+from escadre.reasons import REASONS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -98,12 +98,6 @@ def test_every_reason_of_troubleshooting_is_a_reason() -> None:
     named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
     assert named
     assert named <= set(REASONS)
-
-
-def test_troubleshooting_speaks_of_every_reason_that_asks_for_an_action() -> None:
-    text = (ROOT / "docs/operate/troubleshooting.md").read_text()
-    asking = {name for name, one in REASONS.items() if one.kind in {Kind.MOVE, Kind.INCIDENT}}
-    assert sorted(name for name in asking if f"`{name}`" not in text) == []
 
 
 def test_commands_of_escadre_exist_with_their_options() -> None:

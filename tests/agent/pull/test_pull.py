@@ -26,6 +26,11 @@ from escadre.errors import Refusal
 
 BIG = "consolidated.safetensors"
 
+_MISMATCH = (
+    r"tekken\.json, chunk 0 \(bytes 0-\d+\) from mirror .*: sha256 [0-9a-f]{64}, approved is "
+    r"[0-9a-f]{64}; nothing of the model is served; sample: quarantine/"
+)
+
 
 def tree(folder: Path) -> dict[str, bytes]:
     return {
@@ -170,7 +175,7 @@ def test_bad_bytes_are_set_aside_with_their_story(
     pull: Puller, model: SampleModel, server: Faulty, store: Store
 ) -> None:
     server.always[where("tekken.json")] = flip(0)
-    with pytest.raises(DigestMismatch, match=r"tekken\.json, chunk 0 .*sample: quarantine/"):
+    with pytest.raises(DigestMismatch, match=_MISMATCH):
         pull(model).run()
     (sample,) = (store.root / "quarantine").glob("*.bin")
     assert sample.read_bytes()[1:] == model.contents["tekken.json"][1:]
@@ -245,7 +250,8 @@ def test_another_manifest_is_a_mismatch(pull: Puller, small: SampleModel, server
 
 def test_a_missing_manifest_names_its_url(pull: Puller, small: SampleModel, server: Faulty) -> None:
     server.files.clear()
-    with pytest.raises(NotFound, match=f"/escadre-manifests/{small.digest[7:]}.manifest"):
+    where = f"/escadre-manifests/{small.digest[7:]}.manifest"
+    with pytest.raises(NotFound, match=f"{where}: HTTP 404: the mirror has no such file"):
         pull(small).run()
 
 
@@ -262,7 +268,10 @@ def test_too_little_space_is_told_before_the_first_byte(
     pull: Puller, model: SampleModel, server: Faulty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blobs, "free_bytes", lambda _: 70 << 20)
-    with pytest.raises(Refusal, match=r"[\d.]+ MB more are needed.* has 73.4 MB free") as c:
+    with pytest.raises(
+        Refusal,
+        match=r"MB more are needed and [\d.]+ MB kept back, but the store .* has 73.4 MB free",
+    ) as c:
         pull(model).run()
     assert c.value.reason == reasons.STORE_FULL
     assert len(server.log) == 1  # the manifest

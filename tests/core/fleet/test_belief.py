@@ -205,3 +205,14 @@ def test_labels_end_as_verified_and_nothing_else_is_touched(
     foreign = {key: value for key, value in after.items() if key not in ours}
     assert foreign == {k: v for k, v in labels.items() if not k.startswith(NODE_LABEL_PREFIX)}
     assert label_changes({k: v or "" for k, v in after.items()}, verified) == {}
+
+
+def test_why_an_agent_is_not_believed_is_said_with_node_and_numbers() -> None:
+    other = belief(boot_id="boot-2").unbelieved
+    assert other is not None
+    assert other.message == (
+        "the agent of node gpu-0 reports node node-1 boot boot-1, the node is node-1 boot boot-2"
+    )
+    late = belief(agent=AgentView(ready=False, unready_since=NOW - 61)).unbelieved
+    assert late is not None
+    assert late.message == "the agent of node gpu-0 is not ready for more than 60 s"
