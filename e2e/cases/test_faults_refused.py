@@ -51,7 +51,19 @@ POD: Json = {
     "kind": "Pod",
     "metadata": {"name": "tried", "namespace": TEAM},
     "spec": {
-        "containers": [{"name": "one", "image": "none"}],
+        # Pod Security is asked first, and must have nothing against it.
+        "containers": [
+            {
+                "name": "one",
+                "image": "none",
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                    "runAsNonRoot": True,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+            }
+        ],
         "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
     },
 }
