@@ -53,7 +53,8 @@ CASES: Final = (
     Case(
         name="mirror-frozen",
         broken="the mirror stops sending in the middle of a pull",
-        reasons=(reasons.MIRROR_SLOW,),
+        reasons=(reasons.PULLING,),
+        words="no byte from mirror internal since",
         heals="when the mirror sends again",
         deed=_stall,
         mend=mirror_fault,
