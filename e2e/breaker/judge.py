@@ -36,6 +36,9 @@ def verdict(case: Case, result: Result) -> str:
         wrong.append(
             f"not named {wanted} within {NAMED_WITHIN:g} s, but {result.reason or 'Ready'}"
         )
+    if result.named is not None and result.named > NAMED_WITHIN:
+        late = f"only after {result.named:.1f} s, not within {NAMED_WITHIN:g} s"
+        wrong.append(f"named {result.reason} {late}")
     if result.healed is None:
         wrong.append(f"not healed within {case.within * patience():g} s")
     if result.lost is not None and result.lost > case.may_lose:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from e2e.breaker.case import SERVED, Case
-from e2e.cases.faulting import leader, scale_operators
+from e2e.cases.faulting import leader, scale_operators, until_rolled_out
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import ENGINE_IMAGE, NAMESPACE, Stage
 from escadre import reasons
@@ -23,8 +23,10 @@ def _operators(stage: Stage) -> None:
 
 
 def _upgrade(stage: Stage) -> None:
+    """Returns when the new operators run, as ``helm --wait`` does: the old know no new image."""
     now = stage.values["engine"]["image"]
     stage.install(engine={"image": ENGINE_IMAGE if now == _OTHER_IMAGE else _OTHER_IMAGE})
+    until_rolled_out(stage, "deployment/escadre-operator")
 
 
 def _uninstall(stage: Stage) -> None:

@@ -77,6 +77,11 @@ def test_an_empty_cell_is_empty() -> None:
             "not named PodRefused within 15 s, but Ready",
             id="not-named",
         ),
+        pytest.param(
+            replace(GOOD, named=16.8),
+            "named PodRefused only after 16.8 s, not within 15 s",
+            id="named-late",
+        ),
         pytest.param(replace(GOOD, healed=None), "not healed within", id="not-healed"),
         pytest.param(replace(GOOD, lost=3), "3 requests lost, 2 allowed", id="too-many-lost"),
     ],
