@@ -4,7 +4,6 @@ Each scene is a state that a person may meet; the whole operator looks at it in 
 every condition that it writes is kept.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
@@ -13,6 +12,7 @@ from tests.controller.test_hindered import QUOTA, TWO, hold_at_its_node, refuse_
 from tests.controller.test_platform_change import BAD, bank, change
 from tests.controller.test_reconcile import serving
 from tests.controller.world import OTHER_DIGEST, World
+from tests.troubleshooting.written import WRITTEN, Scene, looked_at
 
 from escadre.clients.kube import (
     MODEL_APPROVALS,
@@ -25,12 +25,10 @@ from escadre.clients.kube import (
     Invalid,
     Resource,
 )
-from escadre.settings import PolicyExpectation
 
 __all__ = ["SCENES", "Told", "told_by"]
 
 Told = set[tuple[str, str]]  # reason and message of a condition
-Scene = Callable[[], Awaitable[World]]
 _KINDS: Final[tuple[Resource, ...]] = (MODEL_DEPLOYMENTS, MODEL_APPROVALS, MODEL_MIRRORS)
 
 
@@ -44,117 +42,11 @@ def told_by(world: World) -> Told:
     }
 
 
-async def _looked_at(world: World, rounds: int = 2) -> World:
-    operator = Operator.start(world)
-    for _ in range(rounds):
-        await operator.round()
-    return world
-
-
-async def _no_approval() -> World:
-    world = World()
-    world.deploy()
-    return await _looked_at(world)
-
-
-async def _one_signature() -> World:
-    world = World()
-    world.approve(signers=("anna",))
-    world.deploy()
-    return await _looked_at(world)
-
-
-async def _revoked() -> World:
-    world = World()
-    await serving(world)
-    world.sign("small", "bruno", "Revoke")
-    return await _looked_at(world)
-
-
-async def _elsewhere() -> World:
-    world = World()
-    world.approve(namespaces=["ia-pour-tous"])
-    world.deploy()
-    return await _looked_at(world)
-
-
-async def _ends(days: int) -> World:
-    world = World()
-    end = world.server.now + timedelta(days=days)
-    world.approve(notAfter=end.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    world.deploy()
-    return await _looked_at(world)
-
-
-async def _ends_soon() -> World:
-    return await _ends(3)
-
-
-async def _ended() -> World:
-    return await _ends(-1)
-
-
-async def _no_policy() -> World:
-    name = "escadre-approvals"
-    expected = PolicyExpectation(kind="ValidatingAdmissionPolicy", name=name, spec={})
-    world = World()
-    world.settings = world.settings.model_copy(update={"policies": [expected]})
-    world.approve()
-    world.deploy()
-    return await _looked_at(world)
-
-
-async def _too_long() -> World:
-    world = World()
-    world.approve()
-    world.deploy(contextLength=10_000_000)
-    return await _looked_at(world)
-
-
-async def _too_large() -> World:
-    world = World(nodes=1, gpus=1)
-    world.approve()
-    world.deploy(concurrency=64, typicalTokens=4096)
-    return await _looked_at(world)
-
-
-async def _too_many() -> World:
-    world = World(nodes=2, gpus=1)
-    world.approve()
-    world.deploy(scaling={"minReplicas": 4, "maxReplicas": 4})
-    return await _looked_at(world)
-
-
-async def _no_gpus() -> World:
-    world = World(nodes=0)
-    world.approve()
-    world.deploy()
-    return await _looked_at(world)
-
-
-async def _no_mirror() -> World:
-    world = World()
-    world.server.remove(MODEL_MIRRORS, "internal")
-    world.approve()
-    world.deploy()
-    return await _looked_at(world)
-
-
-async def _bad_mirror() -> World:
-    world = World()
-    known = world.server.get(MODEL_MIRRORS, "internal") or {}
-    spec = {**known["spec"], "type": "ftp"}
-    world.server.put(MODEL_MIRRORS, {**known, "spec": spec})
-    world.approve()
-    world.deploy()
-    return await _looked_at(world)
-
-
 async def _no_agent() -> World:
     world = World()
     world.approve()
     world.deploy()
-    return await _looked_at(world, rounds=3)
+    return await looked_at(world, rounds=3)
 
 
 async def _two_pulls() -> World:
@@ -248,6 +140,36 @@ async def _in_the_end(world: World, operator: Operator) -> None:
         await operator.round()
 
 
+async def _engine_hangs() -> World:
+    world = World()
+    operator = await serving(world)
+    _answers_no_more(world, began=3600, turned=5)
+    await operator.round()
+    return world
+
+
+async def _engine_loads() -> World:
+    world = World()
+    operator = await serving(world)
+    _answers_no_more(world, began=5, turned=5, started=False)
+    await operator.round()
+    return world
+
+
+def _answers_no_more(world: World, began: int, turned: int, *, started: bool = True) -> None:
+    """The pod's engine runs since ``began`` seconds; since ``turned`` seconds it is not ready."""
+    (pod,) = world.pods()
+    since, at = (world.server.now - timedelta(seconds=each) for each in (began, turned))
+    engine = {
+        "state": {"running": {"startedAt": since.isoformat()}},
+        "started": started,
+        "ready": False,
+    }
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": at.isoformat()}
+    status = {**pod["status"], "conditions": [ready], "containerStatuses": [engine]}
+    world.server.status(PODS, pod["metadata"]["name"], "team", status)
+
+
 async def _engine_ends() -> World:
     world = World()
     operator = await serving(world)
@@ -262,7 +184,7 @@ async def _name_taken() -> World:
     world.server.put(SERVICES, {"metadata": {"name": "chat", "namespace": "team"}, "spec": {}})
     world.approve()
     world.deploy()
-    return await _looked_at(world)
+    return await looked_at(world)
 
 
 async def _refused() -> World:
@@ -317,19 +239,7 @@ async def _platform_breaks() -> World:
 
 
 SCENES: Final[tuple[Scene, ...]] = (
-    _no_approval,
-    _one_signature,
-    _revoked,
-    _elsewhere,
-    _ends_soon,
-    _ended,
-    _no_policy,
-    _too_long,
-    _too_large,
-    _too_many,
-    _no_gpus,
-    _no_mirror,
-    _bad_mirror,
+    *WRITTEN,
     _no_agent,
     _two_pulls,
     _quota,
@@ -339,6 +249,8 @@ SCENES: Final[tuple[Scene, ...]] = (
     _node_not_ready,
     _pod_missing,
     _not_started,
+    _engine_hangs,
+    _engine_loads,
     _engine_ends,
     _name_taken,
     _refused,
