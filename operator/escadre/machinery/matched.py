@@ -6,7 +6,7 @@ is known for as long as both are the same, and of either only what tells that is
 """
 
 import hashlib
-import json
+import marshal
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -52,6 +52,6 @@ def _child(intent: Mapping[str, Any]) -> str:
 
 
 def _digest(intent: Mapping[str, Any]) -> bytes:
-    # The order in which an intent is rendered does not change: no need to sort its keys.
-    text = json.dumps(intent, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    # Never read back, and a third of the time of JSON. An intent is rendered in the same order each
+    # time, so its keys are not sorted; version 0 does not tell interned text from other.
+    return hashlib.blake2b(marshal.dumps(dict(intent), 0), digest_size=16).digest()
