@@ -122,3 +122,7 @@ def test_an_admission_policy_is_told_in_its_own_words(stage: Stage) -> None:
     finally:
         for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
             stage.cluster.kubectl("delete", kind, "no-memory-folders")
+        # Nor does it stop at once: who comes next must not meet it.
+        wait_for(lambda: "folders in memory" not in _tried(stage), 60, "the policy to be forgotten")
+        stage.cluster.kubectl("delete", "mdep", "one", "-n", TEAM, "--ignore-not-found")
+        wait_for(lambda: _pods(stage) == 0, 60, "its pods to be gone")
