@@ -45,7 +45,9 @@ for url in sys.argv[1:]:
     print(urllib.request.urlopen(url + "/metrics", timeout=5).read().decode())
 """
 CLIENTS: Final = 12  # of long answers: some on either replica
-WRITES_IN_PASSING: Final = frozenset({"modeldeployments/status", "events"})
+WRITES_IN_PASSING: Final = frozenset(
+    {"modeldeployments/status", "modelapprovals/status", "modelmirrors/status", "events"}
+)
 
 
 @dataclass(frozen=True, slots=True)
