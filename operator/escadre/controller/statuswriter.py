@@ -45,8 +45,7 @@ async def write_status(
         Seconds after which a change of mere numbers may be written, None when nothing waits.
     """
     told, stored = dump(status), unpack(view.stored)
-    # Equal is what they nearly always are, and is found in a tenth of the time.
-    if told == stored or (holds(told, stored) and holds(_known(stored, told), told)):
+    if holds(told, stored) and holds(_known(stored, told), told):
         return None
     now = context.now()
     said = essence() if essence else None

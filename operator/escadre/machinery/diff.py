@@ -109,6 +109,9 @@ def holds(intent: Any, live: Any, field: str = "") -> bool:
         live: the value as it is.
         field: name of the field it is the value of, which says how to read it.
     """
+    # Most of an object is equal, and that is found many times faster than what differs.
+    if intent == live:
+        return True
     if isinstance(intent, Mapping):
         inner = "quantity" if field in _QUANTITIES else ""
         return isinstance(live, Mapping) and all(
@@ -116,17 +119,16 @@ def holds(intent: Any, live: Any, field: str = "") -> bool:
         )
     if isinstance(intent, list):
         return isinstance(live, list) and _holds_list(intent, live, field)
-    if field in {"quantity", "sizeLimit", "storage"} and intent != live:
+    if field in {"quantity", "sizeLimit", "storage"}:
         return _quantity(intent) == _quantity(live) is not None
-    return bool(intent == live)
+    return False
 
 
 def _holds_field(value: Any, live: Any, field: str) -> bool:
     # The API server drops empty maps, lists and strings of optional fields.
     if live is None and (value is None or value in ({}, [], "")):
         return True
-    # Most of an object is equal, and that is found many times faster than what differs.
-    return value == live or holds(value, live, field)
+    return holds(value, live, field)
 
 
 def _holds_list(intent: Sequence[Any], live: Sequence[Any], field: str) -> bool:
