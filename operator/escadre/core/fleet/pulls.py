@@ -58,11 +58,15 @@ class _Pulls:
     """One pass: entries decided so far, and the nodes that pull from each mirror."""
 
     def __init__(
-        self, nodes: Mapping[str, NodeFacts], mirrors: Mapping[str, MirrorSource], owners: Owners
+        self,
+        nodes: Mapping[str, NodeFacts],
+        mirrors: Mapping[str, MirrorSource],
+        invalid: Mapping[str, str],
+        owners: Owners,
     ) -> None:
         self.nodes = nodes
         self.mirrors = mirrors
-        self.invalid: Mapping[str, str] = {}
+        self.invalid = invalid
         self.owners = owners
         self.before = {
             Place(node.name, entry.manifest_digest): entry
@@ -200,8 +204,7 @@ def plan_pulls(
     ``invalid`` says of mirrors that cannot be read why not.
     An entry of now stays while a need or a replica holds it, also when no approval holds any more.
     """
-    pulls = _Pulls(nodes, mirrors, _owners(needs, held))
-    pulls.invalid = invalid
+    pulls = _Pulls(nodes, mirrors, invalid, _owners(needs, held))
     models: dict[Place, ApprovedModel] = {}
     for need in needs:
         if need.place.node in nodes:
