@@ -7,6 +7,7 @@ from escadre.api.approval import ModelApprovalStatus
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, deployment_key
 from escadre.controller.statuswriter import write_status
+from escadre.controller.turns import turned
 from escadre.core.approvals.verdict import ApprovalVerdict, iso
 from escadre.core.status.approval import approval_leaves
 from escadre.core.status.conditions import Leaf, merge
@@ -70,11 +71,7 @@ def _warn(context: Context, view: ApprovalView, expiring: Leaf | None) -> None:
 
 
 def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
-    said = (one for one in view.told if one.type == leaf.type)
-    before = next(((one.status, one.reason) for one in said), None)
-    told = context.memory.told.get(view.uid, before)
-    context.memory.told[view.uid] = (leaf.status, leaf.reason)
-    if told != (leaf.status, leaf.reason):
+    if turned(context, view.uid, view.told, leaf) is not None:
         context.recorder.record(
             ObjectRef(API_VERSION, "ModelApproval", view.name, "", view.uid),
             leaf.reason,

@@ -3,6 +3,7 @@
 from escadre.api.mirror import ModelMirrorStatus
 from escadre.controller.context import Context
 from escadre.controller.statuswriter import write_status
+from escadre.controller.turns import turned
 from escadre.core.approvals.verdict import iso
 from escadre.core.status.conditions import Leaf, merge
 from escadre.core.status.mirror import mirror_leaves
@@ -30,13 +31,11 @@ async def reconcile_mirror(context: Context, name: str) -> float | None:
 
 def _tell(context: Context, view: MirrorView, ready: Leaf) -> None:
     """An event when it turns; that a new one can be used goes without saying."""
-    said = (one for one in view.told if one.type == ready.type)
-    before = next(((one.status, one.reason) for one in said), None)
-    now = ready.status, ready.reason
-    told = context.memory.told.get(view.uid, before)
-    context.memory.told[view.uid] = now
-    first = told is None or told[0] == "Unknown"
-    if told != now and not (first and ready.status == "True"):
+    turn = turned(context, view.uid, view.told, ready)
+    if turn is None:
+        return
+    first = turn.before is None or turn.before[0] == "Unknown"
+    if not (first and ready.status == "True"):
         context.recorder.record(
             ObjectRef(API_VERSION, "ModelMirror", view.name, "", view.uid),
             ready.reason,
