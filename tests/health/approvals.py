@@ -1,9 +1,7 @@
 """The table of truth of ModelApprovals, by judgements of real signatures."""
 
-from pathlib import Path
 from typing import Final
 
-import yaml
 from tests.core.approvals.signed import (
     ANNA,
     BRUNO,
@@ -15,32 +13,27 @@ from tests.core.approvals.signed import (
     signed,
     verdict,
 )
-from tests.health.cell import DONE, STAYS, WAITS_FOR_PEOPLE, Cell, Json, Meaning
+from tests.health.cell import (
+    DONE,
+    STAYS,
+    WAITS_FOR_PEOPLE,
+    Cell,
+    Meaning,
+    cell,
+    stored,
+    unseen,
+)
 
 from escadre.api.approval import ModelApprovalStatus
 from escadre.api.wire import dump
 from escadre.core.approvals.verdict import ApprovalVerdict, PolicyState, iso
 from escadre.core.status.approval import approval_leaves
 from escadre.core.status.conditions import merge
-from escadre.names import API_VERSION
 
 __all__ = ["APPROVALS"]
 
 _WARN_DAYS: Final = 14
 _DAY: Final = 86400.0
-_UNSEEN: Final = yaml.safe_load(
-    (Path(__file__).parents[2] / "crds/modelapprovals.yaml").read_text(encoding="utf-8")
-)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["default"]
-
-
-def _object(status: Json) -> Json:
-    meta = {"name": "small", "generation": 1}
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "ModelApproval",
-        "metadata": meta,
-        "status": status,
-    }
 
 
 def _cell(
@@ -53,20 +46,11 @@ def _cell(
     leaves = approval_leaves(judged, "" if judged else "spec.licence: missing", _WARN_DAYS, now)
     conditions = merge(leaves, (), 1, iso(now))
     found = dump(ModelApprovalStatus(observed_generation=1, conditions=conditions))
-    progress, kstatus, argo = meaning
-    return Cell(what, _object(found), ready, progress, "", kstatus, argo)
+    return cell(what, stored("ModelApproval", found), ready, meaning)
 
 
 APPROVALS: Final = (
-    Cell(
-        "just created: no operator has looked at it",
-        _object(_UNSEEN),
-        "Unknown Pending",
-        "-",
-        "",
-        "InProgress",
-        "Progressing",
-    ),
+    unseen("ModelApproval"),
     _cell("nobody signed", verdict(), "False SignaturesMissing", WAITS_FOR_PEOPLE),
     _cell("one of two signed", verdict(ANNA), "False SignaturesMissing", WAITS_FOR_PEOPLE),
     _cell(

@@ -14,7 +14,6 @@ from tests.core.statuses import (
     PULLS,
     REVOKED,
     ROLLING,
-    SCHEMA,
     TAKEN,
     before,
     built,
@@ -31,6 +30,9 @@ from tests.health.cell import (
     Cell,
     Json,
     Meaning,
+    cell,
+    stored,
+    unseen,
 )
 
 from escadre import reasons
@@ -38,7 +40,7 @@ from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.status.facts import MadeOf, ReplicaLine, StatusFacts
 from escadre.core.status.told import Told
-from escadre.names import API_VERSION, ConditionType
+from escadre.names import ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import plain
 
@@ -49,12 +51,7 @@ _NEW: Final = MadeOf(MODEL.repository, DIGEST, MODEL.approval)
 
 
 def _object(status: Json, generation: int = 1, **meta: str) -> Json:
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "ModelDeployment",
-        "metadata": {"name": "chat", "namespace": "team", "generation": generation, **meta},
-        "status": status,
-    }
+    return stored("ModelDeployment", status, namespace="team", generation=generation, **meta)
 
 
 def _cell(
@@ -64,9 +61,7 @@ def _cell(
     meaning: Meaning,
     available: str = "False",
 ) -> Cell:
-    progress, kstatus, argo = meaning
-    found = _object(built(given), given.generation)
-    return Cell(what, found, ready, progress, available, kstatus, argo)
+    return cell(what, _object(built(given), given.generation), ready, meaning, available)
 
 
 def _unapproved(reason: Reason, *replicas: ReplicaLine) -> StatusFacts:
@@ -105,15 +100,6 @@ def _six(*others: ReplicaLine, **more: object) -> StatusFacts:
     return facts(*map(_serves, range(4)), *others, desired=6, min_replicas=6, **more)
 
 
-_UNSEEN: Final = Cell(
-    "just created: no operator has looked at it",
-    _object(SCHEMA["default"]),
-    "Unknown Pending",
-    "-",
-    "Unknown",
-    "InProgress",
-    "Progressing",
-)
 _EDITED: Final = Cell(
     "serves, and was edited a moment ago: no operator has looked at the edit",
     _object(built(facts(_serves())), generation=2),
@@ -373,4 +359,4 @@ _LIVES: Final = (
     ),
 )
 
-DEPLOYMENTS: Final = (_UNSEEN, *_BEGINS, *_LIVES, _EDITED, _LEAVES)
+DEPLOYMENTS: Final = (unseen("ModelDeployment", "Unknown"), *_BEGINS, *_LIVES, _EDITED, _LEAVES)
