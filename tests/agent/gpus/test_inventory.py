@@ -1,17 +1,15 @@
 """The inventory: NVML with a stand-in that answers as the library does, and the simulated source.
 
-The reading in data/ was written by hand after public listings of an H100; it is no recording.
+data/nvml-two-h100.json was written by hand after public listings of an H100; it is no recording.
 """
-
-# ruff: noqa: N802, N815 - named as pynvml names them
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pynvml
 import pytest
+from tests.fakes.nvml import FakeNvml
 
 from escadre import reasons
 from escadre.agent.gpus.nvml import NvmlInventory
@@ -19,83 +17,6 @@ from escadre.agent.gpus.simulated import SimulatedInventory
 from escadre.errors import Refusal
 
 DATA = Path(__file__).parent / "data"
-
-
-class FakeNvml:
-    """Answers of a driver, from a file; errors are pynvml's own classes."""
-
-    NVML_NVLINK_MAX_LINKS = pynvml.NVML_NVLINK_MAX_LINKS
-    NVML_FI_DEV_GET_GPU_RECOVERY_ACTION = pynvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION
-    nvmlMemory_v2 = pynvml.nvmlMemory_v2
-    NVMLError = pynvml.NVMLError
-    NVMLError_NotSupported = pynvml.NVMLError_NotSupported
-    NVMLError_InvalidArgument = pynvml.NVMLError_InvalidArgument
-    NVMLError_FunctionNotFound = pynvml.NVMLError_FunctionNotFound
-    NVMLError_NoPermission = pynvml.NVMLError_NoPermission
-    NVMLError_ArgumentVersionMismatch = pynvml.NVMLError_ArgumentVersionMismatch
-
-    def __init__(self, reading: dict[str, Any]) -> None:
-        self.reading = reading
-        self.begun = 0
-        self.broken: Exception | None = None
-
-    def nvmlInit(self) -> None:
-        if self.broken:
-            raise self.broken
-        self.begun += 1
-
-    def nvmlShutdown(self) -> None:
-        self.begun -= 1
-
-    def nvmlSystemGetDriverVersion(self) -> str:
-        if self.broken:
-            raise self.broken
-        return str(self.reading["driver"])
-
-    def nvmlDeviceGetCount(self) -> int:
-        return len(self.reading["gpus"])
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> dict[str, Any]:
-        gpu: dict[str, Any] = self.reading["gpus"][index]
-        if gpu.get("lost"):
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
-        return gpu
-
-    def nvmlDeviceGetUUID(self, gpu: dict[str, Any]) -> str:
-        return str(gpu["uuid"])
-
-    def nvmlDeviceGetName(self, gpu: dict[str, Any]) -> str:
-        return str(gpu["name"])
-
-    def nvmlDeviceGetCudaComputeCapability(self, gpu: dict[str, Any]) -> tuple[int, int]:
-        major, minor = gpu["capability"]
-        return major, minor
-
-    def nvmlDeviceGetMemoryInfo(self, gpu: dict[str, Any], version: int = 0) -> SimpleNamespace:
-        if version and "reserved" not in gpu:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
-        return SimpleNamespace(total=gpu["memory"], reserved=gpu.get("reserved"))
-
-    def nvmlDeviceGetMigMode(self, gpu: dict[str, Any]) -> tuple[int, int]:
-        if "mig" not in gpu:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return gpu["mig"], gpu["mig"]
-
-    def nvmlDeviceGetNvLinkState(self, gpu: dict[str, Any], link: int) -> int:
-        links = gpu.get("links", [])
-        if link >= len(links):
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
-        return int(links[link])
-
-    def nvmlDeviceGetRemappedRows(self, gpu: dict[str, Any]) -> tuple[int, ...]:
-        if "rows" not in gpu:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return tuple(gpu["rows"])
-
-    def nvmlDeviceGetFieldValues(self, gpu: dict[str, Any], _: list[int]) -> list[SimpleNamespace]:
-        known = "action" in gpu
-        value = SimpleNamespace(uiVal=gpu.get("action", 0))
-        return [SimpleNamespace(nvmlReturn=0 if known else 3, value=value)]
 
 
 @pytest.fixture

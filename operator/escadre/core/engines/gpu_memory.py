@@ -83,8 +83,9 @@ def blocks_for(tokens: int) -> int:
 def visible_bytes(product: str, memory_bytes: int, reserved_bytes: int | None) -> int:
     """Memory of a GPU that CUDA sees, from the total of NVML or GPU feature discovery.
 
-    The driver keeps ``reserved_bytes`` (nvmlDeviceGetMemoryInfo_v2). Where it is not known, the
-    gap between nvidia-smi and torch as published start-up logs show it: 0.85 GiB on A100 80 GB,
+    The driver keeps ``reserved_bytes`` (nvmlDeviceGetMemoryInfo_v2): the rest is cudaMemGetInfo's
+    total to the byte (seen on H100 and H200, driver 580.159.04). Where it is not known, the gap
+    between nvidia-smi and torch as published start-up logs show it: 0.85 GiB on A100 80 GB,
     0.43 to 0.50 GiB on A10, H100, L40S, RTX 5090, 0.6 on H200, 0.7 on B200.
     """
     if reserved_bytes is None:
