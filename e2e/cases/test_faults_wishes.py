@@ -127,7 +127,7 @@ def test_taken_gpus_are_told_with_numbers_and_awaited(stage: Stage) -> None:
     stage.deploy("wide", "base", namespace=TEAM, **wish)
     try:
         found = stage.wait_condition("wide", "Planned", "InsufficientGPUs")
-        for word in ("1 of 1 replicas has no node", "gpu-0", "4"):
+        for word in ("1 of 1 replicas have no node", "gpu-0", "4"):
             assert word in found["message"]
         assert engine_pods(stage, "wide") == []
         for node in ("gpu-0", "gpu-1"):

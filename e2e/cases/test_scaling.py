@@ -55,7 +55,7 @@ def test_replicas_follow_the_queue_and_no_request_is_lost(
         assert long.summary.lost == 0, long.summary
         down = stage.mdep("scale")["status"]["lastScale"]
         assert (down["to"], down["reason"]) == (1, "DemandDown")
-        _event(stage, "scale", "to 1 replicas: DemandDown")
+        _event(stage, "scale", "to 1 replica: DemandDown")
         _drained_before_deletion(stage, "scale", began, 2)
         # Measured, not promised: a kept connection stays with the replica that leaves.
         assert kept.summary.answered > 0

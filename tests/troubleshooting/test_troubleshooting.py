@@ -116,6 +116,16 @@ def test_each_message_shown_is_real(
     )
 
 
+def test_no_message_names_a_node_twice_in_a_row(told: Told) -> None:
+    assert [said for _, said in told if re.search(r"\bnode (\S+): .*?\bnode \1\b", said)] == []
+
+
+def test_number_and_noun_agree(told: Told) -> None:
+    one_of_many = re.compile(r"(?<!of )(?<![\d,.])1 (replica|node|GPU|request|signature)s\b")
+    assert [said for _, said in told if one_of_many.search(said)] == []
+    assert [said for _, said in told if re.search(r"\bof 1 (replica|node) ", said)] == []
+
+
 def test_every_reason_that_a_person_can_meet_has_a_row() -> None:
     asking = {Kind.MOVE, Kind.INCIDENT, Kind.UNDER_WAY}
     met = {name for name, one in REASONS.items() if one.kind in asking} - _NO_LONGER_GIVEN

@@ -16,6 +16,7 @@ from escadre.clients.engine import Scrape, ScrapeFailure
 from escadre.controller.context import Context
 from escadre.controller.keys import FLEET, deployment_key
 from escadre.controller.passes import about
+from escadre.core.counting import count
 from escadre.core.scaling.demand import read
 from escadre.core.scaling.step import Move, step
 from escadre.names import SERVING_PORT
@@ -152,6 +153,7 @@ def _tell(context: Context, view: DeploymentView, move: Move) -> None:
     context.recorder.record(
         about(view),
         reasons.SCALED,
-        f"from {move.was} to {move.to} replicas: {move.decision.reason}: {move.decision.message}",
+        f"from {move.was} to {count(move.to, 'replica')}: "
+        f"{move.decision.reason}: {move.decision.message}",
         done=True,
     )

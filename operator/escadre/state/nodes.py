@@ -15,6 +15,7 @@ __all__ = ["belief_of", "node_facts"]
 
 _MEBIBYTE: Final = 1 << 20
 _PREFIX: Final = "nvidia.com"
+_UNTOLD: Final = Unbelieved(reasons.AGENT_NOT_READY, "it has no GPUNode of its own yet")
 
 Tolerations = Sequence[Mapping[str, Any]]
 
@@ -26,7 +27,6 @@ def belief_of(
     if gpunode is None or gpunode.node_uid != node.uid:
         return None
     return believe(
-        node.name,
         node_uid=node.uid,
         boot_id=node.boot_id,
         status=gpunode.status,
@@ -63,15 +63,11 @@ def node_facts(
         gpus_foreign=sum(_foreign(pod) for pod in pods),
         reserved_bytes=first.reserved_bytes if first else None,
         blocked="is being deleted" if node.terminating else _blocked(node, tolerations),
-        unbelieved=belief.unbelieved if belief else _untold(node),
+        unbelieved=belief.unbelieved if belief else _UNTOLD,
         verified=belief.verified if belief else frozenset(),
         weights=belief.weights if belief else {},
         wanted=_wanted(gpunode),
     )
-
-
-def _untold(node: NodeView) -> Unbelieved:
-    return Unbelieved(reasons.AGENT_NOT_READY, f"node {node.name} has no GPUNode of its own yet")
 
 
 def _memory(node: NodeView, gpus: Sequence[GPU]) -> int:

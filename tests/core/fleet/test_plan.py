@@ -99,7 +99,7 @@ def test_too_few_gpus_says_what_is_free_where() -> None:
     assert one.slots[0].node is None
     assert one.layout is not None
     assert str(one.message) == (
-        "1 of 1 replicas has no node: needs 2 free GPUs of NVIDIA-H100-80GB-HBM3 on one node; "
+        "1 of 1 replicas have no node: needs 2 free GPUs of NVIDIA-H100-80GB-HBM3 on one node; "
         "free: n1: 1, n2: 1; closed: n3 (cordoned); n2: 3 of 4 held by other pods (3)"
     )
 

@@ -235,6 +235,20 @@ def test_leaves(
         pytest.param(
             [
                 weights(
+                    "Wanted",
+                    mirror="m",
+                    bytes_total=10**9,
+                    reason=reasons.AGENT_NOT_READY,
+                    message="its agent has not reported yet",
+                )
+            ],
+            "AgentNotReady",
+            "node gpu-0: its agent has not reported yet",
+            id="wanted-of-a-silent-agent",
+        ),
+        pytest.param(
+            [
+                weights(
                     bytes_done=12_000_000_000,
                     bytes_total=48_000_000_000,
                     bytes_per_second=500_000_000,
@@ -457,18 +471,18 @@ def test_anything_else_is(other: StatusFacts) -> None:
 @pytest.mark.parametrize(
     ("given_facts", "answer_", "words"),
     [
-        pytest.param(facts(line()), ("True", "Available"), "1 of 1 replica", id="all"),
+        pytest.param(facts(line()), ("True", "Available"), "1 of 1 replicas", id="all"),
         pytest.param(
             facts(line(), min_replicas=6), ("True", "Degraded"), "1 of 6 replicas", id="some"
         ),
-        pytest.param(facts(), ("False", "Unavailable"), "0 of 1 replica", id="none"),
+        pytest.param(facts(), ("False", "Unavailable"), "0 of 1 replicas", id="none"),
         pytest.param(
-            facts(line(), **REVOKED), ("True", "Available"), "1 of 1 replica", id="revoked-serves"
+            facts(line(), **REVOKED), ("True", "Available"), "1 of 1 replicas", id="revoked-serves"
         ),
         pytest.param(
             facts(line(), problem=TAKEN, unreachable=True),
             ("False", "Unavailable"),
-            "no Service leads to them",
+            "no Service leads there",
             id="nobody-reaches-them",
         ),
     ],
@@ -488,7 +502,7 @@ def test_what_serves_is_told_from_the_replicas_and_not_from_the_wish() -> None:
     assert status["serving"]["models"][0]["approval"] == "old-1"
     assert status["replicas"]["current"] == 0
     assert conditions(status)["Available"]["message"] == (
-        "1 of 1 replica answer: mistralai/old (ModelApproval old-1), up to 32,768 tokens"
+        "1 of 1 replicas answer: mistralai/old (ModelApproval old-1), up to 32,768 tokens"
     )
 
 

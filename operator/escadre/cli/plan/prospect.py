@@ -15,7 +15,7 @@ from escadre.api.gpunode import MirrorSource
 from escadre.cli.plan.facts import Wanted, facts_of, replaced
 from escadre.cli.plan.wishes import DeploymentWish, Wishes
 from escadre.cli.shared.deployed import Deployed, near
-from escadre.cli.shared.words import bytes_text
+from escadre.cli.shared.words import bytes_text, count
 from escadre.core.approvals.verdict import allows_namespace
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
@@ -221,7 +221,7 @@ def _from_file(wishes: Wishes, fleet: Fleet) -> dict[str, KnownApproval]:
             holds=False,
             reason=reasons.SIGNATURES_MISSING,
             message=f"ModelApproval {name} is in the file and not on the cluster yet; once applied "
-            f"it needs {wish.spec.required_approvals} signatures or more",
+            f"it needs {count(wish.spec.required_approvals, 'signature')} or more",
         )
         for name, wish in wishes.approvals.items()
         if name not in fleet.approvals

@@ -2,15 +2,11 @@
 
 from datetime import UTC, datetime
 
+from escadre.core.counting import count
 from escadre.core.decimals import bytes_text
 from escadre.core.durations import duration
 
 __all__ = ["bytes_text", "count", "duration", "short_digest", "since", "time_text", "tokens"]
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """``1 file``, ``2 files``; ``many`` when the plural is not the singular with an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def tokens(number: int) -> str:

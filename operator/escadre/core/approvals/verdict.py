@@ -14,6 +14,7 @@ import rfc8785
 
 from escadre import reasons
 from escadre.api.approval import SIGNATURES, ModelApprovalSpec, SignatureRecord
+from escadre.core.counting import share
 from escadre.core.listing import listed
 from escadre.reasons import Reason
 
@@ -197,7 +198,8 @@ def _missing(
         have = f"none of {len(records)} counts"
     ignored = [f"{record.by}: {record.why}" for record in records if not record.counted]
     not_counted = f"; not counted: {listed(ignored, 4, '; ')}" if ignored else ""
-    return f"ModelApproval {name} has {len(people)} of {required} signatures ({have}){not_counted}"
+    signatures = share(len(people), required, "signature")
+    return f"ModelApproval {name} has {signatures} ({have}){not_counted}"
 
 
 def _may_sign_again(

@@ -11,6 +11,8 @@ import re
 from datetime import datetime
 from typing import Final
 
+from escadre.core.counting import count
+
 __all__ = ["cause_of", "ended"]
 
 # How the engine's loggers begin a line, the process's name and the record's level, time and place.
@@ -51,7 +53,7 @@ def ended(terminated: tuple[int, str, str], span: tuple[float, float], restarts:
         restarts: how often it was started again.
     """
     code, reason, message = terminated
-    times = f"{restarts} restart" if restarts == 1 else f"{restarts} restarts"
+    times = count(restarts, "restart")
     if reason == "OOMKilled":
         return f"exited with {code}, {times}: OOMKilled: it used more than its memory limit"
     if code in _KILLED:  # it had no time for last words: what stands there is older

@@ -41,7 +41,6 @@ class NodeBelief:
 
 
 def believe(
-    node: str,
     *,
     node_uid: str,
     boot_id: str,
@@ -55,11 +54,11 @@ def believe(
     restarts in an upgrade, and the weights do not go away with it.
     """
     if not status.boot_id:
-        return _nothing(reasons.AGENT_NOT_READY, f"the agent of node {node} has not reported yet")
+        return _nothing(reasons.AGENT_NOT_READY, "its agent has not reported yet")
     if status.boot_id != boot_id or status.node_uid != node_uid:
         return _nothing(
             reasons.NODE_IDENTITY_MISMATCH,
-            f"the agent of node {node} reports node {status.node_uid or '-'} boot "
+            f"its agent reports node {status.node_uid or '-'} boot "
             f"{status.boot_id}, the node is {node_uid} boot {boot_id or '-'}",
         )
     recheck = None
@@ -69,7 +68,7 @@ def believe(
         if left <= 0:
             return _nothing(
                 reasons.AGENT_NOT_READY,
-                f"the agent of node {node} is not ready for more than {AGENT_GRACE_SECONDS:.0f} s",
+                f"its agent is not ready for more than {AGENT_GRACE_SECONDS:.0f} s",
             )
         recheck = left
     weights = {

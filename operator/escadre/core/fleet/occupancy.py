@@ -7,6 +7,7 @@ this pass. Called by core/fleet/plan.py.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from escadre.core.counting import count
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.placement import Draft
 from escadre.reasons.said import Amount, Said, say
@@ -41,7 +42,7 @@ class Occupancy:
         most = sorted(used, key=lambda name: (-used[name], name))
         parts = [self._words(name) for name in most[:_NODES]]
         if len(most) > _NODES:
-            parts.append(f"{len(most) - _NODES} more nodes: escadre nodes")
+            parts.append(f"{count(len(most) - _NODES, 'more node')}: escadre nodes")
         return say("{holders}", holders=Amount("; ".join(parts)))
 
     def _count(self, draft: Draft) -> None:

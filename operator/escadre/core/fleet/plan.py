@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from escadre import reasons
 from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
 from escadre.api.gpunode import WantedWeights
+from escadre.core.counting import share
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts, Unused
@@ -249,11 +250,9 @@ def _finish(
         reason, message = reasons.PLANNED, plain(layout.summary)
         if draft.unplaced:
             reason = reasons.INSUFFICIENT_GPUS
-            homeless = len(draft.unplaced)
-            verb = "has" if homeless == 1 else "have"
             message = say(
-                "{homeless} no node: {missing}",
-                homeless=Amount(f"{homeless} of {len(slots)} replicas {verb}"),
+                "{homeless} have no node: {missing}",
+                homeless=Amount(share(len(draft.unplaced), len(slots), "replica")),
                 missing=missing,
             )
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
+from escadre.core.counting import count
 from escadre.core.facts.node import NodeFacts
 from escadre.reasons.said import Amount, Said, joined, say
 
@@ -85,7 +86,7 @@ class GPUPool:
         nodes = [name for name, node in self._nodes.items() if node.product == product]
         need = say(
             "needs {gpus} of {product} on one node",
-            gpus=Amount(f"{gpus} free GPU{'s' if gpus != 1 else ''}"),
+            gpus=Amount(count(gpus, "free GPU")),
             product=product,
         )
         if not nodes:
@@ -101,7 +102,7 @@ class GPUPool:
         most = heapq.nsmallest(_NAMED_NODES, usable, key=lambda name: (-self._free[name], name))
         parts = [f"{name}: {self._free[name]}" for name in most]
         if len(usable) > len(most):
-            parts.append(f"{len(usable) - len(most)} more nodes with fewer")
+            parts.append(f"{count(len(usable) - len(most), 'more node')} with fewer")
         return ", ".join(parts) or "none"
 
     def _closed(self, blocked: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ for the words; which replica never moves is theirs. Pure.
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
+from escadre.core.counting import count
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.pool import GPUPool
 from escadre.reasons.said import Amount, Said, say
@@ -72,7 +73,7 @@ class Holders:
         """Why a replica more would go to the node that has all of them, after a pass."""
         room = pool.best(ask.product, ask.gpus, None, {node})
         if room is None:
-            gpus = Amount(f"{ask.gpus} free GPU{'s' if ask.gpus != 1 else ''}")
+            gpus = Amount(count(ask.gpus, "free GPU"))
             return say("no other node has {gpus} of {product}", gpus=gpus, product=ask.product)
         kept = pool.last_with_room(ask.product, ask.gpus, ask.sizes)
         room = pool.best(ask.product, ask.gpus, None, {node} | kept)

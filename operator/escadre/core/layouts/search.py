@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.api.deployment import REJECTED, Capacity, Layout, MemoryArithmetic, RejectedLayout
+from escadre.core.counting import count
 from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
 from escadre.core.engines.legality import (
     LayoutRefusal,
@@ -224,7 +225,7 @@ def _explain(
     """What was wished, the most this cluster could hold, and what would be needed."""
     parts = [f"no layout on one node holds {need.tokens(need.concurrency or 1)} tokens of cache"]
     if need.concurrency is not None and need.concurrency * need.typical > need.context:
-        parts[0] += f" ({need.concurrency} requests of {need.typical} tokens)"
+        parts[0] += f" ({count(need.concurrency, 'request')} of {need.typical} tokens)"
     close = [search.closest for search in searches if search.closest is not None]
     best = max(close, key=lambda one: (one.fill.blocks, one.product.name), default=None)
     if best is not None and best.fill.blocks:
@@ -232,7 +233,7 @@ def _explain(
         context = min(tokens, architecture.max_context_length)
         parts.append(
             f"the most is {tokens} tokens on {best.size}×{best.product.name}: contextLength up to "
-            f"{context}, or {best.fill.blocks // blocks_for(need.typical)} requests of "
+            f"{context}, or {count(best.fill.blocks // blocks_for(need.typical), 'request')} of "
             f"{need.typical} tokens"
         )
     parts.extend(

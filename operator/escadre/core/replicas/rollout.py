@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from escadre import reasons
+from escadre.core.counting import count
 from escadre.core.replicas.drain import Drain
 from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, Said, say
@@ -278,11 +279,16 @@ def _drained(replica: ReplicaView, drain: Drain, terms: Terms) -> str:
     if replica.idle:
         return f"drained in {terms.now - drain.since:.0f} s"
     if terms.now - drain.since >= terms.drain_seconds:
-        left = "unknown" if replica.in_flight is None else str(replica.in_flight)
-        return f"drain limit of {terms.drain_seconds:.0f} s reached with {left} requests in flight"
+        left = _requests(replica)
+        return f"drain limit of {terms.drain_seconds:.0f} s reached with {left} in flight"
     return ""
 
 
 def _drain_message(replica: ReplicaView) -> str:
-    left = "an unknown number of" if replica.in_flight is None else str(replica.in_flight)
-    return f"finishing {left} requests"
+    return f"finishing {_requests(replica)}"
+
+
+def _requests(replica: ReplicaView) -> str:
+    if replica.in_flight is None:
+        return "an unknown number of requests"
+    return count(replica.in_flight, "request")

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from escadre import reasons
+from escadre.core.counting import count
 from escadre.core.listing import listed
 from escadre.core.scaling.demand import Demand
 from escadre.reasons import Reason
@@ -274,8 +275,8 @@ def _besides(verdict: _Verdict, reason: Reason) -> Iterator[Said]:
 def _move(verdict: _Verdict) -> Amount:
     number = verdict.desired
     if verdict.before != number:
-        return Amount(f"{verdict.before} → {number} replicas")
-    return Amount(f"{number} replica{'s' if number != 1 else ''}")
+        return Amount(f"{verdict.before} → {count(number, 'replica')}")
+    return Amount(count(number, "replica"))
 
 
 def _named(slots: Sequence[int]) -> str:

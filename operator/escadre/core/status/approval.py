@@ -4,6 +4,7 @@ from typing import Final
 
 from escadre import reasons
 from escadre.core.approvals.verdict import ApprovalVerdict, iso
+from escadre.core.counting import count
 from escadre.core.status.conditions import Leaf, as_progress, as_ready, false, true
 from escadre.names import ConditionType
 from escadre.reasons.said import plain
@@ -36,7 +37,7 @@ def ending(verdict: ApprovalVerdict, days: int, now: float) -> str:
     """What is said of an approval that holds and ends in less than ``days``, "" before that."""
     if verdict.expires - now > days * _DAY:
         return ""
-    return f", which is in less than {days} days"
+    return f", which is in less than {count(days, 'day')}"
 
 
 def _approved(verdict: ApprovalVerdict | None, invalid: str) -> Leaf:
@@ -50,5 +51,5 @@ def _expiring(verdict: ApprovalVerdict | None, days: int, now: float) -> list[Le
     """The warning some days before the end of an approval that holds; none otherwise."""
     if verdict is None or not ending(verdict, days, now):
         return []
-    words = f"the approval ends at {iso(verdict.expires)}, in less than {days} days"
+    words = f"the approval ends at {iso(verdict.expires)}, in less than {count(days, 'day')}"
     return [true(ConditionType.EXPIRING, reasons.EXPIRING, plain(words))]

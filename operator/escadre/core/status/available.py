@@ -11,7 +11,7 @@ from escadre import reasons
 from escadre.api.deployment import ServedModel, ServingStatus
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true
-from escadre.core.status.facts import StatusFacts, answering, count_of
+from escadre.core.status.facts import StatusFacts, answering, count_of, share_of
 from escadre.names import ConditionType
 from escadre.reasons.said import Said, joined, plain, say
 
@@ -46,12 +46,12 @@ def available_leaf(facts: StatusFacts, serving: ServingStatus | None) -> Leaf:
     need = max(facts.min_replicas, 1)
     number = len(answering(facts))
     if facts.unreachable and facts.problem is not None:
-        words = say("{ready} ready, and no Service leads to them", ready=count_of(number))
+        words = say("{ready} ready, and no Service leads there", ready=count_of(number))
         return false(ConditionType.AVAILABLE, reasons.UNAVAILABLE, words)
     if not number:
-        none = say("0 of {need} answer", need=count_of(need))
+        none = say("{none} answer", none=share_of(0, need))
         return false(ConditionType.AVAILABLE, reasons.UNAVAILABLE, none)
-    words = say("{number} of {need} answer", number=number, need=count_of(need))
+    words = say("{number} answer", number=share_of(number, need))
     reason = reasons.AVAILABLE if number >= need else reasons.DEGRADED
     return true(ConditionType.AVAILABLE, reason, joined(": ", [words, *_which(serving)]))
 

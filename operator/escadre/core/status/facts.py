@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from escadre.api.deployment import LastScale
+from escadre.core.counting import count, share
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
@@ -20,6 +21,7 @@ __all__ = [
     "count_of",
     "is_current",
     "serving_now",
+    "share_of",
 ]
 
 
@@ -100,4 +102,9 @@ def serving_now(facts: StatusFacts) -> tuple[int, int]:
 
 def count_of(number: int) -> Amount:
     """That many replicas, in words."""
-    return Amount(f"{number} replica" if number == 1 else f"{number} replicas")
+    return Amount(count(number, "replica"))
+
+
+def share_of(number: int, whole: int) -> Amount:
+    """That many of so many replicas, in words."""
+    return Amount(share(number, whole, "replica"))

@@ -8,10 +8,11 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
+from escadre.core.counting import count, share
 from escadre.core.durations import duration
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
-from escadre.core.status.facts import StatusFacts, count_of, serving_now
+from escadre.core.status.facts import StatusFacts, count_of, serving_now, share_of
 from escadre.core.status.unplaced import unmade, unplaced
 from escadre.names import ConditionType
 from escadre.reasons import Reason
@@ -69,12 +70,12 @@ def _planned(facts: StatusFacts) -> Leaf:
 def _capacity(layout: Layout) -> Said:
     capacity = layout.capacity
     return say(
-        "{layout}: cache for {tokens:,} tokens a replica ({needed:,} needed), {longest:,} "
-        "requests of {length:,} tokens or {usual:,} of {typical:,} at once",
+        "{layout}: cache for {tokens:,} tokens a replica ({needed:,} needed), {longest} "
+        "of {length:,} tokens or {usual:,} of {typical:,} at once",
         layout=layout.summary,
         tokens=capacity.key_value_tokens,
         needed=capacity.required_tokens,
-        longest=capacity.full_length_requests,
+        longest=Amount(count(capacity.full_length_requests, "request")),
         length=layout.max_model_len,
         usual=capacity.typical_requests,
         typical=layout.typical_tokens,
@@ -110,10 +111,9 @@ def weights_leaf(wanted: Sequence[WeightsOnNode]) -> Leaf:
     words = _weight_words(worst)
     if len(wanted) > 1:
         words = say(
-            "{worst} ({waiting} of {all} nodes wait)",
+            "{worst} ({waiting} wait)",
             worst=words,
-            waiting=len(missing),
-            all=len(wanted),
+            waiting=Amount(share(len(missing), len(wanted), "node")),
         )
     return false(ConditionType.WEIGHTS_READY, worst.reason or _weight_reason(worst), words)
 
@@ -134,7 +134,7 @@ def _weight_words(one: WeightsOnNode) -> Said:
         return say(
             "node {node} waits for a free pull of mirror {mirror}", node=one.node, mirror=mirror
         )
-    if one.message and not one.bytes_total:
+    if one.message and (one.state == "Wanted" or not one.bytes_total):
         return say("node {node}: {words}", node=one.node, words=one.message)
     if one.state == "Wanted" or not one.bytes_total:
         return say(
@@ -188,9 +188,8 @@ def _scheduled(facts: StatusFacts) -> Leaf:
         )
         return false(ConditionType.SCHEDULED, reason, words)
     words = say(
-        "{pending} of {all} replicas wait for a node; {first}: {words}",
-        pending=len(pending),
-        all=len(facts.replicas),
+        "{pending} wait for a node; {first}: {words}",
+        pending=share_of(len(pending), len(facts.replicas)),
         first=first.name,
         words=first.message or unmade(reason, first.name),
     )
@@ -208,12 +207,12 @@ def _serving(facts: StatusFacts) -> Leaf:
         )
     if not facts.approved and ready > current:
         words = say(
-            "{ready} of before this change serve; none of it is carried out",
+            "still serving: {ready} of before this change; none of it is carried out",
             ready=count_of(ready - current),
         )
         return false(ConditionType.SERVING, facts.approval_reason, words)
     if not facts.replicas:
-        none = say("0 of {need} ready", need=count_of(need))
+        none = say("{none} ready", none=share_of(0, need))
         return false(ConditionType.SERVING, reasons.NO_REPLICAS, none)
     failing = next((one for one in facts.replicas if one.view.state == "Failing"), None)
     if failing is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from escadre import reasons
+from escadre.core.counting import count
 from escadre.core.status.conditions import Leaf, as_progress, false, true
 from escadre.names import ConditionType
 from escadre.reasons import Kind, Reason
@@ -43,7 +44,7 @@ def _ready(invalid: str, failed: Sequence[PullFailure]) -> Leaf:
     worst = min(failed, key=lambda one: (_WORST_FIRST.index(one.reason.kind), one.node))
     words = say(
         "{number} to pull from it; node {node}: {words}",
-        number=Amount(f"{len(failed)} node{'s fail' if len(failed) > 1 else ' fails'}"),
+        number=Amount(count(len(failed), "node fails", "nodes fail")),
         node=worst.node,
         words=worst.message,
     )
