@@ -55,6 +55,15 @@ def test_that_nobody_leads_is_said_before_all_else(left: dict[str, object], word
         assert ran.code == (0 if command == ("status",) else 1)
 
 
+def test_a_leader_that_could_not_renew_in_time_has_stopped() -> None:
+    """It stops ten seconds after its last renewal; only others wait for fifteen."""
+    program = _serving()
+    program.server.put(LEASES, lease(age=12))
+    ran = program.run("why", "assistant")
+    assert "(12s ago): Lease escadre-system/escadre-operator is not renewed" in ran.out
+    assert ran.code == 1
+
+
 def test_no_link_is_certain_while_nobody_leads() -> None:
     program = _serving()
     program.server.put(LEASES, lease(age=720))

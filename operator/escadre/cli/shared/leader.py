@@ -1,6 +1,7 @@
 """Whether an operator leads, from its Lease: a status is as old as the last operator.
 
-Nobody's clock is trusted: a Lease that looks expired by ours, or renewed later than now, is read
+A leader that cannot renew stops before its Lease expires, so it is that time that counts here.
+Nobody's clock is trusted: a Lease that looks too old by ours, or renewed later than now, is read
 twice, and counts as held when it was renewed between. What may not be read, or may lie elsewhere,
 is not known and said so. `escadre status` and `why` ask.
 """
@@ -23,11 +24,13 @@ from escadre.clients.kube import (
     Json,
     NotFound,
 )
+from escadre.machinery.lease import Terms
 from escadre.names import LABEL_SYSTEM_NAMESPACE, LEASE_NAME
 
 __all__ = ["Leader", "SystemNamespaceOption", "find_leader"]
 
 _DEFAULT: Final = "escadre-system"
+_LEADS_FOR: Final = Terms().renew_seconds  # after its last renewal
 _RENEWED_WITHIN: Final = 3.0  # seconds; a leader renews every two, and a little
 _AHEAD: Final = 2.0  # seconds by which another clock may be before ours without a second look
 
@@ -100,7 +103,6 @@ async def find_leader(environment: Environment, session: Session, given: str | N
 class _Seen:
     holder: str
     stamp: str
-    duration: float
 
     @property
     def renewed(self) -> datetime | None:
@@ -116,14 +118,13 @@ async def _read(api: Api, namespace: str) -> _Seen:
     return _Seen(
         holder=spec.get("holderIdentity") or "",
         stamp=spec.get("renewTime") or "",
-        duration=float(spec.get("leaseDurationSeconds") or 0),
     )
 
 
 def _looks_current(seen: _Seen, now: float) -> bool:
     if not seen.holder or seen.renewed is None:
         return False
-    return -_AHEAD <= now - seen.renewed.timestamp() <= seen.duration
+    return -_AHEAD <= now - seen.renewed.timestamp() <= _LEADS_FOR
 
 
 def _leads(seen: _Seen, namespace: str) -> Leader:
