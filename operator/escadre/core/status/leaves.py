@@ -46,9 +46,7 @@ def _approved(facts: StatusFacts) -> Leaf:
 def _planned(facts: StatusFacts) -> Leaf:
     plan = facts.plan
     if not facts.approved and not facts.replicas:
-        return unknown(
-            ConditionType.PLANNED, facts.approval_reason, say("waits for an approval that holds")
-        )
+        return _unapproved(facts, say("waits for an approval that holds"))
     if plan is None:
         return unknown(
             ConditionType.PLANNED, reasons.PENDING, say("no planning pass saw this deployment yet")
@@ -58,13 +56,18 @@ def _planned(facts: StatusFacts) -> Leaf:
         return false(ConditionType.PLANNED, plan.reason, message)
     layout = plan.layout
     if layout is None:
-        return unknown(
-            ConditionType.PLANNED, facts.approval_reason, say("no layout while the approval waits")
-        )
+        return _unapproved(facts, say("no layout while the approval waits"))
     words = _capacity(layout)
     if plan.together:
         words = joined("; ", [words, plan.together])
     return true(ConditionType.PLANNED, reasons.PLANNED, words)
+
+
+def _unapproved(facts: StatusFacts, waits: Said) -> Leaf:
+    """Nothing is planned for want of an approval, or of a spec that says which one."""
+    unread = facts.approval_reason == reasons.INVALID_SPEC
+    words = say("nothing is planned: the spec cannot be read") if unread else waits
+    return unknown(ConditionType.PLANNED, facts.approval_reason, words)
 
 
 def _capacity(layout: Layout) -> Said:
