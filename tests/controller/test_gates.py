@@ -2,8 +2,9 @@
 
 import pytest
 from tests.controller.operator import Operator
+from tests.controller.test_hindered import UNSCHEDULED, unplace
 from tests.controller.test_reconcile import serving
-from tests.controller.world import DIGEST, World
+from tests.controller.world import DIGEST, OTHER_DIGEST, World
 
 from escadre.clients.kube import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
 from escadre.controller.children import Json
@@ -48,19 +49,45 @@ async def test_what_was_deleted_in_use_is_made_anew_and_no_serving_pod_is_touche
     assert world.condition("Ready")["status"] == "True"
 
 
-async def test_the_finalizer_of_somebody_else_is_theirs_to_take_off_and_named() -> None:
-    world = World()
-    operator = await serving(world)
-    meta = claim(world)["metadata"]
+async def hold_claim(world: World) -> None:
+    """Somebody's finalizer holds a claim that is deleted while its pod waits for a node."""
     hold = {"metadata": {"finalizers": [PVC_PROTECTION, "backup.example/hold"]}}
     await world.server.client("them").patch(PERSISTENT_VOLUME_CLAIMS, CLAIM, hold, namespace="team")
     world.server.remove(PERSISTENT_VOLUME_CLAIMS, CLAIM, "team")
     for pod in world.pods():
         pod["spec"].pop("nodeName")
         world.server.put(PODS, {**pod, "status": {"phase": "Pending"}})
+
+
+async def test_the_finalizer_of_somebody_else_is_theirs_to_take_off_and_named() -> None:
+    world = World()
+    operator = await serving(world)
+    meta = claim(world)["metadata"]
+    await hold_claim(world)
     await operator.round()
     await operator.round()
     assert claim(world)["metadata"]["uid"] == meta["uid"]
     assert claim(world)["metadata"]["finalizers"] == ["backup.example/hold"]
-    told = world.condition("Scheduled")["message"]
-    assert f"{CLAIM} (held by the finalizer backup.example/hold)" in told
+    held = f"{CLAIM} (held by the finalizer backup.example/hold)"
+    assert held in world.condition("Scheduled")["message"]
+    assert world.condition("Ready")["reason"] == "ReplicasPending"
+    world.server.advance(3600)
+    await operator.round()
+    assert world.condition("Ready")["reason"] == "ClaimStuck"
+    assert held in world.condition("Stalled")["message"]
+
+
+async def test_a_claim_that_no_waiting_replica_mounts_is_not_what_it_waits_for() -> None:
+    world = World()
+    operator = await serving(world)
+    other = claim(world)
+    for unique in ("uid", "resourceVersion", "creationTimestamp"):
+        other["metadata"].pop(unique)
+    name = claim_name("chat", OTHER_DIGEST)
+    other["metadata"] |= {"name": name, "finalizers": ["backup.example/hold"]}
+    world.server.put(PERSISTENT_VOLUME_CLAIMS, other)
+    world.server.remove(PERSISTENT_VOLUME_CLAIMS, name, "team")
+    unplace(world)
+    await operator.round()
+    await operator.round()
+    assert UNSCHEDULED in world.condition("Scheduled")["message"]

@@ -1,5 +1,6 @@
 """Deployments as core/status/build.py is told of them, for its tests."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.core.status.build import answer
 from escadre.core.status.facts import ReplicaLine, StatusFacts
 from escadre.core.status.told import Told
+from escadre.names import ConditionType
+from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, plain
 
 Json = dict[str, Any]
@@ -51,6 +54,11 @@ def planned(**more: Any) -> DeploymentPlan:
 def line(slot: int = 0, state: str = "Ready", message: str = "", **more: Any) -> ReplicaLine:
     view = ReplicaView(slot, state, **{"current": True, "digest": DIGEST, **more})  # type: ignore[arg-type]  # a literal, parametrized
     return ReplicaLine(f"chat-{slot}", "gpu-0", view, message)
+
+
+def waiting(hindered: Reason | None = None) -> ReplicaLine:
+    """A replica whose pod was made long ago and has no node; of one without a pod: why."""
+    return replace(line(state="Pending"), since=0.0, hindered=hindered)
 
 
 def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
@@ -104,6 +112,14 @@ def before(*types: str, generation: int = 1) -> Told:
     past = {"status": "True", "reason": "Ready", "message": "", "lastTransitionTime": EARLIER}
     conditions = [{"type": one, **past} for one in types]
     return told_before({"observedGeneration": generation, "conditions": conditions})
+
+
+def without_pods() -> Told:
+    """As told a while ago: the weights are there, the replicas are not scheduled."""
+    weights_ready, scheduled = before(
+        ConditionType.WEIGHTS_READY, ConditionType.SCHEDULED
+    ).conditions
+    return Told(conditions=(weights_ready, scheduled._replace(status="False")))
 
 
 REVOKED: Json = {

@@ -20,7 +20,9 @@ from tests.core.statuses import (
     facts,
     line,
     planned,
+    waiting,
     weights,
+    without_pods,
 )
 from tests.health.cell import (
     DONE,
@@ -39,7 +41,6 @@ from escadre import reasons
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.status.facts import MadeOf, ReplicaLine, StatusFacts
-from escadre.core.status.told import Told
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import plain
@@ -76,14 +77,6 @@ def _serves(slot: int = 0, state: str = "Ready") -> ReplicaLine:
 
 def _old(slot: int = 0) -> ReplicaLine:
     return replace(line(slot, current=False), made_of=_OLD)
-
-
-def _without_pods() -> Told:
-    """As told a while ago: the weights are there, the replicas are not scheduled."""
-    weights_ready, scheduled = before(
-        ConditionType.WEIGHTS_READY, ConditionType.SCHEDULED
-    ).conditions
-    return Told(conditions=(weights_ready, scheduled._replace(status="False")))
 
 
 def _failed(reason: Reason) -> StatusFacts:
@@ -209,19 +202,19 @@ _BEGINS: Final = (
     ),
     _cell(
         "a replica got no node for longer than a drain takes",
-        facts(
-            replace(line(state="Pending"), since=0.0),
-            previous=before(ConditionType.WEIGHTS_READY),
-        ),
+        facts(waiting(), previous=before(ConditionType.WEIGHTS_READY)),
         "False Unschedulable",
         STAYS,
     ),
     _cell(
+        "a replica's claim is being deleted, and something holds it",
+        facts(waiting(), claim_terminating="chat-0", previous=before(ConditionType.WEIGHTS_READY)),
+        "False ClaimStuck",
+        STAYS,
+    ),
+    _cell(
         "nobody makes a replica's pod for longer than a drain takes",
-        facts(
-            replace(line(state="Pending"), hindered=reasons.POD_MISSING),
-            previous=_without_pods(),
-        ),
+        facts(waiting(reasons.POD_MISSING), previous=without_pods()),
         "False PodMissing",
         STAYS,
     ),

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from tests.controller.operator import Operator
+from tests.controller.test_gates import hold_claim
 from tests.controller.test_hindered import QUOTA, TWO, hold_at_its_node, refuse_pods, unplace
 from tests.controller.test_platform_change import BAD, bank, change
 from tests.controller.test_reconcile import serving
@@ -90,6 +91,16 @@ async def _waits_for_a_node() -> World:
 
 async def _waits_too_long() -> World:
     return await _unplaced(3600)
+
+
+async def _claim_held() -> World:
+    world = World()
+    operator = await serving(world)
+    await hold_claim(world)
+    await operator.round()
+    world.server.advance(3600)
+    await operator.round()
+    return world
 
 
 async def _node_gone() -> World:
@@ -245,6 +256,7 @@ SCENES: Final[tuple[Scene, ...]] = (
     _quota,
     _waits_for_a_node,
     _waits_too_long,
+    _claim_held,
     _node_gone,
     _node_not_ready,
     _pod_missing,

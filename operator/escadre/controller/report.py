@@ -16,11 +16,11 @@ from escadre.core.status.build import answer
 from escadre.core.status.conditions import Leaf
 from escadre.core.status.facts import StatusFacts
 from escadre.core.status.news import News, news_of_deeds, news_of_turns, turns_of
-from escadre.names import PVC_PROTECTION
+from escadre.names import PVC_PROTECTION, claim_name
 from escadre.render.service import url
 from escadre.state.demand import windows_of
 from escadre.state.lines import line_of, patience_of
-from escadre.state.views import ClaimRecord, DeploymentView
+from escadre.state.views import ClaimRecord
 
 __all__ = ["report", "tell"]
 
@@ -58,18 +58,21 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
         last_scale=scaled.last if scaled else None,
         problem=(problem.reason, problem.message) if problem else None,
         unreachable=bool(blocking),
-        claim_terminating=_claim_terminating(context, view),
+        claim_terminating=_claim_terminating(context, this),
         previous=view.told,
         now=iso(context.now()),
         patience=patience_of(context.settings),
     )
 
 
-def _claim_terminating(context: Context, view: DeploymentView) -> str:
-    """A claim of the deployment that is being deleted, "" without one."""
+def _claim_terminating(context: Context, this: Pass) -> str:
+    """A claim that is being deleted and that a replica without a node mounts, "" without one."""
+    view = this.view
+    waiting = (one.view for one in this.observed if one.view.state == "Pending")
+    names = {claim_name(view.name, one.digest) for one in waiting if one.digest}
     claims = context.caches.claims.by("deployment", (view.namespace, view.name))
     ours = (one for one in claims if one.terminating and one.controller_uid == view.uid)
-    return next(map(_going, ours), "")
+    return next((_going(one) for one in ours if one.name in names), "")
 
 
 def _going(claim: ClaimRecord) -> str:

@@ -56,6 +56,20 @@ UNSCHEDULABLE = Reason(
         ConditionType.SERVING,
     ),
 )
+CLAIM_STUCK = Reason(
+    "ClaimStuck",
+    Kind.MOVE,
+    "A replica's claim is being deleted for longer than a pod may wait, and something holds it.",
+    "Have the finalizer that the message names taken off; kubectl describe pvc says more.",
+    owners=(
+        Owner.DEPLOYMENT,
+        Owner.PLATFORM,
+    ),
+    conditions=(
+        ConditionType.SCHEDULED,
+        ConditionType.SERVING,
+    ),
+)
 NODE_LOST = Reason(
     "NodeLost",
     Kind.MOVE,

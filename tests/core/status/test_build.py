@@ -22,7 +22,9 @@ from tests.core.statuses import (
     planned,
     told,
     told_before,
+    waiting,
     weights,
+    without_pods,
 )
 
 from escadre import reasons
@@ -140,6 +142,28 @@ def test_ready_is_told_with_what_blocks_first(
             "Scheduled",
             ("False", "ReplicasPending"),
             "PersistentVolumeClaim chat-abab was deleted and is made anew",
+        ),
+        (
+            facts(waiting(), claim_terminating="chat-abab", previous=before("WeightsReady")),
+            "Scheduled",
+            ("False", "ClaimStuck"),
+            "PersistentVolumeClaim chat-abab was deleted and is made anew",
+        ),
+        (
+            facts(waiting(), claim_terminating="chat-abab", previous=before("WeightsReady")),
+            "Serving",
+            ("False", "ClaimStuck"),
+            "0 of 1 needed replicas ready, 1 without a node",
+        ),
+        (
+            facts(
+                waiting(reasons.POD_MISSING),
+                claim_terminating="chat-abab",
+                previous=without_pods(),
+            ),
+            "Scheduled",
+            ("False", "PodMissing"),
+            "nobody makes the pod of Deployment chat-0",
         ),
         (
             facts(line(state="Failing", message="exited with 1")),

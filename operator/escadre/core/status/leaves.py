@@ -13,7 +13,7 @@ from escadre.core.durations import duration
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
 from escadre.core.status.facts import StatusFacts, count_of, serving_now, share_of
-from escadre.core.status.unplaced import unmade, unplaced
+from escadre.core.status.unplaced import scheduled_leaf, unplaced
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, Amount, Said, joined, plain, say
@@ -31,7 +31,7 @@ def leaves_of(facts: StatusFacts) -> list[Leaf]:
         _approved(facts),
         _planned(facts),
         weights_leaf(_wished_weights(facts)),
-        _scheduled(facts),
+        scheduled_leaf(facts),
         _serving(facts),
         _scaling(facts),
     ]
@@ -171,32 +171,6 @@ def _share(one: WeightsOnNode) -> Amount:
 def _pace(one: WeightsOnNode) -> Amount:
     eta = f", {duration(one.eta_seconds)} left" if one.eta_seconds is not None else ""
     return Amount(f"{one.bytes_per_second / _MEGABYTE:,.0f} MB/s{eta}")
-
-
-def _scheduled(facts: StatusFacts) -> Leaf:
-    if not facts.replicas:
-        return unknown(ConditionType.SCHEDULED, reasons.NO_REPLICAS, say("no replica exists yet"))
-    pending = [one for one in facts.replicas if one.view.state == "Pending"]
-    if not pending:
-        return true(
-            ConditionType.SCHEDULED,
-            reasons.SCHEDULED,
-            say("{replicas} placed", replicas=count_of(len(facts.replicas))),
-        )
-    reason, first = unplaced(facts, pending)
-    if facts.claim_terminating and reason != reasons.POD_REFUSED:
-        words = say(
-            "PersistentVolumeClaim {claim} was deleted and is made anew as soon as it is gone",
-            claim=facts.claim_terminating,
-        )
-        return false(ConditionType.SCHEDULED, reason, words)
-    words = say(
-        "{pending} wait for a node; {first}: {words}",
-        pending=share_of(len(pending), len(facts.replicas)),
-        first=first.name,
-        words=first.message or unmade(reason, first.name),
-    )
-    return false(ConditionType.SCHEDULED, reason, words)
 
 
 def _serving(facts: StatusFacts) -> Leaf:

@@ -6,14 +6,43 @@ weights and waits longer than such a drain takes does not come by waiting.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from escadre import reasons
-from escadre.core.status.facts import ReplicaLine, StatusFacts
+from escadre.core.status.conditions import Leaf, false, true, unknown
+from escadre.core.status.facts import ReplicaLine, StatusFacts, count_of, share_of
 from escadre.core.status.told import Told
 from escadre.names import ConditionType
 from escadre.reasons import Reason
+from escadre.reasons.said import say
 
-__all__ = ["late_at", "missing_at", "unmade", "unplaced"]
+__all__ = ["late_at", "missing_at", "scheduled_leaf", "unplaced"]
+
+_OF_A_CLAIM: Final = frozenset({reasons.REPLICAS_PENDING, reasons.CLAIM_STUCK})
+
+
+def scheduled_leaf(facts: StatusFacts) -> Leaf:
+    """Scheduled: whether every replica has a node, else what the one that blocks most waits for."""
+    if not facts.replicas:
+        return unknown(ConditionType.SCHEDULED, reasons.NO_REPLICAS, say("no replica exists yet"))
+    pending = [one for one in facts.replicas if one.view.state == "Pending"]
+    if not pending:
+        placed = say("{replicas} placed", replicas=count_of(len(facts.replicas)))
+        return true(ConditionType.SCHEDULED, reasons.SCHEDULED, placed)
+    reason, first = unplaced(facts, pending)
+    if facts.claim_terminating and reason in _OF_A_CLAIM:
+        words = say(
+            "PersistentVolumeClaim {claim} was deleted and is made anew as soon as it is gone",
+            claim=facts.claim_terminating,
+        )
+        return false(ConditionType.SCHEDULED, reason, words)
+    words = say(
+        "{pending} wait for a node; {first}: {words}",
+        pending=share_of(len(pending), len(facts.replicas)),
+        first=first.name,
+        words=first.message or _unmade(reason, first.name),
+    )
+    return false(ConditionType.SCHEDULED, reason, words)
 
 
 def unplaced(facts: StatusFacts, pending: Sequence[ReplicaLine]) -> tuple[Reason, ReplicaLine]:
@@ -27,11 +56,16 @@ def unplaced(facts: StatusFacts, pending: Sequence[ReplicaLine]) -> tuple[Reason
         told, patience = facts.previous, facts.patience
         end = missing_at(told, patience) if missing else late_at(told, one.since, patience)
         if end is not None and end <= now:
-            return reasons.POD_MISSING if missing else reasons.UNSCHEDULABLE, one
+            return reasons.POD_MISSING if missing else _stuck(facts), one
     return reasons.REPLICAS_PENDING, pending[0]
 
 
-def unmade(reason: Reason, name: str) -> str:
+def _stuck(facts: StatusFacts) -> Reason:
+    """No node takes a pod whose claim is being deleted: that is the matter then."""
+    return reasons.CLAIM_STUCK if facts.claim_terminating else reasons.UNSCHEDULABLE
+
+
+def _unmade(reason: Reason, name: str) -> str:
     """What is said of a replica that has no pod, and of which nobody says anything."""
     if reason == reasons.POD_MISSING:
         return f"nobody makes the pod of Deployment {name}"
