@@ -114,6 +114,34 @@ async def test_a_replica_on_a_lost_node_is_told_with_the_node(gone: bool) -> Non
     assert line["state"] == "NotResponding"
 
 
+async def test_a_pod_that_is_called_ready_on_a_deleted_node_serves_no_more() -> None:
+    world = World()
+    operator = await serving(world, scaling=TWO)
+    (node, other) = (pod["spec"]["nodeName"] for pod in world.pods())
+    assert node != other
+    world.server.remove(NODES, node)
+    ready = await after(world, operator, 121)
+    assert (ready["status"], ready["reason"]) == ("False", "NodeLost")
+    assert f"node {node} does not exist any more" in ready["message"]
+    assert world.condition("Available")["message"].startswith("1 of 2 replicas answer")
+    assert world.mdep()["status"]["replicas"]["summary"] == "1/2"
+
+
+async def test_a_node_that_the_cache_has_not_seen_yet_is_not_a_deleted_one() -> None:
+    world = World()
+    operator = await serving(world)
+    (pod,) = world.pods()
+    world.server.remove(NODES, pod["spec"]["nodeName"])
+    placed = {"lastTransitionTime": world.server.now.isoformat()}
+    bound = {"type": "PodScheduled", "status": "True", **placed}
+    conditions = [*pod["status"]["conditions"], bound]
+    world.server.put(PODS, {**pod, "status": {**pod["status"], "conditions": conditions}})
+    await after(world, operator, 1)
+    assert world.condition("Available")["status"] == "True"
+    ready = await after(world, operator, 120)
+    assert ready["reason"] == "NodeLost"
+
+
 async def told(operator: Operator) -> list[str]:
     """The events of Ready, once they are written."""
     writer = asyncio.create_task(operator.context.recorder.run())

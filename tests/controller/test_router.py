@@ -99,6 +99,15 @@ async def test_a_cordon_wakes_the_node_and_the_plan(listener: Listener) -> None:
     assert set(await listener.after(cordon)) == {node_key("gpu-0"), FLEET}
 
 
+async def test_a_node_that_is_deleted_wakes_the_deployments_with_pods_there(
+    listener: Listener,
+) -> None:
+    (pod,) = listener.world.pods()
+    node = pod["spec"]["nodeName"]
+    keys = await listener.after(lambda: listener.world.server.remove(NODES, node))
+    assert {node_key(node), CHAT, FLEET} <= set(keys)
+
+
 async def test_mere_progress_of_a_pull_asks_for_no_plan(listener: Listener) -> None:
     name = next(
         one["metadata"]["name"]

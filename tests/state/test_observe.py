@@ -107,7 +107,11 @@ class Bench:
     readings: dict[str, Reading] = field(default_factory=dict)
 
     async def look(
-        self, *objects: Json, model: ApprovedModel | None = MODEL, engine: EngineSettings = ENGINE
+        self,
+        *objects: Json,
+        model: ApprovedModel | None = MODEL,
+        engine: EngineSettings = ENGINE,
+        gone: frozenset[str] = frozenset(),
     ) -> tuple[Observed, ...]:
         for one in objects:
             self.server.put(PODS if "containers" in one["spec"] else DEPLOYMENTS, one)
@@ -115,7 +119,7 @@ class Bench:
         await self.caches.pods.refresh()
         records = self.caches.replicas.by("deployment", ("team", "chat"))
         pods = self.caches.pods.by("deployment", ("team", "chat"))
-        found = observe(VIEW, records, pods, model, platform_text(engine))
+        found = observe(VIEW, records, pods, model, platform_text(engine), gone)
         return with_readings(found, self.readings)
 
 
@@ -133,6 +137,12 @@ async def test_a_ready_replica(bench: Bench) -> None:
     assert one.record.inputs == INPUTS
     assert one.record.layout == LAYOUT
     assert one.view.digest == MODEL.manifest_digest
+
+
+async def test_a_ready_pod_of_a_node_that_is_gone_does_not_answer(bench: Bench) -> None:
+    made = workload()
+    (one,) = await bench.look(made, pod_of(made), gone=frozenset({"gpu-1"}))
+    assert (one.view.state, one.view.answers, one.node) == ("NotResponding", False, "gpu-1")
 
 
 async def test_replicas_come_in_the_order_of_their_slots(bench: Bench) -> None:

@@ -27,6 +27,7 @@ from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.demand import desired_replicas, scalable
 from escadre.state.deployments import deployment_facts, key_of
+from escadre.state.gone import gone_nodes
 from escadre.state.judge import Approvals, DeploymentApproval, Policies
 from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts
@@ -202,13 +203,15 @@ class Sight:
     def _replicas(self, view: DeploymentView) -> tuple[Observed, ...]:
         """Its replicas as the objects tell, without readings."""
         caches, where = self.gather.caches, (view.namespace, view.name)
+        pods = caches.pods.by("deployment", where)
         return self.gather.replicas.of(
             key_of(view),
             view,
             caches.replicas.by("deployment", where),
-            caches.pods.by("deployment", where),
+            pods,
             self.approval(view).model,
             self.gather.platform,
+            gone_nodes(pods, caches.nodes, self.now),
         )
 
 

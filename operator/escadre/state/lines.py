@@ -13,6 +13,7 @@ from escadre.core.status.told import Told
 from escadre.core.status.unplaced import late_at, missing_at
 from escadre.settings import Settings
 from escadre.state.caches import Caches
+from escadre.state.gone import is_gone
 from escadre.state.observe import Observed
 from escadre.state.served import made_of
 from escadre.state.views import PodView
@@ -46,9 +47,9 @@ def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: flo
     pod = one.pod
     if pod is None:
         return _unmade(line, one.record.refused)
-    if pod.ready:
+    if one.view.state == "Ready":
         return line
-    lost = _lost(pod, caches)
+    lost = _lost(pod, caches, now)
     if lost:
         view = replace(one.view, state="NotResponding")
         return replace(line, view=view, message=lost, hindered=reasons.NODE_LOST)
@@ -92,13 +93,11 @@ def _start_ends(pod: PodView) -> float | None:
     return pod.placed + STARTED_SECONDS
 
 
-def _lost(pod: PodView, caches: Caches) -> str:
+def _lost(pod: PodView, caches: Caches, now: float) -> str:
     """What became of the pod's node, "" while that is Ready or the pod has none."""
-    if not pod.node:
-        return ""
-    node = caches.nodes.get(pod.node)
-    if node is None:
+    if is_gone(pod, caches.nodes, now):
         return f"node {pod.node} does not exist any more"
-    if node.lost_since is None:
+    node = caches.nodes.get(pod.node)
+    if node is None or node.lost_since is None:
         return ""
     return f"node {pod.node} is not Ready since {iso(node.lost_since)}"

@@ -28,10 +28,12 @@ def observe(
     pods: Sequence[PodView],
     model: ApprovedModel | None,
     platform: str,
+    gone: frozenset[str],
 ) -> tuple[Observed, ...]:
     """Replicas in the order of their slots, as the objects tell; see `with_readings`.
 
-    ``platform`` is core/replicas/inputs.py's `platform_text`.
+    ``platform`` is core/replicas/inputs.py's `platform_text`. ``gone`` are nodes that were
+    deleted: what their pods said last is not so any more.
     ``model`` is what the deployment's approval allows, also when it does not hold now; without
     one, what runs counts as current: there is nothing to compare it with.
     """
@@ -41,7 +43,8 @@ def observe(
         if record.controller_uid != view.uid or record.slot is None:
             continue
         pod = next((one for one in pods if _counts(one, record)), None)
-        found.append(_observed(record, record.slot, pod, _age(record, wish, model, platform)))
+        one = _observed(record, record.slot, pod, _age(record, wish, model, platform))
+        found.append(_not_known(one) if pod and pod.node in gone else one)
     return tuple(sorted(found, key=lambda one: one.view.slot))
 
 
@@ -99,6 +102,13 @@ def _observed(record: ReplicaRecord, slot: int, pod: PodView | None, age: _Age) 
         digest=record.inputs.manifest_digest if record.inputs else "",
     )
     return Observed(record, (pod.node if pod else "") or record.planned_node, pod, view)
+
+
+def _not_known(one: Observed) -> Observed:
+    """Nobody answers for a Ready that its kubelet gave on a node that is gone."""
+    if one.view.state != "Ready":
+        return one
+    return replace(one, view=replace(one.view, state="NotResponding"))
 
 
 def _state(
