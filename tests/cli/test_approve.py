@@ -172,6 +172,40 @@ def test_so_do_they_when_an_older_signature_was_deleted_meanwhile() -> None:
     assert len(program.server.all(MODEL_SIGNATURES)) == 2
 
 
+def crowded() -> Program:
+    """Bob signed in vain before 64 others, the most that a status tells of."""
+    before = signature_name("small", "bob", "Approve", DIGEST)
+    told = [f"small-{number:02}" for number in range(64)]
+    judged = [record(name, f"person-{name}", why=TOO_OLD) for name in told]
+    program = cluster(approval(summary="0/2", conditions=[MISSING], signatures=judged))
+    for name, by, at in [(before, "bob", "13:00:00"), *((name, name, "14:00:00") for name in told)]:
+        meta = {"name": name, "creationTimestamp": f"2026-09-21T{at}Z"}
+        word = {"approval": "small", "contentDigest": DIGEST, "decision": "Approve", "by": by}
+        program.server.put(MODEL_SIGNATURES, {"metadata": meta, "spec": word})
+    return program
+
+
+def test_so_do_they_when_more_signed_after_them_than_a_status_tells_of() -> None:
+    program = crowded()
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 0, ran.err
+    before = signature_name("small", "bob", "Approve", DIGEST)
+    names = {each["metadata"]["name"] for each in program.server.all(MODEL_SIGNATURES)}
+    assert signature_name("small", "bob", "Approve", DIGEST, after=before) in names
+    ran = program.run("approve", "sign", "small", "--yes")  # not judged yet: the same word
+    assert ran.code == 3
+    assert "bob has signed this content already" in ran.err
+
+
+def test_a_signature_that_a_status_has_no_room_for_is_not_called_unseen() -> None:
+    program = crowded()
+    document = json.loads(program.run("approve", "show", "small", "-o", "json").out)
+    assert document["notJudgedYet"] == []
+    ran = program.run("approve", "show", "small")
+    assert "the operator has not looked yet" not in ran.out
+    assert "and 1 older signature" in ran.out
+
+
 def test_whose_signature_counts_is_told_so_before_being_asked() -> None:
     judged = [record("small-1", "bob", why=TOO_OLD), record("small-2", "bob")]
     program = cluster(approval(summary="1/2", conditions=[MISSING], signatures=judged))

@@ -150,12 +150,15 @@ def _check(asked: Asked, by: str, now: float) -> None:
 
 
 def _in_vain(asked: Asked, by: str) -> str:
-    """Their newest signature, which does not count now, "" without; one that does is refused."""
+    """Their newest signature, which does not count now, "" without; one that does is refused.
+
+    Whether one counts that the status has no room for is not told: another word does no harm.
+    """
     mine = [one for one in asked.status.signatures if one.by == by and one.decision == "Approve"]
     counts = next((one for one in mine if one.counted), None)
     if counts is not None:
         raise _already(by, "signed", counts.name)
-    return mine[-1].name if mine else ""
+    return mine[-1].name if mine else asked.untold_of(by)
 
 
 def _already(by: str, word: str, name: str) -> EscadreError:

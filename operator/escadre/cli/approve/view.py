@@ -1,6 +1,8 @@
 """What `escadre approve show` and `sign` print: an approval and its signatures. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,7 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from escadre import reasons
-from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus, SignatureRecord
+from escadre.api.approval import (
+    SIGNATURES,
+    ModelApprovalSpec,
+    ModelApprovalStatus,
+    SignatureRecord,
+)
 from escadre.api.base import Condition
 from escadre.api.wire import read
 from escadre.cli.shared.marks import heading, mark, styled
@@ -32,6 +39,7 @@ class Asked:
     status: ModelApprovalStatus
     digest: str
     unjudged: tuple[Json, ...] = ()  # signatures that the operator has not looked at
+    untold: tuple[Json, ...] = ()  # judged, and older than the newest that a status has room for
 
     @classmethod
     def read(cls, body: Json, signatures: list[Json]) -> "Asked":
@@ -50,9 +58,11 @@ class Asked:
                 reasons.APPROVAL_INVALID, f"ModelApproval {name}: {where}: {first['msg']}"
             ) from error
         status = read(ModelApprovalStatus, body.get("status"))
-        judged = {record.name for record in status.signatures}
-        unjudged = tuple(each for each in signatures if each["metadata"]["name"] not in judged)
-        return cls(name, spec, status, content_digest(raw), unjudged)
+        told = {record.name for record in status.signatures}
+        others = [each for each in signatures if each["metadata"]["name"] not in told]
+        untold = tuple(each for each in others if _is_older(each, status.signatures))
+        unjudged = tuple(each for each in others if each not in untold)
+        return cls(name, spec, status, content_digest(raw), unjudged, untold)
 
     @property
     def approved(self) -> Condition | None:
@@ -60,6 +70,23 @@ class Asked:
         return next(
             (each for each in self.status.conditions if each.type == ConditionType.APPROVED), None
         )
+
+    def untold_of(self, by: str) -> str:
+        """The newest approving word of theirs that the status has no room for, "" without."""
+        words = (each for each in reversed(self.untold) if each["spec"]["by"] == by)
+        approving = (each for each in words if each["spec"]["decision"] == "Approve")
+        return next((str(each["metadata"]["name"]) for each in approving), "")
+
+
+def _is_older(signature: Json, told: Sequence[SignatureRecord]) -> bool:
+    """Whether a signature is older than the oldest one in a status that has room for no more."""
+    if len(told) < SIGNATURES.most:
+        return False
+    meta, oldest = signature["metadata"], told[0]
+    made = meta.get("creationTimestamp")
+    if not made:
+        return False
+    return (datetime.fromisoformat(made), meta["name"]) < (oldest.at, oldest.name)
 
 
 def content(asked: Asked) -> Table:
@@ -123,7 +150,10 @@ def _signatures(asked: Asked, now: float) -> RenderableType:
         table.add_row(
             mark("unknown"), spec["by"], spec["decision"], "", "the operator has not looked yet"
         )
-    return table
+    if not asked.untold:
+        return table
+    older = count(len(asked.untold), "older signature")
+    return Group(table, Text(f"  and {older}, which the status has no room to tell of"))
 
 
 def _counts(record: SignatureRecord) -> str:
