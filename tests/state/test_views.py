@@ -392,7 +392,7 @@ DIED = {
                 "restartCount": 7,
                 "ready": False,
             },
-            "ended by itself with exit code 0 after 12 min, as an engine does that dies at run "
+            "ended by itself with exit code 0 after 12m00s, as an engine does that dies at run "
             "time, 7 restarts: RuntimeError: CUDA error",
             id="died-at-run-time-with-exit-code-0",
         ),
@@ -403,7 +403,7 @@ DIED = {
                 "restartCount": 1,
                 "ready": False,
             },
-            "ended by itself with exit code 0 after 12 min, as an engine does that dies at run "
+            "ended by itself with exit code 0 after 12m00s, as an engine does that dies at run "
             "time, 1 restart: RuntimeError: CUDA error",
             id="died-and-loads-again",
         ),

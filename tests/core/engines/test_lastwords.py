@@ -150,7 +150,7 @@ def test_a_telling_line_is_found_whole_whatever_stands_before_it(noise: str, cut
             (0, "Completed", "RuntimeError: CUDA error"),
             720.0,
             7,
-            "ended by itself with exit code 0 after 12 min, as an engine does that dies at run "
+            "ended by itself with exit code 0 after 12m00s, as an engine does that dies at run "
             "time, 7 restarts: RuntimeError: CUDA error",
             id="died-at-run-time",
         ),

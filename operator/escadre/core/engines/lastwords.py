@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from escadre.core.counting import count
+from escadre.core.durations import duration
 
 __all__ = ["cause_of", "ended"]
 
@@ -62,7 +63,7 @@ def ended(terminated: tuple[int, str, str], span: tuple[float, float], restarts:
     cause = cause_of(_recent(message, span[1])) or (reason if code else "it left no words")
     if code:
         return f"exited with {code}, {times}: {cause}"
-    ran = f" after {_duration(seconds)}" if seconds > 0 else ""
+    ran = f" after {duration(seconds)}" if seconds > 0 else ""
     return (
         f"ended by itself with exit code 0{ran}, as an engine does that dies at run time, "
         f"{times}: {cause}"
@@ -134,9 +135,3 @@ def _with_detail(lines: list[str], at: int) -> str:
             detail = f"{detail}: {more}"
         return f"{lines[at]}: {_INPUT.sub('', detail)}"
     return lines[at]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:  # noqa: PLR2004 - two minutes
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min"

@@ -79,8 +79,10 @@ def reserve(
     return frozenset(standing), taken
 
 
-def place_all(drafts: list[Draft], pool: GPUPool, weights: Holders) -> None:
-    """Finds a node for every slot that has none, in the order of precedence."""
+def place_all(
+    drafts: list[Draft], pool: GPUPool, weights: Holders, sizes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Finds a node for every slot that has none, in order of precedence; see `larger_sizes`."""
     pending = [
         (slot.rank, draft, slot)
         for draft in drafts
@@ -89,7 +91,6 @@ def place_all(drafts: list[Draft], pool: GPUPool, weights: Holders) -> None:
         if not slot.settled
     ]
     pending.sort(key=lambda one: one[0])
-    sizes = larger_sizes(drafts)
     for _, draft, slot in pending:
         _place(draft, slot, pool, weights, sizes)
 

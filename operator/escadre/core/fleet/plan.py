@@ -13,7 +13,8 @@ spare GPU.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from escadre import reasons
 from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
@@ -96,20 +97,26 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     nodes = {node.name: node for node in sorted(snapshot.nodes, key=lambda node: node.name)}
     facts = sorted(snapshot.deployments, key=lambda one: (one.created, one.key))
     layouts = Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
-    drafts, pool, weights = _placed(facts, nodes, layouts, uncounted(snapshot.unused))
+    placed = _placed(facts, nodes, layouts, uncounted(snapshot.unused))
+    drafts = placed.drafts
     pulls = plan_pulls(
         nodes, snapshot.mirrors, _needs(drafts), _held(facts), snapshot.invalid_mirrors
     )
-    insufficient = _Insufficient(pool, drafts, nodes, snapshot.unused)
-    sizes = larger_sizes(drafts)
+    insufficient = _Insufficient(placed.pool, drafts, nodes, snapshot.unused)
     plans = {
-        draft.facts.key: replace(
-            _finish(draft, pulls.states, insufficient),
-            together=_together(draft, pool, weights, sizes),
-        )
+        draft.facts.key: _finish(draft, pulls.states, insufficient, _together(draft, placed))
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
     }
     return FleetPlan(plans, pulls.wanted, snapshot, nodes)
+
+
+class _Placed(NamedTuple):
+    """Drafts whose slots have their nodes, and what that was decided with."""
+
+    drafts: list[Draft]
+    pool: GPUPool
+    weights: Holders
+    sizes: Mapping[str, tuple[int, ...]]
 
 
 def _placed(
@@ -117,48 +124,41 @@ def _placed(
     nodes: Mapping[str, NodeFacts],
     layouts: Layouts,
     closed: Said | None,
-) -> tuple[list[Draft], GPUPool, Holders]:
+) -> _Placed:
     """A node for every slot; packed as tightly as can be where that places one more."""
-    spread = _pass(facts, nodes, layouts, closed, spreads=True)
-    homeless = _homeless(spread[0])
-    if not homeless or not spread[2].spread:
-        return spread
-    packed = _pass(facts, nodes, layouts, closed, spreads=False)
-    return packed if homeless - _homeless(packed[0]) else spread
-
-
-def _pass(
-    facts: list[DeploymentFacts],
-    nodes: Mapping[str, NodeFacts],
-    layouts: Layouts,
-    closed: Said | None,
-    *,
-    spreads: bool,
-) -> tuple[list[Draft], GPUPool, Holders]:
     standing, taken = reserve(facts, nodes)
-    pool, weights = GPUPool(nodes.values(), taken), Holders(nodes.values(), spreads=spreads)
     drafts = [draft_of(one, layouts, standing, closed) for one in facts]
-    place_all(drafts, pool, weights)
-    return drafts, pool, weights
+    sizes = larger_sizes(drafts)
+
+    def place(drafts: list[Draft], *, spreads: bool) -> _Placed:
+        pool, weights = GPUPool(nodes.values(), taken), Holders(nodes.values(), spreads=spreads)
+        place_all(drafts, pool, weights, sizes)
+        return _Placed(drafts, pool, weights, sizes)
+
+    spread = place(drafts, spreads=True)
+    homeless = _homeless(spread.drafts)
+    if not homeless or not spread.weights.spread:
+        return spread
+    anew = [draft_of(one, layouts, standing, closed) for one in facts]
+    packed = place(anew, spreads=False)
+    return packed if homeless - _homeless(packed.drafts) else spread
 
 
 def _homeless(drafts: list[Draft]) -> set[tuple[DeploymentKey, int]]:
     return {(draft.facts.key, slot.number) for draft in drafts for slot in draft.unplaced}
 
 
-def _together(
-    draft: Draft, pool: GPUPool, weights: Holders, sizes: Mapping[str, tuple[int, ...]]
-) -> Said:
-    placed = [slot.node for slot in draft.slots if slot.node is not None]
-    node = placed[0] if placed else None
-    if node is None or len(placed) < 2 or set(placed) != {node}:  # noqa: PLR2004 - more than one
+def _together(draft: Draft, placed: _Placed) -> Said:
+    taken = [slot.node for slot in draft.slots if slot.node is not None]
+    node = taken[0] if taken else None
+    if node is None or len(taken) < 2 or set(taken) != {node}:  # noqa: PLR2004 - more than one
         return NOTHING
-    ask = ask_of(draft, draft.choices[0], sizes, but=-1)
-    if not weights.spreads and not all(slot.settled for slot in draft.slots):
+    ask = ask_of(draft, draft.choices[0], placed.sizes, but=-1)
+    if not placed.weights.spreads and not all(slot.settled for slot in draft.slots):
         why = say("apart they would leave another replica without a node")
     else:
-        why = weights.why_together(pool, ask, node)
-    number = Amount("both replicas" if len(placed) == 2 else f"all {len(placed)} replicas")  # noqa: PLR2004
+        why = placed.weights.why_together(placed.pool, ask, node)
+    number = Amount("both replicas" if len(taken) == 2 else f"all {len(taken)} replicas")  # noqa: PLR2004
     return say("{number} on node {node}: {why}", number=number, node=node, why=why)
 
 
@@ -230,6 +230,7 @@ def _finish(
     draft: Draft,
     states: Mapping[Place, WeightsOnNode],
     insufficient: _Insufficient,
+    together: Said,
 ) -> DeploymentPlan:
     facts = draft.facts
     if facts.model is None or not draft.choices:
@@ -257,7 +258,7 @@ def _finish(
             )
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}
     weights = tuple(states[place] for place in sorted(places) if place in states)
-    return DeploymentPlan(facts, layout, reason, message, draft.rejected, slots, weights)
+    return DeploymentPlan(facts, layout, reason, message, draft.rejected, slots, weights, together)
 
 
 def _as_recorded(slot: Slot, draft: Draft) -> SlotPlan:
