@@ -22,6 +22,7 @@ from escadre.agent.agent import Agent, inventory_source
 from escadre.agent.gpunode import KubeGPUNode
 from escadre.agent.gpus.inventory import Inventory, InventorySource
 from escadre.agent.identity import Identity
+from escadre.agent.pull.pull import Pull
 from escadre.api.gpunode import GPU
 from escadre.clients.kube import GPU_NODES, SECRETS, Forbidden, ServerUnavailable
 from escadre.errors import Refusal
@@ -185,6 +186,22 @@ async def test_a_flipped_byte_is_refused_and_explained(world: World, small: Samp
         assert entry["reason"] == reasons.DIGEST_MISMATCH.name
         assert "a.safetensors, chunk 0" in entry["message"]
         assert 'failures_total{reason="DigestMismatch"} 1.0' in (await world.get("/metrics"))[1]
+
+
+async def test_a_case_that_nobody_thought_of_is_told_as_such(
+    world: World, small: SampleModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    monkeypatch.setattr(Pull, "run", broken)
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Failed")
+    told = world.entry(small)
+    assert told["reason"] == reasons.INTERNAL_ERROR.name
+    said = "pulling: RuntimeError: dictionary changed size during iteration"
+    assert told["message"] == said
 
 
 async def test_another_mirror_is_tried_at_once(world: World, small: SampleModel) -> None:

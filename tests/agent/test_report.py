@@ -171,7 +171,8 @@ def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool)
     view = replace(VIEW, wants=(A,), running=RunningPull(A, reading(**changes)))
     entry = weights(view)[A.manifest_digest]
     assert (entry.get("reason") == reasons.MIRROR_SLOW.name) is slow
-    assert not slow or "delivers 999 B/s, less than 1.0 kB/s" in entry["message"]
+    words = "mirror m delivers 999 B/s, less than 1.0 kB/s (chart value agent.slowBytesPerSecond)"
+    assert not slow or entry["message"] == words
 
 
 def test_a_mirror_that_sends_nothing_is_told_with_the_time_of_its_last_byte() -> None:

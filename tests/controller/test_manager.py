@@ -66,6 +66,18 @@ async def test_a_failure_is_counted_and_comes_again(
     assert await run_once(monkeypatch, fail) == (expected, 1)
 
 
+async def test_a_bug_is_told_in_the_log_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> float | None:
+        raise KeyError("x")
+
+    await run_once(monkeypatch, fail)
+    said = capsys.readouterr().out
+    assert "reconcile met a case it does not know" in said
+    assert "InternalError" in said
+
+
 async def test_a_success_that_wants_to_look_again_is_filed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

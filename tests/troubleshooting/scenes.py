@@ -190,6 +190,24 @@ async def _engine_ends() -> World:
     return world
 
 
+async def _many_ask() -> World:
+    world = World()
+    operator = await serving(world)
+    world.demand["chat"] = 1000
+    await operator.settle()
+    return world
+
+
+async def _few_ask() -> World:
+    world = World()
+    operator = await serving(world, scaling={"minReplicas": 1, "maxReplicas": 2})
+    world.demand["chat"] = 50
+    await operator.settle()
+    world.demand["chat"] = 0
+    await operator.round()
+    return world
+
+
 async def _name_taken() -> World:
     world = World()
     world.server.put(SERVICES, {"metadata": {"name": "chat", "namespace": "team"}, "spec": {}})
@@ -264,6 +282,8 @@ SCENES: Final[tuple[Scene, ...]] = (
     _engine_hangs,
     _engine_loads,
     _engine_ends,
+    _many_ask,
+    _few_ask,
     _name_taken,
     _refused,
     _namespace_goes,

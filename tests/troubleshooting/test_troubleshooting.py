@@ -24,6 +24,7 @@ PAGE: Final = ROOT / "docs" / "operate" / "troubleshooting.md"
 _NUMBER: Final = r"[\d][\d,.:TZ-]*"
 _QUOTED: Final = re.compile(r'"((?:[^"]|(?<=pods )"|"(?= is forbidden))+)"(?=[\s;,:|)]|$)')
 _NO_LONGER_GIVEN: Final = {"NotFound", "Progressing"}  # their names stand in alerts
+_GLANCE: Final = 400  # what is longer goes below the table
 _WORDS: Final = 5  # a shorter piece of a message stands in any file
 
 
@@ -131,6 +132,15 @@ def test_every_reason_that_a_person_can_meet_has_a_row() -> None:
     met = {name for name, one in REASONS.items() if one.kind in asking} - _NO_LONGER_GIVEN
     missing = sorted(met - {row.reason for row in ROWS})
     assert missing == [], f"{PAGE.name} has no row of {missing}"
+
+
+def test_every_row_shows_a_message() -> None:
+    assert [row.reason for row in ROWS if not row.messages] == []
+
+
+def test_a_row_reads_at_a_glance() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("| `") and len(line) > _GLANCE] == []
 
 
 def test_no_row_is_of_a_reason_that_is_none() -> None:

@@ -150,11 +150,14 @@ def longer(answer: Answer) -> None:
     answer.body = bytes(answer.body) + b"more"
 
 
+REFUSES = "the mirror refuses the credentials, or wants some"
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "says"),
     [
-        pytest.param(refuse(401), Unauthorized, "HTTP 401", id="401"),
-        pytest.param(refuse(403), Unauthorized, "HTTP 403", id="403"),
+        pytest.param(refuse(401), Unauthorized, f"HTTP 401: {REFUSES}", id="401"),
+        pytest.param(refuse(403), Unauthorized, f"HTTP 403: {REFUSES}", id="403"),
         pytest.param(refuse(404), NotFound, f"{PATH}: HTTP 404", id="404"),
         pytest.param(refuse(400), MirrorUnavailable, "HTTP 400", id="400"),
         pytest.param(refuse(500), MirrorUnavailable, "HTTP 500", id="500 for ever"),
