@@ -68,6 +68,16 @@ def test_so_do_the_pulls_of_one(program: Program) -> None:
     assert all(row.endswith("22 % 10.7 of 48.3 GB, 31.0 MB/s, 1h06m left") for row in rows)
 
 
+def test_what_one_is_and_its_layout_break_no_word_apart(program: Program) -> None:
+    out = program.run("status", "code").out
+    facts = out.partition("\n\n")[0].splitlines()
+    assert [line for line in facts if line.startswith(" ")] == [], "a line for each"
+    replica = "  replica  2 × NVIDIA-H100-80GB-HBM3: tensor parallel 2, pipeline parallel 1\n"
+    assert replica in out
+    scaled = "Last scaling  1 → 2 at 2026-09-21T14:12:00Z (1m20s ago)\n  DemandUp: demand 40, "
+    assert f"{scaled}target 24 per replica\n" in out
+
+
 def test_so_do_the_replicas_of_one(program: Program) -> None:
     table = program.run("status", NAME).out.partition("Replicas")[2].split("\n\n")[0]
     assert len(table.splitlines()) == 4, table

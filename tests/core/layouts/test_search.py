@@ -136,7 +136,7 @@ def test_old_cards_do_not_compute_in_bfloat16() -> None:
 def test_a_wish_too_large_says_what_would_fit() -> None:
     decision = refused(SMALL_3, Wish(131072, 256, 8192), L40S)
     assert decision.reason == reasons.NO_LAYOUT_FITS
-    assert "2097152 tokens" in decision.message
+    assert "2,097,152 tokens" in decision.message
     assert "4×NVIDIA-L40S" in decision.message
     within = int(decision.message.split(" or ")[1].split(" requests")[0])
     assert planned(SMALL_3, Wish(131072, within, 8192), L40S).gpus == 4

@@ -120,7 +120,7 @@ def _facts(each: Deployed) -> Table:
     if status.approval:
         served = status.approval
         table.add_row("model", f"{served.repository} @ {short_digest(served.revision)}")
-        table.add_row("weights", served.manifest_digest)
+        table.add_row("weights", short_digest(served.manifest_digest))
         table.add_row("approval", served.name)
     if status.url:
         table.add_row("url", status.url)
@@ -192,7 +192,7 @@ def _arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:
         f"{layout.max_num_seqs} at once, scales at {layout.target_queue_depth} per replica"
     )
     spread = (
-        f"{count(layout.gpus, 'GPU')} of {layout.product}: tensor parallel "
+        f"{layout.gpus} × {layout.product}: tensor parallel "
         f"{layout.tensor_parallel_size}, pipeline parallel {layout.pipeline_parallel_size}"
     )
     return [("replica", spread), ("one GPU", fill), ("cache", room), ("holds", holds)]
@@ -216,6 +216,6 @@ def _replicas_table(items: Sequence[ReplicaStatus]) -> Table:
 def _last_scale(scale: LastScale, now: float) -> Text:
     return Text(
         f"Last scaling  {scale.from_} → {scale.to} at {time_text(scale.at)} "
-        f"({since(scale.at, now)} ago): {scale.reason}; demand {scale.demand}, "
-        f"target {scale.target} per replica"
+        f"({since(scale.at, now)} ago)\n"
+        f"  {scale.reason}: demand {scale.demand}, target {scale.target} per replica"
     )

@@ -223,18 +223,18 @@ def _explain(
     rejected: tuple[RejectedLayout, ...],
 ) -> str:
     """What was wished, the most this cluster could hold, and what would be needed."""
-    parts = [f"no layout on one node holds {need.tokens(need.concurrency or 1)} tokens of cache"]
+    parts = [f"no layout on one node holds {need.tokens(need.concurrency or 1):,} tokens of cache"]
     if need.concurrency is not None and need.concurrency * need.typical > need.context:
-        parts[0] += f" ({count(need.concurrency, 'request')} of {need.typical} tokens)"
+        parts[0] += f" ({count(need.concurrency, 'request')} of {need.typical:,} tokens)"
     close = [search.closest for search in searches if search.closest is not None]
     best = max(close, key=lambda one: (one.fill.blocks, one.product.name), default=None)
     if best is not None and best.fill.blocks:
         tokens = best.fill.blocks * BLOCK_TOKENS
         context = min(tokens, architecture.max_context_length)
+        requests = count(best.fill.blocks // blocks_for(need.typical), "request")
         parts.append(
-            f"the most is {tokens} tokens on {best.size}×{best.product.name}: contextLength up to "
-            f"{context}, or {count(best.fill.blocks // blocks_for(need.typical), 'request')} of "
-            f"{need.typical} tokens"
+            f"the most is {tokens:,} tokens on {best.size}×{best.product.name}: contextLength "
+            f"up to {context}, or {requests} of {need.typical:,} tokens"
         )
     parts.extend(
         f"{one.tensor_parallel_size}×{one.product} on one node would hold it, none has so many"
