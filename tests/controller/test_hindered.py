@@ -114,13 +114,24 @@ async def test_a_replica_on_a_lost_node_is_told_with_the_node(gone: bool) -> Non
     assert line["state"] == "NotResponding"
 
 
+def bind_now(world: World) -> None:
+    """The pods were bound this moment."""
+    for pod in world.pods():
+        placed = {"lastTransitionTime": world.server.now.isoformat()}
+        bound = {"type": "PodScheduled", "status": "True", **placed}
+        conditions = [*pod["status"]["conditions"], bound]
+        world.server.put(PODS, {**pod, "status": {**pod["status"], "conditions": conditions}})
+
+
 async def test_a_pod_that_is_called_ready_on_a_deleted_node_serves_no_more() -> None:
     world = World()
     operator = await serving(world, scaling=TWO)
+    bind_now(world)
+    await operator.round()
     (node, other) = (pod["spec"]["nodeName"] for pod in world.pods())
     assert node != other
     world.server.remove(NODES, node)
-    ready = await after(world, operator, 121)
+    ready = await after(world, operator, 1)
     assert (ready["status"], ready["reason"]) == ("False", "NodeLost")
     assert f"node {node} does not exist any more" in ready["message"]
     assert world.condition("Available")["message"].startswith("1 of 2 replicas answer")
@@ -129,16 +140,14 @@ async def test_a_pod_that_is_called_ready_on_a_deleted_node_serves_no_more() -> 
 
 async def test_a_node_that_the_cache_has_not_seen_yet_is_not_a_deleted_one() -> None:
     world = World()
-    operator = await serving(world)
+    await serving(world)
     (pod,) = world.pods()
+    bind_now(world)
     world.server.remove(NODES, pod["spec"]["nodeName"])
-    placed = {"lastTransitionTime": world.server.now.isoformat()}
-    bound = {"type": "PodScheduled", "status": "True", **placed}
-    conditions = [*pod["status"]["conditions"], bound]
-    world.server.put(PODS, {**pod, "status": {**pod["status"], "conditions": conditions}})
-    await after(world, operator, 1)
+    another = Operator.start(world)  # that has never seen the node
+    await after(world, another, 1)
     assert world.condition("Available")["status"] == "True"
-    ready = await after(world, operator, 120)
+    ready = await after(world, another, 120)
     assert ready["reason"] == "NodeLost"
 
 

@@ -38,6 +38,7 @@ from escadre.names import (
     LABEL_OWNER_NAMESPACE,
 )
 from escadre.state.agents import Agents
+from escadre.state.gone import GoneNodes
 from escadre.state.views import (
     ApprovalView,
     ClaimRecord,
@@ -114,6 +115,7 @@ class Caches:
     claims: Informer[ClaimRecord] = field(init=False)
     replicas: Informer[ReplicaRecord] = field(init=False)
     agents: Agents = field(init=False)
+    gone: GoneNodes = field(init=False)
     children: dict[str, Informer[Compact]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,6 +152,7 @@ class Caches:
             indices={"deployment": _engine_pods, "node": _pods_on_node},
         )
         self.agents = Agents(self.pods, self.nodes, self.namespace, self.now)
+        self.gone = GoneNodes(self.pods, self.nodes)
         self.policies = Informer(api, VALIDATING_ADMISSION_POLICIES, PolicyView.of)
         self.bindings = Informer(api, VALIDATING_ADMISSION_POLICY_BINDINGS, PolicyView.of)
         self.volumes = Informer(

@@ -27,7 +27,6 @@ from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.demand import desired_replicas, scalable
 from escadre.state.deployments import deployment_facts, key_of
-from escadre.state.gone import gone_nodes
 from escadre.state.judge import Approvals, DeploymentApproval, Policies
 from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts
@@ -211,7 +210,7 @@ class Sight:
             pods,
             self.approval(view).model,
             self.gather.platform,
-            gone_nodes(pods, caches.nodes, self.now),
+            caches.gone.of(pods, self.now),
         )
 
 

@@ -1,9 +1,10 @@
-"""Nodes that pods are bound to and that were deleted. No I/O.
+"""Nodes that pods are bound to and that were deleted. From handlers of the caches alone; no I/O.
 
-What the last word of such a kubelet was, nobody knows any more: a pod stays Ready until it is
-collected, and Kubernetes' own EndpointSlice controller leaves it out. A Node that the cache has not
-seen yet is no deleted one: a watch may be silent for a while before it is taken for broken. A pod
-was bound to a Node that was there, so one bound before that while has none only if it was deleted.
+What such a kubelet said last, nobody knows to be so: its pods stay Ready until they are collected,
+and Kubernetes' own EndpointSlice controller leaves them out. A Node that the cache has not seen yet
+is no deleted one: a watch may be silent for a while before it is taken for broken. So a node is
+gone when its deletion was heard of; and, as a restart forgets that, when it is not there though a
+pod was bound to it before such a while.
 """
 
 from collections.abc import Iterable
@@ -12,17 +13,33 @@ from typing import Final
 from escadre.machinery.informer import Informer
 from escadre.state.views import NodeView, PodView
 
-__all__ = ["gone_nodes", "is_gone"]
+__all__ = ["GoneNodes"]
 
 # Longer than a watch may be silent (machinery/informer.py, Pace) and than another one takes.
 _UNSEEN_SECONDS: Final = 120.0
 
 
-def gone_nodes(pods: Iterable[PodView], nodes: Informer[NodeView], now: float) -> frozenset[str]:
-    """Those of the pods' nodes that were deleted; ``now`` in seconds since the epoch."""
-    return frozenset(pod.node for pod in pods if is_gone(pod, nodes, now))
+class GoneNodes:
+    """Asked for pods; ``now`` is in seconds since the epoch."""
 
+    def __init__(self, pods: Informer[PodView], nodes: Informer[NodeView]) -> None:
+        self._pods, self._nodes = pods, nodes
+        self._deleted: set[str] = set()
+        nodes.on_change(self._node)
 
-def is_gone(pod: PodView, nodes: Informer[NodeView], now: float) -> bool:
-    """Whether the pod's node was deleted."""
-    return bool(pod.node) and nodes.get(pod.node) is None and now - pod.placed > _UNSEEN_SECONDS
+    def of(self, pods: Iterable[PodView], now: float) -> frozenset[str]:
+        """Those of the pods' nodes that were deleted."""
+        return frozenset(pod.node for pod in pods if self.has(pod, now))
+
+    def has(self, pod: PodView, now: float) -> bool:
+        """Whether the pod's node was deleted."""
+        if not pod.node or self._nodes.get(pod.node) is not None:
+            return False
+        return pod.node in self._deleted or now - pod.placed > _UNSEEN_SECONDS
+
+    def _node(self, _: str, old: NodeView | None, new: NodeView | None) -> None:
+        if new is not None or old is None:
+            return
+        # A name without pods is of no use any more.
+        self._deleted = {name for name in self._deleted if self._pods.by("node", name)}
+        self._deleted.add(old.name)

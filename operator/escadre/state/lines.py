@@ -13,7 +13,6 @@ from escadre.core.status.told import Told
 from escadre.core.status.unplaced import late_at, missing_at
 from escadre.settings import Settings
 from escadre.state.caches import Caches
-from escadre.state.gone import is_gone
 from escadre.state.observe import Observed
 from escadre.state.served import made_of
 from escadre.state.views import PodView
@@ -95,7 +94,7 @@ def _start_ends(pod: PodView) -> float | None:
 
 def _lost(pod: PodView, caches: Caches, now: float) -> str:
     """What became of the pod's node, "" while that is Ready or the pod has none."""
-    if is_gone(pod, caches.nodes, now):
+    if caches.gone.has(pod, now):
         return f"node {pod.node} does not exist any more"
     node = caches.nodes.get(pod.node)
     if node is None or node.lost_since is None:
