@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, exposition
 from prometheus_client.parser import text_string_to_metric_families
 
-from escadre.clients.engine import MAX_BODY_BYTES, ScrapeFailure, scan, scrape
+from escadre.clients.engine import (
+    MAX_BODY_BYTES,
+    Scrape,
+    ScrapeFailure,
+    Target,
+    scan,
+    scrape,
+    scraping,
+)
 from escadre.core.scaling.demand import Demand
 
 DATA = Path(__file__).parent / "data"
@@ -135,9 +143,12 @@ class Engine:
         self.port = 0
         self.handler: Handler | None = None
         self.closing: list[str] = []
+        self.peers: list[int] = []  # the reader's port, one for each request
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.closing.append(request.headers.get("Connection", ""))
+        assert request.transport is not None
+        self.peers.append(request.transport.get_extra_info("peername")[1])
         assert self.handler is not None
         return await self.handler(request)
 
@@ -165,7 +176,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 async def scraped(
     session: aiohttp.ClientSession, engine: Engine, seconds: float = 5.0
 ) -> Demand | ScrapeFailure:
-    return await scrape(session, "127.0.0.1", engine.port, seconds)
+    return await scrape(session, Target("127.0.0.1", engine.port, "uid-1"), seconds)
 
 
 def cause(result: Demand | ScrapeFailure) -> str:
@@ -174,13 +185,60 @@ def cause(result: Demand | ScrapeFailure) -> str:
     return result.cause
 
 
-async def test_a_scrape_reads_and_closes(session: aiohttp.ClientSession, engine: Engine) -> None:
-    async def handler(_: web.Request) -> web.Response:
-        return web.Response(body=BODIES[0].read_bytes())
+async def real_body(_: web.Request) -> web.Response:
+    return web.Response(body=BODIES[0].read_bytes())
+
+
+@pytest.fixture
+async def reader(engine: Engine) -> AsyncIterator[Scrape]:
+    """As the operator reads; the engine answers as a real one did."""
+    engine.handler = real_body
+    async with scraping(5.0) as one:
+        yield one
+
+
+async def test_one_connection_is_kept_for_all_readings_of_a_pod(
+    reader: Scrape, engine: Engine
+) -> None:
+    target = Target("127.0.0.1", engine.port, "uid-1")
+    for _ in range(3):
+        assert await reader(target) == scan(BODIES[0].read_bytes())
+    assert engine.closing == ["", "", ""]
+    assert len(set(engine.peers)) == 1
+
+
+async def test_none_is_kept_of_a_pod_that_leaves(reader: Scrape, engine: Engine) -> None:
+    target = Target("127.0.0.1", engine.port, "uid-1", leaving=True)
+    for _ in range(2):
+        assert await reader(target) == scan(BODIES[0].read_bytes())
+    assert engine.closing == ["close", "close"]
+    assert len(set(engine.peers)) == 2
+
+
+async def test_what_was_kept_for_a_pod_is_not_used_for_the_next_at_its_address(
+    reader: Scrape, engine: Engine
+) -> None:
+    for uid in ("uid-1", "uid-2"):
+        assert await reader(Target("127.0.0.1", engine.port, uid)) == scan(BODIES[0].read_bytes())
+    assert len(set(engine.peers)) == 2
+
+
+async def test_a_kept_connection_that_the_engine_closed_is_replaced(
+    reader: Scrape, engine: Engine
+) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = await real_body(request)
+        await response.prepare(request)
+        await response.write_eof()
+        assert request.transport is not None
+        request.transport.close()  # and no header has said so
+        return response
 
     engine.handler = handler
-    assert await scraped(session, engine) == scan(BODIES[0].read_bytes())
-    assert engine.closing == ["close"]
+    for _ in range(3):
+        target = Target("127.0.0.1", engine.port, "uid-1")
+        assert await reader(target) == scan(BODIES[0].read_bytes())
+    assert len(set(engine.peers)) == 3
 
 
 async def test_a_scrape_asks_for_the_format_that_keeps_the_names(

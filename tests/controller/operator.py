@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tests.controller.world import World
 from tests.fakes.kube import FakeApi
 
+from escadre.clients.engine import Target
 from escadre.clients.kube import Conflict
 from escadre.controller.context import Context
 from escadre.controller.demand import DemandLoop
@@ -116,5 +117,5 @@ class Operator:
         return self.context.memory.scaled[self.world.mdep()["metadata"]["uid"]].state.desired
 
 
-async def _unread(_: str, __: int) -> Demand:
+async def _unread(_: Target) -> Demand:
     raise AssertionError("the world's engines are read without a connection")

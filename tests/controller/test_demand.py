@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving
 from tests.controller.world import World
 
-from escadre.clients.engine import ScrapeFailure
+from escadre.clients.engine import ScrapeFailure, Target
 from escadre.clients.kube import PODS
 from escadre.controller.demand import DemandLoop
 from escadre.controller.keys import FLEET, deployment_key
@@ -26,9 +27,9 @@ MANY = 200
 
 
 def scaler(operator: Operator, answer: Callable[[str], Answer], failed: Counter[str]) -> DemandLoop:
-    async def scrape(address: str, _: int) -> Answer:
+    async def scrape(target: Target) -> Answer:
         await asyncio.sleep(0)
-        return answer(address)
+        return answer(target.address)
 
     return DemandLoop(operator.context, scrape, lambda cause: failed.update([cause]))
 
@@ -96,26 +97,57 @@ async def test_an_idle_engine_outside_the_service_wakes_its_deployment_once() ->
     assert not any(woken[QUIET_READINGS:])
 
 
-async def test_many_engines_are_read_by_turns_and_each_once() -> None:
+async def test_only_of_an_engine_in_the_service_a_connection_is_kept() -> None:
+    world = World()
+    operator = await serving(world)
+    asked: list[Target] = []
+
+    async def scrape(target: Target) -> Answer:
+        asked.append(target)
+        return Demand(0, 0)
+
+    loop = DemandLoop(operator.context, scrape, lambda _: None)
+    await loop.once()
+    (pod,) = world.pods()
+    del pod["metadata"]["labels"][LABEL_SERVING]
+    world.server.put(PODS, pod)
+    await operator.context.caches.pods.refresh()
+    await loop.once()
+    assert [(one.uid, one.leaving) for one in asked] == [
+        (pod["metadata"]["uid"], False),
+        (pod["metadata"]["uid"], True),
+    ]
+
+
+async def test_many_engines_are_read_by_turns_and_each_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     engine = EngineSettings(image="registry.example/vllm@sha256:" + "e" * 64)
     world = World(settings=Settings(engine=engine, scaling=ScalingSettings(scrape_seconds=0.5)))
     operator = await serving(world)
     (pod,) = operator.context.caches.pods.by("deployment", ("team", "chat"))
-    running, most, read = 0, 0, Counter[str]()
+    running, most, read, waits = 0, 0, Counter[str](), []
+    sleep = asyncio.sleep
 
-    async def scrape(address: str, _: int) -> Answer:
+    async def counted(delay: float) -> None:
+        waits.append(delay)
+        await sleep(delay)
+
+    async def scrape(target: Target) -> Answer:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        read[address] += 1
-        await asyncio.sleep(0.01)
+        read[target.address] += 1
+        await sleep(0.01)
         running -= 1
         return Demand(0, 0)
 
     for number in range(MANY):
         world.server.put(PODS, other_engine(number))
     await operator.context.caches.pods.refresh()
+    monkeypatch.setattr("escadre.controller.demand.asyncio.sleep", counted)
     await DemandLoop(operator.context, scrape, lambda _: None).once()
+    assert len(waits) <= MANY / 10 + 1  # each is a wake-up of the process
     assert len(read) == MANY + 1
     assert set(read.values()) == {1}
     assert pod.ip in read

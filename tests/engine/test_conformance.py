@@ -113,6 +113,19 @@ def test_what_clients_do_wrong_is_none_of_its_last_words(serving: Running) -> No
     assert serving.message.read_text() == ""
 
 
+def test_a_kept_connection_is_closed_when_nothing_is_asked_for_five_seconds(
+    serving: Running,
+) -> None:
+    talk = Talk(serving.url)
+    kept = talk.connection()
+    began = time.monotonic()
+    assert talk.get("/metrics", kept).status == 200
+    assert "connection" not in talk.get("/metrics", kept).headers
+    assert kept.sock.recv(1) == b""
+    assert 4.5 < time.monotonic() - began < 8
+    kept.close()
+
+
 def test_a_drain_ends_what_is_in_flight_and_lingers(kind: Kind, model: Path) -> None:
     with engine(kind, model, _LENGTH, "--shutdown-timeout=60") as running:
         running.wait_healthy()

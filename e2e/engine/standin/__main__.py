@@ -28,6 +28,8 @@ from e2e.engine.standin.startup import Capacity, plan_capacity
 
 __all__ = ["build", "main"]
 
+_IDLE_SECONDS = 5  # after which a kept connection is closed: VLLM_HTTP_TIMEOUT_KEEP_ALIVE
+
 _log = logging.getLogger("vllm.standin")
 _engine_log = logging.getLogger("vllm.v1.engine.async_llm")
 
@@ -123,7 +125,11 @@ async def _live(options: Options, speed: Speed, core: int) -> int:
     engine, server = build(options, capacity, speed)
     stepping = asyncio.create_task(engine.run())
     runner = web.AppRunner(
-        server.application(), handler_cancellation=True, access_log=None, shutdown_timeout=2
+        server.application(),
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=2,
+        keepalive_timeout=_IDLE_SECONDS,
     )
     await runner.setup()
     site = web.TCPSite(runner, options.host, options.port)
