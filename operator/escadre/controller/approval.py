@@ -5,7 +5,7 @@ from typing import Final
 from escadre import reasons
 from escadre.api.approval import ModelApprovalStatus
 from escadre.controller.context import Context
-from escadre.controller.keys import FLEET, deployment_key
+from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, deployment_key
 from escadre.controller.statuswriter import write_status
 from escadre.controller.turns import turned
 from escadre.core.approvals.verdict import ApprovalVerdict, iso
@@ -36,7 +36,7 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
     _warn(context, view, by_type.get(ConditionType.EXPIRING))
     left = await write_status(context, context.caches.approvals, view, status)
     if verdict is not None and verdict.reason == reasons.EXPIRED:
-        context.wake(FLEET, 0.0)
+        context.wake(FLEET, FLEET_DEBOUNCE)
     elif verdict is not None and verdict.expires > now:
         turns = [verdict.expires - days * _DAY, verdict.expires]
         until = min(turn - now for turn in turns if turn > now)

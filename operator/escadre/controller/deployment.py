@@ -11,12 +11,13 @@ from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.execute import Executor, delete
 from escadre.controller.intents import Intents
-from escadre.controller.keys import FLEET, Key
+from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key
 from escadre.controller.passes import Pass
 from escadre.controller.report import report, tell
 from escadre.controller.wished import Wished
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.freshness import stands
+from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.children import plan_orphans
 from escadre.core.replicas.leaving import LOADING_GRACE_SECONDS, Leaving, hurried
 from escadre.core.replicas.steps import Problem
@@ -46,7 +47,7 @@ async def _pass(context: Context, key: Key) -> float | None:
     sight = context.sight()
     plan = context.memory.plan_of(DeploymentKey(key.namespace, key.name))
     if plan is None or not stands(plan, sight.facts(view)):
-        context.wake(FLEET, 0.0)  # its pass wakes this key again
+        context.wake(FLEET, _patience(context, plan, sight.now))  # its pass wakes this key again
         return None
     this = Pass.of(sight, view, plan)
     intents = Intents(this, context.settings, context.gather.platform)
@@ -66,6 +67,16 @@ async def _pass(context: Context, key: Key) -> float | None:
     ends = deadlines(this.observed, view.told, patience_of(context.settings))
     waits = [end - this.sight.now for end in ends if end > this.sight.now]
     return _next_look(this, [left, *waits], executor.problems)
+
+
+def _patience(context: Context, plan: DeploymentPlan | None, now: float) -> float:
+    """In how many seconds to plan anew, 0 unless a plan was just made.
+
+    One that was planned and changed alone, an edit or a replica that is gone, waits for no burst.
+    """
+    if plan is None:
+        return FLEET_DEBOUNCE
+    return min(max(context.memory.planned + FLEET_DEBOUNCE - now, 0.0), FLEET_DEBOUNCE)
 
 
 async def _hurry(context: Context, key: Key) -> None:

@@ -31,6 +31,7 @@ async def reconcile_fleet(context: Context) -> float | None:
     before = memory.plan
     if before is None or before.made_for != snapshot:
         memory.plan = plan_fleet(snapshot)
+        memory.planned = context.now()
         _wake(context, before, memory.plan)
     order, memory.order = memory.order, plan_order(sight.standings(), sight.now)
     _wake_held(context, order, memory.order)

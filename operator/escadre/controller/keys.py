@@ -5,7 +5,15 @@ from typing import Final, Literal
 
 from typing_extensions import override
 
-__all__ = ["FLEET", "Key", "approval_key", "deployment_key", "mirror_key", "node_key"]
+__all__ = [
+    "FLEET",
+    "FLEET_DEBOUNCE",
+    "Key",
+    "approval_key",
+    "deployment_key",
+    "mirror_key",
+    "node_key",
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,6 +30,9 @@ class Key:
 
 
 FLEET: Final = Key("fleet")
+
+# A burst of changes becomes one planning pass; the limit an edit may wait for its plan, in seconds.
+FLEET_DEBOUNCE: Final = 0.1
 
 
 def deployment_key(namespace: str, name: str) -> Key:

@@ -6,7 +6,7 @@ from escadre import reasons
 from escadre.api.gpunode import WantedWeights
 from escadre.clients.kube import GPU_NODES, NODES, Conflict, NotFound
 from escadre.controller.context import Context
-from escadre.controller.keys import FLEET
+from escadre.controller.keys import FLEET, FLEET_DEBOUNCE
 from escadre.core.fleet.belief import label_changes
 from escadre.machinery.diff import holds
 from escadre.machinery.events import ObjectRef
@@ -37,7 +37,7 @@ async def reconcile_node(context: Context, name: str) -> float | None:
         _tell(context, live)
     sight = context.sight()
     if not sight.node_stands(name):
-        context.wake(FLEET, 0.0)  # what is believed of an agent also changes with time
+        context.wake(FLEET, FLEET_DEBOUNCE)  # what is believed of an agent also changes with time
     belief = sight.belief(node)
     if belief is None:
         return None

@@ -8,7 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, mirror_key, node_key
+from escadre.controller.keys import (
+    FLEET,
+    FLEET_DEBOUNCE,
+    Key,
+    approval_key,
+    deployment_key,
+    mirror_key,
+    node_key,
+)
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.machinery.compact import Compact
 from escadre.machinery.queue import Priority
@@ -32,10 +40,7 @@ from escadre.state.views import (
     SignatureView,
 )
 
-__all__ = ["FLEET_DEBOUNCE", "Router"]
-
-# A burst of changes becomes one planning pass; the limit an edit may wait for its plan.
-FLEET_DEBOUNCE = 0.1
+__all__ = ["Router"]
 
 Add = Callable[[Key, float, Priority], None]
 

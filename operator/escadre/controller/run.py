@@ -24,9 +24,9 @@ from escadre.clients.kube import (
 )
 from escadre.controller.context import Context
 from escadre.controller.demand import DemandLoop
-from escadre.controller.keys import FLEET, Key
+from escadre.controller.keys import Key
 from escadre.controller.manager import Manager
-from escadre.controller.router import FLEET_DEBOUNCE, Router
+from escadre.controller.router import Router
 from escadre.controller.shell import Shell
 from escadre.machinery.events import EventRecorder
 from escadre.machinery.lease import Candidate, LeaderElector
@@ -70,10 +70,7 @@ class Operator:
             settings=settings,
             recorder=self.recorder,
             now=time.time,
-            # However many ask for a plan: one pass, soon.
-            wake=lambda key, delay: self._add(
-                key, max(delay, FLEET_DEBOUNCE) if key == FLEET else delay, Priority.NORMAL
-            ),
+            wake=lambda key, delay: self._add(key, delay, Priority.NORMAL),
         )
         self.router = Router(self.caches, self.context.sight, self._add)
         self.router.wire()

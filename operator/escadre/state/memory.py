@@ -36,6 +36,7 @@ class Memory:
     """See the module."""
 
     plan: FleetPlan | None = None
+    planned: float = 0.0  # when the plan was made, seconds since the epoch
     order: Order = field(default_factory=Order)
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid

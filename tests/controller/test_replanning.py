@@ -1,0 +1,58 @@
+"""How long a planning pass is waited for: a burst is one, a single change need not wait."""
+
+from dataclasses import replace
+
+import pytest
+from tests.controller.operator import Operator
+from tests.controller.test_reconcile import serving
+from tests.controller.world import World
+
+from escadre.clients.kube import DEPLOYMENTS
+from escadre.controller.deployment import reconcile_deployment
+from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key, deployment_key
+
+CHAT = deployment_key("team", "chat")
+
+
+async def asked(op: Operator, key: Key = CHAT) -> list[float]:
+    """For which delays a pass over a deployment asks for a plan, after all was listed anew."""
+    for informer in op.context.caches.all():
+        await informer.refresh()
+    waits: list[float] = []
+    context = replace(
+        op.context, wake=lambda one, delay: waits.append(delay) if one == FLEET else None
+    )
+    await reconcile_deployment(context, key)
+    return waits
+
+
+async def test_a_replica_that_is_gone_is_planned_at_once() -> None:
+    world = World()
+    op = await serving(world)
+    world.server.advance(1)
+    world.server.remove(DEPLOYMENTS, "chat-0", "team")
+    assert await asked(op) == [0.0]
+
+
+async def test_right_after_a_plan_the_next_one_waits() -> None:
+    world = World()
+    op = await serving(world)
+    op.context.memory.planned = world.time() - 0.03
+    world.server.remove(DEPLOYMENTS, "chat-0", "team")
+    assert await asked(op) == [pytest.approx(FLEET_DEBOUNCE - 0.03)]
+
+
+async def test_a_clock_that_was_set_back_makes_it_wait_no_longer() -> None:
+    world = World()
+    op = await serving(world)
+    op.context.memory.planned = world.time() + 3600
+    world.server.remove(DEPLOYMENTS, "chat-0", "team")
+    assert await asked(op) == [FLEET_DEBOUNCE]
+
+
+async def test_one_that_no_plan_knows_waits_for_what_comes_with_it() -> None:
+    """Its approval may be the next object of the same apply."""
+    world = World()
+    op = Operator.start(world)
+    world.deploy()
+    assert await asked(op) == [FLEET_DEBOUNCE]
