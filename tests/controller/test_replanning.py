@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.controller.operator import Operator
-from tests.controller.test_reconcile import serving
+from tests.controller.test_reconcile import serving, workloads
 from tests.controller.world import World
 
 from escadre.clients.kube import DEPLOYMENTS
@@ -26,11 +26,20 @@ async def asked(op: Operator, key: Key = CHAT) -> list[float]:
     return waits
 
 
-async def test_a_replica_that_is_gone_is_planned_at_once() -> None:
+async def test_a_replica_that_is_gone_is_made_again_without_a_plan() -> None:
+    world = World()
+    op = await serving(world)
+    node = workloads(world)["chat-0"]["spec"]["template"]["spec"]["affinity"]
+    world.server.remove(DEPLOYMENTS, "chat-0", "team")
+    assert await asked(op) == []
+    assert workloads(world)["chat-0"]["spec"]["template"]["spec"]["affinity"] == node
+
+
+async def test_an_edit_is_planned_at_once() -> None:
     world = World()
     op = await serving(world)
     world.server.advance(1)
-    world.server.remove(DEPLOYMENTS, "chat-0", "team")
+    world.deploy(concurrency=8)
     assert await asked(op) == [0.0]
 
 
@@ -38,7 +47,7 @@ async def test_right_after_a_plan_the_next_one_waits() -> None:
     world = World()
     op = await serving(world)
     op.context.memory.planned = world.time() - 0.03
-    world.server.remove(DEPLOYMENTS, "chat-0", "team")
+    world.deploy(concurrency=8)
     assert await asked(op) == [pytest.approx(FLEET_DEBOUNCE - 0.03)]
 
 
@@ -46,7 +55,7 @@ async def test_a_clock_that_was_set_back_makes_it_wait_no_longer() -> None:
     world = World()
     op = await serving(world)
     op.context.memory.planned = world.time() + 3600
-    world.server.remove(DEPLOYMENTS, "chat-0", "team")
+    world.deploy(concurrency=8)
     assert await asked(op) == [FLEET_DEBOUNCE]
 
 

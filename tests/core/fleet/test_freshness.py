@@ -65,7 +65,7 @@ def test_a_plan_stands(now: DeploymentFacts) -> None:
         pytest.param(replace(CHAT, model=model("other")), id="other weights"),
         pytest.param(replace(CHAT, desired=3), id="more replicas"),
         pytest.param(replace(CHAT, min_replicas=2), id="a higher precedence"),
-        pytest.param(with_replicas(), id="a replica is gone"),
+        pytest.param(with_replicas(), id="a replica is gone whose weights nobody vouches for"),
         pytest.param(with_replicas(replace(STANDING, bound=False)), id="its pod is lost"),
         pytest.param(with_replicas(replace(STANDING, node="n2")), id="it is elsewhere"),
         pytest.param(with_replicas(replace(STANDING, leaving=True)), id="it is to leave"),
@@ -82,6 +82,50 @@ def test_a_plan_stands(now: DeploymentFacts) -> None:
 )
 def test_a_plan_does_not_stand(now: DeploymentFacts) -> None:
     assert not stands(PLAN, now)
+
+
+HOME = replace(node("n1"), verified=frozenset({digest("small")}))
+ALONE = deployment("chat", replicas=(STANDING,))
+WAITS = deployment("waits", created=1.0, desired=8, minimum=8)
+
+
+@pytest.mark.parametrize(
+    ("seen", "again"),
+    [
+        pytest.param(snapshot((ALONE,), (HOME, node("n2"))), True, id="its weights are there"),
+        pytest.param(snapshot((ALONE,), (node("n1"),)), False, id="they are not"),
+        pytest.param(
+            snapshot((ALONE,), (replace(HOME, blocked="cordoned"),)), False, id="it is cordoned"
+        ),
+        pytest.param(
+            snapshot((ALONE,), (replace(HOME, unbelieved=SILENT),)), False, id="its agent is silent"
+        ),
+        pytest.param(snapshot((ALONE,), (node("n2"),)), False, id="its node is gone too"),
+        pytest.param(snapshot((ALONE, WAITS), (HOME,)), False, id="another waits for its GPU"),
+        pytest.param(
+            snapshot((replace(ALONE, model=None),), (HOME,)), False, id="nothing is approved"
+        ),
+        pytest.param(
+            snapshot((replace(ALONE, replicas=(replace(STANDING, bound=False),)),), (HOME,)),
+            True,
+            id="it was made and not bound yet",
+        ),
+    ],
+)
+def test_a_replica_that_is_gone_is_made_again_where_it_was(
+    seen: FleetSnapshot, again: bool
+) -> None:
+    plan = plan_of(plan_fleet(seen), "chat")
+    assert stands(plan, replace(seen.deployments[0], replicas=())) is again
+
+
+def test_one_of_two_on_a_node_is_planned_anew() -> None:
+    """Whoever deletes it may want them apart."""
+    both = (STANDING, replace(STANDING, slot=1))
+    chat = deployment("chat", desired=2, replicas=both)
+    plan = plan_of(plan_fleet(snapshot((chat,), (HOME, node("n2")))), "chat")
+    assert plan.together
+    assert not stands(plan, replace(chat, replicas=both[:1]))
 
 
 def test_a_replica_that_was_given_no_gpus_is_not_foreseen_where_it_was_recorded() -> None:
@@ -144,7 +188,7 @@ def _half(draw: st.DrawFn, seen: FleetSnapshot, plan: FleetPlan) -> FleetSnapsho
 
 
 def _some(draw: st.DrawFn, then: DeploymentFacts, now: DeploymentFacts) -> tuple[ReplicaFacts, ...]:
-    """Replicas as they were, or as planned, bound or not yet; new ones are made in their order."""
+    """Replicas as they were, or as planned, bound or not yet, or gone; new ones in their order."""
     before = {one.slot: one for one in then.replicas}
     found = []
     for made in sorted(now.replicas, key=lambda one: one.slot):
@@ -154,7 +198,8 @@ def _some(draw: st.DrawFn, then: DeploymentFacts, now: DeploymentFacts) -> tuple
         bound = draw(st.booleans()) or (old is not None and old.bound)
         found.append(draw(st.sampled_from([old or made, replace(made, bound=bound)])))
     slots = {one.slot for one in found}
-    return (*found, *(one for one in then.replicas if one.slot not in slots))
+    there = (*found, *(one for one in then.replicas if one.slot not in slots))
+    return tuple(one for one in there if draw(st.integers(0, 5)))  # somebody deletes one
 
 
 @st.composite

@@ -24,8 +24,9 @@ def stands(plan: DeploymentPlan, now: DeploymentFacts) -> bool:
         return False
     before = {replica.slot: replica for replica in then.replicas}
     slots = {slot.slot: slot for slot in plan.slots}
-    # One that is gone left its GPUs to others.
-    return before.keys() <= {replica.slot for replica in now.replicas} and all(
+    gone = before.keys() - {replica.slot for replica in now.replicas}
+    # One that is gone left its GPUs to others, unless it is at once made again.
+    return gone <= plan.remade and all(
         _foreseen(replica, before.get(replica.slot), slots.get(replica.slot))
         for replica in now.replicas
     )

@@ -36,6 +36,7 @@ from escadre.core.fleet.placement import (
 )
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pulls import Need, Place, plan_pulls
+from escadre.core.fleet.remaking import remade
 from escadre.core.fleet.spread import Holders
 from escadre.core.fleet.uncounted import uncounted
 from escadre.core.layouts.decisions import Layouts, products_of
@@ -67,6 +68,7 @@ class DeploymentPlan:
     ``slots`` holds every existing slot that is not leaving, then new ones up to the desired number.
     Without an approval or a layout existing slots are as recorded and there are no new ones.
     ``together`` says why all of several replicas are on one node, nothing where they are not.
+    ``remade`` are slots that may be made again as they were, should their replica be gone.
     """
 
     facts: DeploymentFacts = field(compare=False)
@@ -77,6 +79,7 @@ class DeploymentPlan:
     slots: tuple[SlotPlan, ...] = ()
     weights: tuple[WeightsOnNode, ...] = ()
     together: Said = NOTHING
+    remade: frozenset[int] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +105,13 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     pulls = plan_pulls(
         nodes, snapshot.mirrors, _needs(drafts), _held(facts), snapshot.invalid_mirrors
     )
-    insufficient = _Insufficient(placed.pool, drafts, nodes, snapshot.unused)
+    given = _Given(
+        pulls.states,
+        _Insufficient(placed.pool, drafts, nodes, snapshot.unused),
+        {} if any(draft.unplaced for draft in drafts) else nodes,
+    )
     plans = {
-        draft.facts.key: _finish(draft, pulls.states, insufficient, _together(draft, placed))
+        draft.facts.key: _finish(draft, given, _together(draft, placed))
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
     }
     return FleetPlan(plans, pulls.wanted, snapshot, nodes)
@@ -226,12 +233,15 @@ class _Insufficient:
         return joined("; ", [missing, *(part for part in (held, closed) if part)])
 
 
-def _finish(
-    draft: Draft,
-    states: Mapping[Place, WeightsOnNode],
-    insufficient: _Insufficient,
-    together: Said,
-) -> DeploymentPlan:
+class _Given(NamedTuple):
+    """What every plan is finished with; replicas are ``at_home`` nowhere while a slot waits."""
+
+    states: Mapping[Place, WeightsOnNode]
+    insufficient: _Insufficient
+    at_home: Mapping[str, NodeFacts]
+
+
+def _finish(draft: Draft, given: _Given, together: Said) -> DeploymentPlan:
     facts = draft.facts
     if facts.model is None or not draft.choices:
         slots = tuple(_as_recorded(slot, draft) for slot in draft.slots if slot.replica)
@@ -241,7 +251,7 @@ def _finish(
         reason, message = draft.reason, draft.message
     else:
         layout, digest = draft.choices[0], facts.model.manifest_digest
-        missing = insufficient.message(layout) if draft.unplaced else NOTHING
+        missing = given.insufficient.message(layout) if draft.unplaced else NOTHING
         slots = tuple(
             SlotPlan(slot.number, slot.node, slot.layout, digest, reasons.PLANNED, NOTHING)
             if slot.node is not None
@@ -257,8 +267,17 @@ def _finish(
                 missing=missing,
             )
     places = {Place(slot.node, slot.manifest_digest) for slot in slots if slot.node is not None}
-    weights = tuple(states[place] for place in sorted(places) if place in states)
-    return DeploymentPlan(facts, layout, reason, message, draft.rejected, slots, weights, together)
+    return DeploymentPlan(
+        facts,
+        layout,
+        reason,
+        message,
+        draft.rejected,
+        slots,
+        weights=tuple(given.states[one] for one in sorted(places) if one in given.states),
+        together=together,
+        remade=frozenset() if together else remade(draft, given.at_home),
+    )
 
 
 def _as_recorded(slot: Slot, draft: Draft) -> SlotPlan:
