@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -37,9 +38,12 @@ class CountedSource:
     def __init__(self, source: InventorySource) -> None:
         self._source = source
         self.readings = 0
+        self.answers = threading.Event()
+        self.answers.set()
 
     def read(self) -> Inventory:
         self.readings += 1
+        assert self.answers.wait(60)
         return self._source.read()
 
 
@@ -175,6 +179,24 @@ async def test_verified_weights_outlive_agent_and_wish(world: World, small: Samp
     async with world.agent():
         await until(lambda: world.entry(small).get("state") == "Verified")
     assert len(world.mirror.log) == asked
+
+
+async def test_a_new_agent_takes_nothing_back_that_it_has_not_looked_at(
+    world: World, small: SampleModel
+) -> None:
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Verified")
+    before = world.kube.version
+    world.source.answers.clear()
+    async with world.agent():
+        async with asyncio.timeout(60):
+            while (seen := await world.get("/readyz"))[0] != 200 and "looked" not in seen[1]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert seen == (503, "GPUs and store are not looked at, or not written down, yet\n")
+        world.source.answers.set()
+        await world.answers("/readyz", 200)
+    assert world.kube.version == before, "a status was another one for a while"
 
 
 async def test_a_flipped_byte_is_refused_and_explained(world: World, small: SampleModel) -> None:

@@ -215,11 +215,6 @@ def test_no_nvml_is_a_condition() -> None:
     assert condition["message"].startswith("NVML not available: ")
 
 
-def test_before_the_first_look_conditions_are_unknown() -> None:
-    status = build(replace(VIEW, inventory=None, store=None))
-    assert [c["status"] for c in status["conditions"]] == ["Unknown", "Unknown"]
-
-
 def test_transition_times_move_only_with_the_status() -> None:
     first = build(VIEW)
     for condition in first["conditions"]:

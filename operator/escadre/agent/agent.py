@@ -25,7 +25,7 @@ from escadre.agent.pull.transfer import TransferLimits
 from escadre.agent.report import build_status
 from escadre.agent.reporter import Reporter
 from escadre.agent.view import View
-from escadre.api.gpunode import WantedWeights
+from escadre.api.gpunode import GPUNodeStatus, WantedWeights
 from escadre.clients.mirror.credentials import credentials_from_secret
 from escadre.clients.mirror.factory import open_mirror
 from escadre.clients.mirror.protocol import Mirror
@@ -87,15 +87,7 @@ class Agent:
         reporter = Reporter(
             api=self.api,
             wish=keeper.want,
-            build=lambda generation, stands: build_status(
-                _view(keeper, gpus),
-                self.identity,
-                version=__version__,
-                generation=generation,
-                previous=stands,
-                slow=self.settings.slow_bytes_per_second,
-                now=_now(),
-            ),
+            build=lambda generation, stands: self._status(_view(keeper, gpus), generation, stands),
             pulling=lambda: keeper.running() is not None,
             metrics=metrics,
             interval=self.settings.progress_seconds,
@@ -112,6 +104,21 @@ class Agent:
             _log.info("agent started", node=self.identity.node_name, version=__version__)
             if on_ready:
                 on_ready()
+
+    def _status(
+        self, view: View | None, generation: int, stands: GPUNodeStatus
+    ) -> GPUNodeStatus | None:
+        if view is None:
+            return None
+        return build_status(
+            view,
+            self.identity,
+            version=__version__,
+            generation=generation,
+            previous=stands,
+            slow=self.settings.slow_bytes_per_second,
+            now=_now(),
+        )
 
     def _endpoint(self, reporter: Reporter) -> Endpoint:
         """Ready means: the GPUNode was read, and what the agent knows is written there.
@@ -190,7 +197,9 @@ def _told(known: Inventory | Refusal | None) -> Any:
     return known.message if isinstance(known, Refusal) else known
 
 
-def _view(keeper: Keeper, gpus: _Gpus) -> View:
+def _view(keeper: Keeper, gpus: _Gpus) -> View | None:
+    if gpus.known is None or keeper.view is None:
+        return None
     return View(
         wants=keeper.wants,
         since=keeper.since,

@@ -16,11 +16,11 @@ from escadre.agent.store.store import Space
 from escadre.agent.view import FailedPull, RunningPull, StoreView, View
 from escadre.api.gpunode import GPU, GPUNodeStatus, NodeWeights, Store, WantedWeights
 from escadre.core.decimals import bytes_text
-from escadre.core.status.conditions import Leaf, false, merge, true, unknown
+from escadre.core.status.conditions import Leaf, false, merge, true
 from escadre.core.status.told import past
 from escadre.errors import Refusal
 from escadre.names import ConditionType, short_digest
-from escadre.reasons.said import plain, say
+from escadre.reasons.said import plain
 
 __all__ = ["SLOW_AFTER", "build_status"]
 
@@ -91,18 +91,12 @@ def _leaves(view: View) -> list[Leaf]:
     match view.inventory:
         case Refusal() as refusal:
             gpus = false(_INVENTORY, refusal.reason, plain(refusal.message))
-        case None:
-            gpus = unknown(_INVENTORY, reasons.PENDING, say("the GPUs have not been read yet"))
         case Inventory() as inventory:
             bad = [gpu for gpu in inventory.gpus if not gpu.healthy]
             gpus = _dead(bad) if bad else true(_INVENTORY, reasons.INVENTORY_READY)
     match view.store:
         case Refusal() as refusal:
             store = false(ConditionType.STORE_READY, refusal.reason, plain(refusal.message))
-        case None:
-            store = unknown(
-                ConditionType.STORE_READY, reasons.PENDING, say("the store has not been opened yet")
-            )
         case StoreView():
             store = true(ConditionType.STORE_READY, reasons.STORE_READY)
     return [gpus, store]

@@ -36,7 +36,8 @@ class Reporter:
     Args:
         api: Kubernetes.
         wish: takes what the operator wants.
-        build: makes the status, given the generation and the status as it stands.
+        build: makes the status, given the generation and the status as it stands; None while it
+            has not been looked at all that it tells.
         pulling: whether a pull is under way, so that progress is worth a write.
         metrics: told of writes.
         interval: seconds between two writes of progress.
@@ -45,7 +46,7 @@ class Reporter:
 
     api: GPUNodeApi
     wish: Callable[[tuple[WantedWeights, ...]], None]
-    build: Callable[[int, GPUNodeStatus], GPUNodeStatus]
+    build: Callable[[int, GPUNodeStatus], GPUNodeStatus | None]
     pulling: Callable[[], bool]
     metrics: AgentMetrics
     interval: float
@@ -65,7 +66,7 @@ class Reporter:
         if not self._synced:
             return self._fault or "the GPUNode has not been read yet"
         if self._node is not None and self._written is None:
-            return self._fault or "the status has not been written yet"
+            return self._fault or "GPUs and store are not looked at, or not written down, yet"
         return ""
 
     async def follow(self) -> None:
@@ -112,7 +113,7 @@ class Reporter:
         # What was written last may not have come back through the watch yet.
         stands = self._written[1] if self._written else read(GPUNodeStatus, node.get("status"))
         status = self.build(int(meta.get("generation", 0)), stands)
-        if self._written == (meta["uid"], status):
+        if status is None or self._written == (meta["uid"], status):
             return False
         try:
             await self.api.write_status(meta["uid"], dump(status))

@@ -1,4 +1,9 @@
-"""What the agent knows at one moment, frozen: made by agent/agent.py, read by the report."""
+"""What the agent knows at one moment, frozen: made by agent/agent.py, read by the report.
+
+There is none before GPUs and store were looked at: until then the report of the agent before this
+one stands. Its word counts while its pod is replaced, and what is not known yet must not take it
+back.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +61,7 @@ class View:
 
     wants: tuple[WantedWeights, ...]
     since: Mapping[str, str]
-    inventory: Inventory | Refusal | None
-    store: StoreView | Refusal | None
+    inventory: Inventory | Refusal
+    store: StoreView | Refusal
     running: RunningPull | None
     failures: Mapping[str, FailedPull]
