@@ -134,20 +134,19 @@ def _placed(
 ) -> _Placed:
     """A node for every slot; packed as tightly as can be where that places one more."""
     standing, taken = reserve(facts, nodes)
-    drafts = [draft_of(one, layouts, standing, closed) for one in facts]
-    sizes = larger_sizes(drafts)
 
-    def place(drafts: list[Draft], *, spreads: bool) -> _Placed:
+    def place(*, spreads: bool) -> _Placed:
+        drafts = [draft_of(one, layouts, standing, closed) for one in facts]
+        sizes = larger_sizes(drafts)
         pool, weights = GPUPool(nodes.values(), taken), Holders(nodes.values(), spreads=spreads)
         place_all(drafts, pool, weights, sizes)
         return _Placed(drafts, pool, weights, sizes)
 
-    spread = place(drafts, spreads=True)
+    spread = place(spreads=True)
     homeless = _homeless(spread.drafts)
     if not homeless or not spread.weights.spread:
         return spread
-    anew = [draft_of(one, layouts, standing, closed) for one in facts]
-    packed = place(anew, spreads=False)
+    packed = place(spreads=False)
     return packed if homeless - _homeless(packed.drafts) else spread
 
 
