@@ -29,10 +29,9 @@ class GoneNodes:
 
     def of(self, pods: Iterable[PodView], now: float) -> frozenset[str]:
         """Those of the pods' nodes that were deleted."""
-        return frozenset(pod.node for pod in pods if self.has(pod, now))
+        return frozenset(pod.node for pod in pods if self._has(pod, now))
 
-    def has(self, pod: PodView, now: float) -> bool:
-        """Whether the pod's node was deleted."""
+    def _has(self, pod: PodView, now: float) -> bool:
         if not pod.node or self._nodes.get(pod.node) is not None:
             return False
         return pod.node in self._deleted or now - pod.placed > _UNSEEN_SECONDS

@@ -48,7 +48,7 @@ def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: flo
         return _unmade(line, one.record.refused)
     if one.view.state == "Ready":
         return line
-    lost = _lost(pod, caches, now)
+    lost = _lost(pod, caches, gone=one.gone)
     if lost:
         view = replace(one.view, state="NotResponding")
         return replace(line, view=view, message=lost, hindered=reasons.NODE_LOST)
@@ -92,9 +92,9 @@ def _start_ends(pod: PodView) -> float | None:
     return pod.placed + STARTED_SECONDS
 
 
-def _lost(pod: PodView, caches: Caches, now: float) -> str:
+def _lost(pod: PodView, caches: Caches, *, gone: bool) -> str:
     """What became of the pod's node, "" while that is Ready or the pod has none."""
-    if caches.gone.has(pod, now):
+    if gone:
         return f"node {pod.node} does not exist any more"
     node = caches.nodes.get(pod.node)
     if node is None or node.lost_since is None:

@@ -20,6 +20,7 @@ class Observed:
     node: str
     pod: PodView | None  # the one that counts: of today's template, not going away
     view: ReplicaView
+    gone: bool = False  # its pod's node was deleted: nobody answers for what was said of it last
 
 
 def observe(
@@ -44,7 +45,7 @@ def observe(
             continue
         pod = next((one for one in pods if _counts(one, record)), None)
         one = _observed(record, record.slot, pod, _age(record, wish, model, platform))
-        found.append(_not_known(one) if pod and pod.node in gone else one)
+        found.append(_on_gone_node(one) if pod and pod.node in gone else one)
     return tuple(sorted(found, key=lambda one: one.view.slot))
 
 
@@ -104,11 +105,10 @@ def _observed(record: ReplicaRecord, slot: int, pod: PodView | None, age: _Age) 
     return Observed(record, (pod.node if pod else "") or record.planned_node, pod, view)
 
 
-def _not_known(one: Observed) -> Observed:
-    """Nobody answers for a Ready that its kubelet gave on a node that is gone."""
-    if one.view.state != "Ready":
-        return one
-    return replace(one, view=replace(one.view, state="NotResponding"))
+def _on_gone_node(one: Observed) -> Observed:
+    """Nobody answers for a Ready that its kubelet gave."""
+    state = "NotResponding" if one.view.state == "Ready" else one.view.state
+    return replace(one, gone=True, view=replace(one.view, state=state))
 
 
 def _state(
