@@ -61,7 +61,7 @@ class Asked:
         told = {record.name for record in status.signatures}
         others = [each for each in signatures if each["metadata"]["name"] not in told]
         untold = tuple(each for each in others if _is_older(each, status.signatures))
-        unjudged = tuple(each for each in others if each not in untold)
+        unjudged = tuple(each for each in others if not _is_older(each, status.signatures))
         return cls(name, spec, status, content_digest(raw), unjudged, untold)
 
     @property
