@@ -5,9 +5,9 @@ from typing import Final
 from escadre import reasons
 from escadre.api.approval import ModelApprovalStatus
 from escadre.controller.context import Context
-from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, deployment_key
+from escadre.controller.keys import deployment_key
 from escadre.controller.statuswriter import write_status
-from escadre.controller.turns import turned
+from escadre.controller.turns import stored, turned
 from escadre.core.approvals.verdict import ApprovalVerdict, iso
 from escadre.core.status.approval import approval_leaves
 from escadre.core.status.conditions import Leaf, merge
@@ -36,7 +36,7 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
     _warn(context, view, by_type.get(ConditionType.EXPIRING))
     left = await write_status(context, context.caches.approvals, view, status)
     if verdict is not None and verdict.reason == reasons.EXPIRED:
-        context.wake(FLEET, FLEET_DEBOUNCE)
+        context.replan()
     elif verdict is not None and verdict.expires > now:
         turns = [verdict.expires - days * _DAY, verdict.expires]
         until = min(turn - now for turn in turns if turn > now)
@@ -71,7 +71,8 @@ def _warn(context: Context, view: ApprovalView, expiring: Leaf | None) -> None:
 
 
 def _tell(context: Context, view: ApprovalView, leaf: Leaf) -> None:
-    if turned(context, view.uid, view.told, leaf) is not None:
+    before = stored(view.told, leaf.type)
+    if turned(context, view.uid, before, (leaf.status, leaf.reason)) is not None:
         context.recorder.record(
             ObjectRef(API_VERSION, "ModelApproval", view.name, "", view.uid),
             leaf.reason,

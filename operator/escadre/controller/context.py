@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from escadre.clients.kube import Api
-from escadre.controller.keys import Key
+from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key
 from escadre.machinery.events import EventRecorder
 from escadre.settings import Settings
 from escadre.state.caches import Caches
@@ -29,6 +29,10 @@ class Context:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gather", Gather(self.caches, self.memory, self.settings))
+
+    def replan(self, delay: float = FLEET_DEBOUNCE) -> None:
+        """Asks for a planning pass; however many ask, it is one, soon."""
+        self.wake(FLEET, delay)
 
     def sight(self) -> Sight:
         """Everything as it is now."""

@@ -14,7 +14,7 @@ from escadre import reasons
 from escadre.api.deployment import LastScale
 from escadre.clients.engine import Scrape, ScrapeFailure, Target
 from escadre.controller.context import Context
-from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, deployment_key
+from escadre.controller.keys import deployment_key
 from escadre.controller.passes import about
 from escadre.core.counting import count
 from escadre.core.scaling.demand import read
@@ -113,7 +113,7 @@ class DemandLoop:
             if view is not None and not view.terminating:
                 changed |= self.judge(view, sight)
         if changed:
-            context.wake(FLEET, FLEET_DEBOUNCE)
+            context.replan()
 
     def judge(self, view: DeploymentView, sight: Sight) -> bool:
         """One step for a deployment; returns whether the number of replicas changed."""

@@ -11,7 +11,7 @@ from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.execute import Executor, delete
 from escadre.controller.intents import Intents
-from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key
+from escadre.controller.keys import FLEET_DEBOUNCE, Key
 from escadre.controller.passes import Pass
 from escadre.controller.report import report, tell
 from escadre.controller.wished import Wished
@@ -47,7 +47,7 @@ async def _pass(context: Context, key: Key) -> float | None:
     sight = context.sight()
     plan = context.memory.plan_of(DeploymentKey(key.namespace, key.name))
     if plan is None or not stands(plan, sight.facts(view)):
-        context.wake(FLEET, _patience(context, plan, sight.now))  # its pass wakes this key again
+        context.replan(_patience(context, plan, sight.now))  # its pass wakes this key again
         return None
     this = Pass.of(sight, view, plan)
     intents = Intents(this, context.settings, context.gather.platform)

@@ -3,7 +3,7 @@
 from escadre.api.mirror import ModelMirrorStatus
 from escadre.controller.context import Context
 from escadre.controller.statuswriter import write_status
-from escadre.controller.turns import turned
+from escadre.controller.turns import stored, turned
 from escadre.core.approvals.verdict import iso
 from escadre.core.status.conditions import Leaf, merge
 from escadre.core.status.mirror import mirror_leaves
@@ -31,7 +31,8 @@ async def reconcile_mirror(context: Context, name: str) -> float | None:
 
 def _tell(context: Context, view: MirrorView, ready: Leaf) -> None:
     """An event when it turns; that a new one can be used goes without saying."""
-    turn = turned(context, view.uid, view.told, ready)
+    before = stored(view.told, ready.type)
+    turn = turned(context, view.uid, before, (ready.status, ready.reason))
     if turn is None:
         return
     first = turn.before is None or turn.before[0] == "Unknown"

@@ -6,7 +6,7 @@ from escadre import reasons
 from escadre.api.gpunode import WantedWeights
 from escadre.clients.kube import GPU_NODES, NODES, Conflict, NotFound
 from escadre.controller.context import Context
-from escadre.controller.keys import FLEET, FLEET_DEBOUNCE
+from escadre.controller.turns import turned
 from escadre.core.fleet.belief import label_changes
 from escadre.machinery.diff import holds
 from escadre.machinery.events import ObjectRef
@@ -37,7 +37,7 @@ async def reconcile_node(context: Context, name: str) -> float | None:
         _tell(context, live)
     sight = context.sight()
     if not sight.node_stands(name):
-        context.wake(FLEET, FLEET_DEBOUNCE)  # what is believed of an agent also changes with time
+        context.replan()  # what is believed of an agent also changes with time
     belief = sight.belief(node)
     if belief is None:
         return None
@@ -73,10 +73,8 @@ def _tell(context: Context, live: GPUNodeView) -> None:
     seen = next((c for c in live.status.conditions if c.type == _INVENTORY), None)
     if seen is None or seen.status == "Unknown":
         return
-    now = seen.status, seen.reason
-    before = context.memory.told.get(live.uid, ("True", reasons.INVENTORY_READY))
-    context.memory.told[live.uid] = now
-    if before != now:
+    well = ("True", reasons.INVENTORY_READY)  # that a new one is goes without saying
+    if turned(context, live.uid, well, (seen.status, seen.reason)) is not None:
         context.recorder.record(
             ObjectRef(API_VERSION, "GPUNode", live.name, "", live.uid),
             seen.reason,
