@@ -7,8 +7,9 @@ from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving, workloads
 from tests.controller.world import World
 
-from escadre.clients.kube import DEPLOYMENTS
+from escadre.clients.kube import DEPLOYMENTS, PODS
 from escadre.controller.deployment import reconcile_deployment
+from escadre.controller.fleet import reconcile_fleet
 from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key, deployment_key
 
 CHAT = deployment_key("team", "chat")
@@ -41,6 +42,27 @@ async def test_an_edit_is_planned_at_once() -> None:
     world.server.advance(1)
     world.deploy(concurrency=8)
     assert await asked(op) == [0.0]
+
+
+async def test_a_pod_that_is_lost_waits_for_those_lost_with_it() -> None:
+    """The GPUs that are left go to the oldest of them, not to whose pod is collected first."""
+    world = World()
+    op = await serving(world)
+    world.server.advance(1)
+    (pod,) = world.pods()
+    world.server.remove(PODS, pod["metadata"]["name"], "team")
+    assert await asked(op) == [FLEET_DEBOUNCE]
+
+
+async def test_an_edit_right_after_the_plan_of_another_waits() -> None:
+    world = World()
+    op = await serving(world)
+    world.server.advance(1)
+    world.deploy(concurrency=8)
+    assert await asked(op) == [0.0]
+    await reconcile_fleet(op.context)
+    world.deploy(concurrency=4)
+    assert await asked(op) == [pytest.approx(FLEET_DEBOUNCE)]
 
 
 async def test_right_after_a_plan_the_next_one_waits() -> None:

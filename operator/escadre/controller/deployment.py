@@ -15,7 +15,8 @@ from escadre.controller.keys import FLEET_DEBOUNCE, Key
 from escadre.controller.passes import Pass
 from escadre.controller.report import report, tell
 from escadre.controller.wished import Wished
-from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
+from escadre.core.facts.model import Wish
 from escadre.core.fleet.freshness import stands
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.children import plan_orphans
@@ -46,8 +47,9 @@ async def _pass(context: Context, key: Key) -> float | None:
         return None
     sight = context.sight()
     plan = context.memory.plan_of(DeploymentKey(key.namespace, key.name))
-    if plan is None or not stands(plan, sight.facts(view)):
-        context.replan(_patience(context, plan, sight.now))  # its pass wakes this key again
+    facts = sight.facts(view)
+    if plan is None or not stands(plan, facts):
+        context.replan(_patience(context, plan, facts))  # its pass wakes this key again
         return None
     this = Pass.of(sight, view, plan)
     intents = Intents(this, context.settings, context.gather.platform)
@@ -69,14 +71,20 @@ async def _pass(context: Context, key: Key) -> float | None:
     return _next_look(this, [left, *waits], executor.problems)
 
 
-def _patience(context: Context, plan: DeploymentPlan | None, now: float) -> float:
-    """In how many seconds to plan anew, 0 unless a plan was just made.
+def _patience(context: Context, plan: DeploymentPlan | None, now: DeploymentFacts) -> float:
+    """In how many seconds to plan anew; an edit waits for no burst, unless a plan was just made.
 
-    One that was planned and changed alone, an edit or a replica that is gone, waits for no burst.
+    What else changed, a lost pod or the demand, is gathered: what is free goes by age then, not to
+    whoever is seen first.
     """
-    if plan is None:
+    if plan is None or _wished(plan.facts) == _wished(now):
         return FLEET_DEBOUNCE
-    return min(max(context.memory.planned + FLEET_DEBOUNCE - now, 0.0), FLEET_DEBOUNCE)
+    left = context.memory.planned + FLEET_DEBOUNCE - context.now()
+    return min(max(left, 0.0), FLEET_DEBOUNCE)
+
+
+def _wished(facts: DeploymentFacts) -> tuple[Wish, int]:
+    return facts.wish, facts.min_replicas
 
 
 async def _hurry(context: Context, key: Key) -> None:
