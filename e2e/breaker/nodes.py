@@ -64,8 +64,10 @@ def _used(stage: Stage) -> set[str]:
 
 
 def _delete(stage: Stage) -> None:
-    operator = stage.cluster.get("pod", leader(stage), NAMESPACE)
-    name = next(iter(_used(stage) - {operator["spec"]["nodeName"]}))
+    operator = stage.cluster.get("pod", wait_for(lambda: leader(stage), 30, "a leader"), NAMESPACE)
+    others = sorted(_used(stage) - {operator["spec"]["nodeName"]})
+    assert others, "every replica is on the leader's node"
+    name = others[0]
     stage.cluster.node(name).power_off()
     stage.cluster.kubectl("delete", "node", name)
 
