@@ -8,7 +8,7 @@ from tests.cli.world import approval, condition, record
 
 from escadre.cli.approve.signing import signature_name
 from escadre.clients.kube import MODEL_APPROVALS, MODEL_SIGNATURES, Forbidden
-from escadre.core.approvals.verdict import content_digest
+from escadre.core.approvals.verdict import SIGNED_BEFORE, content_digest
 
 DIGEST = content_digest(approval()["spec"])
 MISSING = condition("Approved", "False", "SignaturesMissing", "small has 1 of 2 signatures")
@@ -197,10 +197,23 @@ def test_so_do_they_when_more_signed_after_them_than_a_status_tells_of() -> None
     assert "bob has signed this content already" in ran.err
 
 
+def test_who_counts_by_a_word_older_than_a_status_tells_of_is_told_so_from_the_second_on() -> None:
+    program = crowded()
+    again = signature_name("small", "bob", "Approve", DIGEST, after="small-0")
+    judged = [record(f"small-{number:02}", f"person-{number}") for number in range(63)]
+    judged.append(record(again, "bob", why=SIGNED_BEFORE))
+    program.server.put(MODEL_APPROVALS, approval(summary="64/2", signatures=judged))
+    before = len(program.server.all(MODEL_SIGNATURES))
+    ran = program.run("approve", "sign", "small", "--yes")
+    assert ran.code == 3
+    assert f"bob has signed this content already (ModelSignature {again})" in ran.err
+    assert len(program.server.all(MODEL_SIGNATURES)) == before
+
+
 def test_a_signature_that_a_status_has_no_room_for_is_not_called_unseen() -> None:
     program = crowded()
     document = json.loads(program.run("approve", "show", "small", "-o", "json").out)
-    assert document["notJudgedYet"] == []
+    assert (document["notJudgedYet"], document["olderSignatures"]) == ([], 1)
     ran = program.run("approve", "show", "small")
     assert "the operator has not looked yet" not in ran.out
     assert "and 1 older signature" in ran.out

@@ -26,6 +26,7 @@ from escadre.cli.shared.session import (
 from escadre.cli.shared.target import ClusterCommand
 from escadre.cli.shared.words import time_text
 from escadre.clients.kube import MODEL_SIGNATURES, SELF_SUBJECT_REVIEWS, Conflict, Json
+from escadre.core.approvals.verdict import SIGNED_BEFORE
 from escadre.errors import EscadreError, Refusal
 
 __all__ = ["register"]
@@ -150,12 +151,13 @@ def _check(asked: Asked, by: str, now: float) -> None:
 
 
 def _in_vain(asked: Asked, by: str) -> str:
-    """Their newest signature, which does not count now, "" without; one that does is refused.
+    """Their newest signature, which does not count now, "" without; who counts is refused.
 
-    Whether one counts that the status has no room for is not told: another word does no harm.
+    The status has room for the newest signatures only. Whether an older one counts, the word that
+    was written after it tells: until there is one, another does no harm.
     """
     mine = [one for one in asked.status.signatures if one.by == by and one.decision == "Approve"]
-    counts = next((one for one in mine if one.counted), None)
+    counts = next((one for one in mine if one.counted or one.why == SIGNED_BEFORE), None)
     if counts is not None:
         raise _already(by, "signed", counts.name)
     return mine[-1].name if mine else asked.untold_of(by)

@@ -174,6 +174,7 @@ def document(asked: Asked) -> dict[str, Any]:
         "summary": asked.status.summary,
         "contentDigest": asked.digest,
         "signatures": [_record(record) for record in asked.status.signatures],
+        "olderSignatures": len(asked.untold),  # judged; the status has no room for them
         "notJudgedYet": [each["metadata"]["name"] for each in asked.unjudged],
         "spec": asked.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
     }

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 import rfc8785
 
@@ -19,6 +19,7 @@ from escadre.core.listing import listed
 from escadre.reasons import Reason
 
 __all__ = [
+    "SIGNED_BEFORE",
     "ApprovalVerdict",
     "PolicyState",
     "Signature",
@@ -27,6 +28,9 @@ __all__ = [
     "evaluate",
     "iso",
 ]
+
+# Why a word does not count of whom an earlier one does.
+SIGNED_BEFORE: Final = "the same person signed before"
 
 
 def content_digest(spec: Mapping[str, object]) -> str:
@@ -186,7 +190,7 @@ def _objection(
             f"{iso(policies.since)}"
         )
     if signature.by in seen:
-        return "the same person signed before"
+        return SIGNED_BEFORE
     return ""
 
 
