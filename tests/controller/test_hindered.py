@@ -147,6 +147,9 @@ async def test_a_node_that_the_cache_has_not_seen_yet_is_not_a_deleted_one() -> 
     another = Operator.start(world)  # that has never seen the node
     await after(world, another, 1)
     assert world.condition("Available")["status"] == "True"
+    left = await reconcile(another.context, deployment_key("team", "chat"))
+    assert left is not None
+    assert 0 < left <= 120, "it looks again when the node ought to be seen"
     ready = await after(world, another, 120)
     assert ready["reason"] == "NodeLost"
 

@@ -108,6 +108,18 @@ async def test_a_node_that_is_deleted_wakes_the_deployments_with_pods_there(
     assert {node_key(node), CHAT, FLEET} <= set(keys)
 
 
+async def test_and_so_does_one_that_is_there_again(listener: Listener) -> None:
+    (pod,) = listener.world.pods()
+    node = listener.world.server.get(NODES, pod["spec"]["nodeName"])
+    assert node is not None
+    listener.world.server.remove(NODES, node["metadata"]["name"])
+    await listener.look()
+    for given in ("uid", "resourceVersion", "creationTimestamp"):
+        node["metadata"].pop(given)
+    keys = await listener.after(lambda: listener.world.server.put(NODES, node))
+    assert {node_key(node["metadata"]["name"]), CHAT, FLEET} <= set(keys)
+
+
 async def test_mere_progress_of_a_pull_asks_for_no_plan(listener: Listener) -> None:
     name = next(
         one["metadata"]["name"]

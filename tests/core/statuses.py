@@ -16,7 +16,7 @@ from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.core.status.build import answer
-from escadre.core.status.facts import ReplicaLine, StatusFacts
+from escadre.core.status.facts import LeavingClaim, ReplicaLine, StatusFacts
 from escadre.core.status.told import Told
 from escadre.names import ConditionType
 from escadre.reasons import Reason
@@ -61,6 +61,11 @@ def waiting(hindered: Reason | None = None) -> ReplicaLine:
     return replace(line(state="Pending"), since=0.0, hindered=hindered)
 
 
+def held(one: ReplicaLine, *finalizers: str, deleted: float = 0.0) -> ReplicaLine:
+    """The same with a claim that was deleted long ago, and who holds it."""
+    return replace(one, claim=LeavingClaim("chat-abab", deleted, finalizers))
+
+
 def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
     """A serving deployment of one replica, seen for the first time in generation 1."""
     known: Json = {
@@ -80,7 +85,6 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
         "last_scale": None,
         "problem": None,
         "unreachable": False,
-        "claim_terminating": "",
         "previous": Told(),
         "now": NOW,
         "patience": 360.0,

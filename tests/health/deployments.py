@@ -18,6 +18,7 @@ from tests.core.statuses import (
     before,
     built,
     facts,
+    held,
     line,
     planned,
     waiting,
@@ -208,7 +209,7 @@ _BEGINS: Final = (
     ),
     _cell(
         "a replica's claim is being deleted, and something holds it",
-        facts(waiting(), claim_terminating="chat-0", previous=before(ConditionType.WEIGHTS_READY)),
+        facts(held(waiting(), "backup.example/hold")),
         "False ClaimStuck",
         STAYS,
     ),

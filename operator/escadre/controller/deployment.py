@@ -66,7 +66,7 @@ async def _pass(context: Context, key: Key) -> float | None:
             tell(context, this, executor)
     if not wished.stands:
         return None
-    ends = deadlines(this.observed, view.told, patience_of(context.settings))
+    ends = deadlines(this.observed, context.caches, view.told, patience_of(context.settings))
     waits = [end - this.sight.now for end in ends if end > this.sight.now]
     return _next_look(this, [left, *waits], executor.problems)
 

@@ -8,7 +8,6 @@ from escadre.controller.execute import Executor
 from escadre.controller.passes import Pass
 from escadre.controller.statuswriter import write_status
 from escadre.core.approvals.verdict import iso
-from escadre.core.listing import listed
 from escadre.core.replicas.steps import Problem
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
@@ -16,11 +15,9 @@ from escadre.core.status.build import answer
 from escadre.core.status.conditions import Leaf
 from escadre.core.status.facts import StatusFacts
 from escadre.core.status.news import News, news_of_deeds, news_of_turns, turns_of
-from escadre.names import PVC_PROTECTION, claim_name
 from escadre.render.service import url
 from escadre.state.demand import windows_of
 from escadre.state.lines import line_of, patience_of
-from escadre.state.views import ClaimRecord
 
 __all__ = ["report", "tell"]
 
@@ -58,27 +55,10 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
         last_scale=scaled.last if scaled else None,
         problem=(problem.reason, problem.message) if problem else None,
         unreachable=bool(blocking),
-        claim_terminating=_claim_terminating(context, this),
         previous=view.told,
         now=iso(context.now()),
         patience=patience_of(context.settings),
     )
-
-
-def _claim_terminating(context: Context, this: Pass) -> str:
-    """A claim that is being deleted and that a replica without a node mounts, "" without one."""
-    view = this.view
-    waiting = (one.view for one in this.observed if one.view.state == "Pending")
-    names = {claim_name(view.name, one.digest) for one in waiting if one.digest}
-    claims = context.caches.claims.by("deployment", (view.namespace, view.name))
-    ours = (one for one in claims if one.terminating and one.controller_uid == view.uid)
-    return next((_going(one) for one in ours if one.name in names), "")
-
-
-def _going(claim: ClaimRecord) -> str:
-    """Its name, and whose finalizers keep it: Kubernetes' own is taken off by the pass."""
-    others = [one for one in claim.held if one != PVC_PROTECTION]
-    return f"{claim.name} (held by the finalizer {listed(others, 3)})" if others else claim.name
 
 
 def _first_decision(context: Context, seen: Scalable, now: float) -> Decision | None:

@@ -164,7 +164,7 @@ class Router:
         if one is None or (old is not None and new is not None and _same(old, new)):
             return  # a heartbeat
         self._wake_node(one.name)
-        if new is None:  # what its pods said last is not so any more
+        if old is None or new is None:  # what its pods said last is not so any more, or again
             for pod in self.caches.pods.by("node", one.name):
                 self._pod("", None, pod)
 

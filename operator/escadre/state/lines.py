@@ -8,9 +8,10 @@ from escadre import reasons
 from escadre.core.approvals.verdict import iso
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.replicas.silence import words
-from escadre.core.status.facts import ReplicaLine
+from escadre.core.status.facts import LeavingClaim, ReplicaLine
 from escadre.core.status.told import Told
-from escadre.core.status.unplaced import late_at, missing_at
+from escadre.core.status.unplaced import held_until, late_at, missing_at
+from escadre.names import LABEL_DEPLOYMENT, PVC_PROTECTION, claim_name
 from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.observe import Observed
@@ -44,6 +45,8 @@ def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: flo
         since=one.pod.created if one.pod else None,
     )
     pod = one.pod
+    if one.view.state == "Pending":
+        line = replace(line, claim=_leaving(one, caches))
     if pod is None:
         return _unmade(line, one.record.refused)
     if one.view.state == "Ready":
@@ -67,17 +70,35 @@ def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: flo
     return replace(line, message=pod.failing or pod.unscheduled)
 
 
-def deadlines(observed: Iterable[Observed], told: Told, patience: float) -> Iterator[float]:
+def deadlines(
+    observed: Iterable[Observed], caches: Caches, told: Told, patience: float
+) -> Iterator[float]:
     """When waiting ends that nobody else tells the end of, in seconds since the epoch."""
     for one in observed:
         pod = one.pod
-        if pod is None:
-            ends = [None if one.record.refused else missing_at(told, patience)]
-        elif pod.node:
-            ends = [_start_ends(pod), pod.silence.overdue_at if pod.silence else None]
+        if pod is not None and pod.node:
+            silent = pod.silence.overdue_at if pod.silence else None
+            ends = [_start_ends(pod), silent, caches.gone.unseen_until(pod)]
         else:
-            ends = [late_at(told, pod.created, patience)]
+            ends = [held_until(_leaving(one, caches), patience), _waits(one, told, patience)]
         yield from (end for end in ends if end is not None)
+
+
+def _waits(one: Observed, told: Told, patience: float) -> float | None:
+    if one.pod is not None:
+        return late_at(told, one.pod.created, patience)
+    return None if one.record.refused else missing_at(told, patience)
+
+
+def _leaving(one: Observed, caches: Caches) -> LeavingClaim | None:
+    """The claim that a replica mounts, if deleted. Kubernetes' own finalizer the pass takes off."""
+    record, digest = one.record, one.view.digest
+    name = claim_name(record.labels.get(LABEL_DEPLOYMENT, ""), digest) if digest else ""
+    claim = caches.claims.get(name, record.namespace) if name else None
+    if claim is None or not claim.terminating:
+        return None
+    others = tuple(each for each in claim.held if each != PVC_PROTECTION)
+    return LeavingClaim(claim.name, claim.deleted, others)
 
 
 def _unmade(line: ReplicaLine, refused: str) -> ReplicaLine:

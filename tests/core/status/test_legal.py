@@ -26,7 +26,7 @@ from escadre.api.wire import dump
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import RolloutPlan
 from escadre.core.status.build import answer
-from escadre.core.status.facts import StatusFacts
+from escadre.core.status.facts import LeavingClaim, StatusFacts
 from escadre.core.status.told import Told
 from escadre.reasons import REASONS
 from escadre.reasons.said import plain
@@ -67,14 +67,18 @@ PLANS = st.builds(
     rejected=st.lists(REJECTED, max_size=40).map(tuple),
     weights=st.lists(WEIGHTS, max_size=3).map(tuple),
 )
+CLAIMED = st.none() | st.builds(
+    LeavingClaim, st.just("chat-abab"), st.sampled_from((0.0, 2e9)), st.sampled_from(((), ("x/y",)))
+)
 LINES = st.builds(
-    line,
+    lambda *of, claim, **more: replace(line(*of, **more), claim=claim),
     st.integers(0, 999),
     st.sampled_from(("Pending", "Loading", "Ready", "Failing")),
     TEXT,
     current=st.booleans(),
     drain=st.sampled_from((None, Drain("Rollout", 0.0))),
     digest=st.sampled_from(("", DIGEST)),
+    claim=CLAIMED,
 )
 PREVIOUS = st.sampled_from((Told(), before("Ready"), before("Reconciling"), before("Stalled")))
 FACTS = st.builds(
@@ -93,7 +97,6 @@ FACTS = st.builds(
     | st.builds(lambda reason, text: replace(DECISION, reason=reason, message=text), REASON, SAID),
     problem=st.none() | st.tuples(REASON, TEXT),
     unreachable=st.booleans(),
-    claim_terminating=st.sampled_from(("", "chat-0")),
     previous=PREVIOUS,
 )
 

@@ -14,6 +14,7 @@ from escadre.reasons import Reason
 from escadre.reasons.said import Amount
 
 __all__ = [
+    "LeavingClaim",
     "MadeOf",
     "ReplicaLine",
     "StatusFacts",
@@ -36,12 +37,25 @@ class MadeOf(NamedTuple):
     layout: str = ""
 
 
+class LeavingClaim(NamedTuple):
+    """A claim that was deleted and is there still: no node takes a pod that mounts it.
+
+    ``deleted`` is in seconds since the epoch; ``held_by`` are the finalizers that only others take
+    off. Without any it is gone, and made anew, within seconds.
+    """
+
+    name: str
+    deleted: float
+    held_by: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaLine:
     """A replica for the status.
 
     ``hindered`` is what an object beside its engine says stands in its way, None when nothing
     does; ``since`` is when its pod was made, in seconds since the epoch, None without one.
+    ``claim`` is told of a replica without a node only.
     """
 
     name: str
@@ -52,6 +66,7 @@ class ReplicaLine:
     gpus: int | None = None
     hindered: Reason | None = None
     since: float | None = None
+    claim: LeavingClaim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,6 @@ class StatusFacts:
     last_scale: LastScale | None
     problem: tuple[Reason, str] | None  # and message, of a child that cannot be written
     unreachable: bool  # that child is the Service: nobody reaches the engines without it
-    claim_terminating: str
     previous: Told
     now: str
     patience: float

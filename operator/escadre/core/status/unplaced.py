@@ -1,7 +1,8 @@
 """Why replicas have no node: refused by the API server, waiting still, or for too long. Pure.
 
 Waiting is nobody's move while weights come or a pod before finishes its requests. What has its
-weights and waits longer than such a drain takes does not come by waiting.
+weights and waits longer than such a drain takes does not come by waiting; nor does a claim that
+somebody's finalizer has held for as long.
 """
 
 from collections.abc import Sequence
@@ -9,14 +10,21 @@ from datetime import datetime
 from typing import Final
 
 from escadre import reasons
+from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
-from escadre.core.status.facts import ReplicaLine, StatusFacts, count_of, share_of
+from escadre.core.status.facts import (
+    LeavingClaim,
+    ReplicaLine,
+    StatusFacts,
+    count_of,
+    share_of,
+)
 from escadre.core.status.told import Told
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import say
 
-__all__ = ["late_at", "missing_at", "scheduled_leaf", "unplaced"]
+__all__ = ["held_until", "late_at", "missing_at", "scheduled_leaf", "unplaced"]
 
 _OF_A_CLAIM: Final = frozenset({reasons.REPLICAS_PENDING, reasons.CLAIM_STUCK})
 
@@ -30,10 +38,10 @@ def scheduled_leaf(facts: StatusFacts) -> Leaf:
         placed = say("{replicas} placed", replicas=count_of(len(facts.replicas)))
         return true(ConditionType.SCHEDULED, reasons.SCHEDULED, placed)
     reason, first = unplaced(facts, pending)
-    if facts.claim_terminating and reason in _OF_A_CLAIM:
+    if first.claim and reason in _OF_A_CLAIM:
         words = say(
             "PersistentVolumeClaim {claim} was deleted and is made anew as soon as it is gone",
-            claim=facts.claim_terminating,
+            claim=_named(first.claim),
         )
         return false(ConditionType.SCHEDULED, reason, words)
     words = say(
@@ -52,17 +60,22 @@ def unplaced(facts: StatusFacts, pending: Sequence[ReplicaLine]) -> tuple[Reason
             return one.hindered, one
     now = datetime.fromisoformat(facts.now).timestamp()
     for one in pending:
+        held = held_until(one.claim, facts.patience)
+        if held is not None and held <= now:
+            return reasons.CLAIM_STUCK, one
+    for one in pending:
         missing = one.hindered == reasons.POD_MISSING
         told, patience = facts.previous, facts.patience
         end = missing_at(told, patience) if missing else late_at(told, one.since, patience)
         if end is not None and end <= now:
-            return reasons.POD_MISSING if missing else _stuck(facts), one
-    return reasons.REPLICAS_PENDING, pending[0]
+            return reasons.POD_MISSING if missing else reasons.UNSCHEDULABLE, one
+    return reasons.REPLICAS_PENDING, next((one for one in pending if one.claim), pending[0])
 
 
-def _stuck(facts: StatusFacts) -> Reason:
-    """No node takes a pod whose claim is being deleted: that is the matter then."""
-    return reasons.CLAIM_STUCK if facts.claim_terminating else reasons.UNSCHEDULABLE
+def _named(claim: LeavingClaim) -> str:
+    if not claim.held_by:
+        return claim.name
+    return f"{claim.name} (held by the finalizer {listed(claim.held_by, 3)})"
 
 
 def _unmade(reason: Reason, name: str) -> str:
@@ -70,6 +83,11 @@ def _unmade(reason: Reason, name: str) -> str:
     if reason == reasons.POD_MISSING:
         return f"nobody makes the pod of Deployment {name}"
     return "its pod is being made"
+
+
+def held_until(claim: LeavingClaim | None, patience: float) -> float | None:
+    """When others have held a deleted claim for too long, in seconds since the epoch."""
+    return claim.deleted + patience if claim and claim.held_by else None
 
 
 def late_at(told: Told, since: float | None, patience: float) -> float | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from escadre.machinery.compact import Compact, header
-from escadre.state.views.meta import Json
+from escadre.state.views.meta import Json, epoch
 
 __all__ = ["ClaimRecord", "VolumeRecord"]
 
@@ -23,14 +23,23 @@ class VolumeRecord(Compact):
 
 @dataclass(frozen=True, slots=True)
 class ClaimRecord(Compact):
-    """A PersistentVolumeClaim; ``settled`` when it was bound once, ``held`` by its finalizers."""
+    """A PersistentVolumeClaim; ``settled`` when it was bound once, ``held`` by its finalizers.
+
+    ``deleted`` is when somebody deleted it, in seconds since the epoch, 0 without that.
+    """
 
     settled: bool
     held: tuple[str, ...] = ()
+    deleted: float = 0.0
 
     @staticmethod
     def of(obj: Json) -> "ClaimRecord":
         """Projection."""
         phase = (obj.get("status") or {}).get("phase")
-        held = tuple(obj["metadata"].get("finalizers") or ())
-        return ClaimRecord(**header(obj), settled=phase in {"Bound", "Lost"}, held=held)
+        meta = obj["metadata"]
+        return ClaimRecord(
+            **header(obj),
+            settled=phase in {"Bound", "Lost"},
+            held=tuple(meta.get("finalizers") or ()),
+            deleted=epoch(meta.get("deletionTimestamp")),
+        )
