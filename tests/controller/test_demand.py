@@ -11,7 +11,7 @@ from tests.controller.test_reconcile import serving
 from tests.controller.world import World
 
 from escadre.clients.engine import ScrapeFailure, Target
-from escadre.clients.kube import PODS
+from escadre.clients.kube import PODS, Json
 from escadre.controller.demand import DemandLoop
 from escadre.controller.keys import FLEET, deployment_key
 from escadre.controller.manager import reconcile
@@ -97,7 +97,23 @@ async def test_an_idle_engine_outside_the_service_wakes_its_deployment_once() ->
     assert not any(woken[QUIET_READINGS:])
 
 
-async def test_only_of_an_engine_in_the_service_a_connection_is_kept() -> None:
+def drop(world: World, pod: Json) -> None:
+    """It is taken out of the Service."""
+    del pod["metadata"]["labels"][LABEL_SERVING]
+    world.server.put(PODS, pod)
+
+
+def end(world: World, pod: Json) -> None:
+    """Somebody deletes it, and it finishes its requests."""
+    pod["metadata"]["finalizers"] = ["example.com/drains"]
+    world.server.put(PODS, pod)
+    world.server.remove(PODS, pod["metadata"]["name"], "team")
+
+
+@pytest.mark.parametrize("leave", [drop, end])
+async def test_only_of_an_engine_in_the_service_a_connection_is_kept(
+    leave: Callable[[World, Json], None],
+) -> None:
     world = World()
     operator = await serving(world)
     asked: list[Target] = []
@@ -109,8 +125,7 @@ async def test_only_of_an_engine_in_the_service_a_connection_is_kept() -> None:
     loop = DemandLoop(operator.context, scrape, lambda _: None)
     await loop.once()
     (pod,) = world.pods()
-    del pod["metadata"]["labels"][LABEL_SERVING]
-    world.server.put(PODS, pod)
+    leave(world, pod)
     await operator.context.caches.pods.refresh()
     await loop.once()
     assert [(one.uid, one.leaving) for one in asked] == [

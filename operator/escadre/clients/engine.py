@@ -19,6 +19,7 @@ from escadre.core.decimals import bytes_text
 from escadre.core.scaling.demand import Demand
 
 __all__ = [
+    "KEPT_SECONDS",
     "MAX_BODY_BYTES",
     "Scrape",
     "ScrapeFailure",
@@ -30,7 +31,7 @@ __all__ = [
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 _CONNECTIONS: Final = 128
-_KEPT_SECONDS: Final = 4.5  # vLLM hangs up after 5; whoever is first meets no request half-way
+KEPT_SECONDS: Final = 4.5  # vLLM hangs up after 5; whoever is first meets no request half-way
 _RUNNING: Final = b"vllm:num_requests_running"
 _WAITING: Final = b"vllm:num_requests_waiting"
 
@@ -77,7 +78,7 @@ Scrape = Callable[[Target], Awaitable[Demand | ScrapeFailure]]
 @asynccontextmanager
 async def scraping(timeout_seconds: float) -> AsyncIterator[Scrape]:
     """A function that reads an engine, for as long as the block lasts."""
-    connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEPT_SECONDS)
+    connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=KEPT_SECONDS)
     async with aiohttp.ClientSession(connector=connector) as session:
 
         async def read(target: Target) -> Demand | ScrapeFailure:
