@@ -40,8 +40,9 @@ def _policy(stage: Stage) -> None:
 
 
 def _forget_policy(stage: Stage) -> None:
-    forget(stage)
+    delete(stage)
     gone(stage, "one")
+    forget(stage)
 
 
 CASES: Final = (

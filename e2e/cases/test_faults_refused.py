@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.cases.faulting import why
-from e2e.cases.refusing import QUOTA, RAISED, TEAM, WORDS, enforce, forget, gone
+from e2e.cases.refusing import QUOTA, RAISED, TEAM, WORDS, delete, enforce, forget, gone
 from e2e.stage.stage import Stage
 
 pytestmark = pytest.mark.cluster
@@ -40,5 +40,6 @@ def test_an_admission_policy_is_told_in_its_own_words(stage: Stage) -> None:
         assert WORDS in found["message"]
         assert WORDS in why(stage, "one", TEAM)
     finally:
-        forget(stage)
+        delete(stage)
         gone(stage, "one")
+        forget(stage)

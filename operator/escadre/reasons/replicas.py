@@ -13,7 +13,7 @@ REPLICAS_PENDING = Reason(
     "ReplicasPending",
     Kind.UNDER_WAY,
     "A replica waits for a node.",
-    "Wait; what does not come within the time of a drain is told as Unschedulable.",
+    "Wait; what does not come within the time of a drain is told as somebody's move.",
     owners=(Owner.PLATFORM,),
     conditions=(
         ConditionType.SCHEDULED,

@@ -212,4 +212,4 @@ def test_why_an_agent_is_not_believed_is_said_with_node_and_numbers() -> None:
     )
     late = belief(agent=AgentView(ready=False, unready_since=NOW - 61)).unbelieved
     assert late is not None
-    assert late.message == "its agent is not ready for more than 60 s"
+    assert late.message == "its agent has not been ready for more than 60 s"

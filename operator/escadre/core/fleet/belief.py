@@ -68,7 +68,7 @@ def believe(
         if left <= 0:
             return _nothing(
                 reasons.AGENT_NOT_READY,
-                f"its agent is not ready for more than {AGENT_GRACE_SECONDS:.0f} s",
+                f"its agent has not been ready for more than {AGENT_GRACE_SECONDS:.0f} s",
             )
         recheck = left
     weights = {

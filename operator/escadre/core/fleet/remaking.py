@@ -14,7 +14,7 @@ __all__ = ["remade"]
 
 
 def remade(draft: Draft, nodes: Mapping[str, NodeFacts]) -> frozenset[int]:
-    """Slots whose node is open to them and holds their weights."""
+    """Slots whose node is open to them, with a ready agent and their weights."""
     return frozenset(slot.number for slot in draft.slots if slot.settled and _at_home(slot, nodes))
 
 

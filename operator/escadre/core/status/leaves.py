@@ -184,7 +184,7 @@ def _serving(facts: StatusFacts) -> Leaf:
         )
     if not facts.approved and ready > current:
         words = say(
-            "still serving: {ready} of before this change; none of it is carried out",
+            "still serving: {ready} of before; what the spec asks for now is not carried out",
             ready=count_of(ready - current),
         )
         return false(ConditionType.SERVING, facts.approval_reason, words)
