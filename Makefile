@@ -14,11 +14,11 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo breaker e2e test-upgrade \
-	bench-control image clean lock binaries moved try-bare
+	bench-control bench-before bench-before-5000 image clean lock binaries moved try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
-		while IFS='|' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
+		while IFS='|' read -r name text; do printf '  %-17s %s\n' "$$name" "$$text"; done
 
 install: $(STAMP) ## make .venv from the locked requirements
 
@@ -42,6 +42,7 @@ moved:
 # What a tier needs: of the machine (as root on Debian or Ubuntu it is installed), in .venv, and of
 # programs; the last two side by side, since pip waits for the network while Go compiles.
 MACHINE_test := git=git
+MACHINE_bench := git=git
 ready-%:
 	@$(SETUP_SH) python cluster $(MACHINE_$*)
 	@$(MAKE) --no-print-directory -j2 $(STAMP) binaries TIER=$*
@@ -105,6 +106,12 @@ breaker: ready-demo ## break a running installation case by case: make breaker [
 
 bench-control: ready-bench ## 1,000 deployments: cold, restart, edit, heal, memory
 	$(BIN)/python -m e2e.bench.control
+
+bench-before: ready-bench ## this build beside 0.1.0: rest, edit, cold, memory, delete, as ratios
+	$(BIN)/python -m e2e.bench.before $(ARGS)
+
+bench-before-5000: ready-bench ## the cold start of 5,000, beside 0.1.0's
+	$(BIN)/python -m e2e.bench.before --rows cold --cold-deployments 5000 $(ARGS)
 
 image: ## container image: make image BASE=REGISTRY/python@sha256:… (podman, docker or buildah)
 	@case "$(BASE)" in *@sha256:*) ;; *) \

@@ -6,7 +6,7 @@ It is what the floor is measured with, and what the benchmark itself makes its o
 import asyncio
 import json
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -69,6 +69,15 @@ class BareClient:
         """One GET, decoded."""
         answer: Json = json.loads(await self.send("GET", path))
         return answer
+
+    async def lines(self, path: str) -> AsyncGenerator[Json, None]:
+        """A GET without an end, such as a watch: each line as it comes, decoded."""
+        if self._session is None:
+            raise RuntimeError("the client is not open: use it in an async with statement")
+        endless = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(path, timeout=endless) as answer:
+            async for line in answer.content:
+                yield json.loads(line)
 
     async def each(self, groups: Iterable[list[Request]]) -> None:
         """All groups over all connections; the requests of one group one after the other."""

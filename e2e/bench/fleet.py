@@ -6,9 +6,11 @@ each node holds the weights already. So nothing is measured but the control plan
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from e2e.bench.builds import THIS, Build
 from e2e.bench.client import APPLY, MERGE, BareClient, Request
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
@@ -16,7 +18,7 @@ from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.wait import wait_for, wait_for_async
 from e2e.stage.stage import GPU_BYTES, NAMESPACE, TEAM, Stage
 
-__all__ = ["DEPLOYMENTS_PATH", "Fleet", "nodes_for", "wish_name"]
+__all__ = ["DEPLOYMENTS_PATH", "Fleet", "Variant", "nodes_for", "wish_name"]
 
 Json = dict[str, Any]
 MODEL: Final = "base"
@@ -26,9 +28,9 @@ DEPLOYMENTS_PATH: Final = f"{GROUP}/namespaces/{TEAM}/modeldeployments"
 _SPARE: Final = 1.15
 
 
-def nodes_for(deployments: int) -> list[NodeSpec]:
-    """Enough 8-GPU nodes for a replica of one GPU each, and some spare ones."""
-    count = int(deployments * _SPARE / 8) + 1
+def nodes_for(replicas: int) -> list[NodeSpec]:
+    """Enough 8-GPU nodes for replicas of one GPU each, and some spare ones."""
+    count = int(replicas * _SPARE / 8) + 1
     return [NodeSpec(f"gpu-{number:03}") for number in range(count)]
 
 
@@ -37,14 +39,27 @@ def wish_name(number: int) -> str:
     return f"model-{number:04}"
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Whose fleet it is, for how many replicas beside one each there is room, how it is played."""
+
+    build: Build = THIS
+    spare: int = 0
+    runner: RunnerConfig = RunnerConfig(fake_all=True)  # noqa: RUF009 - frozen
+
+
 class Fleet:
     """A cluster with the chart and an approved model; wishes come and go."""
 
-    def __init__(self, name: str, folder: Path, deployments: int) -> None:
+    def __init__(
+        self, name: str, folder: Path, deployments: int, variant: Variant | None = None
+    ) -> None:
+        variant = variant or Variant()
+        build = variant.build
         self.count = deployments
-        self.nodes = nodes_for(deployments)
-        self.cluster = Cluster(name, nodes=self.nodes, runner=RunnerConfig(fake_all=True))
-        self.stage = Stage(self.cluster, folder)
+        self.nodes = nodes_for(deployments + variant.spare)
+        self.cluster = Cluster(name, nodes=self.nodes, runner=variant.runner)
+        self.stage = Stage(self.cluster, folder, chart=build.chart, program=build.program)
 
     def install(self, **operator: Any) -> None:
         """The chart, whose own pods are played too, people, and the approval they signed."""

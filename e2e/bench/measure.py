@@ -45,16 +45,15 @@ class Measure:
         wanted = self._fleet.count * len(CHILDREN)
         last = await self._until(mark, _is_new_child, wanted, 600, "all children to be applied")
         cpu = self._operator.cpu_seconds()
-        bound = await self._reach(self._fleet.bound, "all claims to be bound")
-        ready = await self._reach(self._fleet.ready, "all to be Ready")
-        await self._rest()
+        bound = await self.reach(self._fleet.bound, "all claims to be bound")
+        ready = await self.reach(self._fleet.ready, "all to be Ready")
+        await self.rest()
         writes = self._audit.writes(mark)
-        for (words, code), number in sorted(_summary(writes).items()):
-            print(f"    {number:6} {words} -> {code}")
         return {
             "coldSeconds": round(last - leading, 2),
             "coldCpuSeconds": round(cpu, 2),
             "coldWrites": len(writes),
+            "coldWritesByKind": _by_kind(writes),
             "coldStatusWrites": sum(one.resource == "modeldeployments" for one in writes),
             "claimsBoundSeconds": round(bound - leading, 1),
             "allReadySeconds": round(ready - leading, 1),
@@ -88,8 +87,8 @@ class Measure:
         for name in names:
             await self._client.send("PATCH", f"{DEPLOYMENTS_PATH}/{name}", body, MERGE)
             await asyncio.sleep(_SPACING_SECONDS)
-        await self._reach(self._fleet.ready, "all to be Ready after the edits")
-        await self._rest()
+        await self.reach(self._fleet.ready, "all to be Ready after the edits")
+        await self.rest()
         edited = {
             one.name: one
             for one in self._audit.entries(mark, user=_ADMIN)
@@ -121,7 +120,7 @@ class Measure:
             deleted.append((resource, name))
             await asyncio.sleep(_SPACING_SECONDS)
         await self._until(mark, _is_new_child, count, 60, "deleted children to come back")
-        await self._reach(self._fleet.ready, "all to be Ready after the deletions")
+        await self.reach(self._fleet.ready, "all to be Ready after the deletions")
         entries = list(self._audit.entries(mark, keep=lambda one: one.writes))
         gone = {
             (one.resource, one.name): one
@@ -163,7 +162,7 @@ class Measure:
         await wait_for_async(enough, deadline, f"{what} ({wanted})")
         return last
 
-    async def _reach(self, count: Callable[[BareClient], Any], what: str) -> float:
+    async def reach(self, count: Callable[[BareClient], Any], what: str) -> float:
         """Until all wishes count; looked at every two seconds, for a look costs the server."""
         end = time.monotonic() + 900
         while (seen := await count(self._client)) < self._fleet.count:
@@ -173,12 +172,12 @@ class Measure:
             await asyncio.sleep(2)
         return time.time()
 
-    async def _rest(self) -> None:
-        """Until the operator has written nothing for a while."""
+    async def rest(self, quiet: float = _QUIET_SECONDS) -> None:
+        """Until the operator has written nothing for so many seconds."""
         end = time.monotonic() + 300
         mark = self._audit.mark()
         while True:
-            await asyncio.sleep(_QUIET_SECONDS)
+            await asyncio.sleep(quiet)
             writes = self._audit.writes(mark)
             if not writes:
                 return
@@ -197,8 +196,8 @@ def _about(entry: Entry) -> str:
     return found.group() if found else ""
 
 
-def _summary(writes: list[Entry]) -> Counter[tuple[str, int]]:
+def _by_kind(writes: list[Entry]) -> dict[str, int]:
     """How many writes of each sort."""
-    return Counter(
-        (f"{one.verb} {one.resource} {one.subresource}".rstrip(), one.code) for one in writes
-    )
+    words = (f"{one.verb} {one.resource} {one.subresource}".rstrip() for one in writes)
+    found = Counter(f"{each} -> {one.code}" for each, one in zip(words, writes, strict=True))
+    return dict(sorted(found.items()))

@@ -14,7 +14,15 @@ from e2e.cluster.config import REPOSITORY
 from e2e.cluster.programs import KUBERNETES_VERSION
 from escadre import __version__
 
-__all__ = ["BENCH_FOLDER", "Row", "percentile", "print_table", "versions", "write_report"]
+__all__ = [
+    "BENCH_FOLDER",
+    "Row",
+    "percentile",
+    "print_table",
+    "read_report",
+    "versions",
+    "write_report",
+]
 
 BENCH_FOLDER: Final = REPOSITORY / "build" / "bench"
 
@@ -66,6 +74,13 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
         mark = "" if row.goal is None else "[green]yes[/green]" if row.met else "[red]NO[/red]"
         table.add_row(row.name, f"{row.value:.3g} {row.unit}".strip(), goal, mark)
     Console().print(table)
+
+
+def read_report(name: str) -> dict[str, Any]:
+    """What ``write_report`` wrote; empty when it wrote nothing."""
+    path = BENCH_FOLDER / f"{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
 
 
 def write_report(name: str, report: Mapping[str, Any]) -> Path:

@@ -8,11 +8,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from e2e.bench.builds import THIS, Build
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import NAMESPACE
@@ -25,9 +25,17 @@ Json = dict[str, Any]
 class OperatorProcess:
     """Start it, listen to its log, look at its memory, stop it; again and again."""
 
-    def __init__(self, cluster: Cluster, folder: Path, *, profile: Path | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        folder: Path,
+        *,
+        build: Build = THIS,
+        profile: Path | None = None,
+    ) -> None:
         self._cluster = cluster
         self._folder = folder
+        self._build = build
         self._profile = profile
         self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,10 +78,10 @@ class OperatorProcess:
             "KUBECONFIG": str(kubeconfig),
             "POD_NAME": f"bench-{self._starts}",
         }
-        program = [sys.executable]
+        program = [str(self._build.python)]
         if self._profile is not None:
             program += ["-m", "cProfile", "-o", f"{self._profile}.{self._starts}"]
-        program += [str(Path(sys.executable).with_name("escadre"))]
+        program += [str(self._build.program)]
         with self.log.open("wb") as log:
             self._process = self._cluster.popen_in_netns(
                 [*program, "operator", "--config", str(settings)],

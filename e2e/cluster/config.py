@@ -22,13 +22,17 @@ def python_environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class RunnerConfig:
-    """Options of the engine runner; the back-off is a kubelet's unless a test shortens it."""
+    """Options of the engine runner; the back-off is a kubelet's unless a test shortens it.
+
+    ``fake_addresses`` False: pods without a process have no address, so that nobody can read them.
+    """
 
     images: str | None = None
     backoff_seconds: float = 10.0
     backoff_limit_seconds: float = 300.0
     fake_all: bool = False
     fake_metrics: str | None = None
+    fake_addresses: bool = True
 
 
 @dataclass(frozen=True, slots=True)

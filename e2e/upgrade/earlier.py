@@ -15,11 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from e2e.cluster.config import REPOSITORY
 from e2e.cluster.programs import cache_folder
 
-__all__ = ["Earlier", "EarlierError", "provide"]
+__all__ = ["COMMIT_0_1_0", "Earlier", "EarlierError", "provide"]
+
+COMMIT_0_1_0: Final = "91f58ed9d305963d3302c5907aea7ad7fbd5bf53"
 
 _STEPS = (
     ("--require-hashes", "-r", "requirements/build.txt"),

@@ -23,7 +23,7 @@ from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.wait import wait_for
 from e2e.engine.load.run import Summary
 from e2e.stage.stage import CHART, NAMESPACE, PROGRAM, TEAM, Stage
-from e2e.upgrade.earlier import Earlier, provide
+from e2e.upgrade.earlier import COMMIT_0_1_0, Earlier, provide
 from e2e.upgrade.standing import Standing, pulled_bytes
 from escadre import __version__
 from escadre.core.replicas.inputs import FORMAT
@@ -31,7 +31,6 @@ from escadre.names import ANNOTATION_DRAIN, ANNOTATION_INPUTS, SERVING_PORT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1200)]
 
-COMMIT: Final = "91f58ed9d305963d3302c5907aea7ad7fbd5bf53"
 VERSION: Final = "0.1.0"
 THIS: Final = ("dev", __version__)
 NODES: Final = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
@@ -66,7 +65,7 @@ class Upgrade:
 
 @pytest.fixture(scope="module")
 def earlier() -> Earlier:
-    return provide(COMMIT)
+    return provide(COMMIT_0_1_0)
 
 
 @pytest.fixture(scope="module")

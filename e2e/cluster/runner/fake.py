@@ -2,7 +2,8 @@
 
 For rest tests and benchmarks with hundreds of replicas. Their addresses all lead to the runner,
 which answers /health, /metrics and /v1/models on the serving port, so that a scrape finds a quiet
-engine; ``RunnerConfig.fake_metrics`` names a file whose text is served instead, read each time.
+engine; ``RunnerConfig.fake_metrics`` names a file whose text is served instead, read each time. As
+vLLM it hangs up on a connection that nobody uses for five seconds.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ __all__ = ["FAKE_LABEL", "FAKE_PORT", "FakePod", "fake_responder", "is_fake"]
 
 FAKE_LABEL = "escadre.test/fake"
 FAKE_PORT = 8000
+_KEPT_SECONDS = 5.0
 _QUIET = """\
 # HELP vllm:num_requests_running Number of requests in model execution batches.
 # TYPE vllm:num_requests_running gauge
@@ -61,7 +63,7 @@ class FakePod:
         self._context = context
         self._pod = pod
         self._host_address = host_address
-        self._address = context.fake_addresses.take()
+        self._address = context.fake_addresses.take() if context.options.fake_addresses else ""
         self._deleted = asyncio.Event()
         self._conditions: dict[str, dict[str, Any]] = {}
         now = time.time()
@@ -93,7 +95,8 @@ class FakePod:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
-        self._context.fake_addresses.give_back(self._address)
+        if self._address:
+            self._context.fake_addresses.give_back(self._address)
 
     async def _run(self) -> None:
         await self._deleted.wait()
@@ -115,8 +118,8 @@ class FakePod:
         return status
 
 
-def _metrics_text(file: Path | None) -> str:
-    return file.read_text() if file is not None and file.exists() else _QUIET
+def _metrics_text(file: Path | None) -> bytes:
+    return file.read_bytes() if file is not None and file.exists() else _QUIET.encode()
 
 
 async def fake_responder(metrics: Path | None) -> web.AppRunner:
@@ -126,7 +129,7 @@ async def fake_responder(metrics: Path | None) -> web.AppRunner:
         return web.Response()
 
     async def scrape(_: web.Request) -> web.Response:
-        return web.Response(text=_metrics_text(metrics), content_type="text/plain")
+        return web.Response(body=_metrics_text(metrics), content_type="text/plain")
 
     async def models(_: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "fake", "object": "model"}]})
@@ -135,7 +138,7 @@ async def fake_responder(metrics: Path | None) -> web.AppRunner:
     application.router.add_get("/health", health)
     application.router.add_get("/metrics", scrape)
     application.router.add_get("/v1/models", models)
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, keepalive_timeout=_KEPT_SECONDS)
     await runner.setup()
     # All addresses of the cluster's own network namespace, which holds the whole fake range.
     await web.TCPSite(runner, "0.0.0.0", FAKE_PORT).start()
