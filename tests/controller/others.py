@@ -6,6 +6,7 @@ two writes.
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from tests.fakes.kube import FakeServer
@@ -46,12 +47,19 @@ class Others:
 
     def step(self) -> None:
         """Everybody else does one thing."""
-        self.server.collect_garbage()
-        self._agents()
-        self._claims()
-        self._workloads()
-        self._schedule()
-        self._run()
+        for part in self.parts():
+            part()
+
+    def parts(self) -> tuple[Callable[[], None], ...]:
+        """Each of them, in the order in which one leads to the next."""
+        return (
+            self.server.collect_garbage,
+            self._agents,
+            self._claims,
+            self._workloads,
+            self._schedule,
+            self._run,
+        )
 
     def _agents(self) -> None:
         for gpunode in self.server.all(GPU_NODES):

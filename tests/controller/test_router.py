@@ -20,6 +20,7 @@ from escadre.clients.kube import (
 )
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
 from escadre.controller.router import Router
+from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.machinery.queue import Priority
 
 CHAT = deployment_key("team", "chat")
@@ -203,3 +204,47 @@ async def test_a_new_leader_looks_at_everything_at_low_priority(listener: Listen
     listener.router.everything()
     assert {CHAT, approval_key("small"), node_key("gpu-0"), FLEET} <= set(listener.keys)
     assert listener.keys[approval_key("small")][1] is Priority.RESYNC
+
+
+async def test_a_child_that_goes_is_looked_at_at_once_and_one_that_comes_a_moment_later(
+    listener: Listener,
+) -> None:
+    server = listener.world.server
+    service = server.get(SERVICES, "chat", "team")
+    assert service is not None
+    keys = await listener.after(lambda: server.remove(SERVICES, "chat", "team"))
+    assert keys[CHAT][0] == 0.0
+    keys = await listener.after(lambda: server.put(SERVICES, service))
+    assert keys[CHAT][0] == MOMENT_SECONDS
+    edited = {**service, "spec": {**service["spec"], "type": "NodePort"}}
+    keys = await listener.after(lambda: server.put(SERVICES, edited))
+    assert 0.0 < keys[CHAT][0] < MOMENT_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "waits"),
+    [
+        pytest.param({"phase": "Pending"}, {"phase": "Running"}, True, id="it begins"),
+        pytest.param({"phase": "Running"}, {"ready": True}, False, id="ready"),
+        pytest.param({"ready": True}, {"phase": "Running"}, False, id="ready no more"),
+        pytest.param({"phase": "Running"}, {"failing": True}, False, id="it fails"),
+    ],
+)
+async def test_a_pod_on_its_way_is_looked_at_a_moment_later_than_one_that_turns(
+    listener: Listener, before: dict[str, Any], after: dict[str, Any], waits: bool
+) -> None:
+    (pod,) = listener.world.pods()
+
+    def status(ready: bool = False, failing: bool = False, phase: str = "Running") -> Any:
+        ended = {"terminated": {"exitCode": 1, "message": "too long"}} if failing else {}
+        return {
+            "phase": phase,
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+            "containerStatuses": [{"name": "engine", "ready": ready, "lastState": ended}],
+        }
+
+    listener.world.server.put(PODS, {**pod, "status": status(**before)})
+    keys = await listener.after(
+        lambda: listener.world.server.put(PODS, {**pod, "status": status(**after)})
+    )
+    assert keys[CHAT][0] == (MOMENT_SECONDS if waits else 0.0)

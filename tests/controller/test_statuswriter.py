@@ -7,7 +7,7 @@ from tests.controller.world import World
 from escadre import reasons
 from escadre.api.deployment import ModelDeploymentStatus
 from escadre.clients.kube import MODEL_DEPLOYMENTS
-from escadre.controller.statuswriter import write_status
+from escadre.controller.statuswriter import Pace, draft_of, write_draft, write_status
 from escadre.core.status.build import Answer
 from escadre.core.status.conditions import Leaf, merge
 from escadre.reasons import Reason
@@ -35,18 +35,15 @@ def operator() -> Operator:
 
 
 async def write(
-    operator: Operator, wanted: Answer, *, numbers: bool = True
+    operator: Operator, wanted: Answer, *, numbers: bool = True, passing: bool = False
 ) -> tuple[float | None, int]:
     """Returns what the writer says, and how many writes it made."""
     before = len(operator.api.writes)
-    left = await write_status(
-        operator.context,
-        operator.context.caches.deployments,
-        DeploymentView.of(operator.world.mdep()),
-        wanted.status,
-        wanted.essence if numbers else None,
-    )
-    return left, len(operator.api.writes) - before
+    view = DeploymentView.of(operator.world.mdep())
+    pace = Pace(wanted.essence, passing=passing) if numbers else None
+    draft = draft_of(operator.context, view, wanted.status, pace)
+    await write_draft(operator.context, operator.context.caches.deployments, view, draft)
+    return draft.left, len(operator.api.writes) - before
 
 
 async def test_the_same_status_is_not_written_again(operator: Operator) -> None:
@@ -91,4 +88,39 @@ async def test_a_deployment_deleted_meanwhile_is_no_error(operator: Operator) ->
     view = DeploymentView.of(operator.world.mdep())
     operator.world.server.remove(MODEL_DEPLOYMENTS, "chat", "team")
     cache = operator.context.caches.deployments
-    assert await write_status(operator.context, cache, view, pulled(1).status) is None
+    await write_status(operator.context, cache, view, pulled(1).status)
+    assert operator.world.server.get(MODEL_DEPLOYMENTS, "chat", "team") is None
+
+
+async def test_what_is_passing_waits_a_moment_and_is_written_as_it_is_then(
+    operator: Operator,
+) -> None:
+    await write(operator, pulled(1))
+    assert await write(operator, told(plain("no pod")), passing=True) == (1, 0)
+    operator.world.server.advance(0.5)
+    assert await write(operator, told(plain("no node")), passing=True) == (0.5, 0)
+    operator.world.server.advance(0.5)
+    assert await write(operator, told(plain("loads")), passing=True) == (None, 1)
+
+
+async def test_what_came_and_went_within_a_moment_is_not_written(operator: Operator) -> None:
+    await write(operator, pulled(1))
+    await write(operator, told(plain("no pod")), passing=True)
+    operator.world.server.advance(0.5)
+    assert await write(operator, pulled(1)) == (None, 0)
+    operator.world.server.advance(60)
+    assert await write(operator, told(plain("no pod")), passing=True) == (1, 0), "a new moment"
+
+
+async def test_a_clock_that_is_set_back_holds_nothing_up(operator: Operator) -> None:
+    await write(operator, pulled(1))
+    await write(operator, told(plain("no pod")), passing=True)
+    operator.world.server.advance(-3600)
+    assert await write(operator, told(plain("no pod")), passing=True) == (None, 1)
+
+
+async def test_what_answers_an_edit_waits_for_nothing(operator: Operator) -> None:
+    await write(operator, pulled(1))
+    answer = told(plain("no pod"))
+    edited = answer.status.model_copy(update={"observed_generation": 2})
+    assert await write(operator, Answer(edited, answer.leaves), passing=True) == (None, 1)

@@ -34,14 +34,13 @@ async def reconcile_approval(context: Context, name: str) -> float | None:
     by_type = {leaf.type: leaf for leaf in leaves}
     _tell(context, view, by_type[ConditionType.APPROVED])
     _warn(context, view, by_type.get(ConditionType.EXPIRING))
-    left = await write_status(context, context.caches.approvals, view, status)
+    await write_status(context, context.caches.approvals, view, status)
     if verdict is not None and verdict.reason == reasons.EXPIRED:
         context.replan()
     elif verdict is not None and verdict.expires > now:
         turns = [verdict.expires - days * _DAY, verdict.expires]
-        until = min(turn - now for turn in turns if turn > now)
-        left = min(left or until, until)
-    return left
+        return min(turn - now for turn in turns if turn > now)
+    return None
 
 
 def _status(

@@ -4,7 +4,7 @@ The first apply is create-only (resourceVersion "1"), later ones carry the uid: 
 otherwise take over a foreign object or re-create one that somebody deleted meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from escadre.errors import Retryable
 from escadre.machinery.compact import Compact
 from escadre.machinery.diff import corrections, holds
 from escadre.machinery.informer import Informer
-from escadre.machinery.matched import Matched
+from escadre.machinery.matched import Matched, digest_of
 from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
 from escadre.reasons import Reason
 
@@ -50,10 +50,19 @@ class Applier:
             return False
         if not self.matched.knows(self.owner_uid):
             return told
-        return self.matched.knew(self.owner_uid, intent)
+        return self.matched.knew(self.owner_uid, _child(intent))
 
-    async def apply(self, intent: Json, cache: Informer[Compact]) -> bool:
-        """Brings one child to its intent. False when it could not be done now."""
+    def stands(self, kind: str, live: Compact, source: Hashable) -> bool:
+        """Whether a child was found to be what ``source`` asks for: nothing need be rendered."""
+        return self.matched.has(self.owner_uid, f"{kind}/{live.name}", live, source)
+
+    async def apply(
+        self, intent: Json, cache: Informer[Compact], source: Hashable | None = None
+    ) -> bool:
+        """Brings one child to its intent. False when it could not be done now.
+
+        ``source`` is all that the intent is made from beside the live object, if that is known.
+        """
         resource = resource_of(intent)
         meta = intent["metadata"]
         live = cache.get(meta["name"], meta.get("namespace", ""))
@@ -64,7 +73,7 @@ class Applier:
                 return False  # comes again when it is gone
             if not self._owns(live):
                 return self._taken(resource, intent, live.load())
-            return await self._mend(resource, intent, live, cache)
+            return await self._mend(intent, live, cache, source or digest_of(intent))
         except Forbidden as error:
             reason = (
                 reasons.NAMESPACE_TERMINATING
@@ -109,11 +118,11 @@ class Applier:
         return True
 
     async def _mend(
-        self, resource: Resource, intent: Json, live: Compact, cache: Informer[Compact]
+        self, intent: Json, live: Compact, cache: Informer[Compact], source: Hashable
     ) -> bool:
-        if self.matched.has(self.owner_uid, live, intent):
+        if self.matched.has(self.owner_uid, _child(intent), live, source):
             return True
-        whole = live.load()
+        resource, whole = resource_of(intent), live.load()
         steps = corrections(intent["spec"], whole.get("spec") or {}, "/spec")
         steps += _strays(intent["metadata"], whole["metadata"])
         if steps:
@@ -133,7 +142,7 @@ class Applier:
         elif steps:
             self.changed.append(("mended", resource.kind, intent["metadata"]["name"]))
         else:
-            self.matched.note(self.owner_uid, live, intent)
+            self.matched.note(self.owner_uid, _child(intent), live, source)
         return True
 
     async def _write(
@@ -173,6 +182,10 @@ class Applier:
             )
         )
         return False
+
+
+def _child(intent: Mapping[str, Any]) -> str:
+    return f"{intent['kind']}/{intent['metadata']['name']}"
 
 
 def _strays(intent: Mapping[str, Any], live: Mapping[str, Any]) -> list[Json]:

@@ -20,7 +20,7 @@ from escadre.clients.kube import (
     NotFound,
 )
 from escadre.controller.children import Applier
-from escadre.controller.intents import Intents
+from escadre.controller.intents import Asked, Intents
 from escadre.controller.passes import Pass
 from escadre.controller.wished import Wished
 from escadre.core.replicas.drain import drain_text
@@ -87,12 +87,19 @@ class Executor:
             case Released() as child:
                 return await self._release(child)
             case child:
-                intent = self.intents.of(child)
-                cache = self.caches.of_kind(intent["kind"])
-                told = self.this.view.told.desired is not None
-                if self.applier.remakes(intent, cache, told=told) and not await self.wished.look():
-                    return False
-                return await self.applier.apply(intent, cache)
+                return await self._apply(child)
+
+    async def _apply(self, child: Asked) -> bool:
+        where, source = self.intents.where(child), self.intents.source(child)
+        cache = self.caches.of_kind(where.kind)
+        live = cache.get(where.name, where.namespace)
+        if live is not None and source and self.applier.stands(where.kind, live, source):
+            return True
+        intent = self.intents.of(child)
+        told = self.this.view.told.desired is not None
+        if self.applier.remakes(intent, cache, told=told) and not await self.wished.look():
+            return False
+        return await self.applier.apply(intent, cache, source)
 
     async def _note(self, damaged: Damaged) -> bool:
         """Drains a replica whose object cannot be written as a whole."""

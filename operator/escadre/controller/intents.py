@@ -1,19 +1,29 @@
 """The object that a step asks for: render's, from what the step names and the pass has seen."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from escadre.controller.passes import Pass
 from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.core.replicas.steps import Claim, Front, Kept, Made, Volume
+from escadre.names import claim_name, replica_name, volume_name
 from escadre.render.replica import ReplicaSpec, pod_template, replica
 from escadre.render.service import budget, network_policy, service
 from escadre.render.volume import claim, volume
 from escadre.settings import Settings
 
-__all__ = ["Intents"]
+__all__ = ["Asked", "Intents", "Where"]
 
 Json = dict[str, Any]
+Asked = Front | Volume | Claim | Made | Kept
+
+
+class Where(NamedTuple):
+    """Which object a step asks for."""
+
+    kind: str
+    name: str
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,30 @@ class Intents:
     settings: Settings
     platform: str
 
-    def of(self, child: Front | Volume | Claim | Made | Kept) -> Json:
+    def where(self, child: Asked) -> Where:
+        """The object, without rendering it."""
+        namespace, name, uid = self.this.owner.namespace, self.this.owner.name, self.this.owner.uid
+        match child:
+            case Front():
+                return Where(child.kind, name, namespace)
+            case Volume():
+                called = volume_name(namespace, name, uid, child.digest)
+                return Where("PersistentVolume", called, "")
+            case Claim():
+                called = claim_name(name, child.digest)
+                return Where("PersistentVolumeClaim", called, namespace)
+            case Made() | Kept():
+                return Where("Deployment", replica_name(name, child.slot), namespace)
+
+    @staticmethod
+    def source(child: Asked) -> Asked | None:
+        """The step, where its object depends on nothing else but what is there already."""
+        rendered = isinstance(child, Made) or (
+            isinstance(child, Kept) and child.template == "rendered"
+        )
+        return None if rendered else child
+
+    def of(self, child: Asked) -> Json:
         """The whole object."""
         match child:
             case Front():

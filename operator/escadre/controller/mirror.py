@@ -26,7 +26,8 @@ async def reconcile_mirror(context: Context, name: str) -> float | None:
         conditions=merge(leaves, view.told, view.generation, iso(context.now())),
     )
     _tell(context, view, leaves[0])
-    return await write_status(context, context.caches.mirrors, view, status)
+    await write_status(context, context.caches.mirrors, view, status)
+    return None
 
 
 def _tell(context: Context, view: MirrorView, ready: Leaf) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from escadre.controller.context import Context
 from escadre.controller.execute import Executor
+from escadre.controller.keys import deployment_key
 from escadre.controller.passes import Pass
-from escadre.controller.statuswriter import write_status
+from escadre.controller.statuswriter import Pace, draft_of, write_draft
 from escadre.core.approvals.verdict import iso
 from escadre.core.replicas.steps import Problem
 from escadre.core.scaling.policy import Decision
@@ -14,6 +15,7 @@ from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import answer
 from escadre.core.status.conditions import Leaf
 from escadre.core.status.facts import StatusFacts
+from escadre.core.status.moments import passing
 from escadre.core.status.news import News, news_of_deeds, news_of_turns, turns_of
 from escadre.render.service import url
 from escadre.state.demand import windows_of
@@ -24,10 +26,15 @@ __all__ = ["report", "tell"]
 
 async def report(context: Context, this: Pass, problems: Sequence[Problem]) -> float | None:
     """Writes the status if it changed; returns seconds after which mere numbers may be written."""
-    told = answer(_facts(context, this, problems))
+    told, view = answer(_facts(context, this, problems)), this.view
+    pace = Pace(told.essence, passing=passing(view.told.conditions, told.leaves))
+    draft = draft_of(context, view, told.status, pace)
+    if draft.soon and draft.left is not None:
+        context.wake(deployment_key(view.namespace, view.name), draft.left)
+        return None
     _tell_turns(context, this, told.leaves)
-    cache = context.caches.deployments
-    return await write_status(context, cache, this.view, told.status, told.essence)
+    await write_draft(context, context.caches.deployments, view, draft)
+    return draft.left
 
 
 def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusFacts:
@@ -69,11 +76,12 @@ def _first_decision(context: Context, seen: Scalable, now: float) -> Decision | 
 
 
 def tell(context: Context, this: Pass, executor: Executor) -> None:
-    """Events for what was done."""
+    """Events for what was done; that a new deployment gets its replicas goes without saying."""
+    known = this.view.told.desired is not None
     deeds = news_of_deeds(
         this.view.name,
         this.steps.rollout,
-        executor.slots,
+        executor.slots if known else frozenset(),
         executor.applier.changed,
         stood=bool(this.view.told.replicas),
     )

@@ -2,11 +2,15 @@
 
 A planning pass is asked for when the facts of what changed are not those that the last plan was
 made for. What is a fact of planning is said in core/facts alone; the numbers of a pull are none.
+
+What nobody waits for is looked at together with what follows: a child or a pod that appears a
+moment later, one that another controller writes to a little later. What goes, and what turns ready
+or not, is looked at once.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from escadre.controller.keys import (
     FLEET,
@@ -18,6 +22,7 @@ from escadre.controller.keys import (
     node_key,
 )
 from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.machinery.compact import Compact
 from escadre.machinery.queue import Priority
 from escadre.names import (
@@ -43,6 +48,8 @@ from escadre.state.views import (
 __all__ = ["Router"]
 
 Add = Callable[[Key, float, Priority], None]
+
+_TOGETHER_SECONDS: Final = 0.2  # controllers write to what they make several times in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +88,28 @@ class Router:
         for node in self.caches.nodes.values():
             self._wake(node_key(node.name), Priority.RESYNC)
         for volume in self.caches.volumes.values():
-            self._volume("", None, volume)
+            self._wake_owner(volume)
         self.fleet()
 
     def fleet(self, delay: float = FLEET_DEBOUNCE) -> None:
         """Asks for a planning pass."""
         self.add(FLEET, delay, Priority.NORMAL)
 
-    def _wake(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
-        self.add(key, 0.0, priority)
+    def _wake(self, key: Key, priority: Priority = Priority.NORMAL, *, delay: float = 0.0) -> None:
+        self.add(key, delay, priority)
 
     def _wake_deployment(
-        self, namespace: str, name: str, priority: Priority = Priority.NORMAL
+        self,
+        namespace: str,
+        name: str,
+        priority: Priority = Priority.NORMAL,
+        *,
+        delay: float = 0.0,
     ) -> None:
-        self._wake(deployment_key(namespace, name), priority)
+        self._wake(deployment_key(namespace, name), priority, delay=delay)
         sight, key = self.sight(), DeploymentKey(namespace, name)
+        if delay:
+            sight.heard(key)
         if not (sight.plan_stands(key) and sight.order_stands(key)):
             self.fleet()
 
@@ -166,7 +180,7 @@ class Router:
         self._wake_node(one.name)
         if old is None or new is None:  # what its pods said last is not so any more, or again
             for pod in self.caches.pods.by("node", one.name):
-                self._pod("", None, pod)
+                self._wake_for(pod)
 
     def _namespace(self, _: str, old: NamespaceView | None, new: NamespaceView | None) -> None:
         one = new or old
@@ -179,8 +193,12 @@ class Router:
         one = new or old
         if one is None or (old is not None and new is not None and _same(old, new)):
             return
+        self._wake_for(one, MOMENT_SECONDS if _on_its_way(old, new) else 0.0)
+
+    def _wake_for(self, one: PodView, delay: float = 0.0) -> None:
+        """Whoever a pod is of concern to."""
         if one.component == "engine" and one.deployment:
-            self._wake_deployment(one.namespace, one.deployment)
+            self._wake_deployment(one.namespace, one.deployment, delay=delay)
         elif one.component == "agent" and one.namespace == self.caches.namespace:
             if one.node:
                 self._wake_node(one.node)
@@ -193,13 +211,45 @@ class Router:
         one = new or old
         name = one.labels.get(LABEL_DEPLOYMENT) if one else None
         if one is not None and name:
-            self._wake_deployment(one.namespace, name)
+            self._wake_deployment(one.namespace, name, delay=_delay(old, new))
 
     def _volume(self, _: str, old: Compact | None, new: Compact | None) -> None:
+        if old is not None and new is not None and _same(old, new):
+            return
         one = new or old
-        if one is not None and LABEL_OWNER_NAME in one.labels:
-            namespace = one.labels.get(LABEL_OWNER_NAMESPACE, "")
-            self._wake(deployment_key(namespace, one.labels[LABEL_OWNER_NAME]))
+        if one is not None:
+            self._wake_owner(one, _delay(old, new))
+
+    def _wake_owner(self, volume: Compact, delay: float = 0.0) -> None:
+        """The deployment that a volume names; there may be none of that name any more."""
+        if LABEL_OWNER_NAME in volume.labels:
+            namespace = volume.labels.get(LABEL_OWNER_NAMESPACE, "")
+            self._wake(deployment_key(namespace, volume.labels[LABEL_OWNER_NAME]), delay=delay)
+
+
+def _delay(old: Compact | None, new: Compact | None) -> float:
+    """In how many seconds to look at the deployment of a child."""
+    if new is None or new.terminating:
+        return 0.0
+    return MOMENT_SECONDS if old is None else _TOGETHER_SECONDS
+
+
+def _on_its_way(old: PodView | None, new: PodView | None) -> bool:
+    """Whether a pod only comes nearer to being ready: it appears, gets a node, begins."""
+    if new is None or new.terminating or old is None:
+        return new is not None and not new.terminating and not new.ready
+    steps: dict[str, Any] = {
+        "resource_version": new.resource_version,
+        "node": new.node,
+        "ip": new.ip,
+        "phase": new.phase,
+        "ready_changed": new.ready_changed,
+        "unscheduled": new.unscheduled,
+        "placed": new.placed,
+        "unstarted": new.unstarted,
+        "loading": new.loading,
+    }
+    return not new.ready and not new.finished and replace(old, **steps) == new
 
 
 def _same(old: Any, new: Any) -> bool:

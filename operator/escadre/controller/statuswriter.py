@@ -1,12 +1,17 @@
-"""Writes a status: last in a pass, only if it changed, seldom when only numbers did."""
+"""Writes a status: last in a pass, only if it changed, seldom when only numbers did.
+
+What a deployment goes through in passing waits a moment for what comes next.
+"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from escadre.api.base import Model
 from escadre.api.wire import dump
 from escadre.clients.kube import NotFound, Resource
 from escadre.controller.context import Context
+from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.machinery.diff import holds
 from escadre.machinery.informer import Informer
 from escadre.machinery.packing import unpack
@@ -14,7 +19,7 @@ from escadre.machinery.store import Stored
 from escadre.names import API_VERSION
 from escadre.state.memory import Written
 
-__all__ = ["write_status"]
+__all__ = ["Draft", "Pace", "draft_of", "write_draft", "write_status"]
 
 
 class _View(Stored, Protocol):
@@ -29,40 +34,85 @@ class _View(Stored, Protocol):
 _Seen = TypeVar("_Seen", bound=_View)
 
 
-async def write_status(
-    context: Context,
-    cache: Informer[_Seen],
-    view: _Seen,
-    status: Model,
-    essence: Callable[[], bytes] | None = None,
-) -> float | None:
-    """Applies ``status`` where it differs from what ``view`` has stored.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How urgent a status is.
 
-    ``essence`` is what it says but for numbers; it is asked for only when something differs. What
-    has none is written at once, and so is what differs when nobody remembers what was said last.
+    ``essence`` is what it says but for numbers; it is asked for only when something differs.
+    ``passing``: all that it says anew goes on by itself.
+    """
 
-    Returns:
-        Seconds after which a change of mere numbers may be written, None when nothing waits.
+    essence: Callable[[], bytes]
+    passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be written of a status; ``told`` None: nothing, or not yet.
+
+    ``left`` is in how many seconds it may be written, None when nothing waits. ``soon``: it waits
+    a moment only.
+    """
+
+    told: dict[str, Any] | None = None
+    essence: bytes | None = None
+    left: float | None = None
+    soon: bool = False
+
+
+def draft_of(context: Context, view: _View, status: Model, pace: Pace | None = None) -> Draft:
+    """Compares ``status`` with what ``view`` has stored.
+
+    What has no ``pace`` is written at once, and so is what differs when nobody remembers what was
+    said last, but for what is passing.
     """
     told, stored = dump(status), unpack(view.stored)
+    unsaid = context.memory.unsaid
     if holds(told, stored) and holds(_known(stored, told), told):
-        return None
-    now = context.now()
-    said = essence() if essence else None
+        unsaid.pop(view.uid, None)
+        return Draft()
+    if pace is None:
+        return Draft(told)
+    now, said = context.now(), pace.essence()
     last = context.memory.status_written.get(view.uid)
-    if last is not None and said is not None and last.essence == said:
+    if last is not None and last.essence == said:
         left = last.at + context.settings.operator.status_interval_seconds - now
-        if left > 0:
-            return left
+        return Draft(left=left) if left > 0 else Draft(told, said)
+    if _edited(stored, told):
+        return Draft(told, said)  # what was heard of since the pass began is still to be told
+    if pace.passing:
+        left = unsaid.setdefault(view.uid, now) + MOMENT_SECONDS - now
+        if 0 < left <= MOMENT_SECONDS:  # a clock may be set back
+            return Draft(left=left, soon=True)
+    unsaid.pop(view.uid, None)
+    return Draft(told, said)
+
+
+async def write_draft(context: Context, cache: Informer[_Seen], view: _Seen, draft: Draft) -> None:
+    """Applies what is to be written, if anything is."""
+    if draft.told is None:
+        return
     try:
         result = await context.api.apply(
-            cache.resource, _body(cache.resource, view, told), subresource="status"
+            cache.resource, _body(cache.resource, view, draft.told), subresource="status"
         )
     except NotFound:
-        return None  # deleted meanwhile: there is nobody left to tell
-    context.memory.status_written[view.uid] = Written(context.now(), said)
+        return  # deleted meanwhile: there is nobody left to tell
+    context.memory.status_written[view.uid] = Written(context.now(), draft.essence)
     cache.note_write(result)
-    return None
+
+
+async def write_status(
+    context: Context, cache: Informer[_Seen], view: _Seen, status: Model
+) -> None:
+    """Applies ``status`` where it differs from what ``view`` has stored."""
+    await write_draft(context, cache, view, draft_of(context, view, status))
+
+
+def _edited(stored: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Whether it is the first that is said of an edit; a new object's user waits for Ready."""
+    before: int | None = stored.get("observedGeneration")
+    return before is not None and before > 0 and before != told.get("observedGeneration")
 
 
 def _body(resource: Resource, view: _View, told: dict[str, Any]) -> dict[str, Any]:

@@ -1,45 +1,49 @@
 """Which live objects were found to be as intended, so that they are not compared in every pass.
 
-Comparing a workload with its intent field by field takes a third of a millisecond, and nearly all
-comparisons are of what was compared before. That it matched depends on the two objects alone: it
-is known for as long as both are the same, and of either only what tells that is kept.
+Comparing a workload with its intent field by field takes a third of a millisecond, rendering the
+intent as long again, and nearly all comparisons are of what was compared before. That it matched
+depends on the live object and on what the intent is made from: it is known for as long as both are
+the same, and of either only what tells that is kept.
 """
 
 import hashlib
 import marshal
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from escadre.machinery.compact import Compact
 
-__all__ = ["Matched"]
+__all__ = ["Matched", "digest_of"]
 
 
 class Matched:
-    """What matched last, by owner and child."""
+    """What matched last, by owner (its uid) and child (its kind and name).
+
+    ``source`` is all that the intent was made from beside the live object.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[str, tuple[bytes, bytes]]] = {}
+        self._known: dict[str, dict[str, tuple[bytes, Hashable]]] = {}
 
     def __len__(self) -> int:
         return sum(len(children) for children in self._known.values())
 
-    def has(self, owner: str, live: Compact, intent: Mapping[str, Any]) -> bool:
-        """Whether exactly these two were found to match; ``owner`` is the owner's uid."""
-        before = self._known.get(owner, {}).get(_child(intent))
-        return before is not None and before == (live.packed, _digest(intent))
+    def has(self, owner: str, child: str, live: Compact, source: Hashable) -> bool:
+        """Whether the live object was found to be what ``source`` asks for."""
+        before = self._known.get(owner, {}).get(child)
+        return before is not None and before == (live.packed, source)
 
-    def knew(self, owner: str, intent: Mapping[str, Any]) -> bool:
+    def knew(self, owner: str, child: str) -> bool:
         """Whether a child of that kind and name was there before, as intended then."""
-        return _child(intent) in self._known.get(owner, {})
+        return child in self._known.get(owner, {})
 
     def knows(self, owner: str) -> bool:
         """Whether any child of that owner was compared yet."""
         return owner in self._known
 
-    def note(self, owner: str, live: Compact, intent: Mapping[str, Any]) -> None:
+    def note(self, owner: str, child: str, live: Compact, source: Hashable) -> None:
         """These two match."""
-        self._known.setdefault(owner, {})[_child(intent)] = (live.packed, _digest(intent))
+        self._known.setdefault(owner, {})[child] = (live.packed, source)
 
     def keep_only(self, owners: Iterable[str]) -> None:
         """Forgets the children of others."""
@@ -47,11 +51,8 @@ class Matched:
             del self._known[owner]
 
 
-def _child(intent: Mapping[str, Any]) -> str:
-    return f"{intent['kind']}/{intent['metadata']['name']}"
-
-
-def _digest(intent: Mapping[str, Any]) -> bytes:
+def digest_of(intent: Mapping[str, Any]) -> bytes:
+    """The source of an intent of which nothing is known but itself."""
     # Never read back, and a third of the time of JSON. An intent is rendered in the same order each
     # time, so its keys are not sorted; version 0 does not tell interned text from other.
     return hashlib.blake2b(marshal.dumps(dict(intent), 0), digest_size=16).digest()

@@ -155,6 +155,12 @@ class Sight:
             invalid_mirrors=self.invalid_mirrors(),
         )
 
+    def heard(self, key: DeploymentKey) -> None:
+        """Notes that there is news of a deployment, which its status is to tell in a moment."""
+        view = self.gather.caches.deployments.get(key.name, key.namespace)
+        if view is not None:
+            self.gather.memory.unsaid.setdefault(view.uid, self.now)
+
     def plan_stands(self, key: DeploymentKey) -> bool:
         """Whether the last plan still fits a deployment, or knows as little of it as we do."""
         view = self.gather.caches.deployments.get(key.name, key.namespace)

@@ -41,6 +41,7 @@ class Memory:
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
     status_written: dict[str, Written] = field(default_factory=dict)  # by object uid
+    unsaid: dict[str, float] = field(default_factory=dict)  # by uid: since when it waits
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
     matched: Matched = field(default_factory=Matched)  # children that were as intended
 
@@ -50,7 +51,7 @@ class Memory:
 
     def keep_only(self, uids: set[str]) -> None:
         """Drops what belongs to objects that are gone."""
-        for known in (self.status_written, self.told, self.scaled):
+        for known in (self.status_written, self.unsaid, self.told, self.scaled):
             for uid in known.keys() - uids:
                 known.pop(uid, None)
         self.matched.keep_only(uids)
