@@ -20,6 +20,7 @@ from e2e.stage.stage import TEAM
 __all__ = ["Measure"]
 
 _QUIET_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.5
 _SPACING_SECONDS: Final = 0.25
 # Children that a person may delete and that come back by themselves; not volumes and claims.
 _HEALED: Final = ("services", "networkpolicies", "poddisruptionbudgets", "deployments")
@@ -174,16 +175,16 @@ class Measure:
 
     async def rest(self, quiet: float = _QUIET_SECONDS) -> None:
         """Until the operator has written nothing for so many seconds."""
-        end = time.monotonic() + 300
-        mark = self._audit.mark()
-        while True:
-            await asyncio.sleep(quiet)
-            writes = self._audit.writes(mark)
-            if not writes:
-                return
-            if time.monotonic() > end:
-                raise AssertionError(f"the operator does not rest: {writes[-1].what}")
-            mark = self._audit.mark()
+        since = time.monotonic()
+        end, mark = since + 300, self._audit.mark()
+        while time.monotonic() < since + quiet:
+            await asyncio.sleep(_LOOK_SECONDS)
+            here = self._audit.mark()
+            if writes := self._audit.writes(mark):
+                since = time.monotonic()
+                if since > end:
+                    raise AssertionError(f"the operator does not rest: {writes[-1].what}")
+            mark = here
 
 
 def _is_new_child(entry: Entry) -> bool:
