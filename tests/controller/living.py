@@ -13,11 +13,14 @@ from itertools import pairwise
 from tests.controller.world import World
 from tests.fakes.kube import FakeApi
 
+from escadre.clients.engine import Target
 from escadre.clients.kube import EVENTS, MODEL_DEPLOYMENTS, Json
 from escadre.controller.context import Context
+from escadre.controller.demand import DemandLoop
 from escadre.controller.keys import Key
 from escadre.controller.manager import Manager
 from escadre.controller.router import Router
+from escadre.core.scaling.demand import Demand
 from escadre.machinery.events import EventRecorder
 from escadre.machinery.queue import WorkQueue
 from escadre.state.caches import Caches
@@ -50,10 +53,10 @@ class Living:
         statuses = [one.get("status") or {} for one in stored]
         return [now for old, now in pairwise([{}, *statuses]) if now != old]
 
-    def reasons(self, name: str) -> list[str]:
-        """The reasons of Ready in these statuses."""
+    def reasons(self, name: str, type_: str = "Ready") -> list[str]:
+        """The reasons of a condition in these statuses."""
         conditions = [one for status in self.told(name) for one in status["conditions"]]
-        return [one["reason"] for one in conditions if one["type"] == "Ready"]
+        return [one["reason"] for one in conditions if one["type"] == type_]
 
     def events(self, name: str) -> list[str]:
         """Reason and type of the events about a ModelDeployment, as they were told."""
@@ -67,6 +70,7 @@ class Living:
 @asynccontextmanager
 async def living(world: World, *, pace: float) -> AsyncIterator[Living]:
     """Runs it; every ``pace`` seconds one of the other controllers does its part."""
+    world.dated = True
     api = world.server.client("escadre")
     queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.namespace)
     context = Context(
@@ -85,13 +89,20 @@ async def living(world: World, *, pace: float) -> AsyncIterator[Living]:
     tasks += [asyncio.create_task(one) for one in (context.recorder.run(), _clock(world))]
     await context.caches.synced()
     router.everything()
-    tasks += [asyncio.create_task(manager.run()), asyncio.create_task(_others(world, pace))]
+    demand = DemandLoop(context, _quiet, lambda _: None)
+    works = (manager.run(), demand.run(), _others(world, pace))
+    tasks += [asyncio.create_task(one) for one in works]
     try:
         yield Living(world, api, context)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _quiet(_: Target) -> Demand:
+    """An engine without requests."""
+    return Demand(0, 0)
 
 
 async def _clock(world: World) -> None:

@@ -36,6 +36,7 @@ class Others:
         self.failing: set[str] = set()  # names of workloads whose engine exits at start
         self.bad_flags: set[str] = set()  # with which engines exit at start
         self.pulls = True  # whether agents make progress
+        self.dated = False  # whether kubelets tell when a pod turned ready
 
     def pods(self) -> list[Json]:
         """The engine pods."""
@@ -203,7 +204,7 @@ class Others:
             status: Json = {
                 "phase": "Running",
                 "podIP": "10.0.0.1",
-                "conditions": [{"type": "Ready", "status": "False" if bad else "True"}],
+                "conditions": [self._turned(pod, "False" if bad else "True")],
                 "containerStatuses": [
                     {
                         "name": "engine",
@@ -218,6 +219,15 @@ class Others:
             }
             if pod.get("status") != status:
                 self.server.put(PODS, {**pod, "status": status})
+
+    def _turned(self, pod: Json, status: str) -> Json:
+        """Its condition Ready, with the time of its last turn if kubelets tell that."""
+        if not self.dated:
+            return {"type": "Ready", "status": status}
+        before: Json = next(iter((pod.get("status") or {}).get("conditions") or []), {})
+        same = before.get("status") == status
+        since = before.get("lastTransitionTime") if same else self.server.stamp()
+        return {"type": "Ready", "status": status, "lastTransitionTime": since}
 
 
 def _gpus(pod: Json) -> int:

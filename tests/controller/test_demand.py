@@ -10,6 +10,7 @@ from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving
 from tests.controller.world import World
 
+from escadre import reasons
 from escadre.clients.engine import ScrapeFailure, Target
 from escadre.clients.kube import PODS, Json
 from escadre.controller.demand import DemandLoop
@@ -70,6 +71,18 @@ async def test_a_failed_reading_is_counted_and_keeps_the_numbers_before() -> Non
     assert failed == {"Timeout": 1}
     assert after.demand == before.demand
     assert after.failure == "no answer in 2 s"
+
+
+async def test_an_engine_that_was_never_read_is_missing_only_once_it_was_tried() -> None:
+    operator = await serving(World())
+    memory = operator.context.memory
+    view = operator.context.caches.deployments.get("chat", "team")
+    assert view is not None
+    memory.readings.clear()
+    operator.judge()
+    assert memory.scaled[view.uid].decision.reason == reasons.NOT_SCALING  # type: ignore[union-attr]
+    await scaler(operator, lambda _: ScrapeFailure("Timeout", "no answer"), Counter()).once()
+    assert memory.scaled[view.uid].decision.reason == reasons.METRICS_MISSING  # type: ignore[union-attr]
 
 
 async def test_readings_of_engines_that_are_gone_are_dropped() -> None:

@@ -1,6 +1,6 @@
 """What every reconcile is given: the API, the caches, the settings, the clock, the queue."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from escadre.clients.kube import Api
@@ -11,7 +11,18 @@ from escadre.state.caches import Caches
 from escadre.state.gather import Gather, Sight
 from escadre.state.memory import Memory
 
-__all__ = ["Context"]
+__all__ = ["Context", "Engines"]
+
+
+async def _nobody(_: Key) -> None:
+    """While no demand loop runs, no engine is read."""
+
+
+@dataclass(slots=True)
+class Engines:
+    """``read_new`` reads the engines of a deployment that just became ready, if any did."""
+
+    read_new: Callable[[Key], Awaitable[None]] = _nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,7 @@ class Context:
     recorder: EventRecorder
     now: Callable[[], float]
     wake: Callable[[Key, float], None]
+    engines: Engines = field(default_factory=Engines)
     gather: Gather = field(init=False)
 
     def __post_init__(self) -> None:

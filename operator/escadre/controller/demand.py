@@ -2,11 +2,13 @@
 
 Runs on the leader only, and is the one writer of what scaling remembers. How many replicas are
 wanted, and when an engine is quiet, is core/scaling's to say; here are the clock, the order of the
-reading and the telling.
+reading and the telling. An engine that just became ready is read when its deployment is looked at,
+so that Ready and what scaling makes of it are told in one status.
 """
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,10 +16,12 @@ from escadre import reasons
 from escadre.api.deployment import LastScale
 from escadre.clients.engine import Scrape, ScrapeFailure, Target
 from escadre.controller.context import Context
-from escadre.controller.keys import deployment_key
+from escadre.controller.keys import Key, deployment_key
 from escadre.controller.passes import about
 from escadre.core.counting import count
-from escadre.core.scaling.demand import read
+from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.scaling.demand import UNKNOWN, Reading, read
+from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Move, step
 from escadre.names import SERVING_PORT
 from escadre.state.demand import samples_of, windows_of
@@ -31,6 +35,8 @@ _PARALLEL = 64
 _TURN = 10  # engines begun with at a time: to wake for each costs more than a quiet reading
 _SPREAD = 0.7  # of the time between two rounds
 _BATCH = 50  # deployments judged at a stretch
+_NEW_SECONDS = 5.0  # what is ready for longer waits for its turn
+_AT_ONCE_SECONDS = 0.5  # so long its deployment waits for an answer
 
 
 @dataclass(slots=True)
@@ -45,6 +51,7 @@ class DemandLoop:
         """Until cancelled; a failure of one engine never stops the others."""
         loop = asyncio.get_running_loop()
         pause = self.context.settings.scaling.scrape_seconds
+        self.context.engines.read_new = self.read_new
         while True:
             started = loop.time()
             await self.once()
@@ -52,17 +59,35 @@ class DemandLoop:
 
     async def once(self) -> None:
         """One round over all engines and deployments."""
-        pods = [
-            pod
-            for pod in self.context.caches.pods.values()
-            if pod.component == "engine" and pod.ready and pod.ip and not pod.finished
-        ]
-        await self._read_all(pods)
-        alive = {pod.uid for pod in pods}
+        pods = self.context.caches.pods
+        await self._read_all([pod for pod in pods.values() if _readable(pod)])
+        alive = {pod.uid for pod in pods.values() if _readable(pod)}  # some became so meanwhile
         readings = self.context.memory.readings
         for uid in [uid for uid in readings if uid not in alive]:
             del readings[uid]
         await self._judge_all()
+
+    async def read_new(self, key: Key) -> None:
+        """Reads the engines of a deployment that became ready just now, and judges it then."""
+        context, now = self.context, self.context.now()
+        new = [
+            pod
+            for pod in context.caches.pods.by("deployment", (key.namespace, key.name))
+            if _readable(pod)
+            and pod.uid not in context.memory.readings
+            and now - pod.ready_changed < _NEW_SECONDS
+        ]
+        plan = context.memory.plan_of(DeploymentKey(key.namespace, key.name))
+        if not new or plan is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_AT_ONCE_SECONDS):
+                await asyncio.gather(*(self._read(pod) for pod in new))
+        view = context.caches.deployments.get(key.name, key.namespace)
+        if view is not None and not view.terminating:
+            decision = self._step(view, context.sight())
+            if decision is not None and decision.changed:
+                context.replan()
 
     async def _read_all(self, pods: list[PodView]) -> None:
         """Some at once; many by turns over the round, so that an edit does not wait for them."""
@@ -93,8 +118,7 @@ class DemandLoop:
         before = readings.get(pod.uid)
         if isinstance(result, ScrapeFailure):
             self.failed(result.cause)
-            if before is not None:
-                readings[pod.uid] = before.failed(result.message)
+            readings[pod.uid] = (before or Reading(UNKNOWN)).failed(result.message)
             return
         there = self.context.caches.pods.get(pod.name, pod.namespace) is not None
         reading = read(before, replace(result, at=now), leaving=there and not pod.serving)
@@ -117,6 +141,18 @@ class DemandLoop:
 
     def judge(self, view: DeploymentView, sight: Sight) -> bool:
         """One step for a deployment; returns whether the number of replicas changed."""
+        before = self.context.memory.scaled.get(view.uid)
+        after = self._step(view, sight)
+        if after is None:
+            return False
+        told = before.decision if before else None
+        words = (after.reason, after.message)
+        if told is None or (told.reason, told.message) != words:
+            self.context.wake(deployment_key(view.namespace, view.name), 0.0)
+        return after.changed
+
+    def _step(self, view: DeploymentView, sight: Sight) -> Decision | None:
+        """The next step, remembered; None while nothing can be decided."""
         context, memory = self.context, self.context.memory
         before = memory.scaled.get(view.uid)
         after = step(
@@ -132,13 +168,11 @@ class DemandLoop:
         )
         if after.move is not None:
             _tell(context, view, after.move)
-        if after.decision is None:
-            return False
-        told = before.decision if before else None
-        words = (after.decision.reason, after.decision.message)
-        if told is None or (told.reason, told.message) != words:
-            context.wake(deployment_key(view.namespace, view.name), 0.0)
-        return after.decision.changed
+        return after.decision
+
+
+def _readable(pod: PodView) -> bool:
+    return bool(pod.component == "engine" and pod.ready and pod.ip and not pod.finished)
 
 
 def _last(move: Move, now: float) -> LastScale:

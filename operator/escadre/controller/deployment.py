@@ -33,6 +33,7 @@ PROBLEM_SECONDS = 30.0
 
 async def reconcile_deployment(context: Context, key: Key) -> float | None:
     """One pass; returns in how many seconds to look again, None for never by itself."""
+    await context.engines.read_new(key)
     left = await _pass(context, key)
     await _hurry(context, key)
     return left

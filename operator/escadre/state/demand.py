@@ -58,11 +58,11 @@ def _leaves(one: Observed) -> bool:
 
 
 def _sample(one: Observed, reading: Reading | None) -> Sample:
-    phase: Literal["loading", "ready", "draining", "failing"]
+    phase: Literal["loading", "unread", "ready", "draining", "failing"]
     if one.view.drain is not None or one.view.terminating:
         phase = "draining"
     elif one.view.state == "Ready":
-        phase = "ready"
+        phase = "ready" if reading else "unread"
     else:
         phase = "failing" if one.view.state == "Failing" else "loading"
     return Sample(one.view.slot, phase, reading.demand if reading else None)

@@ -149,6 +149,16 @@ def test_missing_metrics_hold_and_name_the_replica(sample: Sample) -> None:
         assert told in str(decision.message)
 
 
+def test_a_replica_that_nobody_tried_to_read_yet_holds_the_number_and_is_no_fault() -> None:
+    state = start(4, -1000.0)
+    for now in (0.0, 70.0, 140.0):
+        fresh = Sample(0, "ready", Demand(1, 0, now))
+        decision = step(state, [fresh, Sample(1, "unread")], now=now)
+        state = decision.state
+        assert (decision.desired, decision.reason.name) == (4, "AtTarget")
+    assert step(watched(3), [Sample(0, "unread")]).reason == reasons.NOT_SCALING
+
+
 def test_missing_metrics_still_let_known_demand_grow() -> None:
     decision = step(watched(2), [*ready(35), Sample(1, "ready")])
     assert (decision.desired, decision.reason.name) == (4, "DemandUp")

@@ -10,7 +10,8 @@ Pure: time comes in as an argument. The rules::
 - The wanted number is absolute, so replicas that are loading are supply and never cascade.
 - A draining replica's requests are not demand: they finish where they are.
 - Unknown is not zero: with a ready replica whose metrics are missing or stale the number is held;
-  it may still go up on what is known, which is a lower bound. Nothing serving yet holds it too.
+  it may still go up on what is known, which is a lower bound. Nothing serving yet holds it too, and
+  so does one that nobody tried to read yet, which is no fault to tell of.
 - A hold counts as a wish for the present number, so after one, after a restart, and after a gap
   without decisions, nothing goes down before a full stabilisation time was observed.
 - Changed bounds hold at once, both ways. Without an approval that holds nothing grows.
@@ -64,10 +65,13 @@ class ScaleState:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One replica, and what was read of it; None when it never was."""
+    """One replica, and what was read of it; None when it never was.
+
+    ``unread``: ready, and nobody tried to read it yet.
+    """
 
     slot: int
-    phase: Literal["loading", "ready", "draining", "failing"]
+    phase: Literal["loading", "unread", "ready", "draining", "failing"]
     demand: Demand | None = None
 
 
@@ -116,12 +120,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What is known of the demand, and the ready slots of which nothing is."""
+    """What is known of the demand, and the ready slots of which nothing is.
+
+    ``whole``: nothing that is ready is unknown, for whatever cause.
+    """
 
     running: int
     waiting: int
     missing: tuple[int, ...]
     serving: bool
+    whole: bool
 
     @property
     def demand(self) -> int:
@@ -181,7 +189,7 @@ def decide(
 def _see(samples: Iterable[Sample], oldest: float) -> _Seen:
     running = waiting = 0
     missing: list[int] = []
-    serving = False
+    serving, whole = False, True
     for sample in sorted(samples, key=lambda sample: sample.slot):
         if sample.phase == "draining":
             continue
@@ -192,7 +200,8 @@ def _see(samples: Iterable[Sample], oldest: float) -> _Seen:
             waiting += read[1]
         elif sample.phase == "ready":
             missing.append(sample.slot)
-    return _Seen(running, waiting, tuple(missing), serving)
+        whole = whole and sample.phase != "unread"
+    return _Seen(running, waiting, tuple(missing), serving, whole and not missing)
 
 
 def _fresh(demand: Demand | None, oldest: float) -> tuple[int, int] | None:
@@ -208,7 +217,7 @@ def _wanted(seen: _Seen, within: int, base: int) -> int:
     """What is unknown is never a reason to go down, and before anything serves none to go up."""
     if not seen.serving:
         return base
-    return max(within, base) if seen.missing else within
+    return within if seen.whole else max(within, base)
 
 
 def _recent(history: Sequence[Recommendation], since: float) -> Sequence[Recommendation]:
