@@ -78,7 +78,7 @@ class Fleet:
             state = self.cluster.get("daemonset", "escadre-agent", NAMESPACE).get("status", {})
             return int(state.get("numberReady", 0)) >= len(self.nodes)
 
-        wait_for(ready, 120, "the agents to be ready")
+        wait_for(ready, self._deadline(120), "the agents to be ready")
 
     async def report_weights(self, client: BareClient) -> None:
         """Writes what the agents would; the operator must have made the GPUNodes."""
@@ -86,7 +86,7 @@ class Fleet:
         async def known() -> bool:
             return len((await client.get(f"{GROUP}/gpunodes"))["items"]) >= len(self.nodes)
 
-        await wait_for_async(known, 60, "a GPUNode for each node")
+        await wait_for_async(known, self._deadline(60), "a GPUNode for each node")
         approval = await client.get(f"{GROUP}/modelapprovals/{MODEL}")
         digest = approval["spec"]["manifestDigest"]
         found = (await client.get("/api/v1/nodes"))["items"]
@@ -100,7 +100,11 @@ class Fleet:
             nodes = (await client.get("/api/v1/nodes"))["items"]
             return sum(_holds_weights(one) for one in nodes) >= len(self.nodes)
 
-        await wait_for_async(labelled, 120, "the weight label on each node")
+        await wait_for_async(labelled, self._deadline(120), "the weight label on each node")
+
+    def _deadline(self, least: float) -> float:
+        """For what is done node by node: a second for each, if that is more."""
+        return max(least, len(self.nodes))
 
     def _report(self, node: Json, digest: str) -> Request:
         meta = node["metadata"]
@@ -160,7 +164,8 @@ class Fleet:
             names = [one["metadata"]["name"] for one in (await client.get(_SPACES))["items"]]
             return not left and TEAM not in names
 
-        await wait_for_async(gone, 600, "the namespace and its volumes to be gone")
+        deadline = max(600, self.count)
+        await wait_for_async(gone, deadline, "the namespace and its volumes to be gone")
         self.stage.team(TEAM)
 
 

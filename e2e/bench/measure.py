@@ -44,7 +44,10 @@ class Measure:
         self._operator.start()
         leading = await asyncio.to_thread(self._operator.wait_said, "leading", 60)
         wanted = self._fleet.count * len(CHILDREN)
-        last = await self._until(mark, _is_new_child, wanted, 600, "all children to be applied")
+        deadline = max(600.0, self._fleet.count)
+        last = await self._until(
+            mark, _is_new_child, wanted, deadline, "all children to be applied"
+        )
         cpu = self._operator.cpu_seconds()
         bound = await self.reach(self._fleet.bound, "all claims to be bound")
         ready = await self.reach(self._fleet.ready, "all to be Ready")
@@ -165,7 +168,7 @@ class Measure:
 
     async def reach(self, count: Callable[[BareClient], Any], what: str) -> float:
         """Until all wishes count; looked at every two seconds, for a look costs the server."""
-        end = time.monotonic() + 900
+        end = time.monotonic() + max(900, self._fleet.count)
         while (seen := await count(self._client)) < self._fleet.count:
             self._operator.check()
             if time.monotonic() > end:

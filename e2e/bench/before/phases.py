@@ -18,6 +18,7 @@ from e2e.bench.before.trail import (
 from e2e.bench.client import MERGE
 from e2e.bench.fleet import DEPLOYMENTS_PATH, wish_name
 from e2e.bench.floor import CHILDREN
+from e2e.bench.numbers import percentile
 from e2e.cluster.wait import wait_for_async
 from e2e.stage.stage import TEAM
 
@@ -48,6 +49,7 @@ async def cold(side: Side, prefix: str) -> None:
         side.note(f"{prefix}{kind.capitalize()}", each)
     late = status_after_children(writes, await _volumes(side))
     side.note(f"{prefix}StatusAfterChildren", max(late.values()))
+    side.note(f"{prefix}StatusAfterChildrenP50", percentile([*late.values()], 0.5))
     side.operator.stop()
 
 
@@ -87,6 +89,8 @@ async def edit(side: Side, suffix: str, numbers: Sequence[int]) -> None:
     }
     since = {name: one.received for name, one in edited.items()}
     first = first_children(side.audit.writes(mark), since)
+    if missing := [name for name in names if name not in first]:
+        raise AssertionError(f"edited, and no child written: {', '.join(missing[:5])}")
     side.note(f"editChild{suffix}", *(max(0.0, first[name] - edited[name].done) for name in names))
 
 
@@ -107,7 +111,8 @@ async def delete_all(side: Side) -> None:
             left.pop(0)
         return not left
 
-    await wait_for_async(gone, 900, "all deployments and what was theirs to be gone")
+    deadline = max(900, side.fleet.count)
+    await wait_for_async(gone, deadline, "all deployments and what was theirs to be gone")
     side.note("deleteSeconds", time.monotonic() - began)
     await side.rest()
     late = applied_after_owner(side.audit.entries(mark), volumes)
