@@ -152,7 +152,7 @@ async def test_who_uses_an_approval_that_ends_soon_is_told_when_that_begins() ->
     await reconcile(operator.context, approval_key("small"))
     assert deployment_key("team", "chat") in operator.woken
     await operator.round()
-    world.server.advance(1)
+    world.server.advance(2)
     await operator.round()
     assert world.condition("Approved")["status"] == "True"
     assert world.condition("Approved")["message"].endswith("Z, which is in less than 14 days")

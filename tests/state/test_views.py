@@ -90,6 +90,16 @@ def test_metadata() -> None:
 # -- what people write ----------------------------------------------------------------------------
 
 
+def test_what_many_deployments_wish_for_is_kept_once_and_as_long_as_one_has_it() -> None:
+    wish = {"approval": "small", "contextLength": 8192, "concurrency": 3}
+    one, other = DeploymentView.of(stored(wish)), DeploymentView.of(stored(dict(wish)))
+    assert one.spec is other.spec
+    kept = weakref.ref(one.spec)
+    del one, other
+    gc.collect()
+    assert kept() is None
+
+
 def test_a_deployment_that_does_not_parse_keeps_its_error() -> None:
     good = DeploymentView.of(stored({"approval": "small", "contextLength": 8192}))
     assert good.spec is not None

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from escadre.clients.kube import DEPLOYMENTS
 from escadre.controller.keys import (
     FLEET,
     FLEET_DEBOUNCE,
@@ -205,13 +206,17 @@ class Router:
         elif one.gpus and one.node:
             self._plan_node(one.node)
 
-    def _child(self, _: str, old: Compact | None, new: Compact | None) -> None:
+    def _child(self, kind: str, old: Compact | None, new: Compact | None) -> None:
         if old is not None and new is not None and _same(old, new):
             return  # only its status changed, which nobody reads
         one = new or old
         name = one.labels.get(LABEL_DEPLOYMENT) if one else None
-        if one is not None and name:
+        if one is None or not name:
+            return
+        if kind == DEPLOYMENTS.kind:
             self._wake_deployment(one.namespace, name, delay=_delay(old, new))
+        else:  # nothing is planned by it
+            self._wake(deployment_key(one.namespace, name), delay=_delay(old, new))
 
     def _volume(self, _: str, old: Compact | None, new: Compact | None) -> None:
         if old is not None and new is not None and _same(old, new):

@@ -6,7 +6,7 @@ makes none. `Gather.at` gives the `Sight` of one pass, which sees everything at 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import MirrorSource
@@ -27,7 +27,7 @@ from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.demand import desired_replicas, scalable
 from escadre.state.deployments import deployment_facts, key_of
-from escadre.state.judge import Approvals, DeploymentApproval, Policies
+from escadre.state.judge import Approvals, DeploymentApproval, Policies, judged
 from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts
 from escadre.state.observe import Observed, observe, with_readings
@@ -49,6 +49,7 @@ class Gather:
         self.deployments = Memo(deployment_facts)
         self.nodes = Memo(node_facts)
         self.standings = Memo(_standing)
+        self.verdicts = Memo(judged)
         self._policies = Policies(caches, settings.policies)
 
     def policies(self) -> PolicyState:
@@ -57,14 +58,16 @@ class Gather:
 
     def at(self, now: float) -> "Sight":
         """What one pass sees."""
-        return Sight(self, now, Approvals(self.caches, self.settings, self.policies(), now))
+        approvals = Approvals(self.caches, self.settings, self.policies(), now, self.verdicts)
+        return Sight(self, now, approvals)
 
     def forget_gone(self) -> None:
         """Drops what was made of objects that are gone."""
-        living = {key_of(view) for view in self.caches.deployments.values()}
+        living = {view.uid for view in self.caches.deployments.values()}
         self.replicas.keep_only(living)
         self.deployments.keep_only(living)
         self.standings.keep_only(living)
+        self.verdicts.keep_only(view.uid for view in self.caches.approvals.values())
         self.nodes.keep_only(node.name for node in self.caches.nodes.values())
 
 
@@ -75,6 +78,7 @@ class Sight:
     gather: Gather
     now: float
     approvals: Approvals
+    _known: dict[str, tuple[Observed, ...]] = field(default_factory=dict)  # by uid
 
     def approval(self, view: DeploymentView) -> DeploymentApproval:
         """What the approval that a deployment names means for it."""
@@ -97,7 +101,7 @@ class Sight:
         if len(replicas) > desired:  # who is to leave is a question of demand
             replicas = with_readings(replicas, memory.readings)
         model = approval.model if approval.approved else None
-        return self.gather.deployments.of(key_of(view), view, model, desired, replicas)
+        return self.gather.deployments.of(view.uid, view, model, desired, replicas)
 
     def node(self, node: NodeView) -> NodeFacts | None:
         """The node as planning sees it; None for one without a described GPU."""
@@ -193,7 +197,7 @@ class Sight:
         approved = self.approval(view).approved and not view.terminating
         if plan is None or not approved:  # nothing of it is replaced
             return standing_of(key, 0, ())
-        return self.gather.standings.of(key, key, plan, self._replicas(view))
+        return self.gather.standings.of(view.uid, key, plan, self._replicas(view))
 
     def order_stands(self, key: DeploymentKey) -> bool:
         """Whether the order of a platform change still fits a deployment."""
@@ -206,11 +210,17 @@ class Sight:
         return scalable(view, self.approval(view), plan.layout if plan else None, replicas)
 
     def _replicas(self, view: DeploymentView) -> tuple[Observed, ...]:
-        """Its replicas as the objects tell, without readings."""
+        """Its replicas as the objects tell, without readings; looked for once."""
+        known = self._known.get(view.uid)
+        if known is None:
+            known = self._known[view.uid] = self._look(view)
+        return known
+
+    def _look(self, view: DeploymentView) -> tuple[Observed, ...]:
         caches, where = self.gather.caches, (view.namespace, view.name)
         pods = caches.pods.by("deployment", where)
         return self.gather.replicas.of(
-            key_of(view),
+            view.uid,
             view,
             caches.replicas.by("deployment", where),
             pods,

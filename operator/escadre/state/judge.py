@@ -1,5 +1,6 @@
 """Whether approvals hold, from the caches: signatures, live policies, the clock's ``now``."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,14 +13,17 @@ from escadre.machinery.memo import Memo
 from escadre.reasons import Reason
 from escadre.settings import PolicyExpectation, Settings
 from escadre.state.caches import Caches
-from escadre.state.views import ApprovalView, DeploymentView, PolicyView
+from escadre.state.views import ApprovalView, DeploymentView, PolicyView, SignatureView
 
 __all__ = [
     "Approvals",
     "DeploymentApproval",
     "Policies",
     "judge",
+    "judged",
 ]
+
+Judged = tuple[ApprovalVerdict | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +83,56 @@ def judge(
     caches: Caches, settings: Settings, approval: ApprovalView, now: float, policies: PolicyState
 ) -> ApprovalVerdict | None:
     """The verdict on an approval; None when its spec cannot be read."""
+    signatures = caches.signatures.by("approval", approval.name)
+    return _verdict(approval, signatures, settings, policies, now)
+
+
+def _verdict(
+    approval: ApprovalView,
+    signatures: Sequence[SignatureView],
+    settings: Settings,
+    policies: PolicyState,
+    now: float,
+) -> ApprovalVerdict | None:
     if approval.spec is None:
         return None
-    signatures = [one.signature for one in caches.signatures.by("approval", approval.name)]
     return evaluate(
         approval.name,
         approval.spec,
         approval.content_digest,
-        signatures,
+        [one.signature for one in signatures],
         minimum=settings.approvals.minimum,
         policies=policies,
         now=now,
     )
 
 
+def judged(
+    approval: ApprovalView,
+    signatures: Sequence[SignatureView],
+    settings: Settings,
+    policies: PolicyState,
+    now: int,
+) -> Judged:
+    """The verdict, and what is said of it when it holds. Pure: made once a second at most."""
+    verdict = _verdict(approval, signatures, settings, policies, now)
+    if verdict is None:
+        return None, ""
+    return verdict, verdict.message + ending(verdict, settings.approvals.warn_days, now)
+
+
 @dataclass(slots=True)
 class Approvals:
-    """What approvals mean at one time; each is judged once per namespace."""
+    """What approvals mean at one time, to the second; each is judged once per namespace.
+
+    ``verdicts`` remembers what was `judged`: a burst of changes is many passes in one second.
+    """
 
     caches: Caches
     settings: Settings
     policies: PolicyState
     now: float
+    verdicts: Memo[[ApprovalView, Sequence[SignatureView], Settings, PolicyState, int], Judged]
     _known: dict[tuple[str, str], DeploymentApproval] = field(default_factory=dict)
 
     def of(self, view: DeploymentView) -> DeploymentApproval:
@@ -118,7 +150,12 @@ class Approvals:
             return DeploymentApproval(
                 False, reasons.APPROVAL_NOT_FOUND, f"ModelApproval {name} does not exist", None
             )
-        verdict = judge(self.caches, self.settings, approval, self.now, self.policies)
+        signatures = self.caches.signatures.by("approval", name)
+        # What ends in this second has ended: no pass is woken by less than its end.
+        second = math.ceil(self.now)
+        verdict, words = self.verdicts.of(
+            approval.uid, approval, signatures, self.settings, self.policies, second
+        )
         if approval.spec is None or verdict is None:
             return DeploymentApproval(
                 False, reasons.APPROVAL_INVALID, f"ModelApproval {name}: {approval.invalid}", None
@@ -135,5 +172,4 @@ class Approvals:
             return DeploymentApproval(
                 False, reasons.APPROVAL_NOT_FOUND, f"ModelApproval {name} is being deleted", model
             )
-        words = verdict.message + ending(verdict, self.settings.approvals.warn_days, self.now)
         return DeploymentApproval(True, reasons.APPROVED, words, model, verdict.expires)

@@ -6,7 +6,7 @@ keeps what comes back. Both begin from the same `seed`. Pure: the clock and the 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from escadre.core.scaling.policy import (
     Decision,
@@ -103,8 +103,8 @@ def step(
 
 
 def _limits(bounds: Bounds, seen: Scalable) -> Limits:
-    limits = Limits(bounds.minimum, max(bounds.minimum, bounds.maximum), seen.target or 1)
-    return replace(limits, may_grow=_may_grow(seen))
+    most = max(bounds.minimum, bounds.maximum)
+    return Limits(bounds.minimum, most, seen.target or 1, _may_grow(seen))
 
 
 def _may_grow(seen: Scalable) -> bool:

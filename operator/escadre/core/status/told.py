@@ -11,13 +11,14 @@ from typing import Literal, NamedTuple
 
 from escadre.api.base import Condition
 from escadre.api.deployment import LastScale, ModelDeploymentStatus
+from escadre.names import ConditionType
 from escadre.reasons import Reason
 
 __all__ = ["Past", "Told", "past"]
 
 
 class Past(NamedTuple):
-    """A condition as it was told."""
+    """A condition as it was told; of most the message is not kept, since nobody asks for it."""
 
     type: str
     status: Literal["True", "False", "Unknown"]
@@ -55,6 +56,6 @@ def past(one: Condition) -> Past:
         sys.intern(one.type),
         one.status,
         one.reason,
-        one.message,
+        one.message if one.type == ConditionType.SCALING else "",
         one.last_transition_time,
     )

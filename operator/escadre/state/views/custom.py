@@ -1,7 +1,10 @@
 """Views of our own kinds. One that does not parse keeps its error, for the reconcile to say so."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
@@ -17,6 +20,10 @@ from escadre.machinery.packing import pack
 from escadre.state.views.meta import Json, Meta, explain, meta_of
 
 __all__ = ["ApprovalView", "DeploymentView", "GPUNodeView", "MirrorView", "SignatureView"]
+
+# What is wished for is often the same, and is never another while only a status changes: it is
+# read and kept once, for as long as one deployment has it.
+_wishes: Final[WeakValueDictionary[str, ModelDeploymentSpec]] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class DeploymentView(Meta):
     def of(obj: Json) -> "DeploymentView":
         """Projection."""
         try:
-            spec, invalid = ModelDeploymentSpec.model_validate(obj.get("spec") or {}), ""
+            spec, invalid = _wish(obj.get("spec") or {}), ""
         except ValidationError as error:
             spec, invalid = None, explain(error)
         status = obj.get("status") or {}
@@ -46,6 +53,14 @@ class DeploymentView(Meta):
             told=Told.of(read(ModelDeploymentStatus, status)),
             stored=pack(status),
         )
+
+
+def _wish(raw: Json) -> ModelDeploymentSpec:
+    text = json.dumps(raw, sort_keys=True)
+    known = _wishes.get(text)
+    if known is None:
+        known = _wishes[text] = ModelDeploymentSpec.model_validate(raw)
+    return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from typing_extensions import override
+
 from escadre.api.deployment import REPLICA_WORDS, Layout
 from escadre.core.replicas.drain import Drain, parse_drain
 from escadre.core.replicas.inputs import ReplicaInputs, parse_inputs
@@ -57,13 +59,17 @@ class ReplicaRecord(Compact):
         """The pod template as rendered when it was made; None if missing or edited by hand."""
         return recorded_template(self.load()["metadata"].get("annotations") or {})
 
+    @override
+    def later(self, obj: Json) -> "ReplicaRecord":
+        return ReplicaRecord.of(obj, self)
+
     @staticmethod
-    def of(obj: Json) -> "ReplicaRecord":
+    def of(obj: Json, before: Compact | None = None) -> "ReplicaRecord":
         """Projection."""
         meta = obj["metadata"]
         notes = meta.get("annotations") or {}
         return ReplicaRecord(
-            **header(obj),
+            **header(obj, before),
             slot=_slot(meta["name"], (meta.get("labels") or {}).get(LABEL_DEPLOYMENT, "")),
             inputs=_inputs(notes.get(ANNOTATION_INPUTS, "")),
             planned_node=notes.get(ANNOTATION_NODE, ""),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from escadre.machinery.compact import Compact, header
 from escadre.state.views.meta import Json, epoch
 
@@ -14,11 +16,15 @@ class VolumeRecord(Compact):
 
     tied: bool
 
+    @override
+    def later(self, obj: Json) -> "VolumeRecord":
+        return VolumeRecord.of(obj, self)
+
     @staticmethod
-    def of(obj: Json) -> "VolumeRecord":
+    def of(obj: Json, before: Compact | None = None) -> "VolumeRecord":
         """Projection."""
         reference = (obj.get("spec") or {}).get("claimRef") or {}
-        return VolumeRecord(**header(obj), tied=bool(reference.get("uid")))
+        return VolumeRecord(**header(obj, before), tied=bool(reference.get("uid")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +38,17 @@ class ClaimRecord(Compact):
     held: tuple[str, ...] = ()
     deleted: float = 0.0
 
+    @override
+    def later(self, obj: Json) -> "ClaimRecord":
+        return ClaimRecord.of(obj, self)
+
     @staticmethod
-    def of(obj: Json) -> "ClaimRecord":
+    def of(obj: Json, before: Compact | None = None) -> "ClaimRecord":
         """Projection."""
         phase = (obj.get("status") or {}).get("phase")
         meta = obj["metadata"]
         return ClaimRecord(
-            **header(obj),
+            **header(obj, before),
             settled=phase in {"Bound", "Lost"},
             held=tuple(meta.get("finalizers") or ()),
             deleted=epoch(meta.get("deletionTimestamp")),
