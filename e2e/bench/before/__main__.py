@@ -24,6 +24,7 @@ from e2e.bench.floor import apply_all, intents
 from e2e.bench.numbers import read_report, versions, write_report
 from e2e.stage.stage import TEAM
 from e2e.upgrade.earlier import COMMIT_0_1_0, EarlierError
+from escadre.core.counting import count
 
 __all__ = ["main"]
 
@@ -189,6 +190,15 @@ def _report(options: argparse.Namespace, run: Comparison, judged: list[Judged]) 
     }
 
 
+def _title(options: argparse.Namespace) -> str:
+    parts = []
+    if options.rows - {"cold"}:
+        parts.append(f"{count(options.pairs, 'pair')} with {options.deployments:,} deployments")
+    if "cold" in options.rows:
+        parts.append(f"cold start of {options.cold_deployments:,}")
+    return ", ".join(parts)
+
+
 def main() -> int:
     """Runs it; the exit status says whether every goal was met."""
     options = _options()
@@ -204,10 +214,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="escadre-bench-") as folder:
         asyncio.run(run.run(Path(folder)))
     judged = judge(run.samples["before"], run.samples["this"])
-    print(
-        f"\n{options.pairs} pairs with {options.deployments} deployments, cold start of "
-        f"{options.cold_deployments}\n\n{table(judged)}\n"
-    )
+    print(f"\n{_title(options)}\n\n{table(judged)}\n")
     report = _report(options, run, judged) | {"builds": names}
     print(write_report("before", report))
     write_report("control", read_report("control") | {"overBefore": report["overBefore"]})
