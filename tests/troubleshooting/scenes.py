@@ -61,7 +61,8 @@ async def _two_pulls() -> World:
     world.deploy()
     world.deploy("code", approval="large", scaling={"minReplicas": 2, "maxReplicas": 2})
     operator = Operator.start(world)
-    for _ in range(3):
+    for _ in range(4):
+        world.server.advance(1)  # what is passing is told after a moment
         world.step()
         await operator.round()
     return world
@@ -204,7 +205,9 @@ async def _few_ask() -> World:
     world.demand["chat"] = 50
     await operator.settle()
     world.demand["chat"] = 0
-    await operator.round()
+    for _ in range(2):
+        world.server.advance(2)  # what is passing is told after a moment
+        await operator.round()
     return world
 
 
