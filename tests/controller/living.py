@@ -39,6 +39,7 @@ class Living:
     world: World
     api: FakeApi
     context: Context
+    queue: WorkQueue[Key]
 
     async def until(self, seen: Callable[[], bool], within: float = 60) -> None:
         """Waits for something of the world."""
@@ -68,8 +69,11 @@ class Living:
 
 
 @asynccontextmanager
-async def living(world: World, *, pace: float) -> AsyncIterator[Living]:
-    """Runs it; every ``pace`` seconds one of the other controllers does its part."""
+async def living(world: World, *, pace: float, latency: float = 0.0) -> AsyncIterator[Living]:
+    """Runs it; every ``pace`` seconds one of the other controllers does its part.
+
+    ``latency`` is how long the API server takes for an answer.
+    """
     world.dated = True
     api = world.server.client("escadre")
     queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.namespace)
@@ -88,12 +92,13 @@ async def living(world: World, *, pace: float) -> AsyncIterator[Living]:
     tasks = [asyncio.create_task(one.run()) for one in context.caches.all()]
     tasks += [asyncio.create_task(one) for one in (context.recorder.run(), _clock(world))]
     await context.caches.synced()
+    api.latency = latency
     router.everything()
     demand = DemandLoop(context, _quiet, lambda _: None)
     works = (manager.run(), demand.run(), _others(world, pace))
     tasks += [asyncio.create_task(one) for one in works]
     try:
-        yield Living(world, api, context)
+        yield Living(world, api, context, queue)
     finally:
         for task in tasks:
             task.cancel()

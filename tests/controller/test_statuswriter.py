@@ -96,10 +96,10 @@ async def test_what_is_passing_waits_a_moment_and_is_written_as_it_is_then(
     operator: Operator,
 ) -> None:
     await write(operator, pulled(1))
-    assert await write(operator, told(plain("no pod")), passing=True) == (1.5, 0)
+    assert await write(operator, told(plain("no pod")), passing=True) == (1, 0)
     operator.world.server.advance(0.5)
-    assert await write(operator, told(plain("no node")), passing=True) == (1.0, 0)
-    operator.world.server.advance(1.0)
+    assert await write(operator, told(plain("no node")), passing=True) == (0.5, 0)
+    operator.world.server.advance(0.5)
     assert await write(operator, told(plain("loads")), passing=True) == (None, 1)
 
 
@@ -109,7 +109,7 @@ async def test_what_came_and_went_within_a_moment_is_not_written(operator: Opera
     operator.world.server.advance(0.5)
     assert await write(operator, pulled(1)) == (None, 0)
     operator.world.server.advance(60)
-    assert await write(operator, told(plain("no pod")), passing=True) == (1.5, 0), "a new moment"
+    assert await write(operator, told(plain("no pod")), passing=True) == (1, 0), "a new moment"
 
 
 async def test_a_clock_that_is_set_back_holds_nothing_up(operator: Operator) -> None:

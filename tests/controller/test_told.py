@@ -8,16 +8,19 @@ from tests.controller.others import Json
 from tests.controller.world import World
 from tests.fakes.virtualtime import in_virtual_time
 
-from escadre.clients.kube import PODS
+from escadre.clients.kube import DEPLOYMENTS, PODS
+from escadre.controller.keys import deployment_key
+from escadre.core.facts.deployment import DeploymentKey
+from escadre.machinery.queue import Priority
 
 IN_PASSING = 0.1  # seconds from one step of the other controllers to the next
 IN_STEPS = 5.0
 NEVER = 1e6
 
 
-def _world() -> World:
+def _world(gpus: int = 8) -> World:
     """The weights are there: another deployment had them pulled."""
-    world = World()
+    world = World(nodes=1, gpus=gpus)
     world.approve()
     world.deploy("first")
     for _ in range(2):
@@ -77,6 +80,32 @@ async def test_the_first_status_comes_within_two_seconds_of_the_first_child() ->
         world.deploy("chat")
         await life.until(lambda: bool(life.told("chat")), within=2)
         assert life.reasons("chat") == ["ReplicasPending"]
+
+
+@in_virtual_time
+async def test_a_status_does_not_wait_until_all_others_have_their_children() -> None:
+    world = _world(gpus=64)
+    names = [f"chat-{number:02}" for number in range(40)]
+    last = DeploymentKey("team", names[-1])
+    async with living(world, pace=IN_PASSING) as life:
+        await _serving(life, "first")
+    async with living(world, pace=NEVER, latency=0.1) as life:
+        for name in names:
+            world.deploy(name)
+        await life.until(lambda: life.context.memory.plan_of(last) is not None)
+        for name in names:  # somebody waits for each of them
+            life.queue.add(deployment_key("team", name), Priority.USER)
+        made: dict[str, float] = {}
+        told: dict[str, float] = {}
+        now = asyncio.get_running_loop().time
+        while len(told) < len(names):
+            await asyncio.sleep(0.1)
+            for name in names:
+                if name not in made and world.server.get(DEPLOYMENTS, f"{name}-0", "team"):
+                    made[name] = now()
+                if name not in told and life.told(name):
+                    told[name] = now()
+        assert max(told[name] - made[name] for name in names) <= 2
 
 
 @in_virtual_time

@@ -54,6 +54,7 @@ class FaultyClient:
         self.writes: list[Request] = []
         self.reads: list[Request] = []
         self.dead = False
+        self.latency = 0.0  # seconds until a request is answered
         self.cuts = 0
         self._started = 0
         self._faults: dict[int, _Fault] = {}
@@ -165,7 +166,7 @@ class FaultyClient:
 
     async def _reach(self, verb: str, resource: Resource) -> None:
         self.check_alive()
-        await asyncio.sleep(0)  # the answer is never there at once
+        await asyncio.sleep(self.latency)  # the answer is never there at once
         self.check_alive()
         if self._busy:
             raise TooManyRequests(

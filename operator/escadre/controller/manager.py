@@ -19,6 +19,7 @@ from escadre.controller.fleet import reconcile_fleet
 from escadre.controller.keys import Key
 from escadre.controller.mirror import reconcile_mirror
 from escadre.controller.node import reconcile_node
+from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.errors import Retryable
 from escadre.machinery.queue import Priority, ShutDown, WorkQueue
 
@@ -105,5 +106,6 @@ class Manager:
         else:
             self.queue.forget(key)
             if again is not None:
-                self.queue.add_after(key, again, Priority.RESYNC)
+                begun = again <= MOMENT_SECONDS
+                self.queue.add_after(key, again, Priority.BEGUN if begun else Priority.RESYNC)
         self.observe(result, key.kind, time.perf_counter() - started)

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from escadre.controller.context import Context
 from escadre.controller.execute import Executor
-from escadre.controller.keys import deployment_key
 from escadre.controller.passes import Pass
 from escadre.controller.statuswriter import Pace, draft_of, write_draft
 from escadre.core.approvals.verdict import iso
@@ -25,15 +24,13 @@ __all__ = ["report", "tell"]
 
 
 async def report(context: Context, this: Pass, problems: Sequence[Problem]) -> float | None:
-    """Writes the status if it changed; returns seconds after which mere numbers may be written."""
+    """Writes the status if it changed; returns seconds after which what waits may be written."""
     told, view = answer(_facts(context, this, problems)), this.view
     pace = Pace(told.essence, passing=passing(view.told.conditions, told.leaves))
     draft = draft_of(context, view, told.status, pace)
-    if draft.soon and draft.left is not None:
-        context.wake(deployment_key(view.namespace, view.name), draft.left)
-        return None
-    _tell_turns(context, this, told.leaves)
-    await write_draft(context, context.caches.deployments, view, draft)
+    if not draft.soon:
+        _tell_turns(context, this, told.leaves)
+        await write_draft(context, context.caches.deployments, view, draft)
     return draft.left
 
 

@@ -1,7 +1,7 @@
 """Work queue of the controller: each key once, urgent ones first, failing ones later.
 
 As client-go's: a key that is added while it is being worked on runs once more afterwards, never
-twice at the same time. On top: three priorities (a user's edit overtakes a resync), turns between
+twice at the same time. On top: priorities (a user's edit overtakes a resync), turns between
 groups (one namespace's hundred keys do not hold up another's one), delayed adds that serve as
 debounce, and exponential backoff with jitter per key. Fed by informers and timers, drained by the
 workers; it knows nothing of what a key means.
@@ -34,9 +34,10 @@ _JITTER: Final = 0.2
 class Priority(IntEnum):
     """How urgent a key is; smaller goes first."""
 
-    USER = 0  # somebody changed the object's spec and waits
-    NORMAL = 1  # something it depends on changed
-    RESYNC = 2  # first list, periodic look
+    BEGUN = 0  # what was begun is brought to its end before anything else is begun
+    USER = 1  # somebody changed the object's spec and waits
+    NORMAL = 2  # something it depends on changed
+    RESYNC = 3  # first list, periodic look
 
 
 class Timer(Protocol):
