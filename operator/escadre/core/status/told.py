@@ -7,7 +7,7 @@ One is held for each deployment, so it is small: the status itself is kept as by
 import sys
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from escadre.api.base import Condition
 from escadre.api.deployment import LastScale, ModelDeploymentStatus
@@ -15,6 +15,10 @@ from escadre.names import ConditionType
 from escadre.reasons import Reason
 
 __all__ = ["Past", "Told", "past"]
+
+
+# What scaling says again after a restart; what `escadre plan` says of an approval.
+_ASKED_FOR: Final = frozenset({ConditionType.SCALING, ConditionType.APPROVED})
 
 
 class Past(NamedTuple):
@@ -56,6 +60,6 @@ def past(one: Condition) -> Past:
         sys.intern(one.type),
         one.status,
         one.reason,
-        one.message if one.type == ConditionType.SCALING else "",
+        one.message if one.type in _ASKED_FOR else "",
         one.last_transition_time,
     )
