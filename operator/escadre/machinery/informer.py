@@ -1,35 +1,20 @@
-"""Informer: one resource held in memory, kept true by list and watch.
+"""Informer: one resource held in memory, kept true by a feed.
 
-Lists in pages, then watches from there; a watch that ends is taken up where it stopped, one that is
-too old (410) leads to a new list whose difference to memory becomes synthetic deletions. What is
-kept of an object is up to the projection. The controller reads from here and never from the server;
-handlers only put keys on the queue.
-
-`run` ends only when cancelled: an unreachable or unwilling server means stale memory, shown by
-`last_activity` and `last_error`, and another try after a jittered backoff.
+Its feed (machinery/feed.py) tells it what is so; what is kept of an object is up to the projection.
+The controller reads from here and never from the server; handlers only put keys on the queue.
+An unreachable or unwilling server means stale memory, shown by `last_activity` and `last_error`.
 """
 
 import asyncio
-import random
-import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from escadre.backoff import pause
-from escadre.clients.kube import (
-    EVERYTHING,
-    Api,
-    ApiError,
-    Gone,
-    Json,
-    NotFound,
-    Resource,
-    Selection,
-    WatchEvent,
-)
-from escadre.machinery.store import Change, Index, Key, Store, Stored, key_of, version_of
+from typing_extensions import override
+
+from escadre.clients.kube import EVERYTHING, Api, ApiError, Json, Resource, Selection
+from escadre.machinery.feed import USUAL, Feed, Held, Pace, Sink
+from escadre.machinery.listwatch import ListWatch
+from escadre.machinery.store import Change, Index, Key, Store, Stored
 
 __all__ = ["Handler", "Informer", "Pace", "Stored"]
 
@@ -37,31 +22,12 @@ T_co = TypeVar("T_co", bound=Stored, covariant=True)
 # kind, old, new: exactly one of the two is None when an object appears or disappears
 Handler = Callable[[str, T_co | None, T_co | None], None]
 
-_JITTER: Final = 0.2
-_TOO_SHORT_SECONDS: Final = 1.0  # a watch that ends sooner, without an event, is a failure
 
+class Informer(Sink, Generic[T_co]):
+    """See the module. Reads are synchronous and safe until the next await.
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How an informer lists, watches and tries again. Pauses are doubled, with jitter.
-
-    The whole objects of a page of every kind are the peak of memory, so pages are small.
+    Without ``feed`` it lists and watches by itself, what ``selection`` chooses.
     """
-
-    page_size: int = 50
-    watch_seconds: int = 300
-    inactivity_seconds: float = 90.0
-    first_pause: float = 0.5
-    longest_pause: float = 10.0
-    clock: Callable[[], float] = time.monotonic
-    rng: random.Random = field(default_factory=random.Random)
-
-
-_USUAL: Final = Pace()
-
-
-class Informer(Generic[T_co]):
-    """See the module. Reads are synchronous and safe until the next await."""
 
     def __init__(
         self,
@@ -71,26 +37,26 @@ class Informer(Generic[T_co]):
         *,
         selection: Selection = EVERYTHING,
         indices: Mapping[str, Index[T_co]] | None = None,
-        pace: Pace = _USUAL,
+        pace: Pace = USUAL,
+        feed: Feed | None = None,
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
         self.watch_restarts = 0
         self.last_activity = pace.clock()
         self.last_error: ApiError | None = None
-        self._api = api
-        self._selection = selection
-        self._pace = pace
+        self._clock = pace.clock
+        self._own = ListWatch(api, resource, selection, pace)
+        self._feed = feed or self._own
         self._store = Store(project, indices or {})
         self._handlers: list[Handler[T_co]] = []
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._failures = 0
         self._lists = 0
-        self._version = ""
 
     @property
     def relists(self) -> int:
-        """Lists after the first one."""
+        """Whole lists after the first one."""
         return max(0, self._lists - 1)
 
     def on_change(self, handler: Handler[T_co]) -> None:
@@ -135,86 +101,63 @@ class Informer(Generic[T_co]):
 
     async def refresh(self) -> None:
         """One list into memory, without a watch: for passes that bring their own rhythm."""
-        await self._list()
-        self._lists += 1
-        self.synced.set()
+        await self._own.once(self)
 
     async def run(self) -> None:
         """Keep memory true until cancelled."""
-        while True:
-            try:
-                await self._list()
-            except ApiError as error:
-                await self._back_off(error)
-                continue
-            self._lists += 1
-            self.synced.set()
-            await self._follow()
+        await self._feed.run(self)
 
-    async def _list(self) -> None:
-        """Every page into memory, and the version to watch from."""
-        keys: set[Key] = set()
-        token = ""
-        while True:
-            page = await self._api.list_page(
-                self.resource,
-                self._selection,
-                limit=self._pace.page_size,
-                continue_token=token,
-            )
-            self._alive()
-            for obj in page.items:
-                keys.add(key_of(obj))
-                self._tell(self._store.put(obj))
-            page.items.clear()  # two pages of whole objects at once would be the peak of memory
-            token = page.continue_token
-            if not token:
-                self._tell(self._store.keep_only(keys, int(page.resource_version)))
-                self._version = page.resource_version
-                return
+    # -- what feeds say ---------------------------------------------------------------------------
 
-    async def _follow(self) -> None:
-        """Watch, again and again, until only a new list can help."""
-        while True:
-            started, before = self._pace.clock(), self._version
-            error: ApiError | None = None
-            try:
-                await self._watch_once()
-            except ApiError as raised:
-                error = raised
-            except TimeoutError:
-                pass  # silent for too long: a frozen connection
-            # A stream that ends at once and without a word must not be asked for in a tight loop.
-            empty = self._version == before
-            if empty and (error or self._pace.clock() - started < _TOO_SHORT_SECONDS):
-                await self._back_off(error)
-            if isinstance(error, Gone | NotFound):
-                return
-            self.watch_restarts += 1
+    @override
+    def upsert(self, obj: Json) -> None:
+        self._tell(self._store.put(obj))
 
-    async def _watch_once(self) -> None:
-        loop = asyncio.get_running_loop()
-        stream = self._api.watch(
-            self.resource,
-            self._selection,
-            resource_version=self._version,
-            timeout_seconds=self._pace.watch_seconds,
-        )
-        async with aclosing(stream), asyncio.timeout(self._pace.inactivity_seconds) as silence:
-            async for event in stream:
-                self._take(event)
-                silence.reschedule(loop.time() + self._pace.inactivity_seconds)
+    @override
+    def gone(self, obj: Json) -> None:
+        self._tell(self._store.remove(obj))
 
-    def _take(self, event: WatchEvent) -> None:
-        self._alive()
-        match event.type:
-            case "ADDED" | "MODIFIED":
-                self._tell(self._store.put(event.object))
-            case "DELETED":
-                self._tell(self._store.remove(event.object))
-            case "BOOKMARK":
-                self._store.saw(version_of(event.object))
-        self._version = event.object["metadata"]["resourceVersion"]
+    @override
+    def only(self, keys: Iterable[Key], version: int) -> None:
+        self._tell(self._store.keep_only(keys, version))
+        self._lists += 1
+
+    @override
+    def saw(self, version: int) -> None:
+        self._store.saw(version)
+
+    @override
+    def complete(self) -> None:
+        self.synced.set()
+
+    @override
+    def held(self, key: Key) -> Held | None:
+        one = self._store.get(key)
+        return Held(one.uid, int(one.resource_version)) if one else None
+
+    @override
+    def count(self) -> int:
+        return len(self._store)
+
+    @override
+    def alive(self) -> None:
+        self.last_activity = self._clock()
+        self.last_error = None
+        self._failures = 0
+
+    @override
+    def failing(self, error: ApiError | None) -> int:
+        self.last_error = error or self.last_error
+        self._failures += 1
+        return self._failures
+
+    @override
+    def restarted(self) -> None:
+        self.watch_restarts += 1
+
+    @override
+    async def changed(self, predicate: Callable[[], bool], within: float) -> bool:
+        return await self.wait_until(predicate, within)
 
     def _tell(self, changes: list[Change[T_co]]) -> None:
         if not changes:
@@ -225,15 +168,3 @@ class Informer(Generic[T_co]):
         for predicate, future in self._waiters:
             if not future.done() and predicate():
                 future.set_result(None)
-
-    def _alive(self) -> None:
-        self.last_activity = self._pace.clock()
-        self.last_error = None
-        self._failures = 0
-
-    async def _back_off(self, error: ApiError | None) -> None:
-        self.last_error = error or self.last_error
-        self._failures += 1
-        pace = self._pace
-        delay = pause(self._failures, first=pace.first_pause, longest=pace.longest_pause)
-        await asyncio.sleep(delay * (1 + pace.rng.uniform(-_JITTER, _JITTER)))
