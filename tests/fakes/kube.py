@@ -86,6 +86,15 @@ class FakeApi(FaultyClient, Api):
         )
 
     @override
+    async def list_names(
+        self, resource: Resource, *, limit: int = 500, continue_token: str = ""
+    ) -> Page:
+        where = ("", "", "names")
+        return await self.read(
+            "list", resource, where, lambda: self.server.names(resource, limit, continue_token)
+        )
+
+    @override
     async def watch(
         self,
         resource: Resource,

@@ -8,7 +8,7 @@ hands of everybody but the code under test (`put`, `status`, `remove`); that cod
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -37,6 +37,9 @@ class Scope:
         if self.namespace and obj["metadata"].get("namespace") != self.namespace:
             return False
         return matches_labels(obj, self.labels) and matches_fields(obj, self.fields)
+
+
+EVERYWHERE = Scope(None, None, None)
 
 
 class FakeServer(FakeStore):
@@ -176,7 +179,15 @@ class FakeServer(FakeStore):
         if rest:
             following = f"{version}-{resource.plural}-{len(rest)}"
             self._tokens[following] = (rest, version)
-        return kube.Page(clone(items[:limit]), str(version), following)
+        # A list that selects does not tell how many are left.
+        left = len(rest) if scope == EVERYWHERE else 0
+        return kube.Page(clone(items[:limit]), str(version), following, left)
+
+    def names(self, resource: Resource, limit: int, token: str) -> kube.Page:
+        """LIST as PartialObjectMetadata."""
+        page = self.page(resource, EVERYWHERE, limit, token)
+        items = [{"metadata": one["metadata"]} for one in page.items]
+        return replace(page, items=items)
 
     def log(self, resource: Resource, after: int) -> list[LogEntry]:
         """The resource's history, for watches."""

@@ -33,11 +33,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list; ``continue_token`` is empty on the last."""
+    """One page of a list; ``continue_token`` is empty on the last.
+
+    ``remaining`` objects come on later pages; a list that selects does not tell how many.
+    """
 
     items: list[Json]
     resource_version: str
     continue_token: str
+    remaining: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,12 @@ class Api(Protocol):
         continue_token: str = "",
     ) -> Page:
         """One page of objects; raises Gone when ``continue_token`` has expired."""
+        ...
+
+    async def list_names(
+        self, resource: Resource, *, limit: int = 500, continue_token: str = ""
+    ) -> Page:
+        """The same of all objects of a kind, with their metadata alone."""
         ...
 
     def watch(

@@ -1,4 +1,4 @@
-"""Requests of the API server put together: where they go, what they ask, what they carry. Pure.
+"""Requests of the API server put together, and its lists taken apart. Pure.
 
 Used by `KubeApi` alone.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from escadre.clients.kube.api import Selection
+from escadre.clients.kube.api import Page, Selection
 from escadre.clients.kube.resources import Resource
 from escadre.clients.kube.transport import Call
 
@@ -18,8 +18,10 @@ __all__ = [
     "JSON",
     "JSON_PATCH",
     "MERGE_PATCH",
+    "NAMES",
     "Place",
     "call_of",
+    "page_of",
     "selecting",
     "with_body",
 ]
@@ -28,6 +30,8 @@ JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+# Accept of a list: metadata alone, and whole objects from a server that does not know of that.
+NAMES: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +73,14 @@ def selecting(selection: Selection) -> dict[str, str]:
     """The query that selects objects."""
     wanted = {"labelSelector": selection.labels, "fieldSelector": selection.fields}
     return {key: value for key, value in wanted.items() if value}
+
+
+def page_of(answer: dict[str, Any]) -> Page:
+    """A list as the server answers it."""
+    meta = answer.get("metadata") or {}
+    return Page(
+        items=answer.get("items") or [],
+        resource_version=meta.get("resourceVersion", ""),
+        continue_token=meta.get("continue", ""),
+        remaining=int(meta.get("remainingItemCount") or 0),
+    )

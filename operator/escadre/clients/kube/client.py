@@ -30,8 +30,10 @@ from escadre.clients.kube.calls import (
     JSON,
     JSON_PATCH,
     MERGE_PATCH,
+    NAMES,
     Place,
     call_of,
+    page_of,
     selecting,
     with_body,
 )
@@ -127,13 +129,21 @@ class KubeApi(Api):
         if continue_token:
             query["continue"] = continue_token
         call = call_of("list", "GET", Place(resource, selection.namespace), query)
-        answer = await self._send(call)
-        meta = answer.get("metadata") or {}
-        items = answer.get("items") or []
-        for item in items:  # lists of built-in kinds leave these out
+        page = page_of(await self._send(call))
+        for item in page.items:  # lists of built-in kinds leave these out
             item.setdefault("apiVersion", resource.api_version)
             item.setdefault("kind", resource.kind)
-        return Page(items, meta.get("resourceVersion", ""), meta.get("continue", ""))
+        return page
+
+    @override
+    async def list_names(
+        self, resource: Resource, *, limit: int = 500, continue_token: str = ""
+    ) -> Page:
+        query = {"limit": str(limit)}
+        if continue_token:
+            query["continue"] = continue_token
+        call = call_of("list", "GET", Place(resource, None), query)
+        return page_of(await self._send(replace(call, headers={"Accept": NAMES})))
 
     @override
     async def watch(
