@@ -1,14 +1,16 @@
 """The API server's audit log: who asked for what, in the order of the answers."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from e2e.cluster.cluster import Cluster
 from e2e.stage.stage import NAMESPACE, Json
 
-__all__ = ["AGENT", "OPERATOR", "Request", "mark", "requests"]
+__all__ = ["AGENT", "OPERATOR", "Request", "Watcher", "mark", "open_watches", "requests"]
 
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:escadre-operator"
 AGENT = f"system:serviceaccount:{NAMESPACE}:escadre-agent"
@@ -48,6 +50,29 @@ def requests(cluster: Cluster, since: int = 0) -> Iterator[Request]:
         entry = json.loads(line)
         if "objectRef" in entry:
             yield _request(entry, entry["objectRef"])
+
+
+class Watcher(NamedTuple):
+    """Whose watch it is, and of what."""
+
+    user: str
+    pod: str
+    resource: str
+
+
+def open_watches(cluster: Cluster) -> Counter[Watcher]:
+    """How many watches each has open: begun, and not ended yet."""
+    found: dict[str, Watcher] = {}
+    for line in _lines(cluster.audit_log, 0):
+        if b'"verb":"watch"' not in line:
+            continue
+        entry = json.loads(line)
+        if entry["stage"] == "ResponseStarted":
+            one = _request(entry, entry["objectRef"])
+            found[entry["auditID"]] = Watcher(one.user, one.pod, one.resource)
+        else:
+            found.pop(entry["auditID"], None)
+    return Counter(found.values())
 
 
 def _lines(path: Path, since: int) -> Iterator[bytes]:

@@ -112,7 +112,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     cluster: Cluster = request.getfixturevalue("real_cluster")
     connection = await load_connection(kubeconfig=str(cluster.kubeconfig))
     async with KubeApi(connection, component="conformance", limits=Limits(qps=0)) as api:
-        await _define_widgets(api)
+        await define_widgets(api)
         namespace = f"conformance-{next(_NUMBERS)}"
         await api.apply(NAMESPACES, _named_only(namespace))
         yield World(api, namespace, None)
@@ -122,7 +122,7 @@ def _named_only(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-async def _define_widgets(api: KubeApi) -> None:
+async def define_widgets(api: KubeApi) -> None:
     await api.apply(CUSTOM_RESOURCE_DEFINITIONS, _CRD)
     async with asyncio.timeout(180):
         while not await _established(api):  # noqa: ASYNC110 - the server tells nobody

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 from tests.controller.world import World
+from tests.fakes.kopf import FakeKopf
 from tests.fakes.virtualtime import in_virtual_time
 
 from escadre.controller.run import Operator
@@ -18,9 +19,11 @@ def _operator(world: World, name: str) -> Operator:
 
 
 @asynccontextmanager
-async def _running(operator: Operator) -> AsyncIterator[None]:
-    """The process without kopf, which adds nothing but an edit's priority."""
+async def _running(world: World, operator: Operator) -> AsyncIterator[None]:
+    """The process without kopf, for which a fake of it speaks."""
     watches = [asyncio.create_task(one.run()) for one in operator.caches.all()]
+    kopf = FakeKopf(world.server.client("kopf"), operator.heard.values())
+    watches.append(asyncio.create_task(kopf.run()))
     leads = asyncio.create_task(operator.lead())
     try:
         yield
@@ -58,7 +61,7 @@ async def test_a_standby_says_that_it_is_one_has_no_queue_and_no_series_of_the_f
     world.approve()
     world.deploy()
     first, second = _operator(world, "first"), _operator(world, "second")
-    async with _running(second), _running(first):
+    async with _running(world, second), _running(world, first):
         both = (first, second)
         await _until(lambda: any(_value(one, "escadre_leader") for one in both))
         (leader,) = [one for one in both if _value(one, "escadre_leader") == 1]

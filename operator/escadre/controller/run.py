@@ -1,46 +1,54 @@
-"""The operator process: connect, wait for the CRDs, watch, elect, work, and leave in good order."""
+"""The operator process: connect, wait for the CRDs, watch, elect, work, and leave in good order.
+
+kopf is its shell (controller/shell.py): it begins and ends what stands here.
+"""
 
 import asyncio
 import gc
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from escadre.api.kinds import KINDS
 from escadre.clients.engine import scraping
 from escadre.clients.kube import (
-    CUSTOM_RESOURCE_DEFINITIONS,
+    GPU_NODES,
+    MODEL_APPROVALS,
+    MODEL_DEPLOYMENTS,
+    MODEL_MIRRORS,
+    MODEL_SIGNATURES,
     Api,
-    ApiError,
     KubeApi,
     Limits,
-    NotFound,
     load_connection,
 )
 from escadre.controller.context import Context
+from escadre.controller.crds import missing_crd
 from escadre.controller.demand import DemandLoop
 from escadre.controller.keys import Key
+from escadre.controller.live import LiveNumbers
 from escadre.controller.manager import Manager
 from escadre.controller.router import Router
 from escadre.controller.shell import Shell
 from escadre.machinery.events import EventRecorder
+from escadre.machinery.heard import Heard
 from escadre.machinery.lease import Candidate, LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue
 from escadre.machinery.serving import Endpoint, serving
 from escadre.machinery.waiting import first_of
-from escadre.metrics.operator import DeploymentNumbers, Live, OperatorMetrics, WatchNumbers
-from escadre.names import GROUP, LEASE_NAME
+from escadre.metrics.operator import OperatorMetrics
+from escadre.names import LEASE_NAME
 from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.memory import Memory
 
 __all__ = ["Operator", "run"]
 
+# The kinds of our own, which kopf watches.
+_HEARD = (MODEL_DEPLOYMENTS, MODEL_APPROVALS, MODEL_SIGNATURES, MODEL_MIRRORS, GPU_NODES)
 _STUCK_SECONDS = 300.0
 _SCRAPE_TIMEOUT_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 10.0
@@ -60,8 +68,12 @@ class Operator:
         self.lost = ""
         self._missing = "has not started yet"
         self._leads = False
+        self._background: list[asyncio.Task[None]] = []
+        self._leader: asyncio.Task[None]
+        self._broken: asyncio.Task[None]
         self.queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.namespace)
-        self.caches = Caches(api, settings.namespace)
+        self.heard = {one.plural: Heard(api, one) for one in _HEARD}
+        self.caches = Caches(api, settings.namespace, heard=self.heard)
         self.recorder = EventRecorder(api, instance=identity)
         self.context = Context(
             api=api,
@@ -79,7 +91,7 @@ class Operator:
             Candidate(settings.namespace, LEASE_NAME, identity),
             on_lost=self._on_lost,
         )
-        metrics.watch(Live(self._queue_numbers, self._watches, self._dropped, self._numbers))
+        metrics.watch(LiveNumbers(self.context, self.queue, lambda: self._leads).live())
 
     def _add(self, key: Key, delay: float, priority: Priority) -> None:
         # A standby has no work: what it will have is all there is when it takes over.
@@ -113,7 +125,7 @@ class Operator:
         """Until every kind of escadre is established; says once which one is missing."""
         said = ""
         while True:
-            self._missing = await self._missing_crd()
+            self._missing = await missing_crd(self.api)
             if not self._missing:
                 return
             if self._missing != said:
@@ -121,48 +133,38 @@ class Operator:
                 said = self._missing
             await asyncio.sleep(1.0)
 
-    async def _missing_crd(self) -> str:
-        for kind in KINDS:
-            name = f"{kind.plural}.{GROUP}"
-            try:
-                found = await self.api.get(CUSTOM_RESOURCE_DEFINITIONS, name)
-            except NotFound:
-                return (
-                    f"waiting for CustomResourceDefinition {name}: helm upgrade --install brings it"
-                )
-            except ApiError as error:
-                return f"waiting for the API server: {error}"
-            conditions = (found.get("status") or {}).get("conditions") or []
-            if not any(
-                one["type"] == "Established" and one["status"] == "True" for one in conditions
-            ):
-                return f"waiting for CustomResourceDefinition {name} to be established"
-        return ""
-
-    async def run(self) -> None:
-        """Until a signal, or until leadership is lost."""
+    async def until_crds(self) -> bool:
+        """Waits for the kinds; whether they came before a signal did."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
-        crds = asyncio.create_task(self.wait_for_crds())
-        await first_of(crds, self.stop)
-        if self.stop.is_set():
-            return
-        shell = Shell(lambda key: self._add(key, 0.0, Priority.USER))
+        await first_of(asyncio.create_task(self.wait_for_crds()), self.stop)
+        return not self.stop.is_set()
+
+    async def begin(self) -> None:
+        """Starts to watch and to stand for election."""
         always = [one.run() for one in self.caches.all()]
-        always += [self.recorder.run(), shell.run()]
-        background = [asyncio.create_task(one) for one in always]
-        leader = asyncio.create_task(self.lead())
-        # A part that ends by itself is broken: leave in good order, be started again.
-        await asyncio.wait({leader, *background}, return_when=asyncio.FIRST_COMPLETED)
+        self._background = [asyncio.create_task(one) for one in (*always, self.recorder.run())]
+        self._leader = asyncio.create_task(self.lead())
+        self._broken = asyncio.create_task(self._first_end())
+        await asyncio.sleep(0)  # the feeds are there before kopf speaks
+
+    async def _first_end(self) -> None:
+        """A part that ends by itself is broken: leave in good order, be started again."""
+        parts = {self._leader, *self._background}
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        self.stop.set()
+
+    async def end(self) -> None:
+        """Leaves in good order: the last write, then the Lease; raises what broke a part."""
         self.stop.set()
         try:
-            await leader
+            await self._leader
         finally:
-            failed = [one.exception() for one in background if one.done()]
-            for task in background:
+            failed = [one.exception() for one in self._background if one.done()]
+            for task in (self._broken, *self._background):
                 task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await asyncio.gather(self._broken, *self._background, return_exceptions=True)
         for error in failed:
             if error is not None:
                 raise error
@@ -232,36 +234,6 @@ class Operator:
         self._leads = yes
         self.metrics.leading(yes)
 
-    def _queue_numbers(self) -> tuple[int, float]:
-        return self.queue.depth, self.queue.oldest_age()
-
-    def _watches(self) -> Iterator[WatchNumbers]:
-        now = time.monotonic()
-        for one in self.caches.all():
-            silent = max(0.0, now - one.last_activity)
-            yield WatchNumbers(one.resource.kind, one.watch_restarts, one.relists, silent)
-
-    def _dropped(self) -> int:
-        return self.recorder.dropped
-
-    def _numbers(self) -> Iterator[DeploymentNumbers]:
-        """What the leader exports; a standby's would be the same series a second time."""
-        if not self._leads:
-            return
-        for view in self.caches.deployments.values():
-            scaled = self.context.memory.scaled.get(view.uid)
-            decision = scaled.decision if scaled else None
-            yield DeploymentNumbers(
-                namespace=view.namespace,
-                name=view.name,
-                desired=view.told.desired or 0,
-                ready=view.told.ready,
-                demand=decision.demand if decision else None,
-                conditions=tuple(
-                    (one.type, one.status, one.reason.name) for one in view.told.conditions
-                ),
-            )
-
 
 async def run(settings: Settings) -> int:
     """Runs the operator in this process; returns the exit status."""
@@ -270,10 +242,11 @@ async def run(settings: Settings) -> int:
     gc.set_threshold(10_000, 20, 20)
     metrics = OperatorMetrics(CollectorRegistry())
     identity = f"{os.environ.get('POD_NAME') or os.uname().nodename}_{os.getpid()}_{time.time_ns()}"
+    connection = await load_connection()
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(
             KubeApi(
-                await load_connection(),
+                connection,
                 component="operator",
                 limits=Limits(
                     qps=settings.operator.queries_per_second, burst=settings.operator.burst
@@ -289,5 +262,7 @@ async def run(settings: Settings) -> int:
                 Endpoint(settings.operator.metrics_port, registry=metrics.registry),
             )
         )
-        await operator.run()
+        if await operator.until_crds():
+            shell = Shell(connection, operator.heard.values(), operator.begin, operator.end)
+            await shell.run(operator.stop)
         return 1 if operator.lost else 0

@@ -1,57 +1,164 @@
-"""kopf as the shell around the controller: login and watch of the custom resources.
+"""kopf: the shell of the process, and the only watch of Escadre's own kinds.
 
-Its handlers are raw events that only put a key on the queue: no annotations, finalizers or diffs
-on users' objects, and nothing written (measured in docs/develop/decisions.md).
+It takes the signals, starts and ends our work by its startup and cleanup handlers, and hands every
+event of the five kinds to a feed of memory. Its handlers are raw events only: no annotations,
+finalizers or diffs on users' objects, and nothing written (measured in docs/develop/decisions.md).
+The connection is ours, with the token as it is rotated.
 """
 
 import asyncio
-import contextlib
 import logging
-import threading
-from collections.abc import Callable
+import signal
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import kopf
+import structlog
+from typing_extensions import override
 
-from escadre.controller.keys import Key, approval_key, deployment_key, node_key
-from escadre.errors import Retryable
-from escadre.names import GROUP, VERSION
+from escadre.backoff import pause
+from escadre.clients.kube import Connection, open_session
+from escadre.machinery.heard import Heard
 
 __all__ = ["Shell"]
 
-_STOP_SECONDS: Final = 5.0
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 10.0
+# A login that is asked for again so soon has been refused, and what ends so soon ends again.
+_HOLDS_SECONDS: Final = 60.0
+_KOPF: Final = str(Path(kopf.__file__).parent)
+_IDENTITY: Final[Any] = "escadre"
 
-Wake = Callable[[Key], None]
+Hook = Callable[[], Awaitable[None]]
 
 
-def _registry(wake: Wake) -> kopf.OperatorRegistry:
-    registry = kopf.OperatorRegistry()
+class _Forever:
+    """Back-offs that never end: kopf counts those of a list, and gives up after the last."""
 
-    @kopf.on.login(registry=registry)
-    def login(**context: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**context) or kopf.login_with_kubeconfig(**context)
+    def __iter__(self) -> Iterator[float]:
+        failures = 0
+        while True:
+            failures += 1
+            yield pause(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
 
-    def on(plural: str, key: Callable[[str, str], Key]) -> None:
-        @kopf.on.event(GROUP, VERSION, plural, registry=registry, id=plural)
-        async def changed(
-            event: kopf.RawEvent,
-            namespace: str | None,
-            name: str,
-            meta: kopf.Meta,
-            memo: kopf.Memo,
-            **_: Any,
-        ) -> None:
-            # Statuses are ours or come through the informers: a user's edit has a new generation.
-            seen = (meta.get("uid"), meta.get("generation"), meta.get("deletionTimestamp"))
-            if event["type"] == "MODIFIED" and memo.get("seen") == seen:
-                return
-            memo["seen"] = seen
-            wake(key(namespace or "", name))
 
-    on("modeldeployments", deployment_key)
-    on("modelapprovals", lambda _, name: approval_key(name))
-    on("gpunodes", lambda _, name: node_key(name))
-    return registry
+class _NotOfKopf(Collection["asyncio.Task[Any]"]):
+    """Every task that kopf did not make: at its end it would cancel all that is younger than it."""
+
+    @override
+    def __contains__(self, task: object) -> bool:
+        coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
+        code = getattr(coroutine, "cr_code", None)
+        return code is None or not code.co_filename.startswith(_KOPF)
+
+    @override
+    def __iter__(self) -> Iterator["asyncio.Task[Any]"]:
+        return (task for task in asyncio.all_tasks() if task in self)
+
+    @override
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Shell:
+    """``begin`` and ``end`` are called by kopf, once each; ``stop`` ends it, as a signal does."""
+
+    def __init__(
+        self, connection: Connection, heard: Iterable[Heard], begin: Hook, end: Hook
+    ) -> None:
+        self._connection = connection
+        self._begin = begin
+        self._end = end
+        self._begun = False
+        self._stop = asyncio.Event()
+        self._registry = kopf.OperatorRegistry()
+        self._logins = 0
+        self._logged_in = 0.0
+        self._hooks()
+        for feed in heard:
+            self._watch(feed)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop`` or a signal. What ends kopf otherwise is said, and it is started again.
+
+        That is an error in the middle of a watch, a list whose continue token has expired, or a
+        kind that is not served any more (kopf 1.45).
+        """
+        logging.getLogger("kopf").setLevel(logging.ERROR)
+        self._stop, failures = stop, 0
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                await self._once()
+            except Exception as error:
+                if not self._begun or stop.is_set():
+                    raise
+                failures = failures + 1 if time.monotonic() - began < _HOLDS_SECONDS else 1
+                structlog.get_logger().warning("kopf ended and is started again", error=str(error))
+                await asyncio.sleep(pause(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
+
+    async def _once(self) -> None:
+        tasks = await kopf.spawn_tasks(
+            registry=self._registry,
+            settings=_settings(),
+            clusterwide=True,
+            standalone=True,
+            # Made up from the user's name otherwise, which a container's uid has not.
+            identity=_IDENTITY,
+            stop_flag=self._stop,
+        )
+        loop = asyncio.get_running_loop()
+        # kopf's own would end its watches first, and our queue only after them.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await kopf.run_tasks(tasks, ignored=_NotOfKopf())
+
+    def _hooks(self) -> None:
+        once: Any = {"registry": self._registry, "errors": kopf.ErrorsMode.PERMANENT}
+
+        @kopf.on.startup(**once)
+        async def started(**_: Any) -> None:
+            if not self._begun:
+                self._begun = True
+                await self._begin()
+
+        @kopf.on.cleanup(**once)
+        async def cleaned(**_: Any) -> None:
+            if self._stop.is_set():
+                await self._end()
+
+        @kopf.on.login(registry=self._registry)
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            return await self._login()
+
+    async def _login(self) -> kopf.AiohttpSession:
+        """A session; who is refused with it waits, as kopf asks again at once and for ever."""
+        loop = asyncio.get_running_loop()
+        if self._logins and loop.time() - self._logged_in < _HOLDS_SECONDS:
+            await asyncio.sleep(pause(self._logins, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
+        else:
+            self._logins = 0
+        self._logins += 1
+        self._logged_in = loop.time()
+        return kopf.AiohttpSession(
+            server=self._connection.host,
+            aiohttp_session=open_session(self._connection, "operator"),
+        )
+
+    def _watch(self, feed: Heard) -> None:
+        plural = feed.resource.plural
+
+        @kopf.on.event(
+            feed.resource.group,
+            feed.resource.version,
+            plural,
+            registry=self._registry,
+            id=plural,
+        )
+        async def heard(event: kopf.RawEvent, **_: Any) -> None:
+            feed.hear(event["type"], dict(event["object"]))
 
 
 def _settings() -> kopf.OperatorSettings:
@@ -60,63 +167,13 @@ def _settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True  # a Lease elects the leader
     settings.posting.enabled = False  # events have their own recorder
     settings.queueing.idle_timeout = 0.5
+    settings.queueing.exit_timeout = 0.2
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 310
     settings.watching.connect_timeout = 10
     settings.watching.chunk_size = 50
     settings.networking.request_timeout = 30
-    settings.process.ultimate_exiting_timeout = 20
+    settings.networking.error_backoffs = _Forever()
+    # Its last resort is SIGKILL, which would also come after it ended by itself and began again.
+    settings.process.ultimate_exiting_timeout = None
     return settings
-
-
-class Shell:
-    """kopf in a thread and loop of its own.
-
-    When it stops it cancels every task of its loop that it does not know, and ours must outlive it
-    to finish their last write and release the Lease.
-    """
-
-    def __init__(self, wake: Wake) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._wake = wake
-        self._stop = threading.Event()
-        self._ready = threading.Event()
-        self._ended = asyncio.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
-
-    async def run(self) -> None:
-        """Until cancelled; raises when kopf ends by itself, which it must not."""
-        # It says that it leaves the signals alone, which is as it should be.
-        logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
-        self._thread.start()
-        try:
-            await self._ended.wait()
-        finally:
-            self._stop.set()
-            await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
-        raise Retryable(f"watching the custom resources: kopf ended: {self._failure or 'no error'}")
-
-    def _run(self) -> None:
-        def wake(key: Key) -> None:
-            self._loop.call_soon_threadsafe(self._wake, key)
-
-        identity: Any = "escadre"
-        try:
-            asyncio.run(
-                kopf.operator(
-                    registry=_registry(wake),
-                    settings=_settings(),
-                    clusterwide=True,
-                    standalone=True,
-                    # Made up from the user's name otherwise, which a container's uid has not.
-                    identity=identity,
-                    ready_flag=self._ready,
-                    stop_flag=self._stop,
-                )
-            )
-        except Exception as error:  # noqa: BLE001 - handed to the main loop, which ends the process
-            self._failure = error
-        finally:
-            with contextlib.suppress(RuntimeError):  # the main loop is closed: nobody waits
-                self._loop.call_soon_threadsafe(self._ended.set)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -29,6 +29,7 @@ from escadre.clients.kube import (
     Selection,
 )
 from escadre.machinery.compact import Compact, compact
+from escadre.machinery.heard import Heard
 from escadre.machinery.informer import Informer
 from escadre.names import (
     FIELD_MANAGER,
@@ -96,11 +97,15 @@ def _children_of(api: Api, resource: Resource, project: Callable[[Json], C]) -> 
 
 @dataclass(slots=True)
 class Caches:
-    """The informers, and what only the course of their changes tells. Reads are synchronous."""
+    """The informers, and what only the course of their changes tells. Reads are synchronous.
+
+    ``heard`` are the feeds of the kinds that kopf watches; a kind without one watches by itself.
+    """
 
     api: Api
     namespace: str  # of the operator and the agents
     now: Callable[[], float] = time.time
+    heard: Mapping[str, Heard] = field(default_factory=dict)
     deployments: Informer[DeploymentView] = field(init=False)
     approvals: Informer[ApprovalView] = field(init=False)
     signatures: Informer[SignatureView] = field(init=False)
@@ -120,6 +125,7 @@ class Caches:
 
     def __post_init__(self) -> None:
         api = self.api
+        feeds = self.heard.get
         self.deployments = Informer(
             api,
             MODEL_DEPLOYMENTS,
@@ -128,21 +134,24 @@ class Caches:
                 "approval": lambda one: (one.spec.approval,) if one.spec else (),
                 "namespace": lambda one: (one.namespace,),
             },
+            feed=feeds(MODEL_DEPLOYMENTS.plural),
         )
         self.approvals = Informer(
             api,
             MODEL_APPROVALS,
             ApprovalView.of,
             indices={"weights": lambda one: (one.model.manifest_digest,) if one.model else ()},
+            feed=feeds(MODEL_APPROVALS.plural),
         )
         self.signatures = Informer(
             api,
             MODEL_SIGNATURES,
             SignatureView.of,
             indices={"approval": lambda one: (one.signature.approval,)},
+            feed=feeds(MODEL_SIGNATURES.plural),
         )
-        self.mirrors = Informer(api, MODEL_MIRRORS, MirrorView.of)
-        self.gpunodes = Informer(api, GPU_NODES, GPUNodeView.of)
+        self.mirrors = Informer(api, MODEL_MIRRORS, MirrorView.of, feed=feeds(MODEL_MIRRORS.plural))
+        self.gpunodes = Informer(api, GPU_NODES, GPUNodeView.of, feed=feeds(GPU_NODES.plural))
         self.nodes = Informer(api, NODES, NodeView.of)
         self.namespaces = Informer(api, NAMESPACES, NamespaceView.of)
         self.pods = Informer(

@@ -59,6 +59,7 @@ from escadre.clients.kube.resources import (
     Resource,
     resource_of,
 )
+from escadre.clients.kube.sessions import open_session
 
 __all__ = [
     "CONFIG_MAPS",
@@ -112,5 +113,6 @@ __all__ = [
     "list_all",
     "load_connection",
     "log_end",
+    "open_session",
     "resource_of",
 ]
