@@ -30,7 +30,7 @@ COUNT = 20
 LENGTHS = (4096, 2048)
 KILLS = int(os.environ.get("ESCADRE_KILLS", "3"))
 LEASE_SECONDS = Terms().lease_seconds
-KILLED_SECONDS = 20
+KILLED_SECONDS = 12
 GRACEFUL_SECONDS = 3
 NODES = (NodeSpec("gpu-0", gpus=16), NodeSpec("gpu-1", gpus=16))
 

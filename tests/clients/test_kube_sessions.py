@@ -24,7 +24,8 @@ async def asked() -> AsyncIterator[tuple[TestServer, list[str | None]]]:
 
     application = web.Application()
     application.router.add_get("/{path:.*}", answer)
-    async with TestServer(application, host="127.0.0.1") as server:
+    server = TestServer(application, host="127.0.0.1")
+    async with server:
         yield server, headers
 
 

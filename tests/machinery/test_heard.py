@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.kopf import FakeKopf
 from tests.fakes.kube import FakeApi, FakeServer
+from tests.fakes.virtualtime import in_virtual_time
 
 from escadre.clients.kube import MODEL_MIRRORS, Json
 from escadre.machinery.compact import Compact, compact
@@ -88,6 +89,20 @@ async def test_a_deletion_that_nobody_tells_of_is_found_by_the_count() -> None:
         client.lose_events("ModelMirror")
         server.remove(MODEL_MIRRORS, "gone")
         await agree(informer, server)
+
+
+@in_virtual_time
+async def test_it_is_found_within_a_minute() -> None:
+    server = FakeServer()
+    server.put(MODEL_MIRRORS, mirror("gone"))
+    api, client = server.client(), server.client("kopf")
+    clock = asyncio.get_running_loop().time
+    heard = Heard(api, MODEL_MIRRORS, Pace(clock=clock))
+    informer = Informer(api, MODEL_MIRRORS, compact, pace=Pace(clock=clock), feed=heard)
+    async with running(informer, FakeKopf(client, [heard])):
+        client.lose_events("ModelMirror")
+        server.remove(MODEL_MIRRORS, "gone")
+        assert await informer.wait_until(lambda: not len(informer), 60)
 
 
 async def test_what_nobody_tells_of_though_it_is_there_is_fetched() -> None:

@@ -114,6 +114,13 @@ class Operator:
         age = self.queue.oldest_processing_age()
         return f"a reconcile runs for {age:.0f} s" if age > _STUCK_SECONDS else ""
 
+    def last_heard(self) -> str:
+        """When kopf last had something to tell; nothing changes for hours in a quiet cluster."""
+        times = [one.last_heard for one in self.heard.values() if one.last_heard is not None]
+        if not times:
+            return "kopf has told of nothing yet"
+        return f"kopf told of something {time.monotonic() - max(times):.0f} s ago"
+
     def ready(self) -> str:
         """What is missing before this replica could take over."""
         if self._missing:
@@ -258,7 +265,7 @@ async def run(settings: Settings) -> int:
         checks = {"/healthz": operator.healthy, "/readyz": operator.ready}
         await stack.enter_async_context(
             serving(
-                Endpoint(settings.operator.health_port, checks),
+                Endpoint(settings.operator.health_port, checks, note=operator.last_heard),
                 Endpoint(settings.operator.metrics_port, registry=metrics.registry),
             )
         )

@@ -28,6 +28,7 @@ class Heard:
         self.resource = resource
         self._api = api
         self._pace = pace
+        self.last_heard: float | None = None  # by the pace's clock
         self._sink: Sink | None = None
         self._named: Mapping[Key, Held] = {}
         self._named_at = 0  # the version of that list
@@ -35,6 +36,7 @@ class Heard:
 
     def hear(self, kind: str | None, obj: Json) -> None:
         """An event of a watch, or an object of its listing (None); of one object in order."""
+        self.last_heard = self._pace.clock()
         sink = self._sink
         if sink is None:
             return  # it is in the names list that comes first, and is told again or fetched

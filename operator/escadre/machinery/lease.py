@@ -62,11 +62,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long a Lease lasts, when it is renewed and tried for, and by which clocks."""
+    """How long a Lease lasts, when it is renewed and tried for, and by which clocks.
 
-    lease_seconds: float = 15.0
-    renew_seconds: float = 10.0
-    retry_seconds: float = 2.0
+    Whoever stands by leads within lease and retry of a leader's last renewal: 12 s.
+    """
+
+    lease_seconds: float = 10.0
+    renew_seconds: float = 7.0
+    retry_seconds: float = 1.5
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
     rng: random.Random = field(default_factory=random.Random)

@@ -17,6 +17,10 @@ __all__ = ["Check", "Endpoint", "serving"]
 Check = Callable[[], str]
 
 
+def _nothing() -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One port and what it answers.
@@ -26,12 +30,14 @@ class Endpoint:
         checks: by path, such as /readyz.
         registry: what /metrics shows; None for no such path.
         host: address to listen on; all when None, as the kubelet and Prometheus come from outside.
+        note: what is said beside "ok".
     """
 
     port: int
     checks: Mapping[str, Check] = field(default_factory=dict)
     registry: CollectorRegistry | None = None
     host: str | None = None
+    note: Check = _nothing
 
 
 @asynccontextmanager
@@ -49,16 +55,17 @@ async def serving(*endpoints: Endpoint) -> AsyncIterator[None]:
 def _application(endpoint: Endpoint) -> web.Application:
     application = web.Application()
     for path, check in endpoint.checks.items():
-        application.router.add_get(path, _answer(check))
+        application.router.add_get(path, _answer(check, endpoint.note))
     if endpoint.registry is not None:
         application.router.add_get("/metrics", _metrics(endpoint.registry))
     return application
 
 
-def _answer(check: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _answer(check: Check, note: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handler(_: web.Request) -> web.StreamResponse:
         problem = check()
-        return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
+        fine = f"ok: {note()}" if note() else "ok"
+        return web.Response(text=f"{problem or fine}\n", status=503 if problem else 200)
 
     return handler
 
