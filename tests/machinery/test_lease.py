@@ -83,7 +83,7 @@ async def test_the_first_leads_and_the_second_waits() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_killed_leader_is_replaced_within_20_seconds(seed: int) -> None:
+def test_a_killed_leader_is_replaced_within_12_seconds(seed: int) -> None:
     @in_virtual_time
     async def play() -> None:
         server = FakeServer()
@@ -93,7 +93,7 @@ def test_a_killed_leader_is_replaced_within_20_seconds(seed: int) -> None:
         await asyncio.sleep(60 + seed * 0.37)
         first.api.dead = True
         seconds = await _until(lambda: second.leads, 30)
-        assert 10 < seconds <= 18
+        assert 8 < seconds <= 12
         lease = server.get(LEASES, _NAME, _NAMESPACE)
         assert lease is not None
         assert lease["spec"]["leaseTransitions"] == 1
