@@ -95,10 +95,6 @@ class Sink(Protocol):
         """A watch ended and is taken up where it stopped."""
         ...
 
-    async def changed(self, predicate: Callable[[], bool], within: float) -> bool:
-        """Whether ``predicate`` holds within so many seconds, looked at after every change."""
-        ...
-
 
 class Feed(Protocol):
     """Who tells the memory of one kind."""

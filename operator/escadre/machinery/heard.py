@@ -9,6 +9,7 @@ does not name is gone, and every half a minute a count tells whether another one
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from escadre.clients.kube import Api, ApiError, Gone, Json, Resource, Selection
@@ -33,6 +34,8 @@ class Heard:
         self._named: Mapping[Key, Held] = {}
         self._named_at = 0  # the version of that list
         self._buried: dict[Key, int] = {}  # versions of deletions younger than it
+        self._awaited: set[Key] = set()  # of those named, what was not heard of
+        self._arrived = asyncio.Event()  # nothing is awaited
 
     def hear(self, kind: str | None, obj: Json) -> None:
         """An event of a watch, or an object of its listing (None); of one object in order."""
@@ -47,6 +50,13 @@ class Heard:
             sink.gone(obj)
         elif not self._is_history(key, obj["metadata"]["uid"], version):
             sink.upsert(obj)
+        if key in self._awaited and not self._lacks(sink, key, self._named[key]):
+            self._awaited.discard(key)
+            self._tell_arrival()
+
+    def _tell_arrival(self) -> None:
+        if not self._awaited:
+            self._arrived.set()
 
     def _is_history(self, key: Key, uid: str, version: int) -> bool:
         """Whether the object is known to be gone: not named any more, or deleted since."""
@@ -74,12 +84,14 @@ class Heard:
         first = True
         while True:
             await self._list(sink)
-            if await sink.changed(lambda: not self._missing(sink), self._pace.late_seconds):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.late_seconds):
+                    await self._arrived.wait()
                 sink.complete()
                 return
             # Deleted meanwhile, and then the next list does not name it; or nobody tells of it.
             if not first:
-                await self._fetch(sink)
+                await self._fetch()
             first = False
 
     async def _list(self, sink: Sink) -> None:
@@ -88,6 +100,9 @@ class Heard:
         self._named, self._named_at = named, version
         self._buried = {key: at for key, at in self._buried.items() if at > version}
         sink.only(named.keys(), version)
+        self._awaited = {key for key, one in named.items() if self._lacks(sink, key, one)}
+        self._arrived.clear()
+        self._tell_arrival()
 
     async def _names(self) -> tuple[dict[Key, Held], int]:
         while True:
@@ -109,18 +124,15 @@ class Heard:
             if not token:
                 return named, int(page.resource_version)
 
-    def _missing(self, sink: Sink) -> list[Key]:
-        return [key for key, named in self._named.items() if self._lacks(sink, key, named)]
-
     def _lacks(self, sink: Sink, key: Key, named: Held) -> bool:
         """Whether neither what was named nor anything younger of that name has been heard of."""
         held = sink.held(key)
         known = max(held.version if held else 0, self._buried.get(key, 0))
         return known < named.version
 
-    async def _fetch(self, sink: Sink) -> None:
+    async def _fetch(self) -> None:
         """By the right to list, which whoever watches has; a get is another right."""
-        for namespace, name in self._missing(sink)[:_FETCHED_AT_ONCE]:
+        for namespace, name in sorted(self._awaited)[:_FETCHED_AT_ONCE]:
             one = Selection(namespace or None, fields=f"metadata.name={name}")
             page = await self._api.list_page(self.resource, one, limit=1)
             for found in page.items:

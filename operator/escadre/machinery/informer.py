@@ -155,10 +155,6 @@ class Informer(Sink, Generic[T_co]):
     def restarted(self) -> None:
         self.watch_restarts += 1
 
-    @override
-    async def changed(self, predicate: Callable[[], bool], within: float) -> bool:
-        return await self.wait_until(predicate, within)
-
     def _tell(self, changes: list[Change[T_co]]) -> None:
         if not changes:
             return
