@@ -31,7 +31,7 @@ class HttpServer:
         self.asked = 0
         self.fetched = 0
         self.open: dict[str, int] = {}
-        self.most_open = 0
+        self.begun = self.most_open = 0
         self.before_page: Callable[[], None] | None = None  # called before pages that go on
         self._pages = 0
         self._ends_with = 0
@@ -117,6 +117,7 @@ class HttpServer:
         self._ends_with = 0
         response = web.StreamResponse()
         await response.prepare(request)
+        self.begun += 1
         self.open[resource.plural] = self.open.get(resource.plural, 0) + 1
         self.most_open = max(self.most_open, *self.open.values())
         stream = self._api.watch(resource, resource_version=request.query["resourceVersion"])

@@ -11,6 +11,7 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,7 +72,7 @@ class Shell:
         self._connection = connection
         self._begin = begin
         self._end = end
-        self._begun = False
+        self._begun = self._ended = False
         self._stop = asyncio.Event()
         self._registry = kopf.OperatorRegistry()
         self._logins = 0
@@ -92,12 +93,25 @@ class Shell:
             began = time.monotonic()
             try:
                 await self._once()
+                stop.set()  # a signal came before our handlers of it were there
             except Exception as error:
                 if not self._begun or stop.is_set():
                     raise
                 failures = failures + 1 if time.monotonic() - began < _HOLDS_SECONDS else 1
                 structlog.get_logger().warning("kopf ended and is started again", error=str(error))
-                await asyncio.sleep(pause(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
+                await self._pause(failures)
+        await self._leave()
+
+    async def _pause(self, failures: int) -> None:
+        seconds = pause(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    async def _leave(self) -> None:
+        """Once, in kopf's cleanup or, where that was not reached, after it."""
+        if self._begun and not self._ended:
+            self._ended = True
+            await self._end()
 
     async def _once(self) -> None:
         tasks = await kopf.spawn_tasks(
@@ -127,7 +141,7 @@ class Shell:
         @kopf.on.cleanup(**once)
         async def cleaned(**_: Any) -> None:
             if self._stop.is_set():
-                await self._end()
+                await self._leave()
 
         @kopf.on.login(registry=self._registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
