@@ -45,6 +45,46 @@ class _Forever:
             yield pause(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
 
 
+class _NoDiff(kopf.DiffBaseStorage):
+    """Of raw events, too, kopf copies the whole object to tell what changed; nobody here asks."""
+
+    @override
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    @override
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    @override
+    def store(self, **_: Any) -> None:
+        raise RuntimeError("nothing is kept on users' objects")
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Nor how far handlers came."""
+
+    @override
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    @override
+    def store(self, **_: Any) -> None:
+        raise RuntimeError("nothing is kept on users' objects")
+
+    @override
+    def purge(self, **_: Any) -> None:
+        return None
+
+    @override
+    def touch(self, **_: Any) -> None:
+        return None
+
+    @override
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
+
+
 class _NotOfKopf(Collection["asyncio.Task[Any]"]):
     """Every task that kopf did not make: at its end it would cancel all that is younger than it."""
 
@@ -179,6 +219,8 @@ def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True  # kinds are known; saves watches and rights
     settings.peering.standalone = True  # a Lease elects the leader
+    settings.persistence.diffbase_storage = _NoDiff()
+    settings.persistence.progress_storage = _NoProgress()
     settings.posting.enabled = False  # events have their own recorder
     settings.queueing.idle_timeout = 0.5
     settings.queueing.exit_timeout = 0.2
