@@ -10,6 +10,7 @@ from escadre.clients.kube import MODEL_DEPLOYMENTS
 from escadre.controller.statuswriter import Pace, draft_of, write_draft, write_status
 from escadre.core.status.build import Answer
 from escadre.core.status.conditions import Leaf, merge
+from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.reasons import Reason
 from escadre.reasons.said import Said, plain, say
 from escadre.state.views import DeploymentView
@@ -96,20 +97,24 @@ async def test_what_is_passing_waits_a_moment_and_is_written_as_it_is_then(
     operator: Operator,
 ) -> None:
     await write(operator, pulled(1))
-    assert await write(operator, told(plain("no pod")), passing=True) == (1, 0)
-    operator.world.server.advance(0.5)
-    assert await write(operator, told(plain("no node")), passing=True) == (0.5, 0)
-    operator.world.server.advance(0.5)
+    assert await write(operator, told(plain("no pod")), passing=True) == (MOMENT_SECONDS, 0)
+    operator.world.server.advance(MOMENT_SECONDS / 2)
+    left, writes = await write(operator, told(plain("no node")), passing=True)
+    assert left == pytest.approx(MOMENT_SECONDS / 2, abs=1e-5)
+    assert writes == 0
+    operator.world.server.advance(MOMENT_SECONDS / 2)
     assert await write(operator, told(plain("loads")), passing=True) == (None, 1)
 
 
 async def test_what_came_and_went_within_a_moment_is_not_written(operator: Operator) -> None:
     await write(operator, pulled(1))
     await write(operator, told(plain("no pod")), passing=True)
-    operator.world.server.advance(0.5)
+    operator.world.server.advance(MOMENT_SECONDS / 2)
     assert await write(operator, pulled(1)) == (None, 0)
     operator.world.server.advance(60)
-    assert await write(operator, told(plain("no pod")), passing=True) == (1, 0), "a new moment"
+    assert await write(operator, told(plain("no pod")), passing=True) == (MOMENT_SECONDS, 0), (
+        "a new moment"
+    )
 
 
 async def test_a_clock_that_is_set_back_holds_nothing_up(operator: Operator) -> None:

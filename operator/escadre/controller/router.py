@@ -194,7 +194,18 @@ class Router:
         one = new or old
         if one is None or (old is not None and new is not None and _same(old, new)):
             return
-        self._wake_for(one, MOMENT_SECONDS if _on_its_way(old, new) else 0.0)
+        delay = MOMENT_SECONDS if _on_its_way(old, new) else 0.0
+        ours = one.component == "engine" and one.deployment
+        if ours and old and new and not self.sight().turns_on(old, new):
+            self._hear(one.namespace, one.deployment, delay)
+        else:
+            self._wake_for(one, delay)
+
+    def _hear(self, namespace: str, name: str, delay: float) -> None:
+        """Wakes a deployment of which nothing changed that is planned by."""
+        if delay:
+            self.sight().heard(DeploymentKey(namespace, name))
+        self._wake(deployment_key(namespace, name), delay=delay)
 
     def _wake_for(self, one: PodView, delay: float = 0.0) -> None:
         """Whoever a pod is of concern to."""

@@ -5,7 +5,7 @@ What a deployment goes through in passing waits a moment for what comes next.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from escadre.api.base import Model
 from escadre.api.wire import dump
@@ -20,6 +20,8 @@ from escadre.names import API_VERSION
 from escadre.state.memory import Written
 
 __all__ = ["Draft", "Pace", "draft_of", "write_draft", "write_status"]
+
+_LEAST_SECONDS: Final = 0.05  # the clock of the queue is another one
 
 
 class _View(Stored, Protocol):
@@ -81,9 +83,9 @@ def draft_of(context: Context, view: _View, status: Model, pace: Pace | None = N
     if _edited(stored, told):
         return Draft(told, said)  # what was heard of since the pass began is still to be told
     if pace.passing:
-        left = unsaid.setdefault(view.uid, now) + MOMENT_SECONDS - now
-        if 0 < left <= MOMENT_SECONDS:  # a clock may be set back
-            return Draft(left=left, soon=True)
+        waited = now - unsaid.setdefault(view.uid, now)
+        if 0 <= waited < MOMENT_SECONDS:  # a clock may be set back
+            return Draft(left=max(MOMENT_SECONDS - waited, _LEAST_SECONDS), soon=True)
     unsaid.pop(view.uid, None)
     return Draft(told, said)
 

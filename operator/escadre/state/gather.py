@@ -30,9 +30,9 @@ from escadre.state.deployments import deployment_facts, key_of
 from escadre.state.judge import Approvals, DeploymentApproval, Policies, judged
 from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts
-from escadre.state.observe import Observed, observe, with_readings
+from escadre.state.observe import Observed, observe, placed, with_readings
 from escadre.state.unused import unused
-from escadre.state.views import DeploymentView, NodeView
+from escadre.state.views import DeploymentView, NodeView, PodView
 
 __all__ = ["Gather", "Sight"]
 
@@ -204,6 +204,14 @@ class Sight:
         view = self.gather.caches.deployments.get(key.name, key.namespace)
         now = self.standing(view) if view else standing_of(key, 0, ())
         return self.gather.memory.order.stands(now)
+
+    def turns_on(self, old: PodView | None, new: PodView | None) -> bool:
+        """Whether a plan or an order may be another after a change of an engine's pod.
+
+        Planning asks where it is and whether it counts; how it does matters to whoever waits for
+        a change of the platform.
+        """
+        return self.gather.memory.order.waits or placed(old) != placed(new)
 
     def _scalable(self, view: DeploymentView, replicas: Sequence[Observed]) -> Scalable:
         plan = self.gather.memory.plan_of(key_of(view))

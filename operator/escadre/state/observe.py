@@ -9,7 +9,7 @@ from escadre.core.replicas.rollout import ReplicaView
 from escadre.core.scaling.demand import Reading
 from escadre.state.views import DeploymentView, PodView, ReplicaRecord
 
-__all__ = ["Observed", "observe", "with_readings"]
+__all__ = ["Observed", "observe", "placed", "with_readings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,13 @@ def _counts(pod: PodView, record: ReplicaRecord) -> bool:
     if pod.terminating or pod.finished:
         return False
     return not pod.inputs or record.inputs_label in {None, pod.inputs}
+
+
+def placed(pod: PodView | None) -> tuple[str, int, int | None, str, str] | None:
+    """What planning sees of a pod; None for one that counts as no replica or is nowhere yet."""
+    if pod is None or pod.terminating or pod.finished or not pod.node:
+        return None
+    return pod.node, pod.gpus, pod.slot, pod.controller, pod.inputs
 
 
 def _observed(record: ReplicaRecord, slot: int, pod: PodView | None, age: _Age) -> Observed:

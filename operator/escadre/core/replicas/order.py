@@ -102,7 +102,7 @@ class Order:
     """Who may go.
 
     ``made_for`` has the standings that matter; ``again`` is in how many seconds time alone may
-    change it.
+    change it. ``waits``: some of them are behind.
     """
 
     first: DeploymentKey | None = None
@@ -110,6 +110,10 @@ class Order:
     message: Said = field(default_factory=lambda: say("whose turn it is is being decided"))
     made_for: Mapping[DeploymentKey, Standing] = field(default_factory=dict)
     again: float | None = None
+    waits: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "waits", any(one.behind for one in self.made_for.values()))
 
     def hold(self, key: DeploymentKey) -> Hold | None:
         """What holds replicas of a deployment that are behind; None: it is its turn."""
@@ -117,7 +121,7 @@ class Order:
 
     def stands(self, now: Standing) -> bool:
         """Whether it fits a deployment as that is now."""
-        if not any(one.behind for one in self.made_for.values()) and not now.behind:
+        if not self.waits and not now.behind:
             return True  # nobody waits: how replicas do decides nothing
         return self.made_for.get(now.key) == (now if now.matters else None)
 
