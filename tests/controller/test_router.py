@@ -206,7 +206,7 @@ async def test_a_new_leader_looks_at_everything_at_low_priority(listener: Listen
     assert listener.keys[approval_key("small")][1] is Priority.RESYNC
 
 
-async def test_a_child_that_goes_is_looked_at_at_once_and_one_that_comes_a_moment_later(
+async def test_a_child_that_goes_is_looked_at_at_once_and_one_that_is_another_a_moment_later(
     listener: Listener,
 ) -> None:
     server = listener.world.server
@@ -215,10 +215,10 @@ async def test_a_child_that_goes_is_looked_at_at_once_and_one_that_comes_a_momen
     keys = await listener.after(lambda: server.remove(SERVICES, "chat", "team"))
     assert keys[CHAT][0] == 0.0
     keys = await listener.after(lambda: server.put(SERVICES, service))
-    assert keys[CHAT][0] == MOMENT_SECONDS
+    assert keys[CHAT][0] > MOMENT_SECONDS  # who made it looks again by itself
     edited = {**service, "spec": {**service["spec"], "type": "NodePort"}}
     keys = await listener.after(lambda: server.put(SERVICES, edited))
-    assert 0.0 < keys[CHAT][0] < MOMENT_SECONDS
+    assert keys[CHAT][0] == MOMENT_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.children import plan_orphans
 from escadre.core.replicas.leaving import LOADING_GRACE_SECONDS, Leaving, hurried
 from escadre.core.replicas.steps import Problem
+from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.names import replica_name
 from escadre.state.children import orphans
 from escadre.state.lines import deadlines, patience_of
@@ -69,6 +70,8 @@ async def _pass(context: Context, key: Key) -> float | None:
         return None
     ends = deadlines(this.observed, context.caches, view.told, patience_of(context.settings))
     waits = [end - this.sight.now for end in ends if end > this.sight.now]
+    if applier.changed:  # what comes of it is told then
+        waits.append(MOMENT_SECONDS)
     return _next_look(this, [left, *waits], executor.problems)
 
 

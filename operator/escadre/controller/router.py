@@ -3,9 +3,10 @@
 A planning pass is asked for when the facts of what changed are not those that the last plan was
 made for. What is a fact of planning is said in core/facts alone; the numbers of a pull are none.
 
-What nobody waits for is looked at together with what follows: a child or a pod that appears a
-moment later, one that another controller writes to a little later. What goes, and what turns ready
-or not, is looked at once.
+What nobody waits for is looked at a moment later, together with what follows: a child that is
+another, a pod that comes nearer to being ready. A child that appears was made by a pass, which
+looks again by itself: it is looked at much later, should there have been none. What goes, and what
+turns ready or not, is looked at at once.
 """
 
 from collections.abc import Callable
@@ -50,7 +51,7 @@ __all__ = ["Router"]
 
 Add = Callable[[Key, float, Priority], None]
 
-_TOGETHER_SECONDS: Final = 0.2  # controllers write to what they make several times in a row
+_APPEARED_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,7 @@ def _delay(old: Compact | None, new: Compact | None) -> float:
     """In how many seconds to look at the deployment of a child."""
     if new is None or new.terminating:
         return 0.0
-    return MOMENT_SECONDS if old is None else _TOGETHER_SECONDS
+    return _APPEARED_SECONDS if old is None else MOMENT_SECONDS
 
 
 def _on_its_way(old: PodView | None, new: PodView | None) -> bool:
