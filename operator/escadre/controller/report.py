@@ -87,9 +87,11 @@ def tell(context: Context, this: Pass, executor: Executor) -> None:
 
 def _tell_turns(context: Context, this: Pass, leaves: Sequence[Leaf]) -> None:
     """Events for the conditions that turned since the last pass told of them."""
-    uid = this.view.uid
-    before = context.memory.told.get(uid, turns_of(this.view.told.conditions))
-    context.memory.told[uid] = turns_of(leaves)
+    uid, known = this.view.uid, context.memory.told
+    stored, now = turns_of(this.view.told.conditions), turns_of(leaves)
+    before = known.pop(uid, stored)
+    if now != stored:  # else the status remembers it
+        known[uid] = now
     _record(context, this, news_of_turns(before, leaves))
 
 

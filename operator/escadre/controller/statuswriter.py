@@ -76,19 +76,18 @@ def draft_of(context: Context, view: _View, status: Model, pace: Pace | None = N
     if pace is None:
         return Draft(told)
     now, last = context.now(), context.memory.status_written.get(view.uid)
-    if last is not None and last.essence == pace.essence():
+    said = pace.essence() if last is not None else None
+    if last is not None and last.essence == said:
         left = last.at + context.settings.operator.status_interval_seconds - now
-        return Draft(left=left) if left > 0 else Draft(told, last.essence)
-    if _edited(stored, told):
-        return Draft(
-            told, pace.essence()
-        )  # what was heard of since the pass began is still to be told
+        return Draft(left=left) if left > 0 else Draft(told, said)
+    if _edited(stored, told):  # what was heard of since the pass began is still to be told
+        return Draft(told, said or pace.essence())
     if pace.passing:
         waited = now - unsaid.setdefault(view.uid, now)
         if 0 <= waited < MOMENT_SECONDS:  # a clock may be set back
             return Draft(left=max(MOMENT_SECONDS - waited, _LEAST_SECONDS), soon=True)
     unsaid.pop(view.uid, None)
-    return Draft(told, pace.essence())
+    return Draft(told, said or pace.essence())
 
 
 async def write_draft(context: Context, cache: Informer[_Seen], view: _Seen, draft: Draft) -> None:

@@ -70,7 +70,7 @@ def header(obj: Mapping[str, Any], before: Compact | None = None) -> dict[str, A
         "labels": _interned(meta.get("labels") or _NOTHING),
         "controller_uid": next((one["uid"] for one in owners if one.get("controller")), ""),
         "terminating": "deletionTimestamp" in meta,
-        "packed": pack(slim),
+        "packed": pack(slim, obj.get("kind", "")),
         "mark": mark,
     }
 

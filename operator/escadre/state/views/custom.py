@@ -51,7 +51,7 @@ class DeploymentView(Meta):
             spec=spec,
             invalid=invalid,
             told=Told.of(read(ModelDeploymentStatus, status)),
-            stored=pack(status),
+            stored=pack(status, "ModelDeployment.status"),
         )
 
 
