@@ -22,6 +22,7 @@ from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, no
 from escadre.controller.router import Router
 from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.machinery.queue import Priority
+from escadre.state.memory import Written
 
 CHAT = deployment_key("team", "chat")
 
@@ -248,3 +249,20 @@ async def test_a_pod_on_its_way_is_looked_at_a_moment_later_than_one_that_turns(
         lambda: listener.world.server.put(PODS, {**pod, "status": status(**after)})
     )
     assert keys[CHAT][0] == (MOMENT_SECONDS if waits else 0.0)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_status_that_somebody_else_wrote_is_looked_at_and_not_our_own(
+    listener: Listener, ours: bool
+) -> None:
+    memory, world = listener.operator.context.memory, listener.world
+
+    def write() -> None:
+        live = world.mdep()
+        world.server.put(MODEL_DEPLOYMENTS, {**live, "status": {"observedGeneration": 9}})
+        if ours:
+            meta = world.mdep()["metadata"]
+            memory.status_written[meta["uid"]] = Written(0, None, meta["resourceVersion"])
+
+    keys = await listener.after(write)
+    assert keys == ({} if ours else {CHAT: (0.0, Priority.RESYNC)})

@@ -23,7 +23,7 @@ from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import UNKNOWN, Reading, read
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Move, step
-from escadre.names import SERVING_PORT
+from escadre.names import SERVING_PORT, ConditionType
 from escadre.state.demand import samples_of, windows_of
 from escadre.state.gather import Sight
 from escadre.state.memory import Scaled
@@ -145,9 +145,7 @@ class DemandLoop:
         after = self._step(view, sight)
         if after is None:
             return False
-        told = before.decision if before else None
-        words = (after.reason, after.message)
-        if told is None or (told.reason, told.message) != words:
+        if _says_more(before, after, view):
             self.context.wake(deployment_key(view.namespace, view.name), 0.0)
         return after.changed
 
@@ -169,6 +167,19 @@ class DemandLoop:
         if after.move is not None:
             _tell(context, view, after.move)
         return after.decision
+
+
+def _says_more(before: Scaled | None, after: Decision, view: DeploymentView) -> bool:
+    """Whether a decision is told in other words than the one before, or than the status tells."""
+    if before is not None and before.decision is not None:
+        told = before.decision
+        return (told.reason, told.message) != (after.reason, after.message)
+    words = (after.reason, str(after.message))
+    return all(
+        (one.reason, one.message) != words
+        for one in view.told.conditions
+        if one.type == ConditionType.SCALING
+    )
 
 
 def _readable(pod: PodView) -> bool:

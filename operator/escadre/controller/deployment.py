@@ -68,7 +68,8 @@ async def _pass(context: Context, key: Key) -> float | None:
             tell(context, this, executor)
     if not wished.stands:
         return None
-    ends = deadlines(this.observed, context.caches, view.told, patience_of(context.settings))
+    told = (context.caches.deployments.get(key.name, key.namespace) or view).told  # by now
+    ends = deadlines(this.observed, context.caches, told, patience_of(context.settings))
     waits = [end - this.sight.now for end in ends if end > this.sight.now]
     if applier.changed:  # what comes of it is told then
         waits.append(MOMENT_SECONDS)

@@ -128,7 +128,7 @@ class Router:
         if one is None:
             return
         if old is not None and new is not None and _same_wish(old, new):
-            if old.stored != new.stored:
+            if old.stored != new.stored and not self.sight().wrote(new):
                 self._wake(deployment_key(one.namespace, one.name), Priority.RESYNC)
             return
         self._wake_deployment(one.namespace, one.name, Priority.USER)
@@ -257,6 +257,7 @@ def _on_its_way(old: PodView | None, new: PodView | None) -> bool:
         return new is not None and not new.terminating and not new.ready
     steps: dict[str, Any] = {
         "resource_version": new.resource_version,
+        "generation": new.generation,
         "node": new.node,
         "ip": new.ip,
         "phase": new.phase,

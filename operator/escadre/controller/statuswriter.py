@@ -21,7 +21,7 @@ from escadre.state.memory import Written
 
 __all__ = ["Draft", "Pace", "draft_of", "write_draft", "write_status"]
 
-_LEAST_SECONDS: Final = 0.05  # the clock of the queue is another one
+_EARLY_SECONDS: Final = 0.05  # the clock of the queue is another one
 
 
 class _View(Stored, Protocol):
@@ -84,8 +84,8 @@ def draft_of(context: Context, view: _View, status: Model, pace: Pace | None = N
         return Draft(told, said or pace.essence())
     if pace.passing:
         waited = now - unsaid.setdefault(view.uid, now)
-        if 0 <= waited < MOMENT_SECONDS:  # a clock may be set back
-            return Draft(left=max(MOMENT_SECONDS - waited, _LEAST_SECONDS), soon=True)
+        if 0 <= waited < MOMENT_SECONDS - _EARLY_SECONDS:  # a clock may be set back
+            return Draft(left=MOMENT_SECONDS - waited, soon=True)
     unsaid.pop(view.uid, None)
     return Draft(told, said or pace.essence())
 
@@ -100,7 +100,9 @@ async def write_draft(context: Context, cache: Informer[_Seen], view: _Seen, dra
         )
     except NotFound:
         return  # deleted meanwhile: there is nobody left to tell
-    context.memory.status_written[view.uid] = Written(context.now(), draft.essence)
+    context.memory.status_written[view.uid] = Written(
+        context.now(), draft.essence, result["metadata"]["resourceVersion"]
+    )
     cache.note_write(result)
 
 

@@ -205,6 +205,11 @@ class Sight:
         now = self.standing(view) if view else standing_of(key, 0, ())
         return self.gather.memory.order.stands(now)
 
+    def wrote(self, view: DeploymentView) -> bool:
+        """Whether this version of a deployment came of our own write of its status."""
+        written = self.gather.memory.status_written.get(view.uid)
+        return written is not None and written.version == view.resource_version
+
     def turns_on(self, old: PodView | None, new: PodView | None) -> bool:
         """Whether a plan or an order may be another after a change of an engine's pod.
 

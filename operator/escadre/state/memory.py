@@ -25,10 +25,11 @@ class Scaled:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """When a status was written last (seconds since the epoch), and what it said."""
+    """When a status was written last (seconds since the epoch), what it said, in which version."""
 
     at: float
     essence: bytes | None
+    version: str = ""
 
 
 @dataclass(slots=True)
