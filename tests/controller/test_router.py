@@ -266,3 +266,9 @@ async def test_a_status_that_somebody_else_wrote_is_looked_at_and_not_our_own(
 
     keys = await listener.after(write)
     assert keys == ({} if ours else {CHAT: (0.0, Priority.RESYNC)})
+
+
+async def test_a_child_that_went_with_its_deployment_wakes_nobody(listener: Listener) -> None:
+    server = listener.world.server
+    await listener.after(lambda: server.remove(MODEL_DEPLOYMENTS, "chat", "team"))
+    assert await listener.after(lambda: server.remove(SERVICES, "chat", "team")) == {}

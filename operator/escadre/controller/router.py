@@ -225,6 +225,8 @@ class Router:
         name = one.labels.get(LABEL_DEPLOYMENT) if one else None
         if one is None or not name:
             return
+        if new is None and self.caches.deployments.get(name, one.namespace) is None:
+            return  # it went with its deployment
         if kind == DEPLOYMENTS.kind:
             self._wake_deployment(one.namespace, name, delay=_delay(old, new))
         else:  # nothing is planned by it
