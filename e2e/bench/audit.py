@@ -20,7 +20,7 @@ _WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollec
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One finished request; times in seconds since the epoch."""
+    """One finished request; times in seconds since the epoch. ``applies``: a server-side apply."""
 
     user: str
     verb: str
@@ -31,6 +31,7 @@ class Entry:
     code: int
     received: float
     done: float
+    applies: bool = False
 
     @property
     def writes(self) -> bool:
@@ -62,6 +63,7 @@ class Entry:
             code=(document.get("responseStatus") or {}).get("code", 0),
             received=_epoch(document["requestReceivedTimestamp"]),
             done=_epoch(document["stageTimestamp"]),
+            applies="fieldManager=" in document.get("requestURI", ""),
         )
 
 

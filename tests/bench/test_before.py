@@ -54,6 +54,7 @@ def test_an_audit_line_says_who_wrote_what_and_when(tmp_path: Path) -> None:
         "responseStatus": {"code": 200},
         "requestReceivedTimestamp": "2026-11-27T20:00:00.250000Z",
         "stageTimestamp": "2026-11-27T20:00:01.500000Z",
+        "requestURI": "/apis/escadre.dev/v1alpha1/x?fieldManager=escadre&force=true",
     }
     log = tmp_path / "audit.log"
     watch = json.dumps(line | {"verb": "watch"}, separators=(",", ":"))
@@ -63,6 +64,7 @@ def test_an_audit_line_says_who_wrote_what_and_when(tmp_path: Path) -> None:
     assert (found.resource, found.subresource, found.code) == ("modeldeployments", "status", 200)
     assert found.done - found.received == 1.25
     assert found.writes
+    assert found.applies
 
 
 def test_a_volume_is_about_the_wish_of_its_claim() -> None:
@@ -115,15 +117,16 @@ def test_a_status_is_late_by_the_time_from_the_last_child() -> None:
 
 def test_a_child_is_late_when_its_request_came_in_after_the_owner_was_gone() -> None:
     gone = entry("modeldeployments", "model-0000", 5, user=ADMIN, verb="delete", code=200)
-    late = entry("services", "model-0000", 5.2)
+    late = entry("services", "model-0000", 5.2, applies=True)
     entries = [
-        entry("deployments", "model-0000-0", 5.05),  # came in before
+        entry("deployments", "model-0000-0", 5.05, applies=True),  # came in before
         gone,
         late,
         entry("services", "model-0000", 5.3, verb="delete", code=200),
-        entry("networkpolicies", "model-0000", 5.3, code=404),
-        entry("services", "model-0001", 5.3),  # is there
-        entry("persistentvolumes", "escadre-1", 6, code=200),
+        entry("persistentvolumeclaims", "model-0000-e7", 5.3, code=200),  # its finalizer taken off
+        entry("networkpolicies", "model-0000", 5.3, code=404, applies=True),
+        entry("services", "model-0001", 5.3, applies=True),  # is there
+        entry("persistentvolumes", "escadre-1", 6, code=200, applies=True),
     ]
     assert applied_after_owner(entries, {"escadre-1": "model-0000"}) == [late, entries[-1]]
 

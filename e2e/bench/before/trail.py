@@ -43,7 +43,7 @@ def first_children(entries: Iterable[Entry], since: Mapping[str, float]) -> dict
     first: dict[str, float] = {}
     for one in entries:
         name = wish_of(one, {})
-        if _applies(one) and name in since and one.received > since[name]:
+        if _writes_child(one) and name in since and one.received > since[name]:
             first[name] = min(first.get(name, one.done), one.done)
     return first
 
@@ -64,7 +64,10 @@ def status_after_children(entries: Iterable[Entry], volumes: Mapping[str, str]) 
 
 
 def applied_after_owner(entries: Iterable[Entry], volumes: Mapping[str, str]) -> list[Entry]:
-    """Children that the operator wrote by requests that came in when their wish was gone."""
+    """Children that the operator applied by requests that came in when their wish was gone.
+
+    What it takes off a child that goes, such as a finalizer, is no apply.
+    """
     known = list(entries)
     gone = {
         one.name: one.done
@@ -74,11 +77,13 @@ def applied_after_owner(entries: Iterable[Entry], volumes: Mapping[str, str]) ->
     return [
         one
         for one in known
-        if _applies(one) and one.received > gone.get(wish_of(one, volumes), float("inf"))
+        if one.applies
+        and _writes_child(one)
+        and one.received > gone.get(wish_of(one, volumes), float("inf"))
     ]
 
 
-def _applies(entry: Entry) -> bool:
+def _writes_child(entry: Entry) -> bool:
     return (
         entry.user == OPERATOR
         and entry.resource in CHILDREN
