@@ -15,7 +15,7 @@ from escadre.reasons import Kind
 
 __all__ = ["MOMENT_SECONDS", "passing"]
 
-MOMENT_SECONDS: Final = 0.7
+MOMENT_SECONDS: Final = 0.5
 _SERVICE: Final = frozenset({ConditionType.READY, ConditionType.AVAILABLE})
 _GO_ON: Final = frozenset({Kind.UNDER_WAY, Kind.SETTLED})
 
