@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tests.controller.operator import context_of
 from tests.controller.world import World
 from tests.fakes.kube import FakeApi
 
@@ -21,10 +22,7 @@ from escadre.controller.keys import Key
 from escadre.controller.manager import Manager
 from escadre.controller.router import Router
 from escadre.core.scaling.demand import Demand
-from escadre.machinery.events import EventRecorder
 from escadre.machinery.queue import WorkQueue
-from escadre.state.caches import Caches
-from escadre.state.memory import Memory
 
 __all__ = ["Living", "living"]
 
@@ -77,15 +75,7 @@ async def living(world: World, *, pace: float, latency: float = 0.0) -> AsyncIte
     world.dated = True
     api = world.server.client("escadre")
     queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.namespace)
-    context = Context(
-        api=api,
-        caches=Caches(api, "escadre-system", world.time),
-        memory=Memory(),
-        settings=world.settings,
-        recorder=EventRecorder(api, instance="test"),
-        now=world.time,
-        wake=queue.add_after,
-    )
+    context = context_of(world, api, queue.add_after)
     router = Router(context.caches, context.sight, queue.add_after)
     router.wire()
     manager = Manager(context, queue, _WORKERS, lambda *_: None)

@@ -1,5 +1,6 @@
 """The real operator on the fake API server, without watches: before a round it lists anew."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.controller.world import World
@@ -17,9 +18,22 @@ from escadre.machinery.events import EventRecorder
 from escadre.state.caches import Caches
 from escadre.state.memory import Memory
 
-__all__ = ["Operator"]
+__all__ = ["Operator", "context_of"]
 
 QUIET_ROUNDS = 4
+
+
+def context_of(world: World, api: FakeApi, wake: Callable[[Key, float], None]) -> Context:
+    """What the reconciles of a fresh process are given."""
+    return Context(
+        api=api,
+        caches=Caches(api, "escadre-system", world.time),
+        memory=Memory(),
+        settings=world.settings,
+        recorder=EventRecorder(api, instance="test"),
+        now=world.time,
+        wake=wake,
+    )
 
 
 @dataclass
@@ -36,15 +50,7 @@ class Operator:
         """A fresh process."""
         api = world.server.client("escadre")
         woken: set[Key] = set()
-        context = Context(
-            api=api,
-            caches=Caches(api, "escadre-system", world.time),
-            memory=Memory(),
-            settings=world.settings,
-            recorder=EventRecorder(api, instance="test"),
-            now=world.time,
-            wake=lambda key, _: woken.add(key),
-        )
+        context = context_of(world, api, lambda key, _: woken.add(key))
         return Operator(world, api, context, woken)
 
     async def round(self) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from escadre.machinery.compact import Compact, compact
-from escadre.machinery.matched import Matched, digest_of
+from escadre.machinery.matched import Matched
+from escadre.machinery.packing import digest_of
 
 CHAT = "Service/chat"
 INTENT: dict[str, Any] = {

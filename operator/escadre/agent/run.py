@@ -6,7 +6,6 @@ look at, and no report of another node is ever written.
 
 import asyncio
 import os
-import signal
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -15,6 +14,7 @@ from escadre.agent.agent import Agent, inventory_source
 from escadre.agent.gpunode import KubeGPUNode
 from escadre.agent.identity import read_identity
 from escadre.clients.kube import KubeApi, Limits, load_connection
+from escadre.machinery.waiting import stop_on_signals
 from escadre.settings import Settings
 
 __all__ = ["run"]
@@ -37,9 +37,7 @@ async def run(settings: Settings) -> int:
 
 async def _until_signal(agent: Agent) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     running = asyncio.create_task(agent.run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -16,7 +16,8 @@ from escadre.errors import Retryable
 from escadre.machinery.compact import Compact
 from escadre.machinery.diff import corrections, holds
 from escadre.machinery.informer import Informer
-from escadre.machinery.matched import Matched, digest_of
+from escadre.machinery.matched import Matched
+from escadre.machinery.packing import digest_of
 from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
 from escadre.reasons import Reason
 
@@ -73,7 +74,7 @@ class Applier:
                 return False  # comes again when it is gone
             if not self._owns(live):
                 return self._taken(resource, intent, live.load())
-            return await self._mend(intent, live, cache, source or digest_of(intent))
+            return await self._mend(intent, live, cache, source or digest_of(dict(intent)))
         except Forbidden as error:
             reason = (
                 reasons.NAMESPACE_TERMINATING

@@ -108,10 +108,8 @@ class Router:
         *,
         delay: float = 0.0,
     ) -> None:
-        self._wake(deployment_key(namespace, name), priority, delay=delay)
+        self._hear(namespace, name, priority, delay=delay)
         sight, key = self.sight(), DeploymentKey(namespace, name)
-        if delay:
-            sight.heard(key)
         if not (sight.plan_stands(key) and sight.order_stands(key)):
             self.fleet()
 
@@ -198,15 +196,22 @@ class Router:
         delay = MOMENT_SECONDS if _on_its_way(old, new) else 0.0
         ours = one.component == "engine" and one.deployment
         if ours and old and new and not self.sight().turns_on(old, new):
-            self._hear(one.namespace, one.deployment, delay)
+            self._hear(one.namespace, one.deployment, delay=delay)
         else:
             self._wake_for(one, delay)
 
-    def _hear(self, namespace: str, name: str, delay: float) -> None:
-        """Wakes a deployment of which nothing changed that is planned by."""
+    def _hear(
+        self,
+        namespace: str,
+        name: str,
+        priority: Priority = Priority.NORMAL,
+        *,
+        delay: float = 0.0,
+    ) -> None:
+        """Wakes a deployment, whether or not something changed that is planned by."""
         if delay:
             self.sight().heard(DeploymentKey(namespace, name))
-        self._wake(deployment_key(namespace, name), delay=delay)
+        self._wake(deployment_key(namespace, name), priority, delay=delay)
 
     def _wake_for(self, one: PodView, delay: float = 0.0) -> None:
         """Whoever a pod is of concern to."""

@@ -6,7 +6,6 @@ kopf is its shell (controller/shell.py): it begins and ends what stands here.
 import asyncio
 import gc
 import os
-import signal
 import time
 from contextlib import AsyncExitStack
 
@@ -38,7 +37,7 @@ from escadre.machinery.heard import Heard
 from escadre.machinery.lease import Candidate, LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue
 from escadre.machinery.serving import Endpoint, serving
-from escadre.machinery.waiting import first_of
+from escadre.machinery.waiting import first_of, stop_on_signals
 from escadre.metrics.operator import OperatorMetrics
 from escadre.names import LEASE_NAME
 from escadre.settings import Settings
@@ -142,9 +141,7 @@ class Operator:
 
     async def until_crds(self) -> bool:
         """Waits for the kinds; whether they came before a signal did."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop.set)
+        stop_on_signals(self.stop)
         await first_of(asyncio.create_task(self.wait_for_crds()), self.stop)
         return not self.stop.is_set()
 

@@ -8,7 +8,6 @@ The connection is ours, with the token as it is rotated.
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -22,6 +21,7 @@ from typing_extensions import override
 from escadre.backoff import pause
 from escadre.clients.kube import Connection, open_session
 from escadre.machinery.heard import Heard
+from escadre.machinery.waiting import stop_on_signals
 
 __all__ = ["Shell"]
 
@@ -163,10 +163,8 @@ class Shell:
             identity=_IDENTITY,
             stop_flag=self._stop,
         )
-        loop = asyncio.get_running_loop()
         # kopf's own would end its watches first, and our queue only after them.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        stop_on_signals(self._stop)
         await kopf.run_tasks(tasks, ignored=_NotOfKopf())
 
     def _hooks(self) -> None:

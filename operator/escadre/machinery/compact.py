@@ -8,14 +8,12 @@ Most later versions of an object differ in its status only. They are not compres
 takes ten times as long as to see that nothing else changed.
 """
 
-import hashlib
-import marshal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from escadre.machinery.packing import pack, unpack
+from escadre.machinery.packing import digest_of, pack, unpack
 
 __all__ = ["Compact", "compact", "header"]
 
@@ -55,8 +53,7 @@ def header(obj: Mapping[str, Any], before: Compact | None = None) -> dict[str, A
     meta = obj["metadata"]
     slim = {key: value for key, value in obj.items() if key != "status"}
     slim["metadata"] = {key: value for key, value in meta.items() if key not in _NOT_KEPT}
-    # Version 0 does not tell interned text from other.
-    mark = hashlib.blake2b(marshal.dumps(slim, 0), digest_size=16).digest()
+    mark = digest_of(slim)
     if before is not None and before.mark == mark:
         return {name: getattr(before, name) for name in _FIELDS} | {
             "resource_version": meta["resourceVersion"]

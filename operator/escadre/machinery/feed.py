@@ -79,7 +79,7 @@ class Sink(Protocol):
         """What memory has under ``key``."""
         ...
 
-    def count(self) -> int:
+    def __len__(self) -> int:
         """How many objects memory has."""
         ...
 

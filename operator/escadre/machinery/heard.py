@@ -142,4 +142,4 @@ class Heard:
         """Whether the server has as many objects as memory: a watch may be down unheard."""
         page = await self._api.list_page(self.resource, limit=1)
         sink.alive()
-        return len(page.items) + page.remaining == sink.count()
+        return len(page.items) + page.remaining == len(sink)

@@ -75,6 +75,7 @@ class Informer(Sink, Generic[T_co]):
         """The objects that ``index`` files under ``value``."""
         return self._store.by(index, value)
 
+    @override
     def __len__(self) -> int:
         return len(self._store)
 
@@ -134,10 +135,6 @@ class Informer(Sink, Generic[T_co]):
     def held(self, key: Key) -> Held | None:
         one = self._store.get(key)
         return Held(one.uid, int(one.resource_version)) if one else None
-
-    @override
-    def count(self) -> int:
-        return len(self._store)
 
     @override
     def alive(self) -> None:

@@ -6,14 +6,11 @@ depends on the live object and on what the intent is made from: it is known for 
 the same, and of either only what tells that is kept.
 """
 
-import hashlib
-import marshal
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterable
 
 from escadre.machinery.compact import Compact
 
-__all__ = ["Matched", "digest_of"]
+__all__ = ["Matched"]
 
 
 class Matched:
@@ -49,10 +46,3 @@ class Matched:
         """Forgets the children of others."""
         for owner in self._known.keys() - set(owners):
             del self._known[owner]
-
-
-def digest_of(intent: Mapping[str, Any]) -> bytes:
-    """The source of an intent of which nothing is known but itself."""
-    # Never read back, and a third of the time of JSON. An intent is rendered in the same order each
-    # time, so its keys are not sorted; version 0 does not tell interned text from other.
-    return hashlib.blake2b(marshal.dumps(dict(intent), 0), digest_size=16).digest()

@@ -4,11 +4,13 @@ Objects of one kind are nearly the same text, so the first of a kind is what the
 compressed against: a workload takes a quarter of what it takes by itself, and half the time.
 """
 
+import hashlib
 import json
+import marshal
 import zlib
 from typing import Any, Final
 
-__all__ = ["pack", "unpack"]
+__all__ = ["digest_of", "pack", "unpack"]
 
 _LEVEL: Final = 1  # level 6 takes three times as long for a tenth less
 _SAMPLES: Final[dict[str, bytes]] = {}  # the first text of each kind, for as long as we live
@@ -37,6 +39,14 @@ def unpack(packed: bytes) -> dict[str, Any]:
         raw = zlib.decompress(packed)
     whole: dict[str, Any] = json.loads(raw)
     return whole
+
+
+def digest_of(content: dict[str, Any]) -> bytes:
+    """Tells whether another content is the same, its keys in the same order; never read back.
+
+    It takes a third of the time of JSON. Version 0 does not tell interned text from other.
+    """
+    return hashlib.blake2b(marshal.dumps(content, 0), digest_size=16).digest()
 
 
 def _sample(kind: str, raw: bytes) -> bytes:

@@ -63,9 +63,10 @@ def _application(endpoint: Endpoint) -> web.Application:
 
 def _answer(check: Check, note: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handler(_: web.Request) -> web.StreamResponse:
-        problem = check()
-        fine = f"ok: {note()}" if note() else "ok"
-        return web.Response(text=f"{problem or fine}\n", status=503 if problem else 200)
+        if problem := check():
+            return web.Response(text=f"{problem}\n", status=503)
+        said = note()
+        return web.Response(text=f"ok: {said}\n" if said else "ok\n")
 
     return handler
 

@@ -1,8 +1,16 @@
-"""Waiting for a task, but no longer than until somebody says stop. Used by controller/run.py."""
+"""Waiting until somebody says stop: a signal does. Used by the processes, operator and agent."""
 
 import asyncio
+import signal
 
-__all__ = ["first_of"]
+__all__ = ["first_of", "stop_on_signals"]
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """From now on SIGTERM and SIGINT set ``stop``, whoever took them before."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
 
 
 async def first_of(task: "asyncio.Task[object]", stop: asyncio.Event) -> None:
