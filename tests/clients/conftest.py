@@ -26,6 +26,8 @@ from escadre.clients.kube import (
 Json = dict[str, Any]
 
 WIDGETS: Final = Resource("conformance.escadre.test", "v1", "widgets", "Widget", namespaced=True)
+# Its tests look at a whole kind, in all namespaces: nobody else makes any.
+GADGETS: Final = Resource("conformance.escadre.test", "v1", "gadgets", "Gadget", namespaced=True)
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
 
 _CONDITIONS: Final = {
@@ -39,7 +41,7 @@ _CONDITIONS: Final = {
     },
 }
 _OPEN: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-_WIDGET_SCHEMA: Final = {
+_SCHEMA: Final = {
     "type": "object",
     "properties": {
         "spec": _OPEN,
@@ -47,25 +49,6 @@ _WIDGET_SCHEMA: Final = {
             "type": "object",
             "properties": {"conditions": _CONDITIONS, "phase": {"type": "string"}},
         },
-    },
-}
-_CRD: Final = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "widgets.conformance.escadre.test"},
-    "spec": {
-        "group": WIDGETS.group,
-        "scope": "Namespaced",
-        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {"openAPIV3Schema": _WIDGET_SCHEMA},
-                "subresources": {"status": {}},
-            }
-        ],
     },
 }
 _NUMBERS: Final = itertools.count()
@@ -112,7 +95,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     cluster: Cluster = request.getfixturevalue("real_cluster")
     connection = await load_connection(kubeconfig=str(cluster.kubeconfig))
     async with KubeApi(connection, component="conformance", limits=Limits(qps=0)) as api:
-        await define_widgets(api)
+        await define(api, WIDGETS)
         namespace = f"conformance-{next(_NUMBERS)}"
         await api.apply(NAMESPACES, _named_only(namespace))
         yield World(api, namespace, None)
@@ -122,14 +105,39 @@ def _named_only(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-async def define_widgets(api: KubeApi) -> None:
-    await api.apply(CUSTOM_RESOURCE_DEFINITIONS, _CRD)
+async def define(api: KubeApi, resource: Resource) -> None:
+    """Has the server serve a kind of these tests."""
+    crd = _crd(resource)
+    await api.apply(CUSTOM_RESOURCE_DEFINITIONS, crd)
     async with asyncio.timeout(180):
-        while not await _established(api):  # noqa: ASYNC110 - the server tells nobody
+        while not await _established(api, crd["metadata"]["name"]):  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.05)
 
 
-async def _established(api: KubeApi) -> bool:
-    found = await api.get(CUSTOM_RESOURCE_DEFINITIONS, _CRD["metadata"]["name"])  # type: ignore[index]  # plain JSON
+def _crd(resource: Resource) -> Json:
+    names = {"plural": resource.plural, "singular": resource.kind.lower(), "kind": resource.kind}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{resource.plural}.{resource.group}"},
+        "spec": {
+            "group": resource.group,
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [
+                {
+                    "name": resource.version,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": _SCHEMA},
+                    "subresources": {"status": {}},
+                }
+            ],
+        },
+    }
+
+
+async def _established(api: KubeApi, name: str) -> bool:
+    found = await api.get(CUSTOM_RESOURCE_DEFINITIONS, name)
     conditions = (found.get("status") or {}).get("conditions") or ()
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)

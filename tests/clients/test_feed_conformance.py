@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 from e2e.cluster.cluster import Cluster
 from kubernetes.aio.client import Configuration
-from tests.clients.conftest import WIDGETS, define_widgets
+from tests.clients.conftest import GADGETS, define
 from tests.clients.proxy import Proxy
 from tests.fakes.kube import FakeServer, Traits
 from tests.fakes.kube_http import HttpServer
@@ -59,18 +59,18 @@ class Side:
 
     async def put(self, name: str, size: int) -> Json:
         body = {
-            "apiVersion": WIDGETS.api_version,
-            "kind": "Widget",
+            "apiVersion": GADGETS.api_version,
+            "kind": GADGETS.kind,
             "metadata": {"name": name, "namespace": self.namespace},
             "spec": {"size": size},
         }
-        return await self.hands.apply(WIDGETS, body)
+        return await self.hands.apply(GADGETS, body)
 
     async def remove(self, name: str) -> None:
-        await self.hands.delete(WIDGETS, name, namespace=self.namespace)
+        await self.hands.delete(GADGETS, name, namespace=self.namespace)
 
     async def truth(self) -> set[tuple[str, str]]:
-        metas = [one["metadata"] for one in await list_all(self.hands, WIDGETS)]
+        metas = [one["metadata"] for one in await list_all(self.hands, GADGETS)]
         return {(meta["uid"], meta["resourceVersion"]) for meta in metas}
 
 
@@ -84,9 +84,9 @@ class Faulty(Side):
 
 @asynccontextmanager
 async def _fake() -> AsyncIterator[Faulty]:
-    server = FakeServer({WIDGETS: Traits(status=True, generation=True)})
+    server = FakeServer({GADGETS: Traits(status=True, generation=True)})
     server.put(NAMESPACES, {"metadata": {"name": "team"}})
-    http = HttpServer(server.client("watcher"), (WIDGETS,))
+    http = HttpServer(server.client("watcher"), (GADGETS,))
 
     def gap(down: bool) -> None:
         http.down = down
@@ -103,15 +103,17 @@ async def _real(cluster: Cluster) -> AsyncIterator[Side]:
     connection = await load_connection(kubeconfig=str(cluster.kubeconfig))
     through = await load_connection(kubeconfig=str(cluster.kubeconfig))
     async with KubeApi(connection, limits=Limits(qps=0)) as hands, Proxy.to(connection) as proxy:
-        await define_widgets(hands)
+        await define(hands, GADGETS)
         namespace = f"feeds-{next(_NUMBERS)}"
         meta = {"name": namespace}
         await hands.apply(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
         through.configuration.host = proxy.url
-        yield Side(hands, through, namespace, proxy.gap)
-        for one in await list_all(hands, WIDGETS):
-            where = one["metadata"]
-            await hands.delete(WIDGETS, where["name"], namespace=where["namespace"])
+        try:
+            yield Side(hands, through, namespace, proxy.gap)
+        finally:
+            for one in await list_all(hands, GADGETS):
+                where = one["metadata"]
+                await hands.delete(GADGETS, where["name"], namespace=where["namespace"])
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +145,7 @@ async def _nothing() -> None:
 
 @pytest.fixture(params=["own", "kopf"])
 def watch(request: pytest.FixtureRequest) -> Watch:
-    """Keeps a memory of widgets true, by one feed or the other."""
+    """Keeps a memory of gadgets true, by one feed or the other."""
 
     @asynccontextmanager
     async def running(side: Side) -> AsyncIterator[Informer[Compact]]:
@@ -151,8 +153,8 @@ def watch(request: pytest.FixtureRequest) -> Watch:
             api = await stack.enter_async_context(
                 KubeApi(side.connection, limits=Limits(qps=0, exchange_seconds=2.0))
             )
-            heard = Heard(api, WIDGETS, _PACE) if request.param == "kopf" else None
-            informer = Informer(api, WIDGETS, compact, pace=_PACE, feed=heard)
+            heard = Heard(api, GADGETS, _PACE) if request.param == "kopf" else None
+            informer = Informer(api, GADGETS, compact, pace=_PACE, feed=heard)
             tasks, stop = [asyncio.create_task(informer.run())], asyncio.Event()
             if heard:
                 kopf = Shell(side.connection, [heard], _nothing, _nothing)

@@ -118,6 +118,38 @@ async def test_a_graceful_release_hands_over_within_3_seconds() -> None:
 
 
 @in_virtual_time
+async def test_who_ends_in_the_middle_of_a_renewal_hands_over_as_soon() -> None:
+    server = FakeServer()
+    first = _Candidate(server, "a")
+    await _until(lambda: first.leads, 1)
+    second = _Candidate(server, "b", seed=2)
+    await asyncio.sleep(33)
+    lease = server.get(LEASES, _NAME, _NAMESPACE)
+    assert lease is not None
+    # A renewal that was done, and whose answer nobody waited for.
+    lease["spec"]["renewTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    server.put(LEASES, lease)
+    await first.stop()
+    assert await _until(lambda: second.leads, 20) <= 3
+    await second.stop()
+
+
+@in_virtual_time
+async def test_who_ends_leaves_the_lease_of_another_alone() -> None:
+    server = FakeServer()
+    first = _Candidate(server, "a")
+    await _until(lambda: first.leads, 1)
+    lease = server.get(LEASES, _NAME, _NAMESPACE)
+    assert lease is not None
+    lease["spec"]["holderIdentity"] = "another"
+    server.put(LEASES, lease)
+    await first.stop()
+    found = server.get(LEASES, _NAME, _NAMESPACE)
+    assert found is not None
+    assert found["spec"]["holderIdentity"] == "another"
+
+
+@in_virtual_time
 async def test_a_leader_cut_off_stops_before_another_starts() -> None:
     server = FakeServer()
     first = _Candidate(server, "a")

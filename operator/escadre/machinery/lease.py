@@ -11,6 +11,7 @@ returns.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -127,7 +128,7 @@ class LeaderElector:
             self.leading.set()
             self._on_lost(await self._renew_until_lost())
         except asyncio.CancelledError:
-            if self.leading.is_set() and self.holder == self._candidate.identity:
+            if self.leading.is_set():
                 await self._release()
             raise
         finally:
@@ -236,14 +237,18 @@ class LeaderElector:
 
     async def _release(self) -> None:
         """Leave the Lease free; without an answer it expires by itself."""
-        if self._seen is None:
-            return
-        spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._now()}
-        try:
+        with contextlib.suppress(ApiError, TimeoutError):
             async with asyncio.timeout(_RELEASE_SECONDS):
-                await self._patch(self._seen, spec)
-        except (ApiError, TimeoutError):
-            return
+                try:
+                    await self._free_it()
+                except Conflict:  # ended in the middle of a renewal, which was done all the same
+                    await self._look()
+                    await self._free_it()
+
+    async def _free_it(self) -> None:
+        if self._seen is not None and self._seen.holder == self._candidate.identity:
+            spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._now()}
+            await self._patch(self._seen, spec)
 
     async def _patch(self, seen: _Observed, spec: dict[str, Any]) -> None:
         patch = {"metadata": {"resourceVersion": seen.version}, "spec": spec}
