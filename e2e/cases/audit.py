@@ -61,9 +61,12 @@ class Watcher(NamedTuple):
 
 
 def open_watches(cluster: Cluster) -> Counter[Watcher]:
-    """How many watches each has open: begun, and not ended yet."""
+    """How many watches each has open: begun, and not ended yet.
+
+    A server that is stopped does not write that what it had open has ended.
+    """
     found: dict[str, Watcher] = {}
-    for line in _lines(cluster.audit_log, 0):
+    for line in _lines(cluster.audit_log, cluster.server_began):
         if b'"verb":"watch"' not in line:
             continue
         entry = json.loads(line)

@@ -56,6 +56,7 @@ class Cluster:
         self.name = name
         self.state: StateFolder = state_folder(name)
         self.config = ClusterConfig(name, tuple(nodes), runner or RunnerConfig(), detached=detached)
+        self.server_began = 0  # where in the audit log the API server of now begins
         self._holder: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -218,6 +219,7 @@ class Cluster:
 
     def start_apiserver(self) -> None:
         """Start the API server and return when it is ready."""
+        self.server_began = self.audit_log.stat().st_size
         self.component("kube-apiserver", "start")
         wait_for(self._api_ready, 60, "the API server after its start")
 
