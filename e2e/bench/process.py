@@ -1,7 +1,8 @@
 """The operator as a process of its own, under the chart's ServiceAccount.
 
-Not a pod: the benchmark starts it, reads its memory and ends it at the moment it chooses. It runs
-in the cluster's network namespace, with a token of the ServiceAccount and the chart's settings.
+Not a pod: the benchmark starts it, reads its memory and ends it at the moment it chooses. But it
+begins as one does: in the cluster's network namespace, with the files of the ServiceAccount where
+a pod has them, and with the chart's settings.
 """
 
 import json
@@ -12,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from e2e.bench.account import Account
 from e2e.bench.builds import THIS, Build
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.wait import wait_for
@@ -40,18 +42,6 @@ class OperatorProcess:
         self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _kubeconfig(self) -> Path:
-        token = self._cluster.kubectl(
-            "create", "token", "escadre-operator", "-n", NAMESPACE, "--duration=8h"
-        ).strip()
-        config = json.loads(self._cluster.kubeconfig.read_text())
-        config["users"] = [{"name": "operator", "user": {"token": token}}]
-        config["contexts"][0]["context"]["user"] = "operator"
-        path = self._folder / "operator.kubeconfig"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(config))
-        return path
-
     def _settings(self) -> Path:
         path = self._folder / "config.yaml"
         path.write_text(self._cluster.get("configmap", "escadre", NAMESPACE)["data"]["config.yaml"])
@@ -70,15 +60,16 @@ class OperatorProcess:
 
     def start(self) -> None:
         """Starts it; it need not lead yet."""
-        kubeconfig, settings = self._kubeconfig(), self._settings()
+        account, settings = Account(self._folder / "account"), self._settings()
         self._starts += 1
         environment = {
             **os.environ,
             **self._chart_environment(),
-            "KUBECONFIG": str(kubeconfig),
+            **account.issue(self._cluster, "escadre-operator", NAMESPACE),
             "POD_NAME": f"bench-{self._starts}",
         }
-        program = [str(self._build.python)]
+        environment.pop("KUBECONFIG", None)  # a pod has none
+        program = account.within([str(self._build.python)])
         if self._profile is not None:
             program += ["-m", "cProfile", "-o", f"{self._profile}.{self._starts}"]
         program += [str(self._build.program)]

@@ -7,11 +7,10 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from e2e.cluster.cluster import Cluster
-from kubernetes.aio.client import Configuration
 from tests.clients.conftest import GADGETS, define
 from tests.clients.proxy import Proxy
 from tests.fakes.kube import FakeServer, Traits
@@ -93,21 +92,18 @@ async def _fake() -> AsyncIterator[Faulty]:
         http.cut()
 
     async with http.serving() as url:
-        yield Faulty(
-            server.client("hands"), Connection(Configuration(host=url)), "team", gap, server, http
-        )
+        yield Faulty(server.client("hands"), Connection(url), "team", gap, server, http)
 
 
 @asynccontextmanager
 async def _real(cluster: Cluster) -> AsyncIterator[Side]:
     connection = await load_connection(kubeconfig=str(cluster.kubeconfig))
-    through = await load_connection(kubeconfig=str(cluster.kubeconfig))
     async with KubeApi(connection, limits=Limits(qps=0)) as hands, Proxy.to(connection) as proxy:
         await define(hands, GADGETS)
         namespace = f"feeds-{next(_NUMBERS)}"
         meta = {"name": namespace}
         await hands.apply(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
-        through.configuration.host = proxy.url
+        through = replace(connection, host=proxy.url)
         try:
             yield Side(hands, through, namespace, proxy.gap)
         finally:

@@ -1,17 +1,16 @@
 """KubeApi against a scripted server: credentials, deadlines, Retry-After, broken answers."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 from escadre.clients.kube import (
     DEPLOYMENTS,
@@ -33,6 +32,8 @@ from escadre.clients.kube import (
     load_connection,
     resource_of,
 )
+from escadre.clients.kube.connection import Authorize
+from escadre.clients.kube.pod import TokenFile
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _BODY = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "n"}}
@@ -40,7 +41,7 @@ _BODY = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"
 
 @asynccontextmanager
 async def _serving(
-    handler: Handler, *, loader: InClusterConfigLoader | None = None, **options: Any
+    handler: Handler, *, authorization: Authorize | None = None, **options: Any
 ) -> AsyncIterator[KubeApi]:
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", handler)
@@ -49,12 +50,9 @@ async def _serving(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     _, port = runner.addresses[0]
-    configuration = options.pop("configuration", None) or Configuration()
-    host = f"http://127.0.0.1:{port}"
-    configuration.host = host
-    connection = Connection(configuration)
-    if loader is not None:
-        loader.host = host  # it writes the host anew with every token
+    connection = Connection(f"http://127.0.0.1:{port}")
+    if authorization is not None:
+        connection = replace(connection, authorization=authorization)
     try:
         async with KubeApi(connection, **options) as api:
             yield api
@@ -106,14 +104,10 @@ async def test_an_apply_on_the_wire() -> None:
 
 async def test_a_server_that_demands_the_token_gets_it_and_its_successor(tmp_path: Path) -> None:
     """Releases of the official client have lost the header before: this must be seen."""
-    token, authority = tmp_path / "token", tmp_path / "ca.crt"
+    token = tmp_path / "token"
     token.write_text("first")
-    authority.write_text("unused: the test server speaks plain HTTP")
-    place = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"}
-    loader = InClusterConfigLoader(str(token), str(authority), environ=place)
-    loader._token_refresh_period = timedelta(0)
-    configuration = Configuration()
-    loader.load_and_set(configuration)
+    minutes = itertools.count(step=60.0)
+    ours = TokenFile(token, clock=lambda: next(minutes))
     accepted = "first"
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -121,7 +115,7 @@ async def test_a_server_that_demands_the_token_gets_it_and_its_successor(tmp_pat
             return _refusal(401, "Unauthorized")
         return web.json_response(_BODY)
 
-    async with _serving(handle, loader=loader, configuration=configuration) as api:
+    async with _serving(handle, authorization=ours.authorization) as api:
         await api.get(DEPLOYMENTS, "a", namespace="n")
         accepted = "second"
         with pytest.raises(Unauthorized):
@@ -182,9 +176,7 @@ async def test_an_answer_that_does_not_come_may_have_been_a_write() -> None:
 
 
 async def test_a_server_that_is_not_there_took_nothing() -> None:
-    configuration = Configuration()
-    configuration.host = "http://127.0.0.1:1"
-    async with KubeApi(Connection(configuration)) as api:
+    async with KubeApi(Connection("http://127.0.0.1:1")) as api:
         with pytest.raises(ServerUnavailable) as refused:
             await api.apply(DEPLOYMENTS, _BODY)
     assert not refused.value.maybe_committed

@@ -1,12 +1,11 @@
 """clients/kube/sessions.py: our credentials, for our server and no other."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kubernetes.aio.client import Configuration
 
 from escadre.clients.kube import Connection, open_session
 
@@ -29,21 +28,22 @@ async def asked() -> AsyncIterator[tuple[TestServer, list[str | None]]]:
         yield server, headers
 
 
-def connection(host: str) -> Connection:
-    configuration = Configuration(host=host)
-    configuration.api_key["authorization"] = "t0k"
-    configuration.api_key_prefix["authorization"] = "Bearer"
-    return Connection(configuration)
+def connection(host: str, tokens: Iterable[str] = ("t0k",)) -> Connection:
+    left = iter(tokens)
+
+    async def authorization() -> str:
+        return f"Bearer {next(left)}"
+
+    return Connection(host.rstrip("/"), authorization)
 
 
 async def test_the_token_is_sent_as_it_is_then(
     asked: tuple[TestServer, list[str | None]],
 ) -> None:
     server, headers = asked
-    ours = connection(str(server.make_url("/")))
+    ours = connection(str(server.make_url("/")), ["t0k", "rotated"])
     async with open_session(ours, "test") as session:
         await session.get(server.make_url("/api"))
-        ours.configuration.api_key["authorization"] = "rotated"
         await session.get(server.make_url("/api"))
     assert headers == ["Bearer t0k", "Bearer rotated"]
 

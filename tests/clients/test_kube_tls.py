@@ -11,7 +11,6 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from e2e.cluster.certificates import Authority
-from kubernetes.aio.client import Configuration
 
 from escadre.clients.kube import NODES, Connection, KubeApi
 
@@ -51,10 +50,9 @@ def test_a_watch_left_in_the_middle_leaves_no_connection(tmp_path: Path) -> None
     authority.issue("server", "server", alternatives=("127.0.0.1",))
 
     async def leave(url: str) -> str:
-        configuration = Configuration(host=url)
-        configuration.ssl_ca_cert = str(tmp_path / "ca.crt")
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
         async with (
-            KubeApi(Connection(configuration)) as api,
+            KubeApi(Connection(url, tls=trusted)) as api,
             aclosing(api.watch(NODES, resource_version="0")) as events,
         ):
             first = await anext(events)

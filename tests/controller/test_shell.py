@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from kubernetes.aio.client import Configuration
 from tests.fakes.kube import FakeServer
 from tests.fakes.kube_http import HttpServer
 
@@ -27,7 +26,7 @@ class Life:
         self.done: list[str] = []
         self.stop = asyncio.Event()
         heard = Heard(FakeServer().client(), MODEL_MIRRORS)
-        connection = Connection(Configuration(host=url))
+        connection = Connection(url)
         self._task = asyncio.create_task(
             Shell(connection, [heard], self._begin, self._end).run(self.stop)
         )

@@ -14,14 +14,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import kopf
 import structlog
 from typing_extensions import override
 
 from escadre.backoff import pause
 from escadre.clients.kube import Connection, open_session
 from escadre.machinery.heard import Heard
+from escadre.machinery.unloaded import left_out
 from escadre.machinery.waiting import stop_on_signals
+
+with left_out("kubernetes"):
+    import kopf
 
 __all__ = ["Shell"]
 

@@ -19,7 +19,8 @@ from escadre.clients.kube.api import (
     log_end,
 )
 from escadre.clients.kube.client import KubeApi, Limits
-from escadre.clients.kube.connection import Connection, ConnectionUnknown, load_connection
+from escadre.clients.kube.connecting import load_connection
+from escadre.clients.kube.connection import Connection, ConnectionUnknown
 from escadre.clients.kube.errors import (
     ApiError,
     Conflict,

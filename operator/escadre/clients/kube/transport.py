@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
-from kubernetes.aio.config import ConfigException
 from yarl import URL
 
 from escadre import __version__
@@ -126,7 +125,7 @@ class Transport:
         try:
             authorization = await self._connection.authorization()
             session = self._session(streaming=call.verb == "watch")
-        except (ConfigException, OSError) as error:
+        except OSError as error:
             raise _without_credentials(call, error) from error
         headers = {**self._headers, **call.headers}
         if authorization is not None:

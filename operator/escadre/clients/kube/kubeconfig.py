@@ -1,0 +1,94 @@
+"""A connection as a kubeconfig describes it, read by the official client.
+
+Imported only when a kubeconfig is loaded: the client holds 18 MB. Its hook makes anew what a
+credential plugin gave, or re-reads a token. Called by `load_connection`; sends nothing by itself.
+
+The library writes keys and certificates that stand in the kubeconfig itself to files of its own,
+and removes them when the interpreter ends in good order. They are read into the TLS context here
+and removed at once, so that no end of the process, however sudden, leaves a private key behind.
+"""
+
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+from kubernetes.aio import config
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import kube_config as files
+
+from escadre.clients.kube.connection import Authorize, Connection, ConnectionUnknown
+
+__all__ = ["connect"]
+
+
+async def connect(path: str | None, context: str | None) -> Connection:
+    """The server and user of a context, by default the current one; raises what it lacks."""
+    path = path or config.KUBE_CONFIG_DEFAULT_LOCATION
+    _need_a_file(path)
+    if context is not None:
+        _need_context(path, context)
+    settings = Configuration()
+    try:
+        loader = await config.load_kube_config(
+            config_file=path, context=context, client_configuration=settings, persist_config=False
+        )
+        chosen = loader.current_context.get("context") or {}
+        return _connection(settings, chosen.get("namespace"))
+    except config.ConfigException as error:
+        raise OSError(str(error)) from error
+    finally:
+        # Private, but the one way that also makes the library forget the files: it would hand
+        # out their names again to whoever loads the same kubeconfig a second time.
+        files._cleanup_temp_files()  # noqa: SLF001 - see above
+
+
+def _need_a_file(path: str) -> None:
+    """The library says of a missing file only that it lacks a current-context."""
+    places = [Path(each).expanduser() for each in path.split(os.pathsep) if each]
+    if not any(each.exists() for each in places):
+        raise FileNotFoundError(f"{path} does not exist")
+
+
+def _need_context(path: str, name: str) -> None:
+    """The library says of an unknown context only that a list lacks an object of that name."""
+    merged = files.KubeConfigMerger(path).config
+    known = sorted(str(each["name"]) for each in merged["contexts"].value)
+    if name not in known:
+        there = f"its contexts are: {', '.join(known)}" if known else "it has no context at all"
+        raise ConnectionUnknown(f"--context {name}: {path} has no context of that name; {there}")
+
+
+def _connection(settings: Any, namespace: str | None) -> Connection:
+    host = str(settings.host).rstrip("/")
+    return Connection(
+        host=host,
+        authorization=_authorize(settings),
+        tls=_tls(settings) if host.startswith("https://") else None,
+        namespace=namespace,
+        proxy=settings.proxy or None,
+        server_name=settings.tls_server_name or None,
+    )
+
+
+def _authorize(settings: Any) -> Authorize:
+    async def authorization() -> str | None:
+        if "BearerToken" not in settings.api_key and "authorization" not in settings.api_key:
+            return None
+        try:
+            value = await settings.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except config.ConfigException as error:
+            raise OSError(str(error)) from error
+        return str(value) if value else None
+
+    return authorization
+
+
+def _tls(settings: Any) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ssl_ca_cert, cadata=settings.ca_cert_data)
+    if settings.cert_file:
+        context.load_cert_chain(settings.cert_file, keyfile=settings.key_file)
+    if not settings.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
