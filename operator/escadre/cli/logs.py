@@ -7,7 +7,10 @@ not log at all.
 import logging
 import sys
 
-import structlog
+from escadre.machinery.unloaded import left_out
+
+with left_out("rich"):  # for tracebacks on a terminal: ours are JSON
+    import structlog
 
 __all__ = ["configure"]
 

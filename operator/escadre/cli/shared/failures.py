@@ -1,6 +1,6 @@
 """Errors as their reader sees them: one line or two on standard error, and an exit code.
 
-The one place of the CLI that knows the exceptions of the client. Called by main.py.
+The one place of the CLI that knows the exceptions of the client. Called by answering.py.
 """
 
 from escadre.clients.kube import (
