@@ -1,7 +1,7 @@
 """Leaves out what another library would load only because it happens to be installed.
 
 kopf imports the official client where it finds it, to know its types when it is handed one: 17 MB
-of types that nobody here hands to it. Called around that import.
+for what nobody here hands to it. Called around that import.
 """
 
 import sys

@@ -36,7 +36,7 @@ async def _of_pod() -> Connection:
 
 
 async def _of_kubeconfig(path: str | None, context: str | None) -> Connection:
-    # Its library holds 18 MB, which no pod needs.
+    # Its library holds 17 MB, which no pod needs.
     from escadre.clients.kube import kubeconfig  # noqa: PLC0415 - see above
 
     return await kubeconfig.connect(path, context)

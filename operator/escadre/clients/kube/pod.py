@@ -1,7 +1,7 @@
 """The pod's own account: a token, a certificate authority and an address that every pod is given.
 
-Read here and not by the official client, which brings a module for each of 700 types: that was 18
-MB of each operator and each agent, for three files. The kubelet replaces the token long before it
+Read here and not by the official client, which brings requests, oauthlib and more: that was 17 MB
+of each operator and each agent, for three files. The kubelet replaces the token long before it
 expires, so it is read again, at most once a minute. Called by `load_connection`; sends nothing.
 """
 
