@@ -10,7 +10,7 @@ from tests.controller.world import World
 from escadre.clients.kube import Conflict, ServerUnavailable, TooManyRequests
 from escadre.controller import manager as module
 from escadre.controller.context import Context
-from escadre.controller.keys import FLEET, Key
+from escadre.controller.keys import FLEET, Key, node_key
 from escadre.controller.manager import Manager
 from escadre.errors import Retryable
 from escadre.machinery.queue import WorkQueue
@@ -86,3 +86,29 @@ async def test_a_success_that_wants_to_look_again_is_filed(
 
 async def test_a_success_that_is_done_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await run_once(monkeypatch, lambda: None) == ("ok", 0)
+
+
+@pytest.mark.parametrize(("workers", "at_a_time"), [(1, 1), (2, 1), (9, 8), (16, 14), (64, 56)])
+async def test_not_all_workers_do_what_takes_long(
+    monkeypatch: pytest.MonkeyPatch, workers: int, at_a_time: int
+) -> None:
+    begun: list[Key] = []
+    ends = asyncio.Event()
+
+    async def reconcile(_: Context, key: Key) -> float | None:
+        begun.append(key)
+        await ends.wait()
+        return None
+
+    monkeypatch.setattr(module, "reconcile", reconcile)
+    queue: WorkQueue[Key] = WorkQueue()
+    manager = Manager(Operator.start(World()).context, queue, workers, lambda *_: None)
+    task = asyncio.create_task(manager.run())
+    for number in range(2 * workers):
+        queue.add(node_key(str(number)))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(begun) == at_a_time
+    ends.set()
+    await queue.shutdown(1)
+    await task

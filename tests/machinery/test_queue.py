@@ -66,6 +66,43 @@ async def test_a_key_dirtied_by_an_edit_keeps_that_urgency() -> None:
     assert await _drain(queue) == [("a", "1"), ("a", "2")]
 
 
+async def test_room_is_kept_for_what_is_urgent() -> None:
+    queue = _queue(FakeClock())
+    for name in ("1", "2", "3"):
+        queue.add(("a", name))
+    held = [await queue.get(2), await queue.get(2)]
+    kept = asyncio.create_task(queue.get(2))
+    await asyncio.sleep(0)
+    assert not kept.done()
+    queue.add(("a", "4"), Priority.BEGUN)
+    assert await kept == ("a", "4")
+    queue.done(held[0])
+    assert await queue.get(2) == ("a", "3")
+
+
+async def test_the_worker_that_was_kept_wakes_for_a_key_that_becomes_urgent() -> None:
+    queue = _queue(FakeClock())
+    queue.add(("a", "1"))
+    queue.add(("a", "2"), Priority.RESYNC)
+    await queue.get(1)
+    kept = asyncio.create_task(queue.get(1))
+    await asyncio.sleep(0)
+    queue.add(("a", "2"), Priority.USER)
+    assert await asyncio.wait_for(kept, 60) == ("a", "2")
+
+
+@pytest.mark.parametrize("turns", range(20))
+async def test_edits_are_worked_on_at_every_turn_while_there_is_no_room(turns: int) -> None:
+    queue = _queue(FakeClock())
+    queue.add(("a", "long"))
+    await queue.get(1)
+    queue.add(("a", "resync"), Priority.RESYNC)
+    for number in range(turns + 1):
+        queue.add(("a", str(number)), Priority.USER)
+        assert await queue.get(1) == ("a", str(number))
+        queue.done(("a", str(number)))
+
+
 async def test_groups_take_turns() -> None:
     queue = _queue(FakeClock())
     for number in range(4):

@@ -29,6 +29,7 @@ __all__ = ["Manager", "Observer", "reconcile"]
 Observer = Callable[[str, str, float], None]
 
 _DEADLINE_SECONDS = 120.0
+_KEPT_OF = 8  # of so many workers one is kept for what was begun or edited; never the only one
 
 
 async def reconcile(context: Context, key: Key) -> float | None:
@@ -61,10 +62,19 @@ class Manager:
             for _ in range(self.workers):
                 group.create_task(self._work())
 
+    @property
+    def _room(self) -> int:
+        """For how many of the workers at a time anything will do.
+
+        A pass that makes children takes seconds while the API server is busy. Should all workers
+        have such a one, the status of what was made before would wait for as long.
+        """
+        return self.workers - (self.workers + _KEPT_OF - 2) // _KEPT_OF
+
     async def _work(self) -> None:
         while True:
             try:
-                key = await self.queue.get()
+                key = await self.queue.get(self._room)
             except ShutDown:
                 return
             try:

@@ -65,7 +65,9 @@ class ShutDown(Exception):
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _Filed:
+    """A key that waits for a worker, or that one has."""
+
     priority: Priority
     since: float
 
@@ -114,8 +116,8 @@ class WorkQueue(Generic[K]):
         self._max_delay = max_delay
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._bands: dict[Priority, _Band[K]] = {each: _Band(group_of) for each in Priority}
-        self._waiting: dict[K, _Waiting] = {}
-        self._processing: dict[K, float] = {}
+        self._waiting: dict[K, _Filed] = {}
+        self._processing: dict[K, _Filed] = {}
         self._dirty: dict[K, Priority] = {}
         self._failures: dict[K, int] = {}
         self._delayed: dict[K, tuple[float, int, Priority]] = {}
@@ -153,7 +155,7 @@ class WorkQueue(Generic[K]):
         """Seconds since the longest running key was handed out; 0 when none runs."""
         if not self._processing:
             return 0.0
-        return self._clock().time() - min(self._processing.values())
+        return self._clock().time() - min(each.since for each in self._processing.values())
 
     def add(self, key: K, priority: Priority = Priority.NORMAL) -> None:
         """Have ``key`` worked on; waiting already, it only may become more urgent."""
@@ -164,13 +166,14 @@ class WorkQueue(Generic[K]):
             return
         waiting = self._waiting.get(key)
         if waiting is None:
-            self._waiting[key] = _Waiting(priority, self._clock().time())
-            self._bands[priority].push(key)
-            self._wake_one()
+            self._waiting[key] = _Filed(priority, self._clock().time())
         elif priority < waiting.priority:
             self._bands[waiting.priority].remove(key)
             waiting.priority = priority
-            self._bands[priority].push(key)
+        else:
+            return
+        self._bands[priority].push(key)
+        self._wake_one()
 
     def add_after(self, key: K, delay: float, priority: Priority = Priority.NORMAL) -> None:
         """Add ``key`` in ``delay`` seconds; of several times asked for, the earliest counts.
@@ -210,11 +213,14 @@ class WorkQueue(Generic[K]):
         """Failures of ``key`` since it last succeeded."""
         return self._failures.get(key, 0)
 
-    async def get(self) -> K:
-        """The next key; the caller must call `done` with it. Raises ShutDown."""
+    async def get(self, room: int | None = None) -> K:
+        """The next key; the caller must call `done` with it. Raises ShutDown.
+
+        ``room``: no more keys than so many that are less urgent than an edit at a time.
+        """
         while not self._closed:
-            if self._waiting:
-                return self._take()
+            if band := self._next(room):
+                return self._take(band)
             getter = asyncio.get_running_loop().create_future()
             self._getters.append(getter)
             try:
@@ -252,13 +258,19 @@ class WorkQueue(Generic[K]):
     def _clock(self) -> Clock:
         return self._given_clock or asyncio.get_running_loop()
 
-    def _take(self) -> K:
+    def _next(self, room: int | None) -> _Band[K] | None:
+        """The band whose turn it is, if any that may be worked on now has keys."""
+        patient = sum(each.priority > Priority.USER for each in self._processing.values())
+        least = Priority.RESYNC if room is None or patient < room else Priority.USER
+        order = sorted(Priority, reverse=(self._turns + 1) % _TURN_OF_THE_LAST == 0)
+        bands = (self._bands[each] for each in order if each <= least)
+        return next((band for band in bands if band), None)
+
+    def _take(self, band: _Band[K]) -> K:
         self._turns += 1
-        order = sorted(Priority, reverse=self._turns % _TURN_OF_THE_LAST == 0)
-        band = next(self._bands[each] for each in order if self._bands[each])
         key = band.pop()
-        del self._waiting[key]
-        self._processing[key] = self._clock().time()
+        filed = self._processing[key] = self._waiting.pop(key)
+        filed.since = self._clock().time()
         self._idle.clear()
         return key
 
