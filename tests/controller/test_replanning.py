@@ -11,6 +11,7 @@ from escadre.clients.kube import DEPLOYMENTS, PODS
 from escadre.controller.deployment import reconcile_deployment
 from escadre.controller.fleet import reconcile_fleet
 from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key, deployment_key
+from escadre.controller.router import Router
 
 CHAT = deployment_key("team", "chat")
 
@@ -87,3 +88,35 @@ async def test_one_that_no_plan_knows_waits_for_what_comes_with_it() -> None:
     op = Operator.start(world)
     world.deploy()
     assert await asked(op) == [FLEET_DEBOUNCE]
+
+
+async def test_planning_that_takes_long_leaves_time_for_the_rest() -> None:
+    """Nine times as long as it took; an edit waits no longer for that."""
+    world = World()
+    op = await serving(world)
+    memory = op.context.memory
+    world.server.advance(1)
+    memory.planned, memory.planning = world.time() - 1.0, 0.3
+    waits: list[float] = []
+    context = replace(op.context, wake=lambda _, delay: waits.append(delay))
+    context.replan()
+    Router(op.context.caches, context.sight, lambda _, delay, __: waits.append(delay)).fleet()
+    assert waits == [pytest.approx(9 * 0.3 - 1.0)] * 2
+    world.deploy(concurrency=8)
+    assert await asked(op) == [0.0]
+
+
+async def test_planning_that_takes_very_long_waits_no_longer_than_five_seconds() -> None:
+    world = World()
+    memory = (await serving(world)).context.memory
+    memory.planned, memory.planning = world.time() + 3600, 60.0
+    assert memory.rest(world.time()) == 5.0
+
+
+async def test_a_planning_pass_notes_how_long_it_took() -> None:
+    world = World()
+    op = await serving(world)
+    ticks = iter([1000.0, 1000.0, 1000.25])
+    context = replace(op.context, now=lambda: next(ticks, 1000.25))
+    await reconcile_fleet(context)
+    assert (context.memory.planned, context.memory.planning) == (1000.25, 0.25)

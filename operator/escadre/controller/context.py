@@ -42,9 +42,10 @@ class Context:
     def __post_init__(self) -> None:
         object.__setattr__(self, "gather", Gather(self.caches, self.memory, self.settings))
 
-    def replan(self, delay: float = FLEET_DEBOUNCE) -> None:
+    def replan(self, delay: float | None = None) -> None:
         """Asks for a planning pass; however many ask, it is one, soon."""
-        self.wake(FLEET, delay)
+        rest = max(FLEET_DEBOUNCE, self.memory.rest(self.now()))
+        self.wake(FLEET, rest if delay is None else delay)
 
     def sight(self) -> Sight:
         """Everything as it is now."""

@@ -76,14 +76,14 @@ async def _pass(context: Context, key: Key) -> float | None:
     return _next_look(this, [left, *waits], executor.problems)
 
 
-def _patience(context: Context, plan: DeploymentPlan | None, now: DeploymentFacts) -> float:
-    """In how many seconds to plan anew; an edit waits for no burst, unless a plan was just made.
+def _patience(context: Context, plan: DeploymentPlan | None, now: DeploymentFacts) -> float | None:
+    """In how many seconds to plan anew; None: when it is time.
 
-    What else changed, a lost pod or the demand, is gathered: what is free goes by age then, not to
-    whoever is seen first.
+    An edit waits for no burst, unless a plan was just made. What else changed, a lost pod or the
+    demand, is gathered: what is free goes by age then, not to whoever is seen first.
     """
     if plan is None or _wished(plan.facts) == _wished(now):
-        return FLEET_DEBOUNCE
+        return None
     left = context.memory.planned + FLEET_DEBOUNCE - context.now()
     return min(max(left, 0.0), FLEET_DEBOUNCE)
 

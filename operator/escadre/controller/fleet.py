@@ -17,7 +17,7 @@ async def reconcile_fleet(context: Context) -> float | None:
 
     Facts that are those of the last plan need no other one.
     """
-    memory, caches = context.memory, context.caches
+    memory, caches, begun = context.memory, context.caches, context.now()
     sight = context.sight()
     snapshot = sight.snapshot()
     living = [
@@ -31,10 +31,11 @@ async def reconcile_fleet(context: Context) -> float | None:
     before = memory.plan
     if before is None or before.made_for != snapshot:
         memory.plan = plan_fleet(snapshot)
-        memory.planned = context.now()
         _wake(context, before, memory.plan)
     order, memory.order = memory.order, plan_order(sight.standings(), sight.now)
     _wake_held(context, order, memory.order)
+    memory.planned = context.now()
+    memory.planning = memory.planned - begun
     return memory.order.again
 
 

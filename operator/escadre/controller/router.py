@@ -93,9 +93,11 @@ class Router:
             self._wake_owner(volume)
         self.fleet()
 
-    def fleet(self, delay: float = FLEET_DEBOUNCE) -> None:
+    def fleet(self) -> None:
         """Asks for a planning pass."""
-        self.add(FLEET, delay, Priority.NORMAL)
+        sight = self.sight()
+        rest = sight.gather.memory.rest(sight.now)
+        self.add(FLEET, max(FLEET_DEBOUNCE, rest), Priority.NORMAL)
 
     def _wake(self, key: Key, priority: Priority = Priority.NORMAL, *, delay: float = 0.0) -> None:
         self.add(key, delay, priority)

@@ -5,10 +5,10 @@ compressed against: a workload takes a quarter of what it takes by itself, and h
 """
 
 import hashlib
-import json
-import marshal
 import zlib
 from typing import Any, Final
+
+import orjson
 
 __all__ = ["digest_of", "pack", "unpack"]
 
@@ -22,7 +22,7 @@ _NAMED: Final = 0x20  # a flag in the second byte: what is needed is named in th
 
 def pack(content: object, kind: str = "") -> bytes:
     """The content in a few bytes; ``kind`` is of what it is."""
-    raw = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    raw = orjson.dumps(content)
     sample = _sample(kind, raw)
     if not sample:
         return zlib.compress(raw, _LEVEL)
@@ -37,16 +37,13 @@ def unpack(packed: bytes) -> dict[str, Any]:
         raw = zlib.decompressobj(zdict=sample).decompress(packed)
     else:
         raw = zlib.decompress(packed)
-    whole: dict[str, Any] = json.loads(raw)
+    whole: dict[str, Any] = orjson.loads(raw)
     return whole
 
 
 def digest_of(content: dict[str, Any]) -> bytes:
-    """Tells whether another content is the same, its keys in the same order; never read back.
-
-    It takes a third of the time of JSON. Version 0 does not tell interned text from other.
-    """
-    return hashlib.blake2b(marshal.dumps(content, 0), digest_size=16).digest()
+    """Tells whether another content is the same, its keys in the same order; never read back."""
+    return hashlib.blake2b(orjson.dumps(content), digest_size=16).digest()
 
 
 def _sample(kind: str, raw: bytes) -> bytes:

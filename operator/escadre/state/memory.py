@@ -1,7 +1,7 @@
 """What the leader remembers between passes. All of it can be lost: it is seen or learnt again."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from escadre.api.deployment import LastScale
 from escadre.core.facts.deployment import DeploymentKey
@@ -12,6 +12,8 @@ from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.machinery.matched import Matched
 
 __all__ = ["Memory", "Scaled", "Written"]
+
+_LONGEST_REST: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Memory:
     """See the module."""
 
     plan: FleetPlan | None = None
-    planned: float = 0.0  # when the plan was made, seconds since the epoch
+    planned: float = 0.0  # when the last planning pass ended, seconds since the epoch
+    planning: float = 0.0  # how long it took
     order: Order = field(default_factory=Order)
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
@@ -49,6 +52,10 @@ class Memory:
     def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:
         """The last plan of a deployment."""
         return self.plan.deployments.get(key) if self.plan else None
+
+    def rest(self, now: float) -> float:
+        """For how many seconds not to plan again for what no edit waits for: nine times as long."""
+        return max(0.0, min(self.planned + 9 * self.planning - now, _LONGEST_REST))
 
     def keep_only(self, uids: set[str]) -> None:
         """Drops what belongs to objects that are gone."""

@@ -3,11 +3,12 @@
 Used by `KubeApi` alone.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
+
+import orjson
 
 from escadre.clients.kube.api import Page, Selection
 from escadre.clients.kube.resources import Resource
@@ -65,7 +66,7 @@ def call_of(verb: str, method: str, place: Place, query: Mapping[str, str] | Non
 
 def with_body(call: Call, body: Any, content: str) -> Call:
     """The same with a body."""
-    raw = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    raw = orjson.dumps(body)
     return replace(call, body=raw, headers={"Content-Type": content})
 
 

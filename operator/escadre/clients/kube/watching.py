@@ -4,11 +4,11 @@ An event may be larger than any buffer and several may share a chunk, so lines a
 than by the HTTP client. An ERROR event becomes the exception of its code (410: `Gone`).
 """
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import aiohttp
+import orjson
 
 from escadre.clients.kube.api import WatchEvent
 from escadre.clients.kube.errors import ServerUnavailable, error_from_status
@@ -21,7 +21,7 @@ async def watch_events(call: Call, body: aiohttp.StreamReader) -> AsyncGenerator
     """Every event of the stream until the server ends it; raises what an ERROR event means."""
     async for line in _lines(body):
         try:
-            event = json.loads(line)
+            event = orjson.loads(line)
             kind, thing = event["type"], event["object"]
         except (ValueError, LookupError, TypeError) as error:
             raise _broken_line(call, line) from error
