@@ -10,10 +10,12 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Literal
 
 import aiohttp
+from yarl import URL
 
 from escadre.core.decimals import bytes_text
 from escadre.core.scaling.demand import Demand
@@ -66,10 +68,15 @@ class Target:
     leaving: bool = False
 
     @property
-    def url(self) -> str:
+    def url(self) -> URL:
         """Where its metrics are."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"http://{host}:{self.port}/metrics"
+        return _metrics_of(self.address, self.port)
+
+
+@lru_cache(maxsize=4096)  # to take an address apart costs a tenth of a reading
+def _metrics_of(address: str, port: int) -> URL:
+    host = f"[{address}]" if ":" in address else address
+    return URL(f"http://{host}:{port}/metrics")
 
 
 Scrape = Callable[[Target], Awaitable[Demand | ScrapeFailure]]

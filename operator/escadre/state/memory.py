@@ -54,8 +54,8 @@ class Memory:
         return self.plan.deployments.get(key) if self.plan else None
 
     def rest(self, now: float) -> float:
-        """For how many seconds not to plan again for what no edit waits for: nine times as long."""
-        return max(0.0, min(self.planned + 9 * self.planning - now, _LONGEST_REST))
+        """How long not to plan again for what no edit waits for: nineteen times what it took."""
+        return max(0.0, min(self.planned + 19 * self.planning - now, _LONGEST_REST))
 
     def keep_only(self, uids: set[str]) -> None:
         """Drops what belongs to objects that are gone."""
