@@ -8,7 +8,8 @@
     ├── ConnectionUnknown   of clients/kube: no way to an API server is known
     ├── Cancelled           of clients/mirror: called off while reading
     ├── ManifestError       of core/weights: no canonical manifest
-    └── IntakeError         of core/weights: a model that must not be approved
+    ├── IntakeError         of core/weights: a model that must not be approved
+    └── BadInput            of cli/shared: what was given on the command line is wrong
 
 Clients derive theirs at their edge; nothing above clients/ knows the exceptions of a library.
 """

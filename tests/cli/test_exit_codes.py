@@ -1,5 +1,6 @@
 """Each command exits as its help says: every code of every command, and no other claim."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from tests.cli.harness import Program, lease
 from tests.cli.test_main import COMMANDS, PROCESSES, WISH
 from tests.cli.test_nodes import gpunode
 from tests.cli.world import approval, condition, deployment, with_conditions
+from tests.core.weights.test_architecture import SMALL_3
 from typer.main import get_command
 
 from escadre.cli.main import app
@@ -107,6 +109,11 @@ CASES: list[tuple[str, Setting, int]] = [
     ("plan -f WISH", nothing, 1),
     ("plan -f nowhere.yaml", nothing, 3),
     ("plan -f WISH", no_right, 4),
+    ("layout legal --config MODEL --tensor-parallel 1,2", nothing, 0),
+    ("layout legal --config MODEL --tensor-parallel 1..3", nothing, 1),
+    ("layout legal --config MODEL --tensor-parallel 0", nothing, 2),
+    ("layout legal --config MODEL --tensor-parallel 1 --gpu Voodoo", nothing, 2),
+    ("layout legal --config nowhere.json --tensor-parallel 1", nothing, 2),
     ("approve show small", approved, 0),
     ("approve show small", ended, 1),
     ("approve show small", unseen, 1),
@@ -140,7 +147,10 @@ def test_a_command_exits_as_its_help_says(
     setting(program)
     taken = tmp_path / "taken"
     taken.touch()
+    model = tmp_path / "params.json"
+    model.write_text(json.dumps(SMALL_3))
     places = {"WISH": str(WISH), "OUT": str(tmp_path / "out"), "TAKEN": str(taken)}
+    places["MODEL"] = str(model)
     ran = program.run(*(places.get(word, word) for word in line.split()))
     assert ran.code == code, ran.err or ran.out
     assert code > 1 or not ran.err

@@ -160,9 +160,8 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("approve", "revoke"): ("x", "--yes"),
     ("approve", "show"): ("x",),
 }
-OF_THE_CLUSTER = [
-    each for each in COMMANDS if each not in PROCESSES | {("version",), ("approve", "draft")}
-]
+OFFLINE = {("version",), ("approve", "draft"), ("layout", "legal")}
+OF_THE_CLUSTER = [each for each in COMMANDS if each not in PROCESSES | OFFLINE]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -8,6 +8,7 @@ import typer
 from escadre.cli import agent as agent_command
 from escadre.cli import enginelogs, operator, version
 from escadre.cli.approve import command as approve
+from escadre.cli.layout import command as layout
 from escadre.cli.nodes import command as nodes
 from escadre.cli.plan import command as plan
 from escadre.cli.shared.answering import answer
@@ -21,8 +22,8 @@ __all__ = ["app", "main"]
 
 _EXIT_CODES = """
 Exit codes: 0 fine · 1 not ready, something stands in the way, or could not be read (status NAME,
-why, logs, plan, approve show, support-bundle) · 2 wrong use · 3 refused · 4 the cluster cannot be
-reached or answers with an error.
+why, logs, plan, layout, approve show, support-bundle) · 2 wrong use · 3 refused · 4 the cluster
+cannot be reached or answers with an error.
 """
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ why.register(app)
 enginelogs.register(app)
 nodes.register(app)
 plan.register(app)
+layout.register(app)
 approve.register(app)
 support.register(app)
 version.register(app)

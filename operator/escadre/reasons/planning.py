@@ -63,6 +63,12 @@ KEY_VALUE_HEADS_NOT_DIVISIBLE = Reason(
     "Key-value heads do not divide by the tensor parallel size, nor it by them.",
     "Nothing: another layout is tried.",
 )
+VOCABULARY_NOT_DIVISIBLE = Reason(
+    "VocabularyNotDivisible",
+    Kind.SETTLED,
+    "The vocabulary, padded to a multiple of 64, does not divide by the tensor parallel size.",
+    "Nothing: another layout is tried.",
+)
 INTERMEDIATE_NOT_DIVISIBLE = Reason(
     "IntermediateNotDivisible",
     Kind.SETTLED,

@@ -1,7 +1,7 @@
 """Legal tensor parallel sizes: the known sets of the Mistral family, and each refusal."""
 
 import pytest
-from tests.core.shapes import LARGE_2, LARGE_3, MISTRAL_7B, SMALL_3, SMALL_4
+from tests.core.shapes import EVERY_MODEL, LARGE_2, LARGE_3, MISTRAL_7B, SMALL_3, SMALL_4
 
 from escadre import reasons
 from escadre.api.approval import Architecture, Experts
@@ -34,31 +34,89 @@ def test_legal_sizes_of_the_family(model: Architecture, sizes: list[int]) -> Non
     assert legal(model) == sizes
 
 
+WIDE = LARGE_2.model_copy(update={"vocabulary_size": 64 * 27})  # splits by 3, 9 and 27
+EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)
+
+
 @pytest.mark.parametrize(
-    ("model", "size", "reason", "numbers"),
+    ("model", "size", "reason", "numbers", "engine"),
     [
-        (MISTRAL_7B, 3, "HeadsNotDivisible", "32 attention heads do not divide by 3"),
-        (LARGE_2, 3, "KeyValueHeadsNotDivisible", "8 key-value heads do not divide by 3"),
-        (LARGE_2, 24, "IntermediateNotDivisible", "28672 does not divide by 24"),
-        (SMALL_3, 32, "HeadsNotDivisible", "16 attention heads of the vision encoder"),
-        (
-            MISTRAL_7B.model_copy(
-                update={"experts": Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)}
-            ),
+        pytest.param(
+            MISTRAL_7B.model_copy(update={"vocabulary_size": 192, "intermediate_size": 12288}),
+            3,
+            "HeadsNotDivisible",
+            "32 attention heads do not divide by 3",
+            "ValueError: Total number of attention heads (32) must be divisible by tensor parallel "
+            "size (3).",
+            id="heads",
+        ),
+        pytest.param(
+            LARGE_2.model_copy(update={"key_value_heads": 96, "intermediate_size": 24576}),
+            3,
+            "VocabularyNotDivisible",
+            "the vocabulary, padded to 32768 entries, does not divide by 3",
+            "AssertionError: 32768 is not divisible by 3",
+            id="vocabulary",
+        ),
+        pytest.param(
+            WIDE.model_copy(update={"intermediate_size": 24576}),
+            3,
+            "KeyValueHeadsNotDivisible",
+            "8 key-value heads do not divide by 3",
+            "AssertionError",
+            id="key-value heads",
+        ),
+        pytest.param(
+            WIDE,
+            24,
+            "IntermediateNotDivisible",
+            "28672 does not divide by 24",
+            "AssertionError: 28672 is not divisible by 24",
+            id="feed-forward width",
+        ),
+        pytest.param(
+            MISTRAL_7B.model_copy(update={"experts": EXPERTS}),
             2,
             "IntermediateNotDivisible",
             "1001 of an expert",
+            "AssertionError",
+            id="width of an expert",
+        ),
+        pytest.param(
+            SMALL_3,
+            32,
+            "HeadsNotDivisible",
+            "16 attention heads of the vision encoder",
+            "AssertionError: 16 is not divisible by 32",
+            id="heads of the vision encoder",
         ),
     ],
 )
-def test_refusals_name_the_numbers(
-    model: Architecture, size: int, reason: str, numbers: str
+def test_each_rule_alone_refuses_with_its_numbers_and_the_words_of_vllm(
+    model: Architecture, size: int, reason: str, numbers: str, engine: str
 ) -> None:
     refusal = check_size(model, size)
     assert refusal is not None
-    assert refusal.reason.name == reason
+    assert (refusal.reason.name, refusal.engine) == (reason, engine)
     assert numbers in refusal.message
     assert refusal.reason.listed
+
+
+@pytest.mark.parametrize(
+    ("entries", "size", "allowed"),
+    [(32000, 32, True), (32001, 32, True), (32000, 3, False), (131, 3, True), (131, 6, True)],
+)
+def test_it_is_the_padded_vocabulary_that_must_divide(
+    entries: int, size: int, allowed: bool
+) -> None:
+    even = {"attention_heads": 96, "key_value_heads": 96, "intermediate_size": 96 * 96}
+    model = MISTRAL_7B.model_copy(update={**even, "vocabulary_size": entries})
+    assert (check_size(model, size) is None) == allowed
+
+
+@pytest.mark.parametrize("model", EVERY_MODEL)
+def test_what_is_tried_lacks_no_legal_size(model: Architecture) -> None:
+    assert set(legal(model)) <= set(candidate_sizes(model, 64))
 
 
 def test_candidates_are_powers_of_two_and_divisors_that_split_the_vocabulary() -> None:
@@ -74,6 +132,8 @@ def test_candidates_are_powers_of_two_and_divisors_that_split_the_vocabulary() -
         ("bfloat16", (7, 5), False),
         ("bfloat16", (8, 0), True),
         ("float16", (7, 5), True),
+        ("float16", (7, 0), False),
+        ("float32", (6, 0), False),
         ("float8", (7, 0), False),
         ("float8", (7, 5), True),
         ("float4", (8, 9), True),

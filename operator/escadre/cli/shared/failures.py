@@ -13,7 +13,16 @@ from escadre.clients.kube import (
 )
 from escadre.errors import EscadreError, Refusal
 
-__all__ = ["API_FAILED", "NOT_READY", "OK", "REFUSED", "USAGE", "explain", "is_kind_missing"]
+__all__ = [
+    "API_FAILED",
+    "NOT_READY",
+    "OK",
+    "REFUSED",
+    "USAGE",
+    "BadInput",
+    "explain",
+    "is_kind_missing",
+]
 
 OK = 0
 NOT_READY = 1
@@ -25,6 +34,10 @@ _NOT_FOUND = 404
 _KIND_MISSING = ("could not find the requested resource", "page not found")
 
 
+class BadInput(EscadreError):
+    """What was given on the command line cannot be read or is not known; wrong use, no refusal."""
+
+
 def is_kind_missing(error: ApiError) -> bool:
     """Whether the API server does not know the kind at all (not: has no such object)."""
     return error.status == _NOT_FOUND and (
@@ -34,6 +47,8 @@ def is_kind_missing(error: ApiError) -> bool:
 
 def explain(error: Exception) -> tuple[int, str]:
     """Exit code and message for ``error``; the message is "" for one that nobody expected."""
+    if isinstance(error, BadInput):
+        return USAGE, str(error)
     if isinstance(error, Refusal):
         step = f"\nnext: {error.reason.next_step}" if error.reason.next_step else ""
         return REFUSED, f"{error.reason}: {error.message}{step}"

@@ -1,7 +1,8 @@
 """Which tensor parallel sizes vLLM accepts for a model on a GPU.
 
 core/layouts/search.py asks before it counts memory. vLLM would refuse the same sizes, but only
-after its processes started, with an assertion without context; here each refusal names the numbers.
+after its processes started, with an assertion without context; here each refusal names the numbers,
+and beside them what vLLM prints. `escadre layout legal` shows both.
 """
 
 from collections.abc import Iterator
@@ -15,11 +16,8 @@ from escadre.reasons import Reason
 __all__ = ["LayoutRefusal", "candidate_sizes", "check_dtype", "check_size", "is_native"]
 
 _VOCABULARY_PADDING: Final = 64
-_LOWEST_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
-    "bfloat16": (8, 0),
-    "float8": (7, 5),
-    "float4": (7, 5),
-}
+_LOWEST_CAPABILITY: Final = (7, 5)  # of vLLM's wheels; quantised weights run on Marlin from there
+_BFLOAT16_CAPABILITY: Final = (8, 0)
 _NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
     "bfloat16": (8, 0),
     "float16": (7, 0),
@@ -27,24 +25,31 @@ _NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
     "float8": (8, 9),
     "float4": (10, 0),
 }
+# Of vllm-project/vllm:vllm/model_executor/models/llama.py and mixtral.py (key-value heads) and
+# layers/fused_moe/layer.py (experts): bare assert statements.
+_SILENT: Final = "AssertionError"
 _LATENT_CAPABILITY: Final = ((9, 0), (11, 0))  # from, below
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutRefusal:
-    """Why a layout is not possible: a reason and a message with numbers."""
+    """Why a layout is not possible: a reason and a message with numbers.
+
+    ``engine`` is what vLLM prints of it, word for word; "" where that is not known.
+    """
 
     reason: Reason
     message: str
+    engine: str = ""
 
 
 def candidate_sizes(architecture: Architecture, most: int) -> tuple[int, ...]:
     """Sizes worth judging, up to ``most``: powers of two and divisors of the attention heads.
 
-    Only sizes that split the padded vocabulary evenly; this never excludes a power of two up to
-    64 (vllm-project/vllm:vllm/model_executor/layers/vocab_parallel_embedding.py).
+    Only sizes that split the padded vocabulary evenly: it never excludes a power of two up to 64,
+    and whatever else it excludes would only fill the list of what was rejected.
     """
-    padded = -(-architecture.vocabulary_size // _VOCABULARY_PADDING) * _VOCABULARY_PADDING
+    padded = _padded_vocabulary(architecture)
     return tuple(
         size
         for size in range(1, most + 1)
@@ -61,10 +66,10 @@ def check_size(architecture: Architecture, size: int) -> LayoutRefusal | None:
 def check_dtype(architecture: Architecture, capability: tuple[int, int]) -> LayoutRefusal | None:
     """Whether a GPU of this compute capability can run the weights' type.
 
-    vllm-project/vllm:vllm/platforms/cuda.py (bfloat16), vllm/config/vllm.py (quantised weights:
-    Marlin kernels from 7.5 on).
+    vllm-project/vllm:vllm/platforms/cuda.py (bfloat16), vllm/config/vllm.py (quantised weights),
+    docs/getting_started/installation/gpu.cuda.inc.md (7.5 and above for any).
     """
-    lowest = _LOWEST_CAPABILITY.get(architecture.dtype, (0, 0))
+    lowest = _BFLOAT16_CAPABILITY if architecture.dtype == "bfloat16" else _LOWEST_CAPABILITY
     if capability >= lowest:
         return None
     return LayoutRefusal(
@@ -85,34 +90,62 @@ def is_native(architecture: Architecture, capability: tuple[int, int]) -> bool:
     return native
 
 
+def _padded_vocabulary(architecture: Architecture) -> int:
+    """vllm-project/vllm:vllm/model_executor/layers/vocab_parallel_embedding.py."""
+    return -(-architecture.vocabulary_size // _VOCABULARY_PADDING) * _VOCABULARY_PADDING
+
+
 def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
-    """vllm-project/vllm:vllm/config/model.py, vllm/model_executor/layers/linear.py, pixtral.py."""
+    """In the order in which vLLM comes upon them: configuration, embedding, layers, encoder."""
     heads = architecture.attention_heads
     if heads % size:
         yield LayoutRefusal(
-            reasons.HEADS_NOT_DIVISIBLE, f"{heads} attention heads do not divide by {size}"
+            reasons.HEADS_NOT_DIVISIBLE,
+            f"{heads} attention heads do not divide by {size}",
+            f"ValueError: Total number of attention heads ({heads}) must be divisible by tensor "
+            f"parallel size ({size}).",
+        )
+    padded = _padded_vocabulary(architecture)
+    if padded % size:
+        yield LayoutRefusal(
+            reasons.VOCABULARY_NOT_DIVISIBLE,
+            f"the vocabulary, padded to {padded} entries, does not divide by {size}",
+            _not_divisible(padded, size),
         )
     key_value = architecture.key_value_heads
     if architecture.latent_attention is None and key_value % size and size % key_value:
         yield LayoutRefusal(
             reasons.KEY_VALUE_HEADS_NOT_DIVISIBLE,
             f"{key_value} key-value heads do not divide by {size}, nor {size} by {key_value}",
+            _SILENT,
         )
-    if architecture.intermediate_size % size:
-        yield LayoutRefusal(
-            reasons.INTERMEDIATE_NOT_DIVISIBLE,
-            f"feed-forward width {architecture.intermediate_size} does not divide by {size}",
-        )
-    experts = architecture.experts
-    if experts is not None and experts.intermediate_size % size:
-        yield LayoutRefusal(
-            reasons.INTERMEDIATE_NOT_DIVISIBLE,
-            f"feed-forward width {experts.intermediate_size} of an expert does not divide by "
-            f"{size}",
-        )
+    yield from _broken_widths(architecture, size)
     vision = architecture.vision_heads
     if vision is not None and vision % size:
         yield LayoutRefusal(
             reasons.HEADS_NOT_DIVISIBLE,
             f"{vision} attention heads of the vision encoder do not divide by {size}",
+            _not_divisible(vision, size),
         )
+
+
+def _broken_widths(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
+    dense, experts = architecture.intermediate_size, architecture.experts
+    if dense % size:
+        yield LayoutRefusal(
+            reasons.INTERMEDIATE_NOT_DIVISIBLE,
+            f"feed-forward width {dense} does not divide by {size}",
+            _not_divisible(dense, size),
+        )
+    if experts is not None and experts.intermediate_size % size:
+        yield LayoutRefusal(
+            reasons.INTERMEDIATE_NOT_DIVISIBLE,
+            f"feed-forward width {experts.intermediate_size} of an expert does not divide by "
+            f"{size}",
+            _SILENT,
+        )
+
+
+def _not_divisible(number: int, size: int) -> str:
+    """vllm-project/vllm:vllm/distributed/utils.py ensure_divisibility."""
+    return f"AssertionError: {number} is not divisible by {size}"

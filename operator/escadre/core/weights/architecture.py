@@ -7,6 +7,7 @@ the field's name; nothing is guessed that a person could not check. Pure.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from escadre.api.approval import Architecture, Experts, LatentAttention
 from escadre.core.weights.intake import IntakeError, Selection
 from escadre.core.weights.safetensors import Tensor
 
-__all__ = ["read_architecture"]
+__all__ = ["Dtype", "Stored", "read_architecture", "read_facts", "stored"]
 
 Dtype = Literal["bfloat16", "float16", "float32", "float8", "float4"]
 _Facts = Mapping[str, object]
@@ -32,6 +33,20 @@ _DTYPES: Final[dict[str, Dtype]] = {
 _VLLM_CONTEXT: Final = 128_000  # vLLM's own default for a params.json that says nothing
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the headers of the weight files say: bytes of all tensors, and the type of most."""
+
+    weight_bytes: int
+    dtype: Dtype
+
+
+def stored(tensors: Iterable[Tensor]) -> Stored:
+    """Sums the tensors up; raises IntakeError on a type that is not supported."""
+    described = list(tensors)
+    return Stored(sum(tensor.size for tensor in described), _dtype(described))
+
+
 def read_architecture(
     selection: Selection, config: Mapping[str, object], tensors: Iterable[Tensor]
 ) -> Architecture:
@@ -45,12 +60,16 @@ def read_architecture(
     Raises:
         IntakeError: naming the file and the field that is missing or out of bounds.
     """
-    described = list(tensors)
+    return read_facts(selection, config, stored(tensors))
+
+
+def read_facts(selection: Selection, config: Mapping[str, object], weights: Stored) -> Architecture:
+    """The facts, where the weights are known without their headers; raises as read_architecture."""
     facts: dict[str, object] = {
         "format": selection.format,
         "tokenizer": selection.tokenizer,
-        "dtype": _dtype(described),
-        "weight_bytes": sum(tensor.size for tensor in described),
+        "dtype": weights.dtype,
+        "weight_bytes": weights.weight_bytes,
     }
     read = _mistral if selection.format == "mistral" else _huggingface
     try:

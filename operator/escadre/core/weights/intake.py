@@ -16,7 +16,14 @@ from escadre.core.listing import listed
 from escadre.core.weights.manifest import ManifestError, check_path
 from escadre.errors import EscadreError
 
-__all__ = ["IntakeError", "Selection", "check_index", "check_json", "select_files"]
+__all__ = [
+    "IntakeError",
+    "Selection",
+    "check_index",
+    "check_json",
+    "model_files",
+    "select_files",
+]
 
 _MISTRAL: Final = re.compile(r"consolidated[^/]*\.safetensors(\.index\.json)?|params\.json")
 _HUGGINGFACE: Final = re.compile(
@@ -66,9 +73,7 @@ class Selection:
 def select_files(paths: Iterable[str]) -> Selection:
     """Choose what is drafted; raises IntakeError, naming what is missing or ambiguous."""
     present = sorted(set(paths), key=lambda path: path.encode("utf-8", "surrogatepass"))
-    mistral = [path for path in present if _MISTRAL.fullmatch(path)]
-    is_mistral = any(path.endswith(".safetensors") for path in mistral)
-    layout = mistral if is_mistral else [p for p in present if _HUGGINGFACE.fullmatch(p)]
+    layout, is_mistral = model_files(present)
     _need_weights(layout, present)
     config = "params.json" if is_mistral else "config.json"
     if config not in layout:
@@ -83,6 +88,19 @@ def select_files(paths: Iterable[str]) -> Selection:
         format="mistral" if is_mistral else "huggingface",
         tokenizer=kind,
     )
+
+
+def model_files(present: Iterable[str]) -> tuple[list[str], bool]:
+    """Weights and configuration among the files, and whether they are in Mistral's own layout.
+
+    Mistral's own when there are weights of it, else that of Hugging Face, without a look at what is
+    missing: select_files judges that.
+    """
+    paths = list(present)
+    mistral = [path for path in paths if _MISTRAL.fullmatch(path)]
+    if any(path.endswith(".safetensors") for path in mistral):
+        return mistral, True
+    return [path for path in paths if _HUGGINGFACE.fullmatch(path)], False
 
 
 def check_json(path: str, content: bytes) -> Mapping[str, object]:

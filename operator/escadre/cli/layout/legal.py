@@ -1,0 +1,121 @@
+"""`escadre layout legal`: which tensor parallel sizes vLLM accepts for a model. Asks no cluster.
+
+The rules are those of the operator (core/engines/legality.py). Registered by command.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from escadre.cli.layout.gpu import card_named
+from escadre.cli.layout.model import LocalModel, read_model
+from escadre.cli.layout.sizes import read_sizes
+from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.marks import mark
+from escadre.cli.shared.session import Output, OutputOption, environment_of
+from escadre.cli.shared.tables import grid
+from escadre.core.engines.cards import Card
+from escadre.core.engines.legality import LayoutRefusal, check_dtype, check_size
+
+__all__ = ["DTYPE_UNKNOWN", "ConfigOption", "Verdict", "legal", "register", "words_of"]
+
+DTYPE_UNKNOWN = (
+    "the type of the weights is not known without the weight files, so it was not held against "
+    "the GPU's compute capability"
+)
+ConfigOption = Annotated[
+    Path, typer.Option(help="config.json or params.json, or the folder of a model.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One size, and why vLLM would refuse it; None when it would not."""
+
+    size: int
+    refusal: LayoutRefusal | None
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the command to `escadre layout`."""
+    group.command(
+        "legal",
+        help="Show which tensor parallel sizes vLLM accepts for a model. Asks no cluster. "
+        "Exits with 1 when one of the sizes is refused.",
+    )(_legal)
+
+
+def _legal(
+    context: typer.Context,
+    config: ConfigOption,
+    tensor_parallel: Annotated[
+        str, typer.Option(help="Sizes: 8, or 1..96, or 1,2,4..8.", metavar="SIZES")
+    ],
+    gpu: Annotated[
+        str | None,
+        typer.Option(help="Judge for this product too, e.g. NVIDIA-L40S or H100-80GB."),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    sizes = read_sizes(tensor_parallel)
+    named = card_named(gpu) if gpu is not None else None
+    model = read_model(config)
+    verdicts = legal(model, sizes, named.card if named else None)
+    notes = [named.note] if named and named.note else []
+    if named and model.dtype is None:
+        notes.append(DTYPE_UNKNOWN)
+    environment_of(context).answer(
+        output,
+        document=lambda: _document(verdicts, named.card if named else None, notes),
+        view=lambda: _view(verdicts, notes),
+    )
+    raise typer.Exit(NOT_READY if any(one.refusal for one in verdicts) else OK)
+
+
+def legal(model: LocalModel, sizes: Sequence[int], card: Card | None) -> tuple[Verdict, ...]:
+    """Each size with the first rule it breaks, the card's own before the others."""
+    architecture = model.architecture(model.weight_bytes or 1)  # no rule looks at the bytes
+    unable = None
+    if card is not None and model.dtype is not None:
+        unable = check_dtype(architecture, card.capability)
+    return tuple(Verdict(size, unable or check_size(architecture, size)) for size in sizes)
+
+
+def words_of(refusal: LayoutRefusal) -> str:
+    """The message, and what vLLM prints."""
+    return f"{refusal.message}; vLLM: {refusal.engine}" if refusal.engine else refusal.message
+
+
+def _view(verdicts: Sequence[Verdict], notes: Sequence[str]) -> Group:
+    table = grid("", "TP", "LEGAL", "WHY")
+    for one in verdicts:
+        refusal = one.refusal
+        legal_, why = ("no", f"{refusal.reason}: {words_of(refusal)}") if refusal else ("yes", "-")
+        table.add_row(mark("blocked" if refusal else "ok"), str(one.size), legal_, why)
+    parts: list[RenderableType] = [table]
+    if notes:
+        parts += [Text(), *(Text(f"Note: {note}") for note in notes)]
+    return Group(*parts)
+
+
+def _document(
+    verdicts: Sequence[Verdict], card: Card | None, notes: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "results": [
+            {
+                "tensorParallelSize": one.size,
+                "legal": one.refusal is None,
+                "reason": one.refusal.reason.name if one.refusal else None,
+                "message": words_of(one.refusal) if one.refusal else None,
+            }
+            for one in verdicts
+        ],
+        "gpu": card.product if card else None,
+        "notes": list(notes),
+    }

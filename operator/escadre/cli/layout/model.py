@@ -1,0 +1,115 @@
+"""A model from a file or folder on this machine, without hashing: facts, and bytes of its weights.
+
+The files are read by the code that drafts approvals (core/weights), so a plan made from a folder is
+the plan of its approval. Called by cli/layout; raises BadInput naming the file.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from escadre.api.approval import Architecture
+from escadre.cli.shared.failures import BadInput
+from escadre.core.weights.architecture import Dtype, Stored, read_facts, stored
+from escadre.core.weights.declared import declared_dtype
+from escadre.core.weights.intake import (
+    IntakeError,
+    Selection,
+    check_index,
+    check_json,
+    model_files,
+)
+from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_tensors
+
+__all__ = ["LocalModel", "read_model"]
+
+_LARGEST_JSON: Final = 64 * 1024 * 1024
+_MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """What the files say; ``weight_bytes`` and ``dtype`` are None where they do not say it."""
+
+    selection: Selection
+    document: Mapping[str, object]
+    weight_bytes: int | None
+    dtype: Dtype | None
+
+    def architecture(self, weight_bytes: int) -> Architecture:
+        """The facts with so many bytes of weights; raises BadInput naming a field that is wrong.
+
+        An unknown type stands as bfloat16: whoever judges the type looks at ``dtype`` first.
+        """
+        held = Stored(weight_bytes, self.dtype or "bfloat16")
+        try:
+            return read_facts(self.selection, self.document, held)
+        except IntakeError as error:
+            raise BadInput(str(error)) from error
+
+
+def read_model(path: Path) -> LocalModel:
+    """Reads params.json or config.json, or a model's folder."""
+    try:
+        return _folder(path) if path.is_dir() else _file(path)
+    except IntakeError as error:
+        raise BadInput(f"--config {path}: {error}") from error
+    except OSError as error:
+        raise BadInput(f"--config {path}: {error.filename}: {error.strerror}") from error
+
+
+def _file(path: Path) -> LocalModel:
+    document = _json(path)
+    is_mistral = "dim" in document
+    return LocalModel(_selection(is_mistral), document, None, declared_dtype(document))
+
+
+def _folder(root: Path) -> LocalModel:
+    names = sorted(path.name for path in root.iterdir() if path.is_file())
+    layout, is_mistral = model_files(names)
+    weights = [name for name in layout if name.endswith(".safetensors")]
+    if not weights:
+        is_mistral = _MISTRAL_INDEX in names or "config.json" not in names
+    selection = _selection(is_mistral)
+    if selection.config not in names:
+        raise IntakeError(f"{selection.config} is missing, which describes the model")
+    document = _json(root / selection.config)
+    index = _index(root, is_mistral=is_mistral)
+    if weights:
+        if index:
+            check_index("the index", index, weights)
+        held = stored(tensor for name in weights for tensor in _tensors(root / name))
+        return LocalModel(selection, document, held.weight_bytes, held.dtype)
+    return LocalModel(selection, document, _total(index), declared_dtype(document))
+
+
+def _selection(is_mistral: bool) -> Selection:
+    kind: Final = "mistral" if is_mistral else "huggingface"
+    return Selection(files=(), left_out=(), format=kind, tokenizer=kind)
+
+
+def _json(path: Path) -> Mapping[str, object]:
+    if path.stat().st_size > _LARGEST_JSON:
+        raise IntakeError(f"{path.name} is too large for a configuration")
+    return check_json(path.name, path.read_bytes())
+
+
+def _index(root: Path, *, is_mistral: bool) -> Mapping[str, object]:
+    """The index of the weights, empty without one."""
+    path = root / (_MISTRAL_INDEX if is_mistral else "model.safetensors.index.json")
+    return _json(path) if path.exists() else {}
+
+
+def _total(index: Mapping[str, object]) -> int | None:
+    metadata = index.get("metadata")
+    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    return total if type(total) is int and total > 0 else None
+
+
+def _tensors(path: Path) -> Iterator[Tensor]:
+    """The tensors by the file's header; its other bytes are not read."""
+    size = path.stat().st_size
+    with path.open("rb") as content:
+        length = header_size(path.name, content.read(PREFIX), size)
+        yield from read_tensors(path.name, content.read(length), size)

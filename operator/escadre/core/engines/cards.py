@@ -1,0 +1,83 @@
+"""GPU products by name: memory and compute capability, for plans that see no node.
+
+`escadre layout` takes them from here; the operator never does, it knows what its nodes report.
+``mebibytes`` is the total as nvidia-smi prints and GPU feature discovery labels it. Pure data, the
+source beside each card; what torch sees of it is core/engines/gpu_memory.py's answer.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["CARDS", "Card", "cards_named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A product as GPU feature discovery writes it.
+
+    Args:
+        product: value of the label nvidia.com/gpu.product.
+        mebibytes: total memory.
+        capability: compute capability.
+        source: of the memory.
+        also: words that people use for it and that are not in its name.
+    """
+
+    product: str
+    mebibytes: int
+    capability: tuple[int, int]
+    source: str
+    also: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Every word that may name it, in upper case."""
+        return frozenset(self.product.upper().split("-")) | self.also
+
+
+_TABLE: Final = "thundergolfer.com/blog/nvidia-gpu-memory-capacity"
+_SYSTEMS: Final = "ai-dynamo/aiconfigurator:aic-core/src/aiconfigurator_core/systems"
+_LABELS: Final = "label nvidia.com/gpu.memory in public node listings"
+_SMI: Final = "nvidia-smi in public start-up logs"
+_DATA_SHEET: Final = "data sheet: 24 GB; not seen in a log"
+
+# Of several that one name means, the first is taken: the one that most nodes have.
+CARDS: Final = (
+    Card("Tesla-T4", 15360, (7, 5), _TABLE, frozenset({"16GB"})),
+    Card("NVIDIA-A10", 23028, (8, 6), _TABLE, frozenset({"24GB"})),
+    Card("NVIDIA-A30", 24576, (8, 0), _DATA_SHEET, frozenset({"24GB"})),
+    Card("NVIDIA-L4", 23034, (8, 9), _TABLE, frozenset({"24GB"})),
+    Card("NVIDIA-L40S", 46068, (8, 9), _TABLE, frozenset({"48GB"})),
+    Card("NVIDIA-A100-SXM4-80GB", 81920, (8, 0), _TABLE, frozenset({"SXM"})),
+    Card("NVIDIA-A100-80GB-PCIe", 81920, (8, 0), _TABLE),
+    Card("NVIDIA-A100-SXM4-40GB", 40960, (8, 0), _TABLE, frozenset({"SXM"})),
+    Card("NVIDIA-A100-PCIE-40GB", 40960, (8, 0), _TABLE),
+    Card("NVIDIA-H100-80GB-HBM3", 81559, (9, 0), _TABLE, frozenset({"SXM", "SXM5"})),
+    Card("NVIDIA-H100-PCIe", 81559, (9, 0), _TABLE, frozenset({"80GB"})),
+    Card("NVIDIA-H100-NVL", 95830, (9, 0), _LABELS, frozenset({"94GB"})),
+    Card("NVIDIA-H200", 143771, (9, 0), _TABLE, frozenset({"141GB", "SXM"})),
+    Card("NVIDIA-B200", 183359, (10, 0), _SMI, frozenset({"SXM"})),
+    Card("NVIDIA-B300", 275040, (10, 3), _SYSTEMS, frozenset({"SXM"})),
+    Card("NVIDIA-GB200", 189471, (10, 0), _SYSTEMS),
+    Card("NVIDIA-GB300", 284208, (10, 3), _SYSTEMS),
+    Card(
+        "NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition",
+        97887,
+        (12, 0),
+        _SYSTEMS,
+        frozenset({"96GB", "PRO6000"}),
+    ),
+)
+
+
+def cards_named(name: str) -> tuple[Card, ...]:
+    """The cards that ``name`` means: the product itself, else those that have all its words.
+
+    ``H100``, ``a100-80gb``, ``NVIDIA H100 PCIe``; empty when none is known.
+    """
+    wanted = name.strip().upper().replace(" ", "-").replace("_", "-")
+    exact = tuple(card for card in CARDS if card.product.upper() == wanted)
+    words = {word for word in wanted.split("-") if word} - {"NVIDIA"}
+    if exact or not words:
+        return exact
+    return tuple(card for card in CARDS if words <= card.words)

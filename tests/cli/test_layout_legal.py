@@ -1,0 +1,167 @@
+"""`escadre layout legal`: sizes, notes, and what cannot be read, without a cluster."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.harness import Program
+from tests.core.weights.test_architecture import HF_SMALL_3, SMALL_3
+
+LARGE_2 = {**SMALL_3, "dim": 12288, "n_layers": 88, "n_heads": 96, "hidden_dim": 28672}
+
+
+def put(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
+    path = folder / name
+    path.write_text(json.dumps(document))
+    return path
+
+
+def safetensors(folder: Path, name: str, dtype: str = "F8_E4M3", size: int = 64) -> Path:
+    """A whole weight file of one tensor, a byte an element."""
+    tensor = {"dtype": dtype, "shape": [size], "data_offsets": [0, size]}
+    header = json.dumps({f"of {name}": tensor}).encode()
+    path = folder / name
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * size)
+    return path
+
+
+def legal(program: Program, path: Path, *arguments: str) -> dict[str, Any]:
+    ran = program.run("layout", "legal", "--config", str(path), *arguments, "-o", "json")
+    assert ran.code <= 1, ran.err
+    assert program.targets == [], "no cluster is asked"
+    answer: dict[str, Any] = json.loads(ran.out)
+    assert ran.code == (0 if all(one["legal"] for one in answer["results"]) else 1)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "sizes"),
+    [
+        ("params.json", LARGE_2, [1, 2, 4, 8, 16]),
+        ("config.json", HF_SMALL_3, [1, 2, 4, 8, 16]),
+        ("anything.json", {**SMALL_3, "vision_encoder": None}, [1, 2, 4, 8, 16, 32]),
+    ],
+)
+def test_up_to_96(tmp_path: Path, name: str, document: dict[str, Any], sizes: list[int]) -> None:
+    path = put(tmp_path, name, document)
+    answer = legal(Program(), path, "--tensor-parallel", "1..96")
+    results = answer["results"]
+    assert [one["tensorParallelSize"] for one in results] == list(range(1, 97))
+    assert [one["tensorParallelSize"] for one in results if one["legal"]] == sizes
+    assert answer == legal(Program(), path, "--tensor-parallel", "1..96")
+
+
+def test_the_document_is_as_it_is_documented(tmp_path: Path) -> None:
+    path = put(tmp_path, "params.json", LARGE_2)
+    assert legal(Program(), path, "--tensor-parallel", "8,3") == {
+        "results": [
+            {
+                "tensorParallelSize": 3,
+                "legal": False,
+                "reason": "VocabularyNotDivisible",
+                "message": "the vocabulary, padded to 131072 entries, does not divide by 3; "
+                "vLLM: AssertionError: 131072 is not divisible by 3",
+            },
+            {"tensorParallelSize": 8, "legal": True, "reason": None, "message": None},
+        ],
+        "gpu": None,
+        "notes": [],
+    }
+
+
+def test_a_card_that_cannot_compute_in_the_type_refuses_every_size(tmp_path: Path) -> None:
+    path = put(tmp_path, "params.json", SMALL_3)
+    answer = legal(Program(), path, "--tensor-parallel", "1..3", "--gpu", "T4")
+    assert answer["gpu"] == "Tesla-T4"
+    assert {one["reason"] for one in answer["results"]} == {"DtypeNotSupported"}
+
+
+def test_a_name_of_several_cards_says_which_was_taken(tmp_path: Path) -> None:
+    path = put(tmp_path, "params.json", SMALL_3)
+    answer = legal(Program(), path, "--tensor-parallel", "1", "--gpu", "H100-80GB")
+    assert answer["gpu"] == "NVIDIA-H100-80GB-HBM3"
+    (note,) = answer["notes"]
+    assert note.startswith("--gpu H100-80GB was taken for NVIDIA-H100-80GB-HBM3; NVIDIA-H100-PCIe ")
+
+
+def test_a_type_that_nobody_says_is_said_to_be_unknown(tmp_path: Path) -> None:
+    path = put(tmp_path, "config.json", HF_SMALL_3)
+    (note,) = legal(Program(), path, "--tensor-parallel", "1", "--gpu", "T4")["notes"]
+    assert "type of the weights is not known" in note
+    safetensors(tmp_path, "model.safetensors", "F8_E4M3")
+    found = legal(Program(), tmp_path, "--tensor-parallel", "1", "--gpu", "T4")
+    assert (found["notes"], found["results"][0]["legal"]) == ([], True)
+
+
+def test_the_folder_is_read_as_a_draft_reads_it(tmp_path: Path) -> None:
+    """Mistral's own files where there are weights of them, whatever lies beside."""
+    put(tmp_path, "config.json", {**HF_SMALL_3, "vision_config": None})
+    put(tmp_path, "params.json", SMALL_3)
+    assert legal(Program(), tmp_path, "--tensor-parallel", "32")["results"][0]["legal"]
+    safetensors(tmp_path, "consolidated.safetensors")
+    assert not legal(Program(), tmp_path, "--tensor-parallel", "32")["results"][0]["legal"]
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_on_a_narrow_terminal_nothing_is_cut(tmp_path: Path, width: int) -> None:
+    path = put(tmp_path, "params.json", SMALL_3)
+    given = ("--config", str(path), "--tensor-parallel", "1..32", "--gpu", "h100")
+    out = Program(width=width).run("layout", "legal", *given).out
+    assert max(len(line) for line in out.splitlines()) <= width
+    assert "…" not in out
+    assert "✓  16  yes    -" in out
+    assert "✗  32  no     HeadsNotDivisible" in out
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ("0", "'0' is no size from 1 to 1024"),
+        ("4..2", "'4..2' is no size"),
+        ("1..9999", "'1..9999' is no size"),
+        ("1,,2", "'' is no size"),
+        ("all", "'all' is no size"),
+    ],
+)
+def test_sizes_that_are_none(tmp_path: Path, sizes: str, words: str) -> None:
+    path = put(tmp_path, "params.json", SMALL_3)
+    ran = Program().run("layout", "legal", "--config", str(path), "--tensor-parallel", sizes)
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
+
+
+def test_an_unknown_card_names_those_that_are_known(tmp_path: Path) -> None:
+    path = put(tmp_path, "params.json", SMALL_3)
+    given = ("--config", str(path), "--tensor-parallel", "1", "--gpu", "Voodoo")
+    ran = Program().run("layout", "legal", *given)
+    assert ran.code == 2
+    assert "no such product is known here, only Tesla-T4, NVIDIA-A10" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, "params.json is missing, which describes the model"),
+        ({"params.json": "{"}, "params.json is not JSON"),
+        ({"params.json": "[]"}, "n_heads is missing"),
+        ({"params.json": '{"n_heads": 3.5}'}, "n_heads is not a whole number: 3.5"),
+        ({"config.json": '{"auto_map": {}}'}, "auto_map, which makes loaders run code"),
+        ({"config.json": "{}", "model.safetensors": "x"}, "too few for a safetensors file"),
+        (
+            {
+                "config.json": "{}",
+                "model.safetensors": "x",
+                "model.safetensors.index.json": '{"weight_map": {"a": "model-2.safetensors"}}',
+            },
+            "differ in: model-2.safetensors, model.safetensors",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, files: dict[str, str], words: str) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    ran = Program().run("layout", "legal", "--config", str(tmp_path), "--tensor-parallel", "1")
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
