@@ -83,6 +83,7 @@ def no_login(program: Program) -> None:
             api.refuse(verb, kind, lambda: refused)
 
 
+FLAGS = "--tensor-parallel 1 --max-model-len 8192 --max-num-seqs 8 --gpu-memory-utilization 0.9"
 CASES: list[tuple[str, Setting, int]] = [
     ("status", loading, 0),
     ("status", leaderless, 0),
@@ -114,6 +115,9 @@ CASES: list[tuple[str, Setting, int]] = [
     ("layout legal --config MODEL --tensor-parallel 0", nothing, 2),
     ("layout legal --config MODEL --tensor-parallel 1 --gpu Voodoo", nothing, 2),
     ("layout legal --config nowhere.json --tensor-parallel 1", nothing, 2),
+    (f"layout estimate --config MODEL {FLAGS} --gpu H200 --weights-bytes 48000000000", nothing, 0),
+    (f"layout estimate --config MODEL {FLAGS} --gpu L4 --weights-bytes 48000000000", nothing, 1),
+    (f"layout estimate --config MODEL {FLAGS} --gpu L4", nothing, 2),
     ("approve show small", approved, 0),
     ("approve show small", ended, 1),
     ("approve show small", unseen, 1),

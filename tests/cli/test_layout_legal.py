@@ -18,11 +18,11 @@ def put(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
     return path
 
 
-def safetensors(folder: Path, name: str, dtype: str = "F8_E4M3", size: int = 64) -> Path:
-    """A whole weight file of one tensor, a byte an element."""
-    tensor = {"dtype": dtype, "shape": [size], "data_offsets": [0, size]}
-    header = json.dumps({f"of {name}": tensor}).encode()
-    path = folder / name
+def safetensors(folder: Path, file: str, name: str = "w", size: int = 64) -> Path:
+    """A whole weight file of one FP8 tensor, a byte an element."""
+    tensor = {"dtype": "F8_E4M3", "shape": [size], "data_offsets": [0, size]}
+    header = json.dumps({name: tensor}).encode()
+    path = folder / file
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * size)
     return path
 
@@ -90,7 +90,7 @@ def test_a_type_that_nobody_says_is_said_to_be_unknown(tmp_path: Path) -> None:
     path = put(tmp_path, "config.json", HF_SMALL_3)
     (note,) = legal(Program(), path, "--tensor-parallel", "1", "--gpu", "T4")["notes"]
     assert "type of the weights is not known" in note
-    safetensors(tmp_path, "model.safetensors", "F8_E4M3")
+    safetensors(tmp_path, "model.safetensors")
     found = legal(Program(), tmp_path, "--tensor-parallel", "1", "--gpu", "T4")
     assert (found["notes"], found["results"][0]["legal"]) == ([], True)
 

@@ -160,7 +160,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("approve", "revoke"): ("x", "--yes"),
     ("approve", "show"): ("x",),
 }
-OFFLINE = {("version",), ("approve", "draft"), ("layout", "legal")}
+OFFLINE = {("version",), ("approve", "draft"), ("layout", "legal"), ("layout", "estimate")}
 OF_THE_CLUSTER = [each for each in COMMANDS if each not in PROCESSES | OFFLINE]
 
 

@@ -3,7 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.shapes import EVERY_MODEL, LARGE_2, LARGE_3, MISTRAL_7B, SMALL_3, SMALL_4
+from tests.core.shapes import (
+    EVERY_MODEL,
+    LARGE_2,
+    LARGE_3,
+    MEDIUM_3,
+    MISTRAL_7B,
+    SMALL_3,
+    SMALL_4,
+)
 
 from escadre.api.approval import Architecture
 from escadre.core.engines.gpu_memory import (
@@ -15,6 +23,7 @@ from escadre.core.engines.gpu_memory import (
     fill_gpu,
     key_value_bytes_per_token,
     overhead_bytes,
+    overhead_of,
     visible_bytes,
     weights_bytes,
 )
@@ -161,3 +170,26 @@ def test_more_sequences_never_leave_more_cache(
         for seqs in (low, high)
     )
     assert few <= many
+
+
+FEW, SOME, MANY = (1, 1, 2048), (2, 256, 8192), (8, 1024, 16384)
+
+
+@pytest.mark.parametrize(
+    ("model", "few", "some", "many"),
+    [
+        pytest.param(MISTRAL_7B, 1090519040, 2315255808, 2952790016, id="7B"),
+        pytest.param(SMALL_3, 2675965952, 5100273664, 10200547328, id="Small 3"),
+        pytest.param(LARGE_2, 1468006400, 3338665984, 3682598912, id="Large 2"),
+        pytest.param(MEDIUM_3, 2810183680, 5486149632, 10200547328, id="Medium 3"),
+        pytest.param(SMALL_4, 3554672640, 7289700352, 11987320832, id="Small 4"),
+        pytest.param(LARGE_3, 7161774080, 9302966272, 12423528448, id="Large 3"),
+    ],
+)
+def test_the_terms_of_the_overhead_add_up_to_what_it_was_before_it_had_names(
+    model: Architecture, few: int, some: int, many: int
+) -> None:
+    for numbers, total in ((FEW, few), (SOME, some), (MANY, many)):
+        terms = overhead_of(model, EngineLimits(*numbers))
+        assert terms.non_torch + terms.graphs + terms.activation == terms.total == total
+        assert overhead_bytes(model, EngineLimits(*numbers)) == total

@@ -6,7 +6,7 @@ operator plans with.
 
 import typer
 
-from escadre.cli.layout import legal
+from escadre.cli.layout import estimate, legal
 
 __all__ = ["register"]
 
@@ -17,4 +17,5 @@ def register(app: typer.Typer) -> None:
         help="Judge layouts from a model's files, without a cluster.", no_args_is_help=True
     )
     legal.register(group)
+    estimate.register(group)
     app.add_typer(group, name="layout")

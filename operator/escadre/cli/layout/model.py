@@ -25,17 +25,22 @@ from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_t
 __all__ = ["LocalModel", "read_model"]
 
 _LARGEST_JSON: Final = 64 * 1024 * 1024
+_ENCODER: Final = ("vision_encoder.", "vision_tower.", "model.vision_tower.")
 _MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """What the files say; ``weight_bytes`` and ``dtype`` are None where they do not say it."""
+    """What the files say; ``weight_bytes`` and ``dtype`` are None where they do not say it.
+
+    ``encoder_bytes`` of the weights belong to a vision encoder, 0 without weight files.
+    """
 
     selection: Selection
     document: Mapping[str, object]
     weight_bytes: int | None
     dtype: Dtype | None
+    encoder_bytes: int = 0
 
     def architecture(self, weight_bytes: int) -> Architecture:
         """The facts with so many bytes of weights; raises BadInput naming a field that is wrong.
@@ -79,8 +84,10 @@ def _folder(root: Path) -> LocalModel:
     if weights:
         if index:
             check_index("the index", index, weights)
-        held = stored(tensor for name in weights for tensor in _tensors(root / name))
-        return LocalModel(selection, document, held.weight_bytes, held.dtype)
+        tensors = [tensor for name in weights for tensor in _tensors(root / name)]
+        held = stored(tensors)
+        encoder = sum(each.size for each in tensors if each.name.startswith(_ENCODER))
+        return LocalModel(selection, document, held.weight_bytes, held.dtype, encoder)
     return LocalModel(selection, document, _total(index), declared_dtype(document))
 
 

@@ -21,12 +21,14 @@ __all__ = [
     "MIB",
     "EngineLimits",
     "GPUFill",
+    "Overhead",
     "batched_tokens",
     "blocks_for",
     "effective_utilization",
     "fill_gpu",
     "key_value_bytes_per_token",
     "overhead_bytes",
+    "overhead_of",
     "visible_bytes",
     "weights_bytes",
 ]
@@ -73,6 +75,20 @@ class GPUFill:
         vllm-project/vllm:vllm/v1/core/block_pool.py
         """
         return max(0, self.cache_bytes // (self.bytes_per_token * BLOCK_TOKENS) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """What vLLM takes of one GPU beside weights and cache, in bytes."""
+
+    non_torch: int
+    graphs: int
+    activation: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.non_torch + self.graphs + self.activation
 
 
 def blocks_for(tokens: int) -> int:
@@ -161,7 +177,7 @@ def key_value_bytes_per_token(architecture: Architecture, tensor_parallel_size: 
     return architecture.layers * width * _CACHE_ELEMENT
 
 
-def overhead_bytes(architecture: Architecture, limits: EngineLimits) -> int:
+def overhead_of(architecture: Architecture, limits: EngineLimits) -> Overhead:
     """What vLLM takes beside weights and cache: non-torch, activation peak, CUDA graphs.
 
     Non-torch: 0.13 GiB measured on one GPU, 0.54 to 0.6 on two and more, NCCL grows to 0.4 more
@@ -169,11 +185,19 @@ def overhead_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     run on the runner that subtracts them, 0.4 to 1.9 GiB on H100; dense ones on the runner that
     does not, and 0.5 GiB pays for its silent fall-back (vllm-project/vllm:vllm/config/vllm.py).
     """
-    non_torch = 256 * MIB if limits.tensor_parallel_size == 1 else GIB
     graphs = 512 * MIB
     if architecture.experts is not None or architecture.latent_attention is not None:
         graphs += 3 * MIB * min(2 * limits.max_num_seqs, 512)
-    return non_torch + graphs + _activation_bytes(architecture, limits)
+    return Overhead(
+        non_torch=256 * MIB if limits.tensor_parallel_size == 1 else GIB,
+        graphs=graphs,
+        activation=_activation_bytes(architecture, limits),
+    )
+
+
+def overhead_bytes(architecture: Architecture, limits: EngineLimits) -> int:
+    """The sum of ``overhead_of``."""
+    return overhead_of(architecture, limits).total
 
 
 def fill_gpu(

@@ -1,6 +1,7 @@
 """One layout on one GPU product: its flags, how it fills a GPU, and whether a wish fits.
 
-core/layouts/search.py makes candidates, smallest first, and takes the first that fits.
+core/layouts/search.py makes candidates, smallest first, and takes the first that fits;
+core/layouts/estimate.py asks for the words only.
 """
 
 from dataclasses import dataclass, replace
@@ -112,9 +113,8 @@ def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Ca
     return best
 
 
-def refuse_memory(need: Need, one: Candidate) -> LayoutRefusal | None:
+def refuse_memory(need: Need, fill: GPUFill) -> LayoutRefusal | None:
     """Why the wish does not fit the memory, None when it does."""
-    fill = one.fill
     if fill.blocks == 0:
         return LayoutRefusal(
             reasons.WEIGHTS_TOO_LARGE,

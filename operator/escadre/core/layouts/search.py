@@ -152,7 +152,7 @@ def _search(
                 rejected.append(_reject(product, size, refusal))
             continue
         one = candidate(architecture, need, product, size, utilization_percent)
-        refusal = refuse_memory(need, one)
+        refusal = refuse_memory(need, one.fill)
         if size > most:
             if refusal is None:
                 rejected.append(_reject(product, size, _too_small(product, size, most)))

@@ -1,0 +1,93 @@
+"""What `escadre layout estimate` is asked: numbers from the command line, checked. Pure."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from escadre.cli.layout.gpu import card_named
+from escadre.cli.layout.model import LocalModel
+from escadre.cli.shared.failures import BadInput
+from escadre.core.engines.cards import Card
+from escadre.core.engines.gpu_memory import (
+    GIB,
+    MIB,
+    EngineLimits,
+    batched_tokens,
+    effective_utilization,
+    visible_bytes,
+)
+
+__all__ = ["Memory", "read_limits", "read_memory", "read_utilization", "read_weights"]
+
+_DECIMAL: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What CUDA sees of one GPU, and the card if one was named."""
+
+    visible_bytes: int
+    card: Card | None
+    notes: tuple[str, ...]
+
+
+def read_memory(gpu: str | None, visible: str | None) -> Memory:
+    """From --gpu or --visible-memory, exactly one of them."""
+    if (gpu is None) == (visible is None):
+        raise BadInput("give the GPU as --gpu PRODUCT, or as --visible-memory GiB, not both")
+    if visible is not None:
+        given = int(_decimal("--visible-memory", visible, "GiB as torch sees them") * GIB)
+        return Memory(given, None, ())
+    named = card_named(gpu or "")
+    seen = visible_bytes(named.card.product, named.card.mebibytes * MIB, None)
+    return Memory(seen, named.card, (named.note,) if named.note else ())
+
+
+def read_utilization(text: str, visible: int) -> tuple[Fraction, tuple[str, ...]]:
+    """--gpu-memory-utilization, and a note where the operator would give less."""
+    share = _decimal("--gpu-memory-utilization", text, "a share above 0, at most 1")
+    if share > 1:
+        raise BadInput(f"--gpu-memory-utilization {text}: a share above 0, at most 1, is meant")
+    percent = int(share * 100)
+    ours = effective_utilization(visible, percent)
+    if ours == percent:
+        return share, ()
+    note = (
+        f"the operator gives {ours / 100:.2f} on such a card: CUDA graphs of dense models lie "
+        "outside the utilisation, and 2 GiB stay free for them"
+    )
+    return share, (note,)
+
+
+def read_limits(size: int, max_num_seqs: int, batched: int | None, visible: int) -> EngineLimits:
+    """The engine's limits; --max-num-batched-tokens is what the operator would give, unless set."""
+    if batched is not None and batched < max_num_seqs:
+        raise BadInput(
+            f"--max-num-batched-tokens {batched}: vLLM refuses less than --max-num-seqs, which is "
+            f"{max_num_seqs}"
+        )
+    return EngineLimits(size, max_num_seqs, batched or batched_tokens(visible, max_num_seqs))
+
+
+def read_weights(model: LocalModel, given: int | None, *, text_only: bool) -> int:
+    """Bytes of the weights, of the files or as given; without the encoder for text only."""
+    if model.weight_bytes is None:
+        if given is None:
+            raise BadInput(
+                "how many bytes the weights have is not in these files: give --weights-bytes, or "
+                "as --config a folder with the weights or with their index"
+            )
+        return given
+    if given is not None:
+        raise BadInput(
+            f"--weights-bytes {given}: the folder says it itself, {model.weight_bytes} bytes"
+        )
+    return model.weight_bytes - (model.encoder_bytes if text_only else 0)
+
+
+def _decimal(option: str, text: str, meant: str) -> Fraction:
+    value = Fraction(text) if _DECIMAL.fullmatch(text) else Fraction(0)
+    if value <= 0:
+        raise BadInput(f"{option} {text}: {meant}, is meant, like 0.92 or 79.18")
+    return value

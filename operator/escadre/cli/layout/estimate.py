@@ -1,0 +1,85 @@
+"""`escadre layout estimate`: what one GPU would hold under given flags. Asks no cluster.
+
+The terms are those the operator plans with (core/engines/gpu_memory.py). Registered by command.py.
+"""
+
+from typing import Annotated
+
+import typer
+
+from escadre.cli.layout import estimateview
+from escadre.cli.layout.asked import read_limits, read_memory, read_utilization, read_weights
+from escadre.cli.layout.estimateview import Told
+from escadre.cli.layout.legal import DTYPE_UNKNOWN, ConfigOption
+from escadre.cli.layout.model import LocalModel, read_model
+from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.session import Output, OutputOption, environment_of
+from escadre.core.engines.cards import Card
+from escadre.core.engines.legality import check_dtype
+from escadre.core.layouts.estimate import Asked, Estimate, estimate
+
+__all__ = ["register"]
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the command to `escadre layout`."""
+    group.command(
+        "estimate",
+        help="Show how one layout fills its GPUs: weights, overhead, cache, and what that holds. "
+        "Asks no cluster. Exits with 1 when vLLM would not start.",
+    )(_estimate)
+
+
+def _estimate(
+    context: typer.Context,
+    config: ConfigOption,
+    tensor_parallel: Annotated[int, typer.Option(min=1, max=1024, help="GPUs of a replica.")],
+    max_model_len: Annotated[int, typer.Option(min=1, max=1 << 24, help="Longest context.")],
+    max_num_seqs: Annotated[int, typer.Option(min=1, max=65536, help="Requests at once.")],
+    gpu_memory_utilization: Annotated[
+        str, typer.Option(help="Share of the memory for vLLM, e.g. 0.92.", metavar="SHARE")
+    ],
+    gpu: Annotated[str | None, typer.Option(help="Product, e.g. NVIDIA-L40S or H100.")] = None,
+    visible_memory: Annotated[
+        str | None, typer.Option(help="Memory as torch sees it, instead.", metavar="GIB")
+    ] = None,
+    weights_bytes: Annotated[
+        int | None, typer.Option(min=1, max=1 << 50, help="Of a model without weight files.")
+    ] = None,
+    max_num_batched_tokens: Annotated[
+        int | None, typer.Option(min=1, max=1 << 24, help="Default: as the operator sets it.")
+    ] = None,
+    text_only: Annotated[
+        bool, typer.Option("--text-only", help="Without the vision encoder.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    memory = read_memory(gpu, visible_memory)
+    visible = memory.visible_bytes
+    share, notes = read_utilization(gpu_memory_utilization, visible)
+    limits = read_limits(tensor_parallel, max_num_seqs, max_num_batched_tokens, visible)
+    model = read_model(config)
+    weights = read_weights(model, weights_bytes, text_only=text_only)
+    asked = Asked(limits, max_model_len, visible, share)
+    found = _of(model, weights, asked, memory.card, text_only=text_only)
+    unknown = (DTYPE_UNKNOWN,) if memory.card and model.dtype is None else ()
+    told = Told(asked, found, memory.card, (*memory.notes, *notes, *unknown))
+    environment_of(context).answer(
+        output,
+        document=lambda: estimateview.document(told),
+        view=lambda: estimateview.view(told),
+    )
+    raise typer.Exit(NOT_READY if found.refusal else OK)
+
+
+def _of(
+    model: LocalModel, weights: int, asked: Asked, card: Card | None, *, text_only: bool
+) -> Estimate:
+    architecture = model.architecture(weights)
+    if text_only:
+        architecture = architecture.model_copy(update={"vision_heads": None})
+    if card is not None and model.dtype is not None:
+        unable = check_dtype(architecture, card.capability)
+        if unable is not None:
+            return Estimate(None, unable)
+    return estimate(architecture, asked)

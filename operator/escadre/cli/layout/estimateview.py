@@ -1,0 +1,131 @@
+"""What `escadre layout estimate` prints: an estimate in, rich renderables and JSON out. Pure."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from escadre.cli.layout.legal import words_of
+from escadre.cli.shared.marks import mark
+from escadre.cli.shared.tables import grid
+from escadre.cli.shared.words import bytes_text, tokens
+from escadre.core.engines.cards import Card
+from escadre.core.layouts.estimate import Asked, Estimate, Filled
+
+__all__ = ["Told", "document", "view"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was asked, what came of it, and what there is to say besides."""
+
+    asked: Asked
+    found: Estimate
+    card: Card | None
+    notes: tuple[str, ...]
+
+
+def view(told: Told) -> Group:
+    """Whether it fits and why not, then the GPU term by term."""
+    refusal, filled = told.found.refusal, told.found.filled
+    head = grid("", "", "")
+    if refusal:
+        head.add_row(mark("blocked"), "no", f"{refusal.reason}: {words_of(refusal)}")
+    else:
+        head.add_row(mark("ok"), "fits", _what(told))
+    parts: list[RenderableType] = [head]
+    if filled is not None:
+        parts += [Text(), _terms(told.asked, filled), Text(), *_holds(told.asked, filled)]
+    if told.notes:
+        parts += [Text(), *(Text(f"Note: {note}") for note in told.notes)]
+    return Group(*parts)
+
+
+def _what(told: Told) -> str:
+    product = told.card.product if told.card else "GPU"
+    size = told.asked.limits.tensor_parallel_size
+    return f"{tokens(told.asked.max_model_len)} on {size} × {product}"
+
+
+def _terms(asked: Asked, filled: Filled) -> Table:
+    table = grid("ONE GPU", "SIZE", "BYTES", "")
+    fill, overhead = filled.fill, filled.overhead
+    share = f"× {float(asked.utilization):g} for vLLM"
+    rows = (
+        ("visible", fill.visible_bytes, ""),
+        ("usable", fill.usable_bytes, share),
+        ("weights", fill.weights_bytes, ""),
+        ("activation", overhead.activation, _step(asked)),
+        ("CUDA graphs", overhead.graphs, ""),
+        ("non-torch", overhead.non_torch, ""),
+        ("cache", fill.cache_bytes, f"{fill.bytes_per_token:,} bytes per token"),
+    )
+    for name, amount, words in rows:
+        size = bytes_text(abs(amount))
+        table.add_row(name, f"-{size}" if amount < 0 else size, f"{amount:,}", words)
+    return table
+
+
+def _step(asked: Asked) -> str:
+    limits = asked.limits
+    return f"{limits.max_num_batched_tokens:,} tokens, {limits.max_num_seqs:,} sequences at once"
+
+
+def _holds(asked: Asked, filled: Filled) -> list[Text]:
+    held = _hundredths(filled.concurrency)
+    tokens_ = tokens(filled.key_value_tokens)
+    return [
+        Text(f"The cache holds {tokens_}: {held:.2f} × max-model-len {asked.max_model_len:,}."),
+        Text(f"The longest max-model-len that fits is {filled.longest:,}."),
+    ]
+
+
+def _hundredths(value: Fraction) -> float:
+    """Rounded down: never more than there is."""
+    return (value.numerator * 100 // value.denominator) / 100
+
+
+def document(told: Told) -> dict[str, Any]:
+    """The same as JSON; the terms are null when the layout is not legal."""
+    refusal, filled = told.found.refusal, told.found.filled
+    return {
+        **(_numbers(filled) if filled else dict.fromkeys(_TERMS)),
+        "visible": told.asked.visible_bytes,
+        "fits": refusal is None,
+        "reason": refusal.reason.name if refusal else None,
+        "message": words_of(refusal) if refusal else None,
+        "maxNumBatchedTokens": told.asked.limits.max_num_batched_tokens,
+        "gpu": told.card.product if told.card else None,
+        "notes": list(told.notes),
+    }
+
+
+_TERMS = (
+    "weights",
+    "kvCache",
+    "activation",
+    "graphs",
+    "nonTorch",
+    "usable",
+    "kvTokens",
+    "maxConcurrency",
+    "maxModelLenThatFits",
+)
+
+
+def _numbers(filled: Filled) -> dict[str, int | float]:
+    values = (
+        filled.fill.weights_bytes,
+        filled.fill.cache_bytes,
+        filled.overhead.activation,
+        filled.overhead.graphs,
+        filled.overhead.non_torch,
+        filled.fill.usable_bytes,
+        filled.key_value_tokens,
+        _hundredths(filled.concurrency),
+        filled.longest,
+    )
+    return dict(zip(_TERMS, values, strict=True))

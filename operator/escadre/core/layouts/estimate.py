@@ -1,0 +1,89 @@
+"""What one layout that somebody names would hold, term by term: no search, no nodes.
+
+cli/layout/estimate.py asks it. It counts with core/engines/gpu_memory.py and refuses in the words
+of the search, so it never says otherwise than the operator would plan. Pure, whole numbers.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from escadre import reasons
+from escadre.api.approval import Architecture
+from escadre.core.engines.gpu_memory import (
+    BLOCK_TOKENS,
+    EngineLimits,
+    GPUFill,
+    Overhead,
+    blocks_for,
+    key_value_bytes_per_token,
+    overhead_of,
+    weights_bytes,
+)
+from escadre.core.engines.legality import LayoutRefusal, check_size
+from escadre.core.layouts.candidate import Need, refuse_memory
+
+__all__ = ["Asked", "Estimate", "Filled", "estimate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The engine's flags, and the memory of one GPU."""
+
+    limits: EngineLimits
+    max_model_len: int
+    visible_bytes: int
+    utilization: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """One GPU under these flags, and what the cache of all of them holds."""
+
+    fill: GPUFill
+    overhead: Overhead
+    key_value_tokens: int
+    concurrency: Fraction
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """``filled`` is None when the layout is not legal, ``refusal`` when the engine would start."""
+
+    filled: Filled | None
+    refusal: LayoutRefusal | None
+
+
+def estimate(architecture: Architecture, asked: Asked) -> Estimate:
+    """Fills one GPU; it fits when one request of max_model_len does, as vLLM asks."""
+    refusal = check_size(architecture, asked.limits.tensor_parallel_size)
+    if refusal is not None:
+        return Estimate(None, refusal)
+    overhead = overhead_of(architecture, asked.limits)
+    share = asked.utilization
+    fill = GPUFill(
+        visible_bytes=asked.visible_bytes,
+        usable_bytes=asked.visible_bytes * share.numerator // share.denominator,
+        weights_bytes=weights_bytes(architecture, asked.limits.tensor_parallel_size),
+        overhead_bytes=overhead.total,
+        bytes_per_token=key_value_bytes_per_token(architecture, asked.limits.tensor_parallel_size),
+    )
+    tokens = fill.blocks * BLOCK_TOKENS
+    filled = Filled(
+        fill=fill,
+        overhead=overhead,
+        key_value_tokens=tokens,
+        concurrency=Fraction(fill.blocks, blocks_for(asked.max_model_len)),
+        longest=min(tokens, architecture.max_context_length),
+    )
+    return Estimate(filled, _refuse(architecture, asked, fill))
+
+
+def _refuse(architecture: Architecture, asked: Asked, fill: GPUFill) -> LayoutRefusal | None:
+    if asked.max_model_len > architecture.max_context_length:
+        return LayoutRefusal(
+            reasons.CONTEXT_TOO_LONG,
+            f"{asked.max_model_len:,} tokens are more than the {architecture.max_context_length:,} "
+            "that the model allows",
+        )
+    return refuse_memory(Need(asked.max_model_len, asked.max_model_len, None), fill)

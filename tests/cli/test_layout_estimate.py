@@ -1,0 +1,181 @@
+"""`escadre layout estimate`: the terms, their document, and what is asked wrongly."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.harness import Program
+from tests.cli.test_layout_legal import put, safetensors
+from tests.core.weights.test_architecture import HF_SMALL_3, SMALL_3
+
+FLAGS = {
+    "--tensor-parallel": "1",
+    "--max-model-len": "32768",
+    "--max-num-seqs": "32",
+    "--gpu-memory-utilization": "0.92",
+    "--gpu": "NVIDIA-H100-80GB-HBM3",
+    "--weights-bytes": "48022792280",
+}
+
+
+def line(path: Path, **given: str | None) -> list[str]:
+    """The command with FLAGS, but what is ``given``; None leaves one out."""
+    flags = FLAGS | {f"--{name.replace('_', '-')}": value for name, value in given.items()}
+    words = [word for flag in flags.items() if flag[1] is not None for word in flag]
+    return ["layout", "estimate", "--config", str(path), *[str(word) for word in words if word]]
+
+
+def estimated(path: Path, **given: str | None) -> dict[str, Any]:
+    program = Program()
+    ran = program.run(*line(path, **given), "-o", "json")
+    answer: dict[str, Any] = json.loads(ran.out)
+    assert ran.code == (0 if answer["fits"] else 1)
+    assert program.targets == [], "no cluster is asked"
+    return answer
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Path:
+    return put(tmp_path, "params.json", SMALL_3)
+
+
+def test_the_document_is_as_it_is_documented(params: Path) -> None:
+    """The assistant of docs/use/how-it-decides.md, to the byte."""
+    assert estimated(params) == {
+        "weights": 48056346712,
+        "kvCache": 25062158002,
+        "activation": 4261412864,
+        "graphs": 536870912,
+        "nonTorch": 268435456,
+        "visible": 84983939072,
+        "usable": 78185223946,
+        "kvTokens": 152944,
+        "maxConcurrency": 4.66,
+        "maxModelLenThatFits": 131072,
+        "fits": True,
+        "reason": None,
+        "message": None,
+        "maxNumBatchedTokens": 8192,
+        "gpu": "NVIDIA-H100-80GB-HBM3",
+        "notes": [],
+    }
+
+
+def test_the_terms_fill_the_gpu(params: Path) -> None:
+    for size in ("1", "2", "8"):
+        told = estimated(params, tensor_parallel=size, max_num_seqs="256")
+        terms = ("weights", "kvCache", "activation", "graphs", "nonTorch")
+        assert sum(told[term] for term in terms) == told["usable"] < told["visible"]
+
+
+def test_what_is_not_legal_has_the_same_members_without_numbers(params: Path) -> None:
+    told, other = estimated(params, tensor_parallel="3"), estimated(params)
+    assert list(told) == list(other)
+    assert told["reason"] == "HeadsNotDivisible"
+    assert "vLLM: ValueError: Total number of attention heads (32)" in told["message"]
+    assert told["kvTokens"] is told["maxModelLenThatFits"] is told["weights"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"gpu": "L40S"}, "WeightsTooLarge"),
+        ({"gpu": None, "visible_memory": "60"}, "CacheTooSmall"),
+        ({"max_model_len": "131073"}, "ContextTooLong"),
+        ({"gpu": "T4"}, "DtypeNotSupported"),
+    ],
+)
+def test_what_does_not_fit_says_why(
+    params: Path, given: dict[str, str | None], reason: str
+) -> None:
+    told = estimated(params, **{"max_model_len": "65536", **given})
+    assert (told["fits"], told["reason"]) == (False, reason)
+    assert told["message"]
+
+
+def test_a_missing_cache_is_negative_and_holds_nothing(params: Path) -> None:
+    told = estimated(params, gpu="L40S")
+    assert told["kvCache"] < 0
+    assert (told["kvTokens"], told["maxConcurrency"], told["maxModelLenThatFits"]) == (0, 0.0, 0)
+
+
+def test_memory_as_torch_sees_it(params: Path) -> None:
+    told = estimated(params, gpu=None, visible_memory="79.18")
+    assert (told["visible"], told["gpu"]) == (7918 * (1 << 30) // 100, None)
+
+
+def test_an_utilisation_that_the_operator_lowers_is_said(params: Path) -> None:
+    told = estimated(params, gpu=None, visible_memory="22", tensor_parallel="4")
+    assert told["usable"] == 22 * (1 << 30) * 92 // 100, "as it was given"
+    assert told["notes"] == [note for note in told["notes"] if "gives 0.90" in note]
+    assert len(told["notes"]) == 1
+
+
+def test_sequences_and_tokens_of_a_step(params: Path) -> None:
+    few, many = estimated(params), estimated(params, max_num_batched_tokens="32768")
+    assert many["activation"] > few["activation"]
+    assert many["maxNumBatchedTokens"] == 32768
+
+
+def test_bytes_of_a_folder(tmp_path: Path) -> None:
+    put(tmp_path, "config.json", HF_SMALL_3)
+    index = {"metadata": {"total_size": 48_000_000_000}, "weight_map": {"a": "model.safetensors"}}
+    put(tmp_path, "model.safetensors.index.json", index)
+    of_index = estimated(tmp_path, weights_bytes=None)
+    assert 48_000_000_000 < of_index["weights"] < 48_100_000_000
+    safetensors(tmp_path, "model.safetensors", size=4096)
+    of_headers = estimated(tmp_path, weights_bytes=None)
+    assert of_headers["weights"] == of_index["weights"] - 48_000_000_000 + 4096
+
+
+def test_text_only_leaves_the_encoder_out(tmp_path: Path) -> None:
+    put(tmp_path, "params.json", SMALL_3)
+    safetensors(tmp_path, "consolidated-1.safetensors", name="layers.0", size=4096)
+    safetensors(tmp_path, "consolidated-2.safetensors", name="vision_encoder.0", size=1024)
+    whole = estimated(tmp_path, weights_bytes=None)
+    program = Program()
+    ran = program.run(*line(tmp_path, weights_bytes=None), "--text-only", "-o", "json")
+    text = json.loads(ran.out)
+    assert text["weights"] == whole["weights"] - 1024
+    assert text["activation"] < whole["activation"]
+    refused = program.run(*line(tmp_path, weights_bytes=None, tensor_parallel="32"))
+    assert "vision encoder" in refused.out
+    legal = program.run(*line(tmp_path, weights_bytes=None, tensor_parallel="32"), "--text-only")
+    assert legal.code == 0
+
+
+@pytest.mark.parametrize("gpu", ["H100", "L40S"])
+def test_on_80_columns_nothing_is_cut(params: Path, gpu: str) -> None:
+    out = Program(width=80).run(*line(params, gpu=gpu)).out
+    assert max(len(words) for words in out.splitlines()) <= 80
+    assert "…" not in out
+    assert "CUDA graphs  536.9 MB" in out
+    assert ("fits" in out.splitlines()[0]) == (gpu == "H100")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"gpu": None}, "not both"),
+        ({"visible_memory": "79"}, "not both"),
+        ({"gpu": "Voodoo"}, "no such product is known here"),
+        ({"gpu": None, "visible_memory": "0"}, "--visible-memory 0: GiB as torch sees them"),
+        ({"gpu_memory_utilization": "92"}, "a share above 0, at most 1"),
+        ({"gpu_memory_utilization": "nan"}, "a share above 0, at most 1"),
+        ({"weights_bytes": None}, "give --weights-bytes"),
+        ({"max_num_batched_tokens": "16"}, "vLLM refuses less than --max-num-seqs, which is 32"),
+    ],
+)
+def test_what_is_asked_wrongly(params: Path, given: dict[str, str | None], words: str) -> None:
+    ran = Program().run(*line(params, **given))
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
+
+
+def test_bytes_beside_those_of_the_files_are_refused(tmp_path: Path) -> None:
+    put(tmp_path, "params.json", SMALL_3)
+    safetensors(tmp_path, "consolidated.safetensors")
+    ran = Program().run(*line(tmp_path))
+    assert ran.code == 2
+    assert "the folder says it itself, 64 bytes" in ran.err
