@@ -91,6 +91,7 @@ class Measure:
         for name in names:
             await self._client.send("PATCH", f"{DEPLOYMENTS_PATH}/{name}", body, MERGE)
             await asyncio.sleep(_SPACING_SECONDS)
+        await self._until(mark, _is_new_child, count, 60, "the replicas of the edits")
         await self.reach(self._fleet.ready, "all to be Ready after the edits")
         await self.rest()
         edited = {
