@@ -31,6 +31,7 @@ from escadre.clients.kube import (
     Unauthorized,
     load_connection,
     resource_of,
+    transport,
 )
 from escadre.clients.kube.connection import Authorize
 from escadre.clients.kube.pod import TokenFile
@@ -273,6 +274,31 @@ async def test_no_more_connections_than_allowed() -> None:
     async with _serving(handle, limits=Limits(connections=3, qps=0)) as api:
         await asyncio.gather(*(api.get(NODES, "a") for _ in range(12)))
     assert most == 3
+
+
+async def test_what_large_answers_came_through_is_closed_soon_and_the_rest_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A connection in TLS keeps a buffer, which a page of a list fills."""
+    monkeypatch.setattr(transport, "LARGE_KEPT_SECONDS", 0.02)
+    ways: dict[str, asyncio.Transport] = {}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        ways[request.path_qs] = request.transport
+        return web.json_response({"items": [], "metadata": {"resourceVersion": "1"}})
+
+    async with _serving(handle) as api:
+        await api.get(NODES, "a")
+        await api.list_page(NODES, limit=1)
+        await api.list_page(NODES, limit=50)
+        await api.list_names(PODS)
+        one, count, page, names = ways.values()
+        async with asyncio.timeout(30):
+            while not (page.is_closing() and names.is_closing()):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.005)
+        assert one is count
+        assert not one.is_closing()
 
 
 def test_paths_and_descriptions() -> None:

@@ -5,6 +5,8 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from copy import deepcopy
+from typing import Any
 
 import pytest
 from tests.fakes.kube import FakeServer
@@ -120,3 +122,21 @@ def _noting(said: list[str], pause: Callable[..., object]) -> Callable[..., obje
         return pause(*given)
 
     return noted
+
+
+def test_kopf_keeps_what_an_object_is_and_not_what_it_says() -> None:
+    identity = {"name": "a", "uid": "u", "resourceVersion": "7", "deletionTimestamp": "now"}
+    raw: dict[str, Any] = {
+        "apiVersion": "escadre.dev/v1alpha1",
+        "kind": "ModelMirror",
+        "metadata": {**identity, "managedFields": [{"manager": "m"}]},
+        "spec": {"url": "https://mirror"},
+        "status": {"conditions": []},
+    }
+    before = deepcopy(raw)
+    assert shell._taken(raw) == before
+    assert raw == {
+        "apiVersion": "escadre.dev/v1alpha1",
+        "kind": "ModelMirror",
+        "metadata": identity,
+    }

@@ -18,7 +18,7 @@ import structlog
 from typing_extensions import override
 
 from escadre.backoff import pause
-from escadre.clients.kube import Connection, open_session
+from escadre.clients.kube import Connection, Json, open_session
 from escadre.machinery.heard import Heard
 from escadre.machinery.unloaded import left_out
 from escadre.machinery.waiting import stop_on_signals
@@ -213,7 +213,20 @@ class Shell:
             id=plural,
         )
         async def heard(event: kopf.RawEvent, **_: Any) -> None:
-            feed.hear(event["type"], dict(event["object"]))
+            feed.hear(event["type"], _taken(event["object"]))
+
+
+def _taken(raw: Any) -> Json:
+    """The whole object; kopf is left with what it is, not with what it says.
+
+    Each object's worker holds what came last for as long as it waits for more: at a start that
+    was all there are at once, and the peak of memory.
+    """
+    whole = dict(raw)
+    meta = {key: one for key, one in whole["metadata"].items() if key != "managedFields"}
+    raw.clear()
+    raw.update({key: whole[key] for key in ("apiVersion", "kind") if key in whole}, metadata=meta)
+    return whole
 
 
 def _settings() -> kopf.OperatorSettings:

@@ -129,7 +129,7 @@ class KubeApi(Api):
         if continue_token:
             query["continue"] = continue_token
         call = call_of("list", "GET", Place(resource, selection.namespace), query)
-        page = page_of(await self._send(call))
+        page = page_of(await self._send(replace(call, large=limit > 1)))
         for item in page.items:  # lists of built-in kinds leave these out
             item.setdefault("apiVersion", resource.api_version)
             item.setdefault("kind", resource.kind)
@@ -143,7 +143,7 @@ class KubeApi(Api):
         if continue_token:
             query["continue"] = continue_token
         call = call_of("list", "GET", Place(resource, None), query)
-        return page_of(await self._send(replace(call, headers={"Accept": NAMES})))
+        return page_of(await self._send(replace(call, headers={"Accept": NAMES}, large=True)))
 
     @override
     async def watch(

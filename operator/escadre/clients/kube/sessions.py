@@ -1,6 +1,7 @@
 """Our connection for a library that speaks to the API server by itself: kopf.
 
 The same server, certificates and rotated token as `KubeApi` has, without its limits and errors.
+It lists and watches.
 """
 
 import aiohttp
@@ -8,6 +9,7 @@ from yarl import URL
 
 from escadre import __version__
 from escadre.clients.kube.connection import Connection
+from escadre.clients.kube.transport import LARGE_KEPT_SECONDS
 
 __all__ = ["open_session"]
 
@@ -27,7 +29,9 @@ def open_session(connection: Connection, component: str) -> aiohttp.ClientSessio
         return await handler(request)
 
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=connection.tls or True, keepalive_timeout=60),
+        connector=aiohttp.TCPConnector(
+            limit=0, ssl=connection.tls or True, keepalive_timeout=LARGE_KEPT_SECONDS
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={
             "User-Agent": f"escadre/{__version__} ({component})",

@@ -23,13 +23,20 @@ from escadre.clients.kube.errors import (
     error_from_status,
 )
 
-__all__ = ["Call", "RequestHook", "Transport"]
+__all__ = ["LARGE_KEPT_SECONDS", "Call", "RequestHook", "Transport"]
 
 # verb, kind, HTTP code (or "error"), seconds until the answer was read
 RequestHook = Callable[[str, str, str, float], None]
 
 _CONNECT_SECONDS: Final = 10.0
 _ERROR_FROM: Final = 400
+_WATCHES: Final = "watches"
+_LARGE: Final = "large"
+_SMALL: Final = "small"
+_KEPT_SECONDS: Final = 60.0  # an idle connection
+# uvloop reads each connection in TLS into 256 KB of its own, and a page of a list fills them. When
+# all is listed they are given back.
+LARGE_KEPT_SECONDS: Final = 3.0
 _READS: Final = frozenset({"get", "list", "read", "watch"})
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
@@ -45,10 +52,14 @@ class Call:
     target: str  # path and query, encoded
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    large: bool = False  # whether the answer may have many objects
 
 
 class Transport:
-    """Two sessions to one server: requests share ``connections``, watches have their own."""
+    """Sessions to one server: requests share ``connections``, those with large answers as many.
+
+    Watches have their own.
+    """
 
     def __init__(
         self,
@@ -67,7 +78,7 @@ class Transport:
             "Accept": "application/json",
             "Accept-Encoding": "identity",
         }
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
 
     async def close(self) -> None:
         """Close every connection."""
@@ -124,7 +135,7 @@ class Transport:
     async def _open(self, call: Call, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         try:
             authorization = await self._connection.authorization()
-            session = self._session(streaming=call.verb == "watch")
+            session = self._session(_pool_of(call))
         except OSError as error:
             raise _without_credentials(call, error) from error
         headers = {**self._headers, **call.headers}
@@ -141,19 +152,25 @@ class Transport:
             server_hostname=self._connection.server_name,
         )
 
-    def _session(self, *, streaming: bool) -> aiohttp.ClientSession:
-        session = self._sessions.get(streaming)
+    def _session(self, pool: str) -> aiohttp.ClientSession:
+        session = self._sessions.get(pool)
         if session is None:
             connector = aiohttp.TCPConnector(
-                limit=0 if streaming else self._connections,
+                limit=0 if pool == _WATCHES else self._connections,
                 ssl=self._connection.tls or True,
-                keepalive_timeout=60,
+                keepalive_timeout=LARGE_KEPT_SECONDS if pool == _LARGE else _KEPT_SECONDS,
             )
             session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar()
             )
-            self._sessions[streaming] = session
+            self._sessions[pool] = session
         return session
+
+
+def _pool_of(call: Call) -> str:
+    if call.verb == "watch":
+        return _WATCHES
+    return _LARGE if call.large else _SMALL
 
 
 def _parse(call: Call, raw: bytes) -> dict[str, Any]:
