@@ -83,6 +83,22 @@ EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)
             id="width of an expert",
         ),
         pytest.param(
+            MISTRAL_7B.model_copy(update={"experts": EXPERTS.model_copy(update={"shared": 1})}),
+            2,
+            "IntermediateNotDivisible",
+            "1001 of an expert",
+            "AssertionError: 1001 is not divisible by 2",
+            id="width of a shared expert",
+        ),
+        pytest.param(
+            MISTRAL_7B.model_copy(update={"intermediate_size": 1001, "experts": EXPERTS}),
+            2,
+            "IntermediateNotDivisible",
+            "1001 of an expert",
+            "AssertionError",
+            id="no dense layers: both are one width",
+        ),
+        pytest.param(
             SMALL_3,
             32,
             "HeadsNotDivisible",
@@ -100,6 +116,20 @@ def test_each_rule_alone_refuses_with_its_numbers_and_the_words_of_vllm(
     assert (refusal.reason.name, refusal.engine) == (reason, engine)
     assert numbers in refusal.message
     assert refusal.reason.listed
+
+
+@pytest.mark.parametrize(
+    ("form", "engine"),
+    [
+        ("mistral", "AssertionError: 131072 is not divisible by 3"),
+        ("huggingface", "AssertionError: 16 is not divisible by 3"),
+    ],
+)
+def test_of_several_the_first_is_told_that_vllm_comes_upon(form: str, engine: str) -> None:
+    model = SMALL_3.model_copy(update={"attention_heads": 96, "format": form})
+    refusal = check_size(model, 3)
+    assert refusal is not None
+    assert refusal.engine == engine
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from escadre import reasons
-from escadre.api.approval import Architecture
+from escadre.api.approval import Architecture, Experts
 from escadre.reasons import Reason
 
 __all__ = ["LayoutRefusal", "candidate_sizes", "check_dtype", "check_size", "is_native"]
@@ -26,7 +26,7 @@ _NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
     "float4": (10, 0),
 }
 # Of vllm-project/vllm:vllm/model_executor/models/llama.py and mixtral.py (key-value heads) and
-# layers/fused_moe/layer.py (experts): bare assert statements.
+# layers/fused_moe/config.py (experts): bare assert statements.
 _SILENT: Final = "AssertionError"
 _LATENT_CAPABILITY: Final = ((9, 0), (11, 0))  # from, below
 
@@ -96,7 +96,11 @@ def _padded_vocabulary(architecture: Architecture) -> int:
 
 
 def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
-    """In the order in which vLLM comes upon them: configuration, embedding, layers, encoder."""
+    """In the order in which vLLM 0.32 comes upon them: the configuration, then what it builds.
+
+    vllm-project/vllm:vllm/config/model.py; models/mistral3.py (Hugging Face's files) builds the
+    vision encoder before the text part, pixtral.py (Mistral's own) after it.
+    """
     heads = architecture.attention_heads
     if heads % size:
         yield LayoutRefusal(
@@ -105,6 +109,22 @@ def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefus
             f"ValueError: Total number of attention heads ({heads}) must be divisible by tensor "
             f"parallel size ({size}).",
         )
+    parts = (_broken_text, _broken_encoder)
+    for part in parts if architecture.format == "mistral" else reversed(parts):
+        yield from part(architecture, size)
+
+
+def _broken_encoder(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
+    vision = architecture.vision_heads
+    if vision is not None and vision % size:
+        yield LayoutRefusal(
+            reasons.HEADS_NOT_DIVISIBLE,
+            f"{vision} attention heads of the vision encoder do not divide by {size}",
+            _not_divisible(vision, size),
+        )
+
+
+def _broken_text(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
     padded = _padded_vocabulary(architecture)
     if padded % size:
         yield LayoutRefusal(
@@ -119,30 +139,26 @@ def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefus
             f"{key_value} key-value heads do not divide by {size}, nor {size} by {key_value}",
             _SILENT,
         )
-    yield from _broken_widths(architecture, size)
-    vision = architecture.vision_heads
-    if vision is not None and vision % size:
-        yield LayoutRefusal(
-            reasons.HEADS_NOT_DIVISIBLE,
-            f"{vision} attention heads of the vision encoder do not divide by {size}",
-            _not_divisible(vision, size),
-        )
-
-
-def _broken_widths(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
     dense, experts = architecture.intermediate_size, architecture.experts
-    if dense % size:
+    if dense % size and not (experts and experts.intermediate_size == dense):
         yield LayoutRefusal(
             reasons.INTERMEDIATE_NOT_DIVISIBLE,
             f"feed-forward width {dense} does not divide by {size}",
             _not_divisible(dense, size),
         )
-    if experts is not None and experts.intermediate_size % size:
+    if experts is not None:
+        yield from _broken_experts(experts, size)
+
+
+def _broken_experts(experts: Experts, size: int) -> Iterator[LayoutRefusal]:
+    """vllm-project/vllm:vllm/model_executor/models/deepseek_v2.py builds the shared ones first."""
+    shared = experts.shared * experts.intermediate_size
+    if experts.intermediate_size % size:
         yield LayoutRefusal(
             reasons.INTERMEDIATE_NOT_DIVISIBLE,
             f"feed-forward width {experts.intermediate_size} of an expert does not divide by "
             f"{size}",
-            _SILENT,
+            _not_divisible(shared, size) if shared % size else _SILENT,
         )
 
 
