@@ -3,10 +3,11 @@
 see (caches) -> decide (core) -> execute (children) -> status, which is written last.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from escadre.clients.kube import PODS, Guard, NotFound
+from escadre.clients.kube import PODS, Conflict, Guard, NotFound
 from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.execute import Executor, delete
@@ -21,10 +22,10 @@ from escadre.core.fleet.freshness import stands
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.children import plan_orphans
 from escadre.core.replicas.leaving import LOADING_GRACE_SECONDS, Leaving, hurried
-from escadre.core.replicas.steps import Problem
+from escadre.core.replicas.steps import Existing, Problem
 from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.names import replica_name
-from escadre.state.children import orphans
+from escadre.state.children import left_behind, orphans
 from escadre.state.lines import deadlines, patience_of
 
 __all__ = ["reconcile_deployment"]
@@ -41,11 +42,9 @@ async def reconcile_deployment(context: Context, key: Key) -> float | None:
 
 
 async def _pass(context: Context, key: Key) -> float | None:
+    await _drop_left(context, key)
     view = context.caches.deployments.get(key.name, key.namespace)
-    if view is None:
-        await _drop_orphans(context, key)
-        return None
-    if view.terminating:
+    if view is None or view.terminating:
         return None
     sight = context.sight()
     plan = context.memory.plan_of(DeploymentKey(key.namespace, key.name))
@@ -109,8 +108,26 @@ async def _hurry(context: Context, key: Key) -> None:
                 )
 
 
-async def _drop_orphans(context: Context, key: Key) -> None:
-    for one in plan_orphans(orphans(context.caches, key.namespace, key.name)):
+async def _drop_left(context: Context, key: Key) -> None:
+    """Deletes what earlier ones of the name left: at once, not after the garbage collector's queue.
+
+    Children only as they were seen: with ``--cascade=orphan`` their owner is taken off them before
+    it is gone.
+    """
+    left = left_behind(context.caches, key.namespace, key.name)
+    gone = [one for each in left.values() for one in each]
+    if context.caches.deployments.get(key.name, key.namespace) is None:
+        gone += plan_orphans(orphans(context.caches, key.namespace, key.name))
+    each = (_drop(context, one) for one in gone)
+    for result in await asyncio.gather(*each, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+    for uid in left:
+        context.caches.ended.settle(uid)
+
+
+async def _drop(context: Context, one: Existing) -> None:
+    with suppress(Conflict):  # another one by now
         await delete(context.api, context.caches, one)
 
 

@@ -5,13 +5,11 @@ render; when it must be left alone by the Applier.
 """
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from escadre import reasons
 from escadre.clients.kube import (
     DEPLOYMENTS,
     PERSISTENT_VOLUME_CLAIMS,
-    PERSISTENT_VOLUMES,
     PODS,
     Api,
     Guard,
@@ -29,10 +27,6 @@ from escadre.names import ANNOTATION_DRAIN, LABEL_SERVING, PVC_PROTECTION
 from escadre.state.caches import Caches
 
 __all__ = ["Executor", "delete"]
-
-_DELETED: Final = {
-    one.kind: one for one in (DEPLOYMENTS, PERSISTENT_VOLUMES, PERSISTENT_VOLUME_CLAIMS)
-}
 
 
 @dataclass(slots=True)
@@ -133,7 +127,7 @@ class Executor:
         """Takes Kubernetes' own finalizer off a claim, and no other."""
         namespace = self.this.view.namespace
         live = self.caches.claims.get(one.name, namespace)
-        if live is None or live.uid != one.uid:
+        if live is None or live.uid != one.uid or not await self.wished.look():
             return False
         path = f"/metadata/finalizers/{live.held.index(PVC_PROTECTION)}"
         patch: list[Json] = [
@@ -152,7 +146,7 @@ class Executor:
 
 async def delete(api: Api, caches: Caches, one: Existing) -> bool:
     """Deletes that very object; the caches know at once where it only starts to go."""
-    resource, guard = _DELETED[one.kind], Guard(uid=one.uid)
+    resource, guard = caches.of_kind(one.kind).resource, Guard(one.uid, one.version)
     try:
         going = await api.delete(resource, one.name, namespace=one.namespace or None, guard=guard)
     except NotFound:

@@ -39,6 +39,7 @@ from escadre.names import (
     LABEL_OWNER_NAMESPACE,
 )
 from escadre.state.agents import Agents
+from escadre.state.ended import Ended
 from escadre.state.gone import GoneNodes
 from escadre.state.views import (
     ApprovalView,
@@ -120,6 +121,7 @@ class Caches:
     claims: Informer[ClaimRecord] = field(init=False)
     replicas: Informer[ReplicaRecord] = field(init=False)
     agents: Agents = field(init=False)
+    ended: Ended = field(init=False)
     gone: GoneNodes = field(init=False)
     children: dict[str, Informer[Compact]] = field(init=False)
 
@@ -136,6 +138,7 @@ class Caches:
             },
             feed=feeds(MODEL_DEPLOYMENTS.plural),
         )
+        self.ended = Ended(self.deployments, self.now)
         self.approvals = Informer(
             api,
             MODEL_APPROVALS,

@@ -14,6 +14,7 @@ from escadre.reasons import Reason
 
 __all__ = [
     "Child",
+    "ChildKind",
     "Claim",
     "Damaged",
     "Existing",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 FrontKind = Literal["Service", "NetworkPolicy", "PodDisruptionBudget"]
+ChildKind = FrontKind | Literal["Deployment", "PersistentVolume", "PersistentVolumeClaim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,14 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """An object that is there and has to go."""
+    """An object that is there and has to go; ``version``: only as it was seen in that one."""
 
-    kind: Literal["Deployment", "PersistentVolume", "PersistentVolumeClaim"]
+    kind: ChildKind
     namespace: str
     name: str
     uid: str
     slot: int | None = None  # of a replica
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
