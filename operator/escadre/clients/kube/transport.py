@@ -36,7 +36,7 @@ _SMALL: Final = "small"
 _KEPT_SECONDS: Final = 60.0  # an idle connection
 # uvloop reads each connection in TLS into 256 KB of its own, and a page of a list fills them. When
 # all is listed they are given back.
-LARGE_KEPT_SECONDS: Final = 3.0
+LARGE_KEPT_SECONDS: Final = 1.0
 _READS: Final = frozenset({"get", "list", "read", "watch"})
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
