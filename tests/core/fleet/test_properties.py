@@ -179,10 +179,11 @@ def test_a_new_node_moves_nothing_that_exists(
     there = {one.name for one in settled.nodes}  # a record may name a node that is gone
     for one in settled.deployments:
         grown = {slot.slot: slot for slot in after.deployments[one.key].slots}
-        # Others may find a better place now; so may a replica that waits for a node that is gone.
-        exist = {replica.slot for replica in one.replicas if replica.node in there}
+        # Others may find a better place now; so may a replica that cannot stay where it was: that
+        # node is gone, or was closed to new pods before the replica's was bound.
+        stay = {(replica.slot, replica.node) for replica in one.replicas if replica.node in there}
         for slot in before.deployments[one.key].slots:
-            if slot.slot in exist and slot.node in there:
+            if (slot.slot, slot.node) in stay:
                 assert grown[slot.slot] == slot
 
 
