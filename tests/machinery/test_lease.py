@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.kube import FakeApi, FakeServer
 from tests.fakes.virtualtime import in_virtual_time
 
-from escadre.clients.kube import LEASES, ServerUnavailable
+from escadre.clients.kube import LEASES, Json, ServerUnavailable
 from escadre.machinery.lease import Candidate, LeaderElector, Terms
 
 _NAMESPACE, _NAME = "escadre-system", "escadre-operator"
@@ -52,6 +52,19 @@ class _Candidate:
     async def stop(self) -> None:
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+
+
+def _edit_lease(server: FakeServer, **spec: str) -> None:
+    """The Lease as somebody else has written it."""
+    lease = _lease(server)
+    lease["spec"].update(spec)
+    server.put(LEASES, lease)
+
+
+def _lease(server: FakeServer) -> Json:
+    lease = server.get(LEASES, _NAME, _NAMESPACE)
+    assert lease is not None
+    return lease
 
 
 async def _until(predicate: Callable[[], bool], within: float) -> float:
@@ -124,11 +137,8 @@ async def test_who_ends_in_the_middle_of_a_renewal_hands_over_as_soon() -> None:
     await _until(lambda: first.leads, 1)
     second = _Candidate(server, "b", seed=2)
     await asyncio.sleep(33)
-    lease = server.get(LEASES, _NAME, _NAMESPACE)
-    assert lease is not None
     # A renewal that was done, and whose answer nobody waited for.
-    lease["spec"]["renewTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    server.put(LEASES, lease)
+    _edit_lease(server, renewTime=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
     await first.stop()
     assert await _until(lambda: second.leads, 20) <= 3
     await second.stop()
@@ -139,14 +149,9 @@ async def test_who_ends_leaves_the_lease_of_another_alone() -> None:
     server = FakeServer()
     first = _Candidate(server, "a")
     await _until(lambda: first.leads, 1)
-    lease = server.get(LEASES, _NAME, _NAMESPACE)
-    assert lease is not None
-    lease["spec"]["holderIdentity"] = "another"
-    server.put(LEASES, lease)
+    _edit_lease(server, holderIdentity="another")
     await first.stop()
-    found = server.get(LEASES, _NAME, _NAMESPACE)
-    assert found is not None
-    assert found["spec"]["holderIdentity"] == "another"
+    assert _lease(server)["spec"]["holderIdentity"] == "another"
 
 
 @in_virtual_time
@@ -194,16 +199,11 @@ async def test_a_leader_that_sees_another_holder_stops_at_once() -> None:
     server = FakeServer()
     first = _Candidate(server, "a")
     await _until(lambda: first.leads, 1)
-    lease = server.get(LEASES, _NAME, _NAMESPACE)
-    assert lease is not None
-    lease["spec"]["holderIdentity"] = "usurper"
-    server.put(LEASES, lease)
+    _edit_lease(server, holderIdentity="usurper")
     assert await _until(lambda: not first.leads, 5) <= 2.5
     assert first.lost == ["usurper holds it now"]
     await first.task
-    found = server.get(LEASES, _NAME, _NAMESPACE)
-    assert found is not None
-    assert found["spec"]["holderIdentity"] == "usurper"
+    assert _lease(server)["spec"]["holderIdentity"] == "usurper"
 
 
 @in_virtual_time

@@ -17,6 +17,7 @@ from typing import Final, Literal
 import aiohttp
 from yarl import URL
 
+from escadre.clients.urls import origin
 from escadre.core.decimals import bytes_text
 from escadre.core.scaling.demand import Demand
 
@@ -75,8 +76,7 @@ class Target:
 
 @lru_cache(maxsize=4096)  # to take an address apart costs a tenth of a reading
 def _metrics_of(address: str, port: int) -> URL:
-    host = f"[{address}]" if ":" in address else address
-    return URL(f"http://{host}:{port}/metrics")
+    return URL(f"{origin('http', address, port)}/metrics")
 
 
 Scrape = Callable[[Target], Awaitable[Demand | ScrapeFailure]]

@@ -44,8 +44,9 @@ class Context:
 
     def replan(self, delay: float | None = None) -> None:
         """Asks for a planning pass; however many ask, it is one, soon."""
-        rest = max(FLEET_DEBOUNCE, self.memory.rest(self.now()))
-        self.wake(FLEET, rest if delay is None else delay)
+        if delay is None:
+            delay = self.memory.rest(self.now(), FLEET_DEBOUNCE)
+        self.wake(FLEET, delay)
 
     def sight(self) -> Sight:
         """Everything as it is now."""

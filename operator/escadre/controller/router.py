@@ -96,8 +96,8 @@ class Router:
     def fleet(self) -> None:
         """Asks for a planning pass."""
         sight = self.sight()
-        rest = sight.gather.memory.rest(sight.now)
-        self.add(FLEET, max(FLEET_DEBOUNCE, rest), Priority.NORMAL)
+        rest = sight.gather.memory.rest(sight.now, FLEET_DEBOUNCE)
+        self.add(FLEET, rest, Priority.NORMAL)
 
     def _wake(self, key: Key, priority: Priority = Priority.NORMAL, *, delay: float = 0.0) -> None:
         self.add(key, delay, priority)

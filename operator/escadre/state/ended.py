@@ -21,8 +21,11 @@ class Ended:
 
     def __init__(self, deployments: Informer[DeploymentView], now: Callable[[], float]) -> None:
         self._now = now
-        self._heard: dict[str, float] = {}  # by uid, the earliest first
+        self._heard: dict[str, float] = {}  # by uid
         deployments.on_change(self._deployment)
+
+    def __len__(self) -> int:
+        return len(self._heard)
 
     def __contains__(self, uid: str) -> bool:
         return uid in self._heard
@@ -35,8 +38,6 @@ class Ended:
         if old is None or (new is not None and new.uid == old.uid):
             return
         now = self._now()
-        while (first := next(iter(self._heard), None)) and now > self._heard[
-            first
-        ] + _KNOWN_SECONDS:
-            del self._heard[first]
+        known = self._heard.items()
+        self._heard = {uid: at for uid, at in known if now <= at + _KNOWN_SECONDS}
         self._heard[old.uid] = now

@@ -53,9 +53,9 @@ class Memory:
         """The last plan of a deployment."""
         return self.plan.deployments.get(key) if self.plan else None
 
-    def rest(self, now: float) -> float:
+    def rest(self, now: float, least: float = 0.0) -> float:
         """How long not to plan again for what no edit waits for: nineteen times what it took."""
-        return max(0.0, min(self.planned + 19 * self.planning - now, _LONGEST_REST))
+        return max(least, min(self.planned + 19 * self.planning - now, _LONGEST_REST))
 
     def keep_only(self, uids: set[str]) -> None:
         """Drops what belongs to objects that are gone."""

@@ -17,6 +17,7 @@ from escadre.core.weights import manifest as manifests
 from escadre.core.weights.architecture import read_architecture
 from escadre.core.weights.digesting import FileDigester
 from escadre.core.weights.intake import (
+    LARGEST_JSON,
     IntakeError,
     Selection,
     check_index,
@@ -29,7 +30,6 @@ from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_t
 __all__ = ["Draft", "Progress", "make_draft"]
 
 _FILES_AT_ONCE: Final = 4
-_LARGEST_JSON: Final = 64 * 1024 * 1024
 
 Progress = Callable[[str, int, int], None]  # path, bytes that came, size
 
@@ -111,10 +111,10 @@ class _Start:
         self._wanted = PREFIX if self._weights else 0
         if listed.path.endswith(".json"):
             self._wanted = listed.size
-            if listed.size > _LARGEST_JSON:
+            if listed.size > LARGEST_JSON:
                 raise IntakeError(
                     f"{listed.path}: {bytes_text(listed.size)}, a JSON file may have "
-                    f"{bytes_text(_LARGEST_JSON)}"
+                    f"{bytes_text(LARGEST_JSON)}"
                 )
         self.kept = bytearray()
 

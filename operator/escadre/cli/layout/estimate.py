@@ -10,12 +10,11 @@ import typer
 from escadre.cli.layout import estimateview
 from escadre.cli.layout.asked import read_limits, read_memory, read_utilization, read_weights
 from escadre.cli.layout.estimateview import Told
-from escadre.cli.layout.legal import DTYPE_UNKNOWN, ConfigOption
+from escadre.cli.layout.legal import DTYPE_UNKNOWN, ConfigOption, refused_by
 from escadre.cli.layout.model import LocalModel, read_model
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.core.engines.cards import Card
-from escadre.core.engines.legality import check_dtype
 from escadre.core.layouts.estimate import Asked, Estimate, estimate
 
 __all__ = ["register"]
@@ -78,8 +77,5 @@ def _of(
     architecture = model.architecture(weights)
     if text_only:
         architecture = architecture.model_copy(update={"vision_heads": None})
-    if card is not None and model.dtype is not None:
-        unable = check_dtype(architecture, card.capability)
-        if unable is not None:
-            return Estimate(None, unable)
-    return estimate(architecture, asked)
+    unable = refused_by(card, model, architecture)
+    return Estimate(None, unable) if unable else estimate(architecture, asked)

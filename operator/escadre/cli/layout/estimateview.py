@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from escadre.cli.layout.legal import words_of
+from escadre.cli.layout.legal import with_notes, words_of
 from escadre.cli.shared.marks import mark
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import bytes_text, tokens
@@ -39,9 +39,7 @@ def view(told: Told) -> Group:
     parts: list[RenderableType] = [head]
     if filled is not None:
         parts += [Text(), _terms(told.asked, filled), Text(), *_holds(told.asked, filled)]
-    if told.notes:
-        parts += [Text(), *(Text(f"Note: {note}") for note in told.notes)]
-    return Group(*parts)
+    return with_notes(parts, told.notes)
 
 
 def _what(told: Told) -> str:

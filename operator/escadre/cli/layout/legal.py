@@ -12,6 +12,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from escadre.api.approval import Architecture
 from escadre.cli.layout.gpu import card_named
 from escadre.cli.layout.model import LocalModel, read_model
 from escadre.cli.layout.sizes import read_sizes
@@ -22,7 +23,16 @@ from escadre.cli.shared.tables import grid
 from escadre.core.engines.cards import Card
 from escadre.core.engines.legality import LayoutRefusal, check_dtype, check_size
 
-__all__ = ["DTYPE_UNKNOWN", "ConfigOption", "Verdict", "legal", "register", "words_of"]
+__all__ = [
+    "DTYPE_UNKNOWN",
+    "ConfigOption",
+    "Verdict",
+    "legal",
+    "refused_by",
+    "register",
+    "with_notes",
+    "words_of",
+]
 
 DTYPE_UNKNOWN = (
     "the type of the weights is not known without the weight files, so it was not held against "
@@ -80,10 +90,23 @@ def _legal(
 def legal(model: LocalModel, sizes: Sequence[int], card: Card | None) -> tuple[Verdict, ...]:
     """Each size with the first rule it breaks, the card's own before the others."""
     architecture = model.architecture(model.weight_bytes or 1)  # no rule looks at the bytes
-    unable = None
-    if card is not None and model.dtype is not None:
-        unable = check_dtype(architecture, card.capability)
+    unable = refused_by(card, model, architecture)
     return tuple(Verdict(size, unable or check_size(architecture, size)) for size in sizes)
+
+
+def refused_by(
+    card: Card | None, model: LocalModel, architecture: Architecture
+) -> LayoutRefusal | None:
+    """Why the card cannot run the type of the weights; None where either is not known."""
+    if card is None or model.dtype is None:
+        return None
+    return check_dtype(architecture, card.capability)
+
+
+def with_notes(parts: Sequence[RenderableType], notes: Sequence[str]) -> Group:
+    """The parts one under the other, and the notes at their end."""
+    told = [Text(), *(Text(f"Note: {note}") for note in notes)] if notes else []
+    return Group(*parts, *told)
 
 
 def words_of(refusal: LayoutRefusal) -> str:
@@ -97,10 +120,7 @@ def _view(verdicts: Sequence[Verdict], notes: Sequence[str]) -> Group:
         refusal = one.refusal
         legal_, why = ("no", f"{refusal.reason}: {words_of(refusal)}") if refusal else ("yes", "-")
         table.add_row(mark("blocked" if refusal else "ok"), str(one.size), legal_, why)
-    parts: list[RenderableType] = [table]
-    if notes:
-        parts += [Text(), *(Text(f"Note: {note}") for note in notes)]
-    return Group(*parts)
+    return with_notes([table], notes)
 
 
 def _document(

@@ -14,6 +14,7 @@ from escadre.cli.shared.failures import BadInput
 from escadre.core.weights.architecture import Dtype, Stored, read_facts, stored
 from escadre.core.weights.declared import declared_dtype
 from escadre.core.weights.intake import (
+    LARGEST_JSON,
     IntakeError,
     Selection,
     check_index,
@@ -24,7 +25,6 @@ from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_t
 
 __all__ = ["LocalModel", "read_model"]
 
-_LARGEST_JSON: Final = 64 * 1024 * 1024
 _ENCODER: Final = ("vision_encoder.", "vision_tower.", "model.vision_tower.")
 _MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
 
@@ -97,7 +97,7 @@ def _selection(is_mistral: bool) -> Selection:
 
 
 def _json(path: Path) -> Mapping[str, object]:
-    if path.stat().st_size > _LARGEST_JSON:
+    if path.stat().st_size > LARGEST_JSON:
         raise IntakeError(f"{path.name} is too large for a configuration")
     return check_json(path.name, path.read_bytes())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from escadre.clients.kube.connection import Connection
+from escadre.clients.urls import origin
 
 __all__ = ["TokenFile", "pod_connection"]
 
@@ -57,7 +58,7 @@ def _server(environment: Mapping[str, str]) -> str:
     host, port = (environment.get(f"KUBERNETES_SERVICE_{one}", "") for one in ("HOST", "PORT"))
     if not (host and port):
         raise OSError("KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set, or empty")
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return origin("https", host, port)
 
 
 def _filled(path: Path) -> str:

@@ -4,7 +4,7 @@ cli/layout/estimate.py asks it. It counts with core/engines/gpu_memory.py and re
 of the search, so it never says otherwise than the operator would plan. Pure, whole numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from escadre import reasons
@@ -15,9 +15,8 @@ from escadre.core.engines.gpu_memory import (
     GPUFill,
     Overhead,
     blocks_for,
-    key_value_bytes_per_token,
+    fill_gpu,
     overhead_of,
-    weights_bytes,
 )
 from escadre.core.engines.legality import LayoutRefusal, check_size
 from escadre.core.layouts.candidate import Need, refuse_memory
@@ -59,19 +58,13 @@ def estimate(architecture: Architecture, asked: Asked) -> Estimate:
     refusal = check_size(architecture, asked.limits.tensor_parallel_size)
     if refusal is not None:
         return Estimate(None, refusal)
-    overhead = overhead_of(architecture, asked.limits)
-    share = asked.utilization
-    fill = GPUFill(
-        visible_bytes=asked.visible_bytes,
-        usable_bytes=asked.visible_bytes * share.numerator // share.denominator,
-        weights_bytes=weights_bytes(architecture, asked.limits.tensor_parallel_size),
-        overhead_bytes=overhead.total,
-        bytes_per_token=key_value_bytes_per_token(architecture, asked.limits.tensor_parallel_size),
-    )
+    visible, share = asked.visible_bytes, asked.utilization
+    usable = visible * share.numerator // share.denominator
+    fill = replace(fill_gpu(architecture, asked.limits, visible, 100), usable_bytes=usable)
     tokens = fill.blocks * BLOCK_TOKENS
     filled = Filled(
         fill=fill,
-        overhead=overhead,
+        overhead=overhead_of(architecture, asked.limits),
         key_value_tokens=tokens,
         concurrency=Fraction(fill.blocks, blocks_for(asked.max_model_len)),
         longest=min(tokens, architecture.max_context_length),

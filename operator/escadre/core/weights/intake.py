@@ -17,6 +17,7 @@ from escadre.core.weights.manifest import ManifestError, check_path
 from escadre.errors import EscadreError
 
 __all__ = [
+    "LARGEST_JSON",
     "IntakeError",
     "Selection",
     "check_index",
@@ -25,6 +26,7 @@ __all__ = [
     "select_files",
 ]
 
+LARGEST_JSON: Final = 64 * 1024 * 1024  # bytes of a configuration or index that is read whole
 _MISTRAL: Final = re.compile(r"consolidated[^/]*\.safetensors(\.index\.json)?|params\.json")
 _HUGGINGFACE: Final = re.compile(
     r"model[^/]*\.safetensors(\.index\.json)?"
