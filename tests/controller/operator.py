@@ -15,6 +15,7 @@ from escadre.controller.manager import reconcile
 from escadre.core.scaling.demand import Demand, read
 from escadre.errors import Retryable
 from escadre.machinery.events import EventRecorder
+from escadre.machinery.queue import Priority
 from escadre.state.caches import Caches
 from escadre.state.memory import Memory
 
@@ -23,7 +24,7 @@ __all__ = ["Operator", "context_of"]
 QUIET_ROUNDS = 4
 
 
-def context_of(world: World, api: FakeApi, wake: Callable[[Key, float], None]) -> Context:
+def context_of(world: World, api: FakeApi, wake: Callable[[Key, float, Priority], None]) -> Context:
     """What the reconciles of a fresh process are given."""
     return Context(
         api=api,
@@ -50,7 +51,7 @@ class Operator:
         """A fresh process."""
         api = world.server.client("escadre")
         woken: set[Key] = set()
-        context = context_of(world, api, lambda key, _: woken.add(key))
+        context = context_of(world, api, lambda key, _, __: woken.add(key))
         return Operator(world, api, context, woken)
 
     async def round(self) -> None:

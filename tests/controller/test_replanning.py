@@ -12,6 +12,7 @@ from escadre.controller.deployment import reconcile_deployment
 from escadre.controller.fleet import reconcile_fleet
 from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key, deployment_key
 from escadre.controller.router import Router
+from escadre.machinery.queue import Priority
 
 CHAT = deployment_key("team", "chat")
 
@@ -22,7 +23,7 @@ async def asked(op: Operator, key: Key = CHAT) -> list[float]:
         await informer.refresh()
     waits: list[float] = []
     context = replace(
-        op.context, wake=lambda one, delay: waits.append(delay) if one == FLEET else None
+        op.context, wake=lambda one, delay, _: waits.append(delay) if one == FLEET else None
     )
     await reconcile_deployment(context, key)
     return waits
@@ -98,7 +99,7 @@ async def test_planning_that_takes_long_leaves_time_for_the_rest() -> None:
     world.server.advance(1)
     memory.planned, memory.planning = world.time() - 1.0, 0.1
     waits: list[float] = []
-    context = replace(op.context, wake=lambda _, delay: waits.append(delay))
+    context = replace(op.context, wake=lambda _, delay, __: waits.append(delay))
     context.replan()
     Router(op.context.caches, context.sight, lambda _, delay, __: waits.append(delay)).fleet()
     assert waits == [pytest.approx(19 * 0.1 - 1.0)] * 2
@@ -111,6 +112,30 @@ async def test_planning_that_takes_very_long_waits_no_longer_than_five_seconds()
     memory = (await serving(world)).context.memory
     memory.planned, memory.planning = world.time() + 3600, 60.0
     assert memory.rest(world.time()) == 5.0
+
+
+async def test_a_clock_that_was_set_back_lets_planning_rest_no_longer() -> None:
+    world = World()
+    memory = (await serving(world)).context.memory
+    memory.planned, memory.planning = world.time() + 3600, 0.1
+    assert memory.rest(world.time()) == pytest.approx(1.9)
+
+
+async def test_one_whose_status_waits_is_woken_as_what_was_begun() -> None:
+    """A pass that found no plan to stand told nothing; those not begun would go before it."""
+    world = World()
+    op = Operator.start(world)
+    world.deploy("begun")
+    world.deploy("other")
+    for informer in op.context.caches.all():
+        await informer.refresh()
+    begun = op.context.caches.deployments.get("begun", "team")
+    assert begun is not None
+    op.context.memory.unsaid[begun.uid] = world.time()
+    woken: dict[str, Priority] = {}
+    context = replace(op.context, wake=lambda key, _, priority: woken.update({key.name: priority}))
+    await reconcile_fleet(context)
+    assert (woken["begun"], woken["other"]) == (Priority.BEGUN, Priority.NORMAL)
 
 
 async def test_a_planning_pass_notes_how_long_it_took() -> None:

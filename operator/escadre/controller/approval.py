@@ -12,6 +12,7 @@ from escadre.core.approvals.verdict import ApprovalVerdict, iso
 from escadre.core.status.approval import approval_leaves
 from escadre.core.status.conditions import Leaf, merge
 from escadre.machinery.events import ObjectRef
+from escadre.machinery.queue import Priority
 from escadre.names import API_VERSION, ConditionType
 from escadre.state.judge import judge
 from escadre.state.views import ApprovalView
@@ -60,7 +61,7 @@ def _warn(context: Context, view: ApprovalView, expiring: Leaf | None) -> None:
     if expiring is None or any(one.type == ConditionType.EXPIRING for one in view.told):
         return
     for one in context.caches.deployments.by("approval", view.name):
-        context.wake(deployment_key(one.namespace, one.name), 0.0)
+        context.wake(deployment_key(one.namespace, one.name), 0.0, Priority.NORMAL)
     context.recorder.record(
         ObjectRef(API_VERSION, "ModelApproval", view.name, "", view.uid),
         expiring.reason,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from escadre.clients.kube import Api
 from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key
 from escadre.machinery.events import EventRecorder
+from escadre.machinery.queue import Priority
 from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.gather import Gather, Sight
@@ -27,7 +28,7 @@ class Engines:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``now`` is the wall clock in seconds; ``wake`` puts a key on the queue after some seconds."""
+    """``now`` is the wall clock in seconds; ``wake`` files a key, due after some seconds."""
 
     api: Api
     caches: Caches
@@ -35,7 +36,7 @@ class Context:
     settings: Settings
     recorder: EventRecorder
     now: Callable[[], float]
-    wake: Callable[[Key, float], None]
+    wake: Callable[[Key, float, Priority], None]
     engines: Engines = field(default_factory=Engines)
     gather: Gather = field(init=False)
 
@@ -46,7 +47,7 @@ class Context:
         """Asks for a planning pass; however many ask, it is one, soon."""
         if delay is None:
             delay = self.memory.rest(self.now(), FLEET_DEBOUNCE)
-        self.wake(FLEET, delay)
+        self.wake(FLEET, delay, Priority.NORMAL)
 
     def sight(self) -> Sight:
         """Everything as it is now."""

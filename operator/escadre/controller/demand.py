@@ -23,6 +23,7 @@ from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import UNKNOWN, Reading, read
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Move, step
+from escadre.machinery.queue import Priority
 from escadre.names import SERVING_PORT, ConditionType
 from escadre.state.demand import samples_of, windows_of
 from escadre.state.gather import Sight
@@ -124,7 +125,7 @@ class DemandLoop:
         reading = read(before, replace(result, at=now), leaving=there and not pod.serving)
         readings[pod.uid] = reading
         if reading.idle and not (before and before.idle):
-            self.context.wake(deployment_key(pod.namespace, pod.deployment), 0.0)
+            self.context.wake(deployment_key(pod.namespace, pod.deployment), 0.0, Priority.NORMAL)
 
     async def _judge_all(self) -> None:
         """Those that a plan was made for: only a layout tells what a replica holds."""
@@ -146,7 +147,7 @@ class DemandLoop:
         if after is None:
             return False
         if _says_more(before, after, view):
-            self.context.wake(deployment_key(view.namespace, view.name), 0.0)
+            self.context.wake(deployment_key(view.namespace, view.name), 0.0, Priority.NORMAL)
         return after.changed
 
     def _step(self, view: DeploymentView, sight: Sight) -> Decision | None:

@@ -8,6 +8,7 @@ from escadre.controller.keys import deployment_key, node_key
 from escadre.core.fleet.freshness import stands
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
 from escadre.core.replicas.order import Order, plan_order
+from escadre.machinery.queue import Priority
 
 __all__ = ["reconcile_fleet"]
 
@@ -43,7 +44,7 @@ def _wake_held(context: Context, before: Order, now: Order) -> None:
     """Whoever waits for another one now, or no longer."""
     for key in before.made_for.keys() | now.made_for.keys():
         if before.hold(key) != now.hold(key):
-            context.wake(deployment_key(key.namespace, key.name), 0.0)
+            context.wake(deployment_key(key.namespace, key.name), 0.0, Priority.NORMAL)
 
 
 def _wake(context: Context, before: FleetPlan | None, now: FleetPlan) -> None:
@@ -51,7 +52,10 @@ def _wake(context: Context, before: FleetPlan | None, now: FleetPlan) -> None:
         old = before.deployments.get(key) if before else None
         # One that the old plan fitted no more may wait for this one, though it asks for the same.
         if old != plan or not stands(old, plan.facts):
-            context.wake(deployment_key(key.namespace, key.name), 0.0)
+            # It was begun when its status waits: a pass without a plan could not tell it.
+            waits = plan.facts.uid in context.memory.unsaid
+            priority = Priority.BEGUN if waits else Priority.NORMAL
+            context.wake(deployment_key(key.namespace, key.name), 0.0, priority)
     for name, wanted in now.nodes.items():
         if before is None or before.nodes.get(name) != wanted:
-            context.wake(node_key(name), 0.0)
+            context.wake(node_key(name), 0.0, Priority.NORMAL)

@@ -81,7 +81,7 @@ class Operator:
             settings=settings,
             recorder=self.recorder,
             now=time.time,
-            wake=lambda key, delay: self._add(key, delay, Priority.NORMAL),
+            wake=self._add,
         )
         self.router = Router(self.caches, self.context.sight, self._add)
         self.router.wire()

@@ -13,6 +13,7 @@ from escadre.machinery.matched import Matched
 
 __all__ = ["Memory", "Scaled", "Written"]
 
+_REST_OVER_PLANNING: Final = 19  # planning takes a twentieth of the time
 _LONGEST_REST: Final = 5.0
 
 
@@ -54,8 +55,12 @@ class Memory:
         return self.plan.deployments.get(key) if self.plan else None
 
     def rest(self, now: float, least: float = 0.0) -> float:
-        """How long not to plan again for what no edit waits for: nineteen times what it took."""
-        return max(least, min(self.planned + 19 * self.planning - now, _LONGEST_REST))
+        """How long not to plan again for what no edit waits for: nineteen times what it took.
+
+        No longer than that either where the clock was set back since.
+        """
+        rest = _REST_OVER_PLANNING * self.planning
+        return max(least, min(self.planned + rest - now, rest, _LONGEST_REST))
 
     def keep_only(self, uids: set[str]) -> None:
         """Drops what belongs to objects that are gone."""
