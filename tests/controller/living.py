@@ -74,7 +74,7 @@ async def living(world: World, *, pace: float, latency: float = 0.0) -> AsyncIte
     """
     world.dated = True
     api = world.server.client("escadre")
-    queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.namespace)
+    queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.group)
     context = context_of(world, api, queue.add_after)
     router = Router(context.caches, context.sight, queue.add_after)
     router.wire()

@@ -10,9 +10,16 @@ from tests.controller.world import World
 from escadre.clients.kube import DEPLOYMENTS, PODS
 from escadre.controller.deployment import reconcile_deployment
 from escadre.controller.fleet import reconcile_fleet
-from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key, deployment_key
+from escadre.controller.keys import (
+    FLEET,
+    FLEET_DEBOUNCE,
+    Key,
+    approval_key,
+    deployment_key,
+    node_key,
+)
 from escadre.controller.router import Router
-from escadre.machinery.queue import Priority
+from escadre.machinery.queue import Priority, WorkQueue
 
 CHAT = deployment_key("team", "chat")
 
@@ -121,12 +128,16 @@ async def test_a_clock_that_was_set_back_lets_planning_rest_no_longer() -> None:
     assert memory.rest(world.time()) == pytest.approx(1.9)
 
 
-async def test_one_whose_status_waits_is_woken_as_what_was_begun() -> None:
+async def test_after_a_planning_pass_what_was_begun_and_edited_is_as_urgent_as_before() -> None:
     """A pass that found no plan to stand told nothing; those not begun would go before it."""
     world = World()
     op = Operator.start(world)
     world.deploy("begun")
-    world.deploy("other")
+    world.deploy("edited")
+    await op.round()
+    world.deploy("edited", concurrency=8)
+    world.deploy("begun", scaling={"minReplicas": 2})
+    world.deploy("new")
     for informer in op.context.caches.all():
         await informer.refresh()
     begun = op.context.caches.deployments.get("begun", "team")
@@ -135,7 +146,29 @@ async def test_one_whose_status_waits_is_woken_as_what_was_begun() -> None:
     woken: dict[str, Priority] = {}
     context = replace(op.context, wake=lambda key, _, priority: woken.update({key.name: priority}))
     await reconcile_fleet(context)
-    assert (woken["begun"], woken["other"]) == (Priority.BEGUN, Priority.NORMAL)
+    assert {name: woken[name] for name in ("begun", "edited", "new")} == {
+        "begun": Priority.BEGUN,
+        "edited": Priority.USER,
+        "new": Priority.NORMAL,
+    }
+
+
+async def test_a_planning_pass_waits_for_no_node_that_the_last_one_woke() -> None:
+    """Each is a turn; the deployments that wait for the plan would wait for all of them."""
+    queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.group)
+    for number in range(3):
+        queue.add(node_key(f"gpu-{number}"))
+        queue.add(deployment_key("team", f"chat-{number}"))
+    world = World()
+    op = Operator.start(world)
+    replace(op.context, wake=lambda key, _, priority: queue.add(key, priority)).replan()
+    assert await queue.get() == FLEET
+
+
+def test_keys_of_a_kind_and_namespace_take_turns_with_others() -> None:
+    keys = (FLEET, node_key("gpu-0"), approval_key("small"), CHAT, deployment_key("other", "chat"))
+    assert len({key.group for key in keys}) == len(keys)
+    assert node_key("gpu-0").group == node_key("gpu-1").group
 
 
 async def test_a_planning_pass_notes_how_long_it_took() -> None:

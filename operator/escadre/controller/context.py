@@ -47,7 +47,7 @@ class Context:
         """Asks for a planning pass; however many ask, it is one, soon."""
         if delay is None:
             delay = self.memory.rest(self.now(), FLEET_DEBOUNCE)
-        self.wake(FLEET, delay, Priority.NORMAL)
+        self.wake(FLEET, delay, Priority.BEGUN)  # what was begun or edited waits for it
 
     def sight(self) -> Sight:
         """Everything as it is now."""

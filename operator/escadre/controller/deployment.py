@@ -17,8 +17,7 @@ from escadre.controller.passes import Pass
 from escadre.controller.report import report, tell
 from escadre.controller.wished import Wished
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
-from escadre.core.facts.model import Wish
-from escadre.core.fleet.freshness import stands
+from escadre.core.fleet.freshness import edited, stands
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.children import plan_orphans
 from escadre.core.replicas.leaving import LOADING_GRACE_SECONDS, Leaving, hurried
@@ -81,14 +80,10 @@ def _patience(context: Context, plan: DeploymentPlan | None, now: DeploymentFact
     An edit waits for no burst, unless a plan was just made. What else changed, a lost pod or the
     demand, is gathered: what is free goes by age then, not to whoever is seen first.
     """
-    if plan is None or _wished(plan.facts) == _wished(now):
+    if plan is None or not edited(plan.facts, now):
         return None
     left = context.memory.planned + FLEET_DEBOUNCE - context.now()
     return min(max(left, 0.0), FLEET_DEBOUNCE)
-
-
-def _wished(facts: DeploymentFacts) -> tuple[Wish, int]:
-    return facts.wish, facts.min_replicas
 
 
 async def _hurry(context: Context, key: Key) -> None:

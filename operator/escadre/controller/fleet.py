@@ -5,8 +5,9 @@ Also the only one where the turn of a platform change is given on.
 
 from escadre.controller.context import Context
 from escadre.controller.keys import deployment_key, node_key
-from escadre.core.fleet.freshness import stands
-from escadre.core.fleet.plan import FleetPlan, plan_fleet
+from escadre.core.facts.deployment import DeploymentFacts
+from escadre.core.fleet.freshness import edited, stands
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
 from escadre.core.replicas.order import Order, plan_order
 from escadre.machinery.queue import Priority
 
@@ -47,14 +48,19 @@ def _wake_held(context: Context, before: Order, now: Order) -> None:
             context.wake(deployment_key(key.namespace, key.name), 0.0, Priority.NORMAL)
 
 
+def _urgency(context: Context, old: DeploymentPlan | None, now: DeploymentFacts) -> Priority:
+    """As urgent as the pass was that found no plan to stand, and so could not tell anything."""
+    if now.uid in context.memory.unsaid:
+        return Priority.BEGUN
+    return Priority.USER if old is not None and edited(old.facts, now) else Priority.NORMAL
+
+
 def _wake(context: Context, before: FleetPlan | None, now: FleetPlan) -> None:
     for key, plan in now.deployments.items():
         old = before.deployments.get(key) if before else None
         # One that the old plan fitted no more may wait for this one, though it asks for the same.
         if old != plan or not stands(old, plan.facts):
-            # It was begun when its status waits: a pass without a plan could not tell it.
-            waits = plan.facts.uid in context.memory.unsaid
-            priority = Priority.BEGUN if waits else Priority.NORMAL
+            priority = _urgency(context, old, plan.facts)
             context.wake(deployment_key(key.namespace, key.name), 0.0, priority)
     for name, wanted in now.nodes.items():
         if before is None or before.nodes.get(name) != wanted:

@@ -28,6 +28,14 @@ class Key:
     def __str__(self) -> str:
         return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
 
+    @property
+    def group(self) -> tuple[str, str]:
+        """Whose turn it is among the keys of one priority: a namespace's, or a kind's of its own.
+
+        Else a planning pass would wait until all nodes that the last one woke were looked at.
+        """
+        return self.kind, self.namespace
+
 
 FLEET: Final = Key("fleet")
 

@@ -97,7 +97,7 @@ class Router:
         """Asks for a planning pass."""
         sight = self.sight()
         rest = sight.gather.memory.rest(sight.now, FLEET_DEBOUNCE)
-        self.add(FLEET, rest, Priority.NORMAL)
+        self.add(FLEET, rest, Priority.BEGUN)  # what was begun or edited waits for it
 
     def _wake(self, key: Key, priority: Priority = Priority.NORMAL, *, delay: float = 0.0) -> None:
         self.add(key, delay, priority)

@@ -70,7 +70,7 @@ class Operator:
         self._background: list[asyncio.Task[None]] = []
         self._leader: asyncio.Task[None]
         self._broken: asyncio.Task[None]
-        self.queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.namespace)
+        self.queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.group)
         self.heard = {one.plural: Heard(api, one) for one in _HEARD}
         self.caches = Caches(api, settings.namespace, heard=self.heard)
         self.recorder = EventRecorder(api, instance=identity)

@@ -12,7 +12,7 @@ from escadre.core.facts.deployment import DeploymentFacts, ReplicaFacts
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, SlotPlan
 
-__all__ = ["node_stands", "stands"]
+__all__ = ["edited", "node_stands", "stands"]
 
 
 def stands(plan: DeploymentPlan, now: DeploymentFacts) -> bool:
@@ -30,6 +30,11 @@ def stands(plan: DeploymentPlan, now: DeploymentFacts) -> bool:
         _foreseen(replica, before.get(replica.slot), slots.get(replica.slot))
         for replica in now.replicas
     )
+
+
+def edited(then: DeploymentFacts, now: DeploymentFacts) -> bool:
+    """Whether somebody wishes for something else by now, and waits for it."""
+    return (then.wish, then.min_replicas) != (now.wish, now.min_replicas)
 
 
 def _foreseen(now: ReplicaFacts, then: ReplicaFacts | None, slot: SlotPlan | None) -> bool:
