@@ -12,12 +12,16 @@ from e2e.engine.checkpoint import write_checkpoint
 from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree, flip_byte
 from tests.cli.harness import Program
+from tests.core.weights.test_architecture import HF_SMALL_3
 
 from escadre.api.approval import ModelApprovalSpec
+from escadre.cli.approve.drafting import make_draft
 from escadre.cli.approve.source import FolderSource
 from escadre.clients.hub import HubFile
 from escadre.clients.kube import MODEL_MIRRORS, SECRETS, ServerUnavailable
+from escadre.clients.mirror.protocol import Sink
 from escadre.core.weights import manifest
+from escadre.core.weights.intake import IntakeError
 from escadre.errors import EscadreError
 
 TERMS = [
@@ -297,3 +301,70 @@ def test_a_damaged_file_is_refused(model: Path, tmp_path: Path) -> None:
     )
     assert ran.code == 3
     assert "consolidated.safetensors" in ran.err
+
+
+class Watched:
+    """A folder of which is noted what was read."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = FolderSource(root)
+        self.read_paths: list[str] = []
+
+    def files(self) -> list[HubFile]:
+        return self.folder.files()
+
+    def read(self, file: HubFile, sink: Sink) -> None:
+        self.read_paths.append(file.path)
+        self.folder.read(file, sink)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        pytest.param(
+            {"quant_method": "bitsandbytes", "load_in_4bit": True},
+            r"bitsandbytes, which vLLM 0\.32 does not serve; it serves auto_awq, ",
+            id="not served any more",
+        ),
+        pytest.param({"quant_method": "hqq"}, "hqq, which vLLM", id="not known here"),
+        pytest.param({"quant_method": "awq"}, "bits or w_bit is missing", id="half said"),
+    ],
+)
+def test_numbers_that_the_engine_does_not_serve_are_refused_before_a_weight_is_read(
+    numbers: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    config = {**HF_SMALL_3, "quantization_config": numbers}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"never looked at")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    source = Watched(tmp_path)
+    with pytest.raises(IntakeError, match=says):
+        make_draft(source, lambda *_: None)
+    assert source.read_paths == ["config.json"]
+
+
+def test_what_a_configuration_lacks_is_told_before_a_weight_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4096}))
+    (tmp_path / "model.safetensors").write_bytes(b"never looked at")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    source = Watched(tmp_path)
+    with pytest.raises(IntakeError, match="num_attention_heads is missing"):
+        make_draft(source, lambda *_: None)
+    assert source.read_paths == ["config.json"]
+
+
+def test_modelopt_s_own_file_is_approved_and_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(HF_SMALL_3))
+    numbers = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4"}}
+    (tmp_path / "hf_quant_config.json").write_text(json.dumps(numbers))
+    (tmp_path / "tokenizer.json").write_text("{}")
+    header = b'{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
+    content = len(header).to_bytes(8, "little") + header + bytes(4)
+    (tmp_path / "model.safetensors").write_bytes(content)
+    draft = make_draft(FolderSource(tmp_path), lambda *_: None)
+    assert "hf_quant_config.json" in [file.path for file in draft.manifest.files]
+    assert draft.architecture.dtype == "float4"
+    assert draft.architecture.model_dump(by_alias=True, exclude_none=True)["quantization"] == {
+        "method": "modelopt_fp4",
+        "groupSize": 16,
+    }

@@ -179,3 +179,24 @@ def test_bytes_beside_those_of_the_files_are_refused(tmp_path: Path) -> None:
     ran = Program().run(*line(tmp_path))
     assert ran.code == 2
     assert "the folder says it itself, 64 bytes" in ran.err
+
+
+def test_an_engine_version_decides_how_long_a_context_may_be(tmp_path: Path) -> None:
+    yarn = {"factor": 16, "original_max_position_embeddings": 8192}
+    given = {"max_model_len": "40000", "max_num_seqs": "1", "tensor_parallel": "2"}
+    path = put(tmp_path, "params.json", {**SMALL_3, "max_position_embeddings": 32768, "yarn": yarn})
+    assert estimated(path, **given)["reason"] == "ContextTooLong"
+    old = estimated(path, **given, engine_version="0.29")
+    assert (old["fits"], old["notes"]) == (True, [])
+    newer = estimated(path, **given, engine_version="1.0")
+    assert newer["reason"] == "ContextTooLong"
+    assert newer["notes"][0].startswith("vLLM 1.0 is not known here; it is judged as 0.32")
+
+
+def test_text_only_leaves_the_heads_of_sound_out(tmp_path: Path) -> None:
+    encoder = {"whisper_model_args": {"encoder_args": {"n_heads": 20}}}
+    path = put(tmp_path, "params.json", {**SMALL_3, "vision_encoder": None, "multimodal": encoder})
+    refused = estimated(path, tensor_parallel="8")
+    assert refused["reason"] == "HeadsNotDivisible"
+    assert "20 attention heads of the audio encoder" in refused["message"]
+    assert Program().run(*line(path, tensor_parallel="8"), "--text-only").code == 0

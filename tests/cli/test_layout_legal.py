@@ -19,8 +19,8 @@ def put(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
 
 
 def safetensors(folder: Path, file: str, name: str = "w", size: int = 64) -> Path:
-    """A whole weight file of one FP8 tensor, a byte an element."""
-    tensor = {"dtype": "F8_E4M3", "shape": [size], "data_offsets": [0, size]}
+    """A whole weight file of one tensor, two bytes an element."""
+    tensor = {"dtype": "F16", "shape": [size // 2], "data_offsets": [0, size]}
     header = json.dumps({name: tensor}).encode()
     path = folder / file
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * size)
@@ -165,3 +165,42 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, files: dict[str, str], wor
     ran = Program().run("layout", "legal", "--config", str(tmp_path), "--tensor-parallel", "1")
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err
+
+
+def test_an_engine_version_decides_which_formats_are_served(tmp_path: Path) -> None:
+    numbers = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    path = put(tmp_path, "config.json", {**HF_SMALL_3, "quantization_config": numbers})
+    given = ("--tensor-parallel", "1,2")
+    for version in ((), ("--engine-version", "0.32"), ("--engine-version", "0.28.1")):
+        answer = legal(Program(), path, *given, *version)
+        assert {one["reason"] for one in answer["results"]} == {"QuantizationNotServed"}
+        assert "bitsandbytes, which vLLM 0." in answer["results"][0]["message"]
+    old = legal(Program(), path, *given, "--engine-version", "0.27")
+    assert ([one["legal"] for one in old["results"]], old["notes"]) == ([True, True], [])
+
+
+def test_an_engine_version_that_is_not_known_is_said(tmp_path: Path) -> None:
+    path = put(tmp_path, "params.json", LARGE_2)
+    usual = legal(Program(), path, "--tensor-parallel", "1..8")
+    newer = legal(Program(), path, "--tensor-parallel", "1..8", "--engine-version", "0.40.0")
+    (note,) = newer["notes"]
+    assert note == (
+        "vLLM 0.40.0 is not known here; it is judged as 0.32, the nearest older version that is"
+    )
+    assert newer["results"] == usual["results"]
+
+
+def test_what_is_no_engine_version(tmp_path: Path) -> None:
+    path = put(tmp_path, "params.json", LARGE_2)
+    given = ("--config", str(path), "--tensor-parallel", "1", "--engine-version", "latest")
+    ran = Program().run("layout", "legal", *given)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--engine-version latest: a version of vLLM is meant, like 0.32" in ran.err
+
+
+def test_modelopt_s_own_file_in_a_folder_is_read(tmp_path: Path) -> None:
+    put(tmp_path, "config.json", HF_SMALL_3)
+    numbers = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4"}}
+    put(tmp_path, "hf_quant_config.json", numbers)
+    answer = legal(Program(), tmp_path, "--tensor-parallel", "1", "--gpu", "T4")
+    assert (answer["notes"], answer["results"][0]["legal"]) == ([], True)

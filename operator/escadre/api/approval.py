@@ -32,6 +32,7 @@ __all__ = [
     "Licence",
     "ModelApprovalSpec",
     "ModelApprovalStatus",
+    "Quantization",
     "SignatureRecord",
 ]
 
@@ -69,6 +70,20 @@ class Experts(Model):
     intermediate_size: _Count = Field(description="Feed-forward width of one expert.")
 
 
+class Quantization(Model):
+    """How the weights are quantised, as the tool that did it wrote down."""
+
+    method: Annotated[
+        str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    ] = Field(description="Method as vLLM calls it, e.g. fp8, awq, gptq or compressed-tensors.")
+    group_size: _Count | None = Field(
+        default=None, description="Weights along the input that share a scale, when in groups."
+    )
+    block: Annotated[list[_Count], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="Rows and columns that share a scale, when in blocks."
+    )
+
+
 class Architecture(Model):
     """Facts the planner needs, read at drafting from params.json or config.json and headers."""
 
@@ -79,8 +94,8 @@ class Architecture(Model):
     tokenizer: Literal["mistral", "huggingface"] = Field(
         description="Tokenizer files: tekken.json or tokenizer.model.v*, or tokenizer.json."
     )
-    dtype: Literal["bfloat16", "float16", "float32", "float8", "float4"] = Field(
-        description="Type of most weight bytes."
+    dtype: Literal["bfloat16", "float16", "float32", "float8", "float4", "int8", "int4"] = Field(
+        description="Type of most weights: what they are quantised to, not what they are stored in."
     )
     weight_bytes: Annotated[int, Field(ge=1, le=1 << 50)] = Field(
         description="Bytes of all tensors, summed over the safetensors headers."
@@ -100,11 +115,17 @@ class Architecture(Model):
     vision_heads: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         default=None, description="Attention heads of the vision encoder, when there is one."
     )
+    audio_heads: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=None, description="Attention heads of the audio encoder, when there is one."
+    )
     latent_attention: LatentAttention | None = Field(
         default=None, description="Set when the model uses multi-head latent attention."
     )
     experts: Experts | None = Field(
         default=None, description="Set when the model is a mixture of experts."
+    )
+    quantization: Quantization | None = Field(
+        default=None, description="Set when the weights are quantised."
     )
 
 

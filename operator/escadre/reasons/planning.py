@@ -81,6 +81,14 @@ DTYPE_NOT_SUPPORTED = Reason(
     "The GPU cannot compute in the weights' type.",
     "Nothing: another GPU product is tried.",
 )
+QUANTIZATION_NOT_SERVED = Reason(
+    "QuantizationNotServed",
+    Kind.MOVE,
+    "The engine does not serve weights that are quantised in this way.",
+    "Approve the model in another number format, or serve it with a version of vLLM that does.",
+    owners=(Owner.DEPLOYMENT, Owner.PLATFORM),
+    conditions=(ConditionType.PLANNED, ConditionType.STALLED),
+)
 WEIGHTS_TOO_LARGE = Reason(
     "WeightsTooLarge",
     Kind.SETTLED,

@@ -4,8 +4,15 @@ import pytest
 from tests.core.shapes import EVERY_MODEL, LARGE_2, LARGE_3, MISTRAL_7B, SMALL_3, SMALL_4
 
 from escadre import reasons
-from escadre.api.approval import Architecture, Experts
-from escadre.core.engines.legality import candidate_sizes, check_dtype, check_size, is_native
+from escadre.api.approval import Architecture, Experts, Quantization
+from escadre.core.engines.legality import (
+    candidate_sizes,
+    check_dtype,
+    check_method,
+    check_size,
+    is_native,
+)
+from escadre.core.profile import profile_for
 
 
 def legal(model: Architecture) -> list[int]:
@@ -24,6 +31,11 @@ def legal(model: Architecture) -> list[int]:
         ),
         pytest.param(SMALL_3, [1, 2, 4, 8, 16], id="16 vision heads forbid 32"),
         pytest.param(
+            SMALL_3.model_copy(update={"vision_heads": None, "audio_heads": 20}),
+            [1, 2, 4],
+            id="20 audio heads forbid 8 and 16",
+        ),
+        pytest.param(
             LARGE_3.model_copy(update={"vision_heads": None}),
             [1, 2, 4, 8, 16, 32, 64],
             id="MLA has no rule for key-value heads",
@@ -34,6 +46,7 @@ def test_legal_sizes_of_the_family(model: Architecture, sizes: list[int]) -> Non
     assert legal(model) == sizes
 
 
+VOXTRAL_SMALL = SMALL_3.model_copy(update={"vision_heads": None, "audio_heads": 20})
 WIDE = LARGE_2.model_copy(update={"vocabulary_size": 64 * 27})  # splits by 3, 9 and 27
 EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)
 
@@ -106,6 +119,14 @@ EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)
             "AssertionError: 16 is not divisible by 32",
             id="heads of the vision encoder",
         ),
+        pytest.param(
+            VOXTRAL_SMALL,
+            8,
+            "HeadsNotDivisible",
+            "20 attention heads of the audio encoder do not divide by 8",
+            "AssertionError",
+            id="heads of the audio encoder",
+        ),
     ],
 )
 def test_each_rule_alone_refuses_with_its_numbers_and_the_words_of_vllm(
@@ -168,6 +189,8 @@ def test_candidates_are_powers_of_two_and_divisors_that_split_the_vocabulary() -
         ("float8", (7, 5), True),
         ("float4", (8, 9), True),
         ("float4", (7, 0), False),
+        ("int4", (7, 5), True),
+        ("int8", (7, 0), False),
     ],
 )
 def test_types_need_a_compute_capability(
@@ -186,3 +209,17 @@ def test_native_arithmetic() -> None:
     assert is_native(SMALL_4, (9, 0))
     assert not is_native(SMALL_4, (8, 9))  # FP8 yes, fast MLA kernels no
     assert not is_native(SMALL_4, (12, 0))
+
+
+def test_a_method_that_the_engine_does_not_serve_is_refused_whatever_the_card() -> None:
+    numbers = Quantization(method="bitsandbytes")
+    model = MISTRAL_7B.model_copy(update={"dtype": "int4", "quantization": numbers})
+    refusal = check_method(model)
+    assert refusal is not None
+    assert refusal.reason == reasons.QUANTIZATION_NOT_SERVED
+    assert "bitsandbytes, which vLLM 0.32 does not serve" in refusal.message
+    assert refusal.engine.startswith("ValueError: Unknown quantization method: bitsandbytes.")
+    assert check_method(model, profile_for("0.27").profile) is None
+    assert check_method(MISTRAL_7B) is None, "not quantised"
+    served = model.model_copy(update={"quantization": Quantization(method="awq")})
+    assert check_method(served) is None

@@ -23,7 +23,7 @@ from tests.core.shapes import (
 )
 
 from escadre import reasons
-from escadre.api.approval import Architecture
+from escadre.api.approval import Architecture, Quantization
 from escadre.api.deployment import Layout
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout, short_product
@@ -120,6 +120,13 @@ def test_context_over_the_models() -> None:
 
 def test_typical_over_context() -> None:
     assert refused(MISTRAL_7B, Wish(4096, 1, 5000), H100).reason == reasons.TYPICAL_TOKENS_TOO_LONG
+
+
+def test_numbers_that_the_engine_does_not_serve() -> None:
+    model = MISTRAL_7B.model_copy(update={"quantization": Quantization(method="bitsandbytes")})
+    decision = refused(model, Wish(32768), H100)
+    assert decision.reason == reasons.QUANTIZATION_NOT_SERVED
+    assert "bitsandbytes, which vLLM 0.32 does not serve" in decision.message
 
 
 def test_no_gpu_nodes() -> None:

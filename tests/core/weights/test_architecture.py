@@ -145,14 +145,22 @@ def test_a_silent_params_file_has_vllm_s_context() -> None:
 @pytest.mark.parametrize(
     ("tensors", "dtype"),
     [
-        pytest.param([("F8_E4M3", 90), ("BF16", 10)], "float8", id="fp8 with bf16 parts"),
-        pytest.param([("U8", 60), ("F8_E4M3", 10), ("BF16", 30)], "float4", id="packed nvfp4"),
+        pytest.param([("BF16", 90), ("F32", 10)], "bfloat16", id="bf16 with norms in full"),
         pytest.param([("F16", 10)], "float16", id="half"),
     ],
 )
-def test_the_type_is_that_of_most_bytes(tensors: list[tuple[str, int]], dtype: str) -> None:
+def test_what_is_not_quantised_is_of_the_type_of_most_bytes(
+    tensors: list[tuple[str, int]], dtype: str
+) -> None:
     described = [Tensor(str(i), kind, (size,), 0, size) for i, (kind, size) in enumerate(tensors)]
     assert read_architecture(MISTRAL, SMALL_3, described).dtype == dtype
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "U8", "F4", "I32", "I8"])
+def test_quantised_weights_of_which_nobody_says_how_are_refused(kind: str) -> None:
+    """The engine would build such a model unquantised, or fail while it loads."""
+    with pytest.raises(IntakeError, match=f"stored as {kind}, .* neither config.json nor hf_quant"):
+        read_architecture(HUGGINGFACE, HF_SMALL_3, [Tensor("w", kind, (4,), 0, 4)])
 
 
 @pytest.mark.parametrize(
@@ -173,5 +181,56 @@ def test_what_is_missing_or_wrong_is_named(change: dict[str, Any], says: str) ->
 
 
 def test_a_type_the_planner_does_not_know_is_refused() -> None:
-    with pytest.raises(IntakeError, match="type I32"):
-        read_architecture(MISTRAL, SMALL_3, [Tensor("w", "I32", (1,), 0, 4)])
+    with pytest.raises(IntakeError, match="type I64"):
+        read_architecture(MISTRAL, SMALL_3, [Tensor("w", "I64", (1,), 0, 8)])
+
+
+VOXTRAL = {
+    **SMALL_3,
+    "vision_encoder": None,
+    "multimodal": {"whisper_model_args": {"encoder_args": {"dim": 1280, "n_heads": 20}}},
+}
+
+
+def test_heads_of_an_audio_encoder() -> None:
+    read = facts(MISTRAL, VOXTRAL)
+    assert (read["audioHeads"], read.get("visionHeads")) == (20, None)
+    config = {**HF_SMALL_3, "vision_config": None, "audio_config": {"encoder_attention_heads": 20}}
+    assert facts(HUGGINGFACE, config)["audioHeads"] == 20
+
+
+@pytest.mark.parametrize(
+    ("selection", "document", "says"),
+    [
+        (
+            MISTRAL,
+            {**SMALL_3, "vision_encoder": {"hidden_size": 1024}},
+            r"params\.json: vision_encoder: num_attention_heads is missing",
+        ),
+        (
+            MISTRAL,
+            {**VOXTRAL, "multimodal": {"whisper_model_args": {"encoder_args": {"dim": 1280}}}},
+            r"params\.json: multimodal: whisper_model_args: encoder_args: n_heads is missing",
+        ),
+        (
+            MISTRAL,
+            {**SMALL_3, "moe": {"num_experts": 8}},
+            r"params\.json: moe: num_experts_per_tok is missing",
+        ),
+        (
+            HUGGINGFACE,
+            {**HF_SMALL_3, "vision_config": {"model_type": "my_own", "hidden_size": 1024}},
+            r"config\.json: vision_config: num_attention_heads is missing",
+        ),
+        (
+            HUGGINGFACE,
+            {"text_config": {"hidden_size": 5120}},
+            r"config\.json: text_config: num_attention_heads is missing",
+        ),
+    ],
+)
+def test_the_part_that_lacks_something_is_named(
+    selection: Selection, document: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(IntakeError, match=says):
+        facts(selection, document)

@@ -51,6 +51,18 @@ def test_an_old_mistral_tokenizer_is_known() -> None:
 
 
 @pytest.mark.parametrize(
+    "layout",
+    [
+        ["config.json", "model.safetensors", "tokenizer.json"],
+        ["consolidated.safetensors", "params.json", "tekken.json"],
+    ],
+)
+def test_modelopt_s_own_file_belongs_to_the_model(layout: list[str]) -> None:
+    """Without it the engine would build the model unquantised."""
+    assert "hf_quant_config.json" in select_files([*layout, "hf_quant_config.json"]).files
+
+
+@pytest.mark.parametrize(
     ("paths", "says"),
     [
         pytest.param([], "no consolidated", id="empty"),

@@ -4,7 +4,7 @@ The digests are computed here, from bytes; what a mirror says of itself is only 
 Called by cli/approve/draft.py; writes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -13,8 +13,9 @@ from escadre.api.approval import Architecture
 from escadre.cli.approve.source import Source
 from escadre.clients.hub import HubFile
 from escadre.core.decimals import bytes_text
+from escadre.core.profile import DEFAULT_PROFILE
 from escadre.core.weights import manifest as manifests
-from escadre.core.weights.architecture import read_architecture
+from escadre.core.weights.architecture import Stored, read_architecture, read_facts
 from escadre.core.weights.digesting import FileDigester
 from escadre.core.weights.intake import (
     LARGEST_JSON,
@@ -25,6 +26,8 @@ from escadre.core.weights.intake import (
     select_files,
 )
 from escadre.core.weights.manifest import Manifest, ManifestFile
+from escadre.core.weights.numberformat import SEPARATE, check_served, read_format
+from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_tensors
 
 __all__ = ["Draft", "Progress", "make_draft"]
@@ -54,6 +57,7 @@ def make_draft(source: Source, progress: Progress) -> Draft:
     """
     listed = {file.path: file for file in source.files()}
     selection = select_files(listed)
+    _foresee(source, listed, selection)
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         read = list(pool.map(lambda path: _read(source, listed[path], progress), selection.files))
     kept = {each.path: each.kept for each in read}
@@ -66,8 +70,28 @@ def make_draft(source: Source, progress: Progress) -> Draft:
     manifest = Manifest(tuple(each.file for each in read))
     text = manifests.render(manifest)
     tensors = [tensor for each in read for tensor in each.tensors]
-    architecture = read_architecture(selection, documents[selection.config], tensors)
+    separate = documents.get(SEPARATE)
+    architecture = read_architecture(selection, documents[selection.config], tensors, separate)
     return Draft(manifest, text, manifests.digest(text), architecture, selection)
+
+
+def _foresee(source: Source, listed: Mapping[str, HubFile], selection: Selection) -> None:
+    """Refuses what its configuration alone rules out, before hours of hashing.
+
+    The files are read again with the others: what is drafted comes from the bytes that are hashed.
+    """
+
+    def document(path: str) -> Mapping[str, object]:
+        start = _Start(listed[path])
+        source.read(listed[path], start.take)
+        return check_json(path, bytes(start.kept))
+
+    config = document(selection.config)
+    separate = document(SEPARATE) if SEPARATE in selection.files else None
+    numbers = read_format(Part(selection.config, config), separate)
+    if numbers is not None:
+        check_served(selection.config, numbers.method, DEFAULT_PROFILE)
+    read_facts(selection, config, Stored(1, "bfloat16", numbers))
 
 
 @dataclass(frozen=True, slots=True)

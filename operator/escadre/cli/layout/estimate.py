@@ -12,6 +12,7 @@ from escadre.cli.layout.asked import read_limits, read_memory, read_utilization,
 from escadre.cli.layout.estimateview import Told
 from escadre.cli.layout.legal import DTYPE_UNKNOWN, ConfigOption, refused_by
 from escadre.cli.layout.model import LocalModel, read_model
+from escadre.cli.layout.version import JudgedCommand, judged_as
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.core.engines.cards import Card
@@ -24,6 +25,7 @@ def register(group: typer.Typer) -> None:
     """Adds the command to `escadre layout`."""
     group.command(
         "estimate",
+        cls=JudgedCommand,
         help="Show how one layout fills its GPUs: weights, overhead, cache, and what that holds. "
         "Asks no cluster. Exits with 1 when vLLM would not start.",
     )(_estimate)
@@ -49,7 +51,7 @@ def _estimate(
         int | None, typer.Option(min=1, max=1 << 24, help="Default: as the operator sets it.")
     ] = None,
     text_only: Annotated[
-        bool, typer.Option("--text-only", help="Without the vision encoder.")
+        bool, typer.Option("--text-only", help="Without the encoder of images or sound.")
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -57,12 +59,14 @@ def _estimate(
     visible = memory.visible_bytes
     share, notes = read_utilization(gpu_memory_utilization, visible)
     limits = read_limits(tensor_parallel, max_num_seqs, max_num_batched_tokens, visible)
-    model = read_model(config)
+    judged = judged_as(context)
+    model = read_model(config, judged.profile)
     weights = read_weights(model, weights_bytes, text_only=text_only)
     asked = Asked(limits, max_model_len, visible, share)
     found = _of(model, weights, asked, memory.card, text_only=text_only)
     unknown = (DTYPE_UNKNOWN,) if memory.card and model.dtype is None else ()
-    told = Told(asked, found, memory.card, (*memory.notes, *notes, *unknown))
+    judged_notes = (judged.note,) if judged.note else ()
+    told = Told(asked, found, memory.card, (*judged_notes, *memory.notes, *notes, *unknown))
     environment_of(context).answer(
         output,
         document=lambda: estimateview.document(told),
@@ -76,6 +80,6 @@ def _of(
 ) -> Estimate:
     architecture = model.architecture(weights)
     if text_only:
-        architecture = architecture.model_copy(update={"vision_heads": None})
+        architecture = architecture.model_copy(update={"vision_heads": None, "audio_heads": None})
     unable = refused_by(card, model, architecture)
     return Estimate(None, unable) if unable else estimate(architecture, asked)

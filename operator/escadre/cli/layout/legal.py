@@ -16,12 +16,18 @@ from escadre.api.approval import Architecture
 from escadre.cli.layout.gpu import card_named
 from escadre.cli.layout.model import LocalModel, read_model
 from escadre.cli.layout.sizes import read_sizes
+from escadre.cli.layout.version import JudgedCommand, judged_as
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.marks import mark
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.cli.shared.tables import grid
 from escadre.core.engines.cards import Card
-from escadre.core.engines.legality import LayoutRefusal, check_dtype, check_size
+from escadre.core.engines.legality import (
+    LayoutRefusal,
+    check_dtype,
+    check_method,
+    check_size,
+)
 
 __all__ = [
     "DTYPE_UNKNOWN",
@@ -55,6 +61,7 @@ def register(group: typer.Typer) -> None:
     """Adds the command to `escadre layout`."""
     group.command(
         "legal",
+        cls=JudgedCommand,
         help="Show which tensor parallel sizes vLLM accepts for a model. Asks no cluster. "
         "Exits with 1 when one of the sizes is refused.",
     )(_legal)
@@ -74,9 +81,10 @@ def _legal(
 ) -> None:
     sizes = read_sizes(tensor_parallel)
     named = card_named(gpu) if gpu is not None else None
-    model = read_model(config)
+    judged = judged_as(context)
+    model = read_model(config, judged.profile)
     verdicts = legal(model, sizes, named.card if named else None)
-    notes = [named.note] if named and named.note else []
+    notes = [note for note in (judged.note, named.note if named else "") if note]
     if named and model.dtype is None:
         notes.append(DTYPE_UNKNOWN)
     environment_of(context).answer(
@@ -97,10 +105,11 @@ def legal(model: LocalModel, sizes: Sequence[int], card: Card | None) -> tuple[V
 def refused_by(
     card: Card | None, model: LocalModel, architecture: Architecture
 ) -> LayoutRefusal | None:
-    """Why the card cannot run the type of the weights; None where either is not known."""
-    if card is None or model.dtype is None:
-        return None
-    return check_dtype(architecture, card.capability)
+    """Why the engine or the card cannot run the numbers of the weights; None where not known."""
+    unserved = check_method(architecture, model.profile)
+    if unserved or card is None or model.dtype is None:
+        return unserved
+    return check_dtype(architecture, card.capability, model.profile)
 
 
 def with_notes(parts: Sequence[RenderableType], notes: Sequence[str]) -> Group:

@@ -5,12 +5,13 @@ the plan of its approval. Called by cli/layout; raises BadInput naming the file.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from escadre.api.approval import Architecture
 from escadre.cli.shared.failures import BadInput
+from escadre.core.profile import EngineProfile
 from escadre.core.weights.architecture import Dtype, Stored, read_facts, stored
 from escadre.core.weights.declared import declared_dtype
 from escadre.core.weights.intake import (
@@ -21,11 +22,21 @@ from escadre.core.weights.intake import (
     check_json,
     model_files,
 )
+from escadre.core.weights.numberformat import SEPARATE, NumberFormat, read_format
+from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_tensors
 
 __all__ = ["LocalModel", "read_model"]
 
-_ENCODER: Final = ("vision_encoder.", "vision_tower.", "model.vision_tower.")
+_ENCODER: Final = (
+    "vision_encoder.",
+    "vision_tower.",
+    "model.vision_tower.",
+    "audio_tower.",
+    "model.audio_tower.",
+    "mm_whisper_embeddings.whisper_encoder.",
+    "mm_streams_embeddings.embedding_module.whisper_encoder.",
+)
 _MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
 
 
@@ -33,13 +44,15 @@ _MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
 class LocalModel:
     """What the files say; ``weight_bytes`` and ``dtype`` are None where they do not say it.
 
-    ``encoder_bytes`` of the weights belong to a vision encoder, 0 without weight files.
+    ``encoder_bytes`` of the weights belong to an encoder of images or sound; 0 without weights.
     """
 
     selection: Selection
     document: Mapping[str, object]
     weight_bytes: int | None
     dtype: Dtype | None
+    numbers: NumberFormat | None
+    profile: EngineProfile
     encoder_bytes: int = 0
 
     def architecture(self, weight_bytes: int) -> Architecture:
@@ -47,30 +60,30 @@ class LocalModel:
 
         An unknown type stands as bfloat16: whoever judges the type looks at ``dtype`` first.
         """
-        held = Stored(weight_bytes, self.dtype or "bfloat16")
+        held = Stored(weight_bytes, self.dtype or "bfloat16", self.numbers)
         try:
-            return read_facts(self.selection, self.document, held)
+            return read_facts(self.selection, self.document, held, self.profile)
         except IntakeError as error:
             raise BadInput(str(error)) from error
 
 
-def read_model(path: Path) -> LocalModel:
-    """Reads params.json or config.json, or a model's folder."""
+def read_model(path: Path, profile: EngineProfile) -> LocalModel:
+    """Reads params.json or config.json, or a model's folder, as a version of vLLM would."""
     try:
-        return _folder(path) if path.is_dir() else _file(path)
+        return _folder(path, profile) if path.is_dir() else _file(path, profile)
     except IntakeError as error:
         raise BadInput(f"--config {path}: {error}") from error
     except OSError as error:
         raise BadInput(f"--config {path}: {error.filename}: {error.strerror}") from error
 
 
-def _file(path: Path) -> LocalModel:
+def _file(path: Path, profile: EngineProfile) -> LocalModel:
     document = _json(path)
-    is_mistral = "dim" in document
-    return LocalModel(_selection(is_mistral), document, None, declared_dtype(document))
+    selection = _selection("dim" in document)
+    return _described(selection, document, None, profile)
 
 
-def _folder(root: Path) -> LocalModel:
+def _folder(root: Path, profile: EngineProfile) -> LocalModel:
     names = sorted(path.name for path in root.iterdir() if path.is_file())
     layout, is_mistral = model_files(names)
     weights = [name for name in layout if name.endswith(".safetensors")]
@@ -80,15 +93,29 @@ def _folder(root: Path) -> LocalModel:
     if selection.config not in names:
         raise IntakeError(f"{selection.config} is missing, which describes the model")
     document = _json(root / selection.config)
+    separate = _json(root / SEPARATE) if SEPARATE in names else None
+    model = _described(selection, document, separate, profile)
     index = _index(root, is_mistral=is_mistral)
-    if weights:
-        if index:
-            check_index("the index", index, weights)
-        tensors = [tensor for name in weights for tensor in _tensors(root / name)]
-        held = stored(tensors)
-        encoder = sum(each.size for each in tensors if each.name.startswith(_ENCODER))
-        return LocalModel(selection, document, held.weight_bytes, held.dtype, encoder)
-    return LocalModel(selection, document, _total(index), declared_dtype(document))
+    if not weights:
+        return replace(model, weight_bytes=_total(index))
+    if index:
+        check_index("the index", index, weights)
+    tensors = [tensor for name in weights for tensor in _tensors(root / name)]
+    held = stored(tensors, model.numbers, selection.config)
+    encoder = sum(each.size for each in tensors if each.name.startswith(_ENCODER))
+    return replace(model, weight_bytes=held.weight_bytes, dtype=held.dtype, encoder_bytes=encoder)
+
+
+def _described(
+    selection: Selection,
+    document: Mapping[str, object],
+    separate: Mapping[str, object] | None,
+    profile: EngineProfile,
+) -> LocalModel:
+    """As far as the configuration says it."""
+    numbers = read_format(Part(selection.config, document), separate)
+    dtype = declared_dtype(document, separate)
+    return LocalModel(selection, document, None, dtype, numbers, profile)
 
 
 def _selection(is_mistral: bool) -> Selection:

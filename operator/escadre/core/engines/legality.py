@@ -11,12 +11,20 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.approval import Architecture, Experts
+from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
+from escadre.core.weights.numberformat import not_served
 from escadre.reasons import Reason
 
-__all__ = ["LayoutRefusal", "candidate_sizes", "check_dtype", "check_size", "is_native"]
+__all__ = [
+    "LayoutRefusal",
+    "candidate_sizes",
+    "check_dtype",
+    "check_method",
+    "check_size",
+    "is_native",
+]
 
 _VOCABULARY_PADDING: Final = 64
-_LOWEST_CAPABILITY: Final = (7, 5)  # of vLLM's wheels; quantised weights run on Marlin from there
 _BFLOAT16_CAPABILITY: Final = (8, 0)
 _NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
     "bfloat16": (8, 0),
@@ -24,6 +32,8 @@ _NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
     "float32": (8, 0),
     "float8": (8, 9),
     "float4": (10, 0),
+    "int8": (7, 5),
+    "int4": (7, 5),
 }
 # Of vllm-project/vllm:vllm/model_executor/models/llama.py and mixtral.py (key-value heads) and
 # layers/fused_moe/config.py (experts): bare assert statements.
@@ -63,19 +73,42 @@ def check_size(architecture: Architecture, size: int) -> LayoutRefusal | None:
     return next(_broken_rules(architecture, size), None)
 
 
-def check_dtype(architecture: Architecture, capability: tuple[int, int]) -> LayoutRefusal | None:
+def check_dtype(
+    architecture: Architecture,
+    capability: tuple[int, int],
+    profile: EngineProfile = DEFAULT_PROFILE,
+) -> LayoutRefusal | None:
     """Whether a GPU of this compute capability can run the weights' type.
 
     vllm-project/vllm:vllm/platforms/cuda.py (bfloat16), vllm/config/vllm.py (quantised weights),
     docs/getting_started/installation/gpu.cuda.inc.md (7.5 and above for any).
     """
-    lowest = _BFLOAT16_CAPABILITY if architecture.dtype == "bfloat16" else _LOWEST_CAPABILITY
+    lowest = profile.lowest_capability  # quantised weights run on Marlin from there
+    if architecture.dtype == "bfloat16":
+        lowest = max(lowest, _BFLOAT16_CAPABILITY)
     if capability >= lowest:
         return None
     return LayoutRefusal(
         reasons.DTYPE_NOT_SUPPORTED,
         f"{architecture.dtype} weights need compute capability {lowest[0]}.{lowest[1]}, "
         f"this GPU has {capability[0]}.{capability[1]}",
+    )
+
+
+def check_method(
+    architecture: Architecture, profile: EngineProfile = DEFAULT_PROFILE
+) -> LayoutRefusal | None:
+    """Whether this version of vLLM serves weights quantised in this way.
+
+    vllm-project/vllm:vllm/config/model.py _verify_quantization
+    """
+    numbers = architecture.quantization
+    if numbers is None or numbers.method in profile.quantization:
+        return None
+    return LayoutRefusal(
+        reasons.QUANTIZATION_NOT_SERVED,
+        not_served(numbers.method, profile),
+        f"ValueError: Unknown quantization method: {numbers.method}.",
     )
 
 
@@ -115,12 +148,18 @@ def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefus
 
 
 def _broken_encoder(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
-    vision = architecture.vision_heads
+    vision, audio = architecture.vision_heads, architecture.audio_heads
     if vision is not None and vision % size:
         yield LayoutRefusal(
             reasons.HEADS_NOT_DIVISIBLE,
             f"{vision} attention heads of the vision encoder do not divide by {size}",
             _not_divisible(vision, size),
+        )
+    if audio is not None and audio % size:  # models/whisper.py: a bare assert statement
+        yield LayoutRefusal(
+            reasons.HEADS_NOT_DIVISIBLE,
+            f"{audio} attention heads of the audio encoder do not divide by {size}",
+            _SILENT,
         )
 
 

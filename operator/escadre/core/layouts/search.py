@@ -26,6 +26,7 @@ from escadre.core.engines.legality import (
     LayoutRefusal,
     candidate_sizes,
     check_dtype,
+    check_method,
     check_size,
     is_native,
 )
@@ -122,6 +123,9 @@ def _refuse_wish(
             f"contextLength {need.context} is more than the {architecture.max_context_length} "
             "tokens the model allows",
         )
+    unserved = check_method(architecture)
+    if unserved is not None:
+        return unserved
     if need.typical > need.context:
         return LayoutRefusal(
             reasons.TYPICAL_TOKENS_TOO_LONG,

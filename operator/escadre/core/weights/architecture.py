@@ -8,47 +8,62 @@ the field's name; nothing is guessed that a person could not check. Pure.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import ValidationError
 
 from escadre.api.approval import Architecture, Experts, LatentAttention
+from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
+from escadre.core.weights.classdefaults import encoder_of, text_of
 from escadre.core.weights.intake import IntakeError, Selection
+from escadre.core.weights.length import huggingface_length, mistral_length
+from escadre.core.weights.numberformat import SEPARATE, Dtype, NumberFormat, read_format
+from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import Tensor
 
 __all__ = ["Dtype", "Stored", "read_architecture", "read_facts", "stored"]
 
-Dtype = Literal["bfloat16", "float16", "float32", "float8", "float4"]
 _Facts = Mapping[str, object]
 
-_DTYPES: Final[dict[str, Dtype]] = {
-    "BF16": "bfloat16",
-    "F16": "float16",
-    "F32": "float32",
-    "F8_E4M3": "float8",
-    "F8_E5M2": "float8",
-    "F4": "float4",
-    "U8": "float4",  # two 4-bit values packed in a byte (NVFP4)
+_PLAIN: Final[dict[str, Dtype]] = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
+# How numbers of each format may be stored; packed ones stand in wider types.
+_STORAGE: Final[dict[Dtype, frozenset[str]]] = {
+    "float8": frozenset({"F8_E4M3", "F8_E5M2"}),
+    "float4": frozenset({"F4", "U8"}),
+    "int8": frozenset({"I8", "I32"}),
+    "int4": frozenset({"I32", "U8"}),
 }
-_VLLM_CONTEXT: Final = 128_000  # vLLM's own default for a params.json that says nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the headers of the weight files say: bytes of all tensors, and the type of most."""
+    """What the weight files hold: bytes of all tensors, and in which numbers most of them are."""
 
     weight_bytes: int
     dtype: Dtype
+    quantization: NumberFormat | None = None
 
 
-def stored(tensors: Iterable[Tensor]) -> Stored:
-    """Sums the tensors up; raises IntakeError on a type that is not supported."""
-    described = list(tensors)
-    return Stored(sum(tensor.size for tensor in described), _dtype(described))
+def stored(tensors: Iterable[Tensor], numbers: NumberFormat | None, config: str) -> Stored:
+    """Sums the tensors up; raises IntakeError when types and configuration contradict.
+
+    Args:
+        tensors: of all weight files.
+        numbers: what the configuration says of quantisation.
+        config: the file that says it, for messages.
+    """
+    sizes: Counter[str] = Counter()
+    for tensor in tensors:
+        sizes[tensor.dtype] += tensor.size
+    dtype = _quantised(numbers, sizes, config) if numbers else _plain(sizes, config)
+    return Stored(sizes.total(), dtype, numbers)
 
 
 def read_architecture(
-    selection: Selection, config: Mapping[str, object], tensors: Iterable[Tensor]
+    selection: Selection,
+    config: _Facts,
+    tensors: Iterable[Tensor],
+    separate: _Facts | None = None,
 ) -> Architecture:
     """Read the facts.
 
@@ -56,14 +71,21 @@ def read_architecture(
         selection: what is drafted.
         config: content of params.json or config.json.
         tensors: of all weight files.
+        separate: content of ModelOpt's own file, when there is one.
 
     Raises:
         IntakeError: naming the file and the field that is missing or out of bounds.
     """
-    return read_facts(selection, config, stored(tensors))
+    numbers = read_format(Part(selection.config, config), separate)
+    return read_facts(selection, config, stored(tensors, numbers, selection.config))
 
 
-def read_facts(selection: Selection, config: Mapping[str, object], weights: Stored) -> Architecture:
+def read_facts(
+    selection: Selection,
+    config: _Facts,
+    weights: Stored,
+    profile: EngineProfile = DEFAULT_PROFILE,
+) -> Architecture:
     """The facts, where the weights are known without their headers; raises as read_architecture."""
     facts: dict[str, object] = {
         "format": selection.format,
@@ -71,125 +93,132 @@ def read_facts(selection: Selection, config: Mapping[str, object], weights: Stor
         "dtype": weights.dtype,
         "weight_bytes": weights.weight_bytes,
     }
+    numbers = weights.quantization
+    if numbers is not None:
+        facts["quantization"] = {
+            "method": numbers.method,
+            "group_size": numbers.group_size,
+            "block": list(numbers.block) if numbers.block else None,
+        }
     read = _mistral if selection.format == "mistral" else _huggingface
     try:
-        return Architecture.model_validate(facts | read(selection.config, config))
+        return Architecture.model_validate(facts | read(Part(selection.config, config), profile))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise IntakeError(f"{selection.config}: {where}: {first['msg']}") from error
 
 
-def _dtype(tensors: Iterable[Tensor]) -> Dtype:
-    """Type of most bytes; scales and norms of another type do not count."""
-    sizes: Counter[str] = Counter()
-    for tensor in tensors:
-        sizes[tensor.dtype] += tensor.size
-    most = max(sorted(sizes), key=lambda dtype: sizes[dtype])
-    if most not in _DTYPES:
-        raise IntakeError(f"most weights have the type {most}, which is not supported")
-    return _DTYPES[most]
+def _plain(sizes: Counter[str], config: str) -> Dtype:
+    """Type of most bytes; norms of another type do not count."""
+    most = _most(sizes)
+    if most in _PLAIN:
+        return _PLAIN[most]
+    if most in frozenset[str]().union(*_STORAGE.values()):
+        raise IntakeError(
+            f"most weights are stored as {most}, as quantised ones are, but neither {config} nor "
+            f"{SEPARATE} says how: the engine would build the model unquantised"
+        )
+    raise IntakeError(f"most weights have the type {most}, which is not supported")
 
 
-def _mistral(path: str, params: _Facts) -> dict[str, object]:
-    heads = _number(path, params, "n_heads")
-    hidden = _number(path, params, "dim")
-    moe = _part(params, "moe")
-    dense = _number(path, params, "hidden_dim")
-    vision = _part(_part(params, "multimodal"), "vision_encoder_args") or _part(
-        params, "vision_encoder"
+def _quantised(numbers: NumberFormat, sizes: Counter[str], config: str) -> Dtype:
+    """What the metadata says; where it says several, that of most bytes."""
+    if not numbers.dtypes:
+        raise IntakeError(
+            f"{config}: in which numbers {numbers.method} keeps the weights is not known here"
+        )
+    return max(
+        numbers.dtypes,
+        key=lambda dtype: sum(sizes[one] for one in _STORAGE.get(dtype, frozenset())),
     )
+
+
+def _most(sizes: Counter[str]) -> str:
+    return max(sorted(sizes), key=lambda dtype: sizes[dtype])
+
+
+def _mistral(params: Part, profile: EngineProfile) -> dict[str, object]:
+    heads = params.number("n_heads")
+    hidden = params.number("dim")
+    moe = params.part("moe")
+    dense = params.number("hidden_dim")
+    multimodal = params.part("multimodal")
+    vision = multimodal.part("vision_encoder_args") or params.part("vision_encoder")
+    audio = multimodal.part("whisper_model_args").part("encoder_args")
     facts: dict[str, object] = {
         "hidden_size": hidden,
         "intermediate_size": dense,
-        "layers": _number(path, params, "n_layers"),
+        "layers": params.number("n_layers"),
         "attention_heads": heads,
-        "key_value_heads": _number(path, params, "n_kv_heads", default=heads),
-        "head_dimension": _head_dimension(path, params, hidden, heads),
-        "vocabulary_size": _number(path, params, "vocab_size"),
-        "max_context_length": _number(
-            path, params, "max_position_embeddings", "max_seq_len", default=_VLLM_CONTEXT
-        ),
-        "latent_attention": _latent(path, params),
+        "key_value_heads": params.number("n_kv_heads", default=heads),
+        "head_dimension": _head_dimension(params, hidden, heads),
+        "vocabulary_size": params.number("vocab_size"),
+        "max_context_length": mistral_length(params, profile),
+        "latent_attention": _latent(params),
     }
     if vision:
-        facts["vision_heads"] = _number(path, vision, "num_attention_heads")
+        facts["vision_heads"] = vision.number("num_attention_heads")
+    if audio:
+        facts["audio_heads"] = audio.number("n_heads")
     if moe:
         facts["experts"] = Experts.model_validate(
             {
-                "routed": _number(path, moe, "num_experts"),
-                "per_token": _number(path, moe, "num_experts_per_tok"),
-                "shared": _number(path, moe, "num_shared_experts", default=0),
-                "intermediate_size": _number(path, moe, "expert_hidden_dim", default=dense),
+                "routed": moe.number("num_experts"),
+                "per_token": moe.number("num_experts_per_tok"),
+                "shared": moe.number("num_shared_experts", default=0),
+                "intermediate_size": moe.number("expert_hidden_dim", default=dense),
             }
         )
     return facts
 
 
-def _huggingface(path: str, config: _Facts) -> dict[str, object]:
-    text = _part(config, "text_config") or config
-    heads = _number(path, text, "num_attention_heads")
-    hidden = _number(path, text, "hidden_size")
-    dense = _number(path, text, "intermediate_size")
-    vision = _part(config, "vision_config")
+def _huggingface(config: Part, profile: EngineProfile) -> dict[str, object]:
+    text = text_of(config)
+    heads = text.number("num_attention_heads")
+    hidden = text.number("hidden_size")
+    dense = text.number("intermediate_size")
+    vision, audio = encoder_of(config, "vision_config"), encoder_of(config, "audio_config")
     facts: dict[str, object] = {
         "hidden_size": hidden,
         "intermediate_size": dense,
-        "layers": _number(path, text, "num_hidden_layers"),
+        "layers": text.number("num_hidden_layers"),
         "attention_heads": heads,
-        "key_value_heads": _number(path, text, "num_key_value_heads", default=heads),
-        "head_dimension": _head_dimension(path, text, hidden, heads),
-        "vocabulary_size": _number(path, text, "vocab_size"),
-        "max_context_length": _number(path, text, "max_position_embeddings"),
-        "latent_attention": _latent(path, text),
+        "key_value_heads": text.number("num_key_value_heads", default=heads),
+        "head_dimension": _head_dimension(text, hidden, heads),
+        "vocabulary_size": text.number("vocab_size"),
+        "max_context_length": huggingface_length(text, profile),
+        "latent_attention": _latent(text),
     }
     if vision:
-        facts["vision_heads"] = _number(path, vision, "num_attention_heads")
-    routed = _number(path, text, "n_routed_experts", "num_local_experts", "num_experts", default=0)
+        facts["vision_heads"] = vision.number("num_attention_heads")
+    if audio:
+        facts["audio_heads"] = audio.number("encoder_attention_heads", "num_attention_heads")
+    routed = text.number("n_routed_experts", "num_local_experts", "num_experts", default=0)
     if routed:
         facts["experts"] = Experts.model_validate(
             {
                 "routed": routed,
-                "per_token": _number(path, text, "num_experts_per_tok"),
-                "shared": _number(path, text, "n_shared_experts", default=0),
-                "intermediate_size": _number(path, text, "moe_intermediate_size", default=dense),
+                "per_token": text.number("num_experts_per_tok"),
+                "shared": text.number("n_shared_experts", default=0),
+                "intermediate_size": text.number("moe_intermediate_size", default=dense),
             }
         )
     return facts
 
 
-def _head_dimension(path: str, facts: _Facts, hidden: int, heads: int) -> int:
-    if _latent(path, facts) and facts.get("qk_nope_head_dim"):
-        return _number(path, facts, "qk_nope_head_dim")
-    return _number(path, facts, "head_dim", default=hidden // max(heads, 1))
+def _head_dimension(facts: Part, hidden: int, heads: int) -> int:
+    if _latent(facts) and facts.facts.get("qk_nope_head_dim"):
+        return facts.number("qk_nope_head_dim")
+    return facts.number("head_dim", default=hidden // max(heads, 1))
 
 
-def _latent(path: str, facts: _Facts) -> LatentAttention | None:
-    if not facts.get("kv_lora_rank"):
+def _latent(facts: Part) -> LatentAttention | None:
+    if not facts.facts.get("kv_lora_rank"):
         return None
     return LatentAttention.model_validate(
         {
-            "kv_lora_rank": _number(path, facts, "kv_lora_rank"),
-            "rope_head_dimension": _number(path, facts, "qk_rope_head_dim"),
+            "kv_lora_rank": facts.number("kv_lora_rank"),
+            "rope_head_dimension": facts.number("qk_rope_head_dim"),
         }
     )
-
-
-def _part(facts: _Facts, name: str) -> _Facts:
-    part = facts.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _number(path: str, facts: _Facts, *names: str, default: int | None = None) -> int:
-    """The first of ``names`` that is there, a whole number; null counts as missing."""
-    for name in names:
-        value = facts.get(name)
-        if type(value) is int:
-            if value < 0:
-                raise IntakeError(f"{path}: {name} is {value}")
-            return value
-        if value is not None:
-            raise IntakeError(f"{path}: {name} is not a whole number: {str(value)[:40]}")
-    if default is None:
-        raise IntakeError(f"{path}: {' or '.join(names)} is missing")
-    return default

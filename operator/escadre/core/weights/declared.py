@@ -6,7 +6,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from escadre.core.weights.architecture import Dtype
+from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.numberformat import Dtype, read_format
+from escadre.core.weights.reading import Part
 
 __all__ = ["declared_dtype"]
 
@@ -17,20 +19,20 @@ _PLAIN: Final[Mapping[str, Dtype]] = {
 }
 
 
-def declared_dtype(document: Mapping[str, object]) -> Dtype | None:
+def declared_dtype(
+    document: Mapping[str, object], separate: Mapping[str, object] | None = None
+) -> Dtype | None:
     """The type, None where the file does not say it in words known here.
 
-    A params.json without ``quantization`` is bfloat16, as Mistral publishes its models; FP8 is
-    known by name, other quantisation is not.
+    Quantised weights have that of their metadata, which ModelOpt may keep in a ``separate`` file; a
+    params.json without is bfloat16, as Mistral publishes its models.
     """
-    for key, method in (
-        ("quantization_config", "quant_method"),
-        ("quantization", "qformat_weight"),
-    ):
-        quantised = document.get(key)
-        if quantised is not None:
-            named = quantised.get(method) if isinstance(quantised, dict) else None
-            return "float8" if str(named).startswith("fp8") else None
+    try:
+        numbers = read_format(Part("", document), separate)
+    except IntakeError:
+        return None
+    if numbers is not None:
+        return numbers.dtypes[0] if len(numbers.dtypes) == 1 else None
     if "dim" in document:
         return "bfloat16"
     text = document.get("text_config")

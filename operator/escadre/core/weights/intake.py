@@ -27,10 +27,12 @@ __all__ = [
 ]
 
 LARGEST_JSON: Final = 64 * 1024 * 1024  # bytes of a configuration or index that is read whole
-_MISTRAL: Final = re.compile(r"consolidated[^/]*\.safetensors(\.index\.json)?|params\.json")
+_MISTRAL: Final = re.compile(
+    r"consolidated[^/]*\.safetensors(\.index\.json)?|params\.json|hf_quant_config\.json"
+)
 _HUGGINGFACE: Final = re.compile(
     r"model[^/]*\.safetensors(\.index\.json)?"
-    r"|(config|generation_config|preprocessor_config|processor_config)\.json"
+    r"|(config|generation_config|preprocessor_config|processor_config|hf_quant_config)\.json"
 )
 _MISTRAL_TOKENIZER: Final = re.compile(r"tekken\.json|tokenizer\.model\.v[0-9]+[a-z0-9]*")
 _HUGGINGFACE_TOKENIZER: Final = re.compile(

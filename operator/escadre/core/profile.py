@@ -1,0 +1,132 @@
+"""What differs between versions of vLLM, as data: an EngineProfile for each minor version.
+
+core/weights asks it while a model is read, core/engines while a layout is judged; which flags a
+version has stands beside it, in engineflags.py. A version that is not known is judged as the
+nearest older one, and that is said. Everything here was read in the source of the versions named.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from escadre.engineflags import ENGINE_VERSION
+
+__all__ = ["DEFAULT_PROFILE", "EngineProfile", "Profiled", "profile_for"]
+
+_VERSION: Final = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9A-Za-z.+-]{1,40})?")
+_OLDEST: Final = (0, 11)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineProfile:
+    """What one version of vLLM does otherwise than another.
+
+    Args:
+        version: its first two numbers.
+        quantization: methods of quantised checkpoints that it serves on GPUs, deprecated ones that
+            it refuses not among them
+            (vllm-project/vllm:vllm/model_executor/layers/quantization/__init__.py).
+        stretches_yarn: whether YaRN's factor lengthens the context, from
+            original_max_position_embeddings, or max_position_embeddings is taken as it stands
+            (vllm/config/model.py _get_and_verify_max_len).
+        caps_params: whether a params.json without max_seq_len allows 128,000 tokens at most,
+            whatever its max_position_embeddings (vllm/transformers_utils/configs/mistral.py).
+        lowest_capability: of a GPU that its wheels run on.
+    """
+
+    version: str
+    quantization: frozenset[str]
+    stretches_yarn: bool
+    caps_params: bool
+    lowest_capability: tuple[int, int] = (7, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """The profile that was taken for a version, and what there is to say of it, "" mostly."""
+
+    profile: EngineProfile
+    note: str
+
+
+# Minor version, methods that came with it, methods that went.
+_METHODS: Final = (
+    (
+        11,
+        (
+            "auto-round awq awq_marlin bitblas bitsandbytes compressed-tensors deepspeedfp "
+            "experts_int8 fbgemm_fp8 fp8 gguf gptq gptq_bitblas gptq_marlin gptq_marlin_24 hqq "
+            "inc modelopt modelopt_fp4 moe_wna16 mxfp4 petit_nvfp4 ptpc_fp8 quark rtn torchao"
+        ),
+        "",
+    ),
+    (12, "fp_quant", ""),
+    (
+        14,
+        "",
+        (
+            "auto-round bitblas deepspeedfp experts_int8 fbgemm_fp8 fp_quant gptq_bitblas "
+            "gptq_marlin_24 hqq petit_nvfp4 ptpc_fp8 rtn"
+        ),
+    ),
+    (16, "modelopt_mxfp8", ""),
+    (17, "modelopt_mixed", ""),
+    (19, "mxfp8", ""),
+    (
+        20,
+        (
+            "deepseek_v4_fp8 experts_int8 fp8_per_block fp8_per_tensor gpt_oss_mxfp4 humming "
+            "int8_per_channel_weight_only online"
+        ),
+        "",
+    ),
+    (22, "auto_gptq", ""),
+    (24, "auto_awq fp8_per_channel", "gguf"),
+    (26, "nvfp4_per_token", ""),
+    (28, "", "bitsandbytes"),
+)
+_YARN_AS_IT_STANDS: Final = 30
+_PARAMS_UNCAPPED: Final = 12
+
+
+def _profiles() -> dict[tuple[int, int], EngineProfile]:
+    _, newest = (int(part) for part in ENGINE_VERSION.split("."))
+    changes = {minor: (set(came.split()), set(went.split())) for minor, came, went in _METHODS}
+    found: dict[tuple[int, int], EngineProfile] = {}
+    methods: set[str] = set()
+    for minor in range(_OLDEST[1], newest + 1):
+        came, went = changes.get(minor, (set(), set()))
+        methods = (methods | came) - went
+        found[(0, minor)] = EngineProfile(
+            version=f"0.{minor}",
+            quantization=frozenset(methods),
+            stretches_yarn=minor < _YARN_AS_IT_STANDS,
+            caps_params=minor < _PARAMS_UNCAPPED,
+        )
+    return found
+
+
+_PROFILES: Final = _profiles()
+DEFAULT_PROFILE: Final = max(_PROFILES.items())[1]
+
+
+def profile_for(version: str) -> Profiled:
+    """The profile of ``0.32``, ``0.32.1`` or ``v0.32.0``, or of the nearest older version.
+
+    Raises:
+        ValueError: in a sentence, when this is no version.
+    """
+    match = _VERSION.fullmatch(version.strip())
+    if match is None:
+        raise ValueError("a version of vLLM is meant, like 0.32 or 0.32.1")
+    asked = (int(match[1]), int(match[2]))
+    if asked in _PROFILES:
+        return Profiled(_PROFILES[asked], "")
+    older = [known for known in _PROFILES if known < asked]
+    taken = _PROFILES[max(older) if older else min(_PROFILES)]
+    which = "nearest older" if older else "oldest"
+    note = (
+        f"vLLM {version.strip()} is not known here; it is judged as {taken.version}, the {which} "
+        "version that is"
+    )
+    return Profiled(taken, note)
