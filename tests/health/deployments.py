@@ -158,6 +158,12 @@ _BEGINS: Final = (
         STAYS,
     ),
     _cell(
+        "its weights are quantised as the engine does not serve",
+        _without_layout(reasons.QUANTIZATION_NOT_SERVED),
+        "False QuantizationNotServed",
+        STAYS,
+    ),
+    _cell(
         "no node of this cluster can hold it",
         _without_layout(reasons.NO_LAYOUT_FITS),
         "False NoLayoutFits",

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving
-from tests.controller.world import World
+from tests.controller.world import World, approval_spec
 
 from escadre.clients.kube import MODEL_APPROVALS, MODEL_MIRRORS
 from escadre.settings import PolicyExpectation
@@ -86,6 +86,15 @@ async def _too_long() -> World:
     return await looked_at(world)
 
 
+async def _quantised_otherwise() -> World:
+    world = World()
+    facts = approval_spec()["architecture"]
+    numbers = {"dtype": "int4", "quantization": {"method": "bitsandbytes"}}
+    world.approve(architecture={**facts, **numbers})
+    world.deploy()
+    return await looked_at(world)
+
+
 async def _too_large() -> World:
     world = World(nodes=1, gpus=1)
     world.approve()
@@ -158,6 +167,7 @@ WRITTEN: Final[tuple[Scene, ...]] = (
     _ended,
     _no_policy,
     _too_long,
+    _quantised_otherwise,
     _too_large,
     _too_many,
     _no_gpus,

@@ -75,6 +75,12 @@ INTERMEDIATE_NOT_DIVISIBLE = Reason(
     "The feed-forward width does not divide by the tensor parallel size.",
     "Nothing: another layout is tried.",
 )
+QUANTIZATION_NOT_DIVISIBLE = Reason(
+    "QuantizationNotDivisible",
+    Kind.SETTLED,
+    "What each GPU would get of a quantised weight is no whole number of its blocks or groups.",
+    "Nothing: another layout is tried.",
+)
 DTYPE_NOT_SUPPORTED = Reason(
     "DtypeNotSupported",
     Kind.SETTLED,

@@ -6,14 +6,14 @@ and beside them what vLLM prints. `escadre layout legal` shows both.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from escadre import reasons
 from escadre.api.approval import Architecture, Experts
+from escadre.core.engines.refusal import LayoutRefusal
+from escadre.core.engines.shards import broken_attention, broken_experts, broken_feed_forward
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.numberformat import not_served
-from escadre.reasons import Reason
 
 __all__ = [
     "LayoutRefusal",
@@ -39,18 +39,6 @@ _NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
 # layers/fused_moe/config.py (experts): bare assert statements.
 _SILENT: Final = "AssertionError"
 _LATENT_CAPABILITY: Final = ((9, 0), (11, 0))  # from, below
-
-
-@dataclass(frozen=True, slots=True)
-class LayoutRefusal:
-    """Why a layout is not possible: a reason and a message with numbers.
-
-    ``engine`` is what vLLM prints of it, word for word; "" where that is not known.
-    """
-
-    reason: Reason
-    message: str
-    engine: str = ""
 
 
 def candidate_sizes(architecture: Architecture, most: int) -> tuple[int, ...]:
@@ -178,6 +166,8 @@ def _broken_text(architecture: Architecture, size: int) -> Iterator[LayoutRefusa
             f"{key_value} key-value heads do not divide by {size}, nor {size} by {key_value}",
             _SILENT,
         )
+    else:
+        yield from broken_attention(architecture, size)
     dense, experts = architecture.intermediate_size, architecture.experts
     if dense % size and not (experts and experts.intermediate_size == dense):
         yield LayoutRefusal(
@@ -185,8 +175,10 @@ def _broken_text(architecture: Architecture, size: int) -> Iterator[LayoutRefusa
             f"feed-forward width {dense} does not divide by {size}",
             _not_divisible(dense, size),
         )
+    yield from broken_feed_forward(architecture, size)
     if experts is not None:
         yield from _broken_experts(experts, size)
+        yield from broken_experts(architecture, size)
 
 
 def _broken_experts(experts: Experts, size: int) -> Iterator[LayoutRefusal]:
