@@ -200,3 +200,17 @@ def test_text_only_leaves_the_heads_of_sound_out(tmp_path: Path) -> None:
     assert refused["reason"] == "HeadsNotDivisible"
     assert "20 attention heads of the audio encoder" in refused["message"]
     assert Program().run(*line(path, tensor_parallel="8"), "--text-only").code == 0
+
+
+@pytest.mark.parametrize("kind", ["fp8", "fp8_e4m3", "fp8_e5m2"])
+def test_a_cache_of_bytes_holds_twice_the_tokens(params: Path, kind: str) -> None:
+    usual, small = estimated(params), estimated(params, kv_cache_dtype=kind)
+    assert small["kvCache"] == usual["kvCache"]
+    blocks = usual["kvTokens"] // 16 + 1  # vLLM keeps one for itself
+    assert small["kvTokens"] // 16 + 1 in {2 * blocks, 2 * blocks + 1}
+    assert estimated(params, kv_cache_dtype="bfloat16") == usual
+
+
+def test_a_cache_of_another_kind_is_not_counted(params: Path) -> None:
+    ran = Program().run(*line(params, kv_cache_dtype="nvfp4"))
+    assert (ran.code, ran.out) == (2, "")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
@@ -10,6 +11,7 @@ from escadre.cli.layout.model import LocalModel
 from escadre.cli.shared.failures import BadInput
 from escadre.core.engines.cards import Card
 from escadre.core.engines.gpu_memory import (
+    CACHE_ELEMENT,
     GIB,
     MIB,
     EngineLimits,
@@ -18,7 +20,24 @@ from escadre.core.engines.gpu_memory import (
     visible_bytes,
 )
 
-__all__ = ["Memory", "read_limits", "read_memory", "read_utilization", "read_weights"]
+__all__ = ["CacheType", "Memory", "read_limits", "read_memory", "read_utilization", "read_weights"]
+
+
+class CacheType(StrEnum):
+    """--kv-cache-dtype: those of which a number takes one or two bytes and nothing besides."""
+
+    AUTO = "auto"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FP8 = "fp8"
+    FP8_E4M3 = "fp8_e4m3"
+    FP8_E5M2 = "fp8_e5m2"
+
+    @property
+    def element_bytes(self) -> int:
+        """Of one number in the cache."""
+        return 1 if self.value.startswith("fp8") else CACHE_ELEMENT
+
 
 _DECIMAL: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from escadre.cli.layout import estimateview
-from escadre.cli.layout.asked import read_limits, read_memory, read_utilization, read_weights
+from escadre.cli.layout.asked import (
+    CacheType,
+    read_limits,
+    read_memory,
+    read_utilization,
+    read_weights,
+)
 from escadre.cli.layout.estimateview import Told
 from escadre.cli.layout.legal import DTYPE_UNKNOWN, ConfigOption, refused_by
 from escadre.cli.layout.model import LocalModel, read_model
@@ -50,6 +56,9 @@ def _estimate(
     max_num_batched_tokens: Annotated[
         int | None, typer.Option(min=1, max=1 << 24, help="Default: as the operator sets it.")
     ] = None,
+    kv_cache_dtype: Annotated[
+        CacheType, typer.Option(help="Type of the key-value cache.")
+    ] = CacheType.AUTO,
     text_only: Annotated[
         bool, typer.Option("--text-only", help="Without the encoder of images or sound.")
     ] = False,
@@ -62,7 +71,7 @@ def _estimate(
     judged = judged_as(context)
     model = read_model(config, judged.profile)
     weights = read_weights(model, weights_bytes, text_only=text_only)
-    asked = Asked(limits, max_model_len, visible, share)
+    asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
     found = _of(model, weights, asked, memory.card, text_only=text_only)
     unknown = (DTYPE_UNKNOWN,) if memory.card and model.dtype is None else ()
     judged_notes = (judged.note,) if judged.note else ()

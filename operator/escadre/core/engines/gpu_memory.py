@@ -17,6 +17,7 @@ from escadre.api.approval import Architecture
 
 __all__ = [
     "BLOCK_TOKENS",
+    "CACHE_ELEMENT",
     "GIB",
     "MIB",
     "EngineLimits",
@@ -36,7 +37,7 @@ __all__ = [
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 BLOCK_TOKENS: Final = 16  # tokens per block of the key-value cache, vLLM's default on CUDA
-_CACHE_ELEMENT: Final = 2  # bytes; --kv-cache-dtype auto keeps the 16-bit type of the model
+CACHE_ELEMENT: Final = 2  # bytes; --kv-cache-dtype auto keeps the 16-bit type of the model
 _ELEMENT: Final = 2  # bytes of one activation, and of one weight that is not quantised
 _SAMPLER_BYTES: Final = 40  # per row and vocabulary entry; 39 measured, see _activation_bytes
 _LATENT_WORKSPACE_TOKENS: Final = 65536  # most tokens of vLLM's chunked prefill with MLA
@@ -174,7 +175,7 @@ def key_value_bytes_per_token(architecture: Architecture, tensor_parallel_size: 
     else:
         heads = max(1, architecture.key_value_heads // tensor_parallel_size)
         width = 2 * heads * architecture.head_dimension
-    return architecture.layers * width * _CACHE_ELEMENT
+    return architecture.layers * width * CACHE_ELEMENT
 
 
 def overhead_of(architecture: Architecture, limits: EngineLimits) -> Overhead:

@@ -11,6 +11,7 @@ from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.core.engines.gpu_memory import (
     BLOCK_TOKENS,
+    CACHE_ELEMENT,
     EngineLimits,
     GPUFill,
     Overhead,
@@ -26,12 +27,13 @@ __all__ = ["Asked", "Estimate", "Filled", "estimate"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The engine's flags, and the memory of one GPU."""
+    """The engine's flags, the memory of one GPU, and the bytes of a number in the cache."""
 
     limits: EngineLimits
     max_model_len: int
     visible_bytes: int
     utilization: Fraction
+    cache_element_bytes: int = CACHE_ELEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ def estimate(architecture: Architecture, asked: Asked) -> Estimate:
         return Estimate(None, refusal)
     visible, share = asked.visible_bytes, asked.utilization
     usable = visible * share.numerator // share.denominator
-    fill = replace(fill_gpu(architecture, asked.limits, visible, 100), usable_bytes=usable)
+    fill = fill_gpu(architecture, asked.limits, visible, 100)
+    token = fill.bytes_per_token * asked.cache_element_bytes // CACHE_ELEMENT
+    fill = replace(fill, usable_bytes=usable, bytes_per_token=token)
     tokens = fill.blocks * BLOCK_TOKENS
     filled = Filled(
         fill=fill,
