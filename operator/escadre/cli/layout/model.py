@@ -11,7 +11,7 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 from escadre.cli.shared.failures import BadInput
-from escadre.core.profile import EngineProfile
+from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.architecture import Dtype, Stored, read_facts, stored
 from escadre.core.weights.declared import declared_dtype
 from escadre.core.weights.intake import (
@@ -67,7 +67,7 @@ class LocalModel:
             raise BadInput(str(error)) from error
 
 
-def read_model(path: Path, profile: EngineProfile) -> LocalModel:
+def read_model(path: Path, profile: EngineProfile = DEFAULT_PROFILE) -> LocalModel:
     """Reads params.json or config.json, or a model's folder, as a version of vLLM would."""
     try:
         return _folder(path, profile) if path.is_dir() else _file(path, profile)
