@@ -1,9 +1,9 @@
 """Writes everything that is generated from the models: ``python -m escadre.generate [--check]``.
 
 A command for developers, behind ``make generate`` and ``make verify``; not part of the CLI. The
-sources are escadre.api (CRDs, JSON schemas, API reference), escadre.reasons and the commands
-themselves. With ``--check`` nothing is written: each file that differs is named, with the command
-that mends it.
+sources are escadre.api (CRDs, JSON schemas, API reference), escadre.reasons, the profiles of the
+engine's versions and the commands themselves. With ``--check`` nothing is written: each file that
+differs is named, with the command that mends it.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from escadre.api.kinds import KINDS
 from escadre.api.offline import offline_schema
 from escadre.api.reference import api_reference, reasons_reference
 from escadre.api.schema import crd
+from escadre.cli.enginetable import engines_reference
 from escadre.cli.reference import cli_reference
 from escadre.names import GROUP, VERSION
 
@@ -62,6 +63,7 @@ def artefacts() -> dict[str, str]:
     files["docs/reference/api.md"] = api_reference()
     files["docs/reference/reasons.md"] = reasons_reference()
     files["docs/reference/cli.md"] = cli_reference()
+    files["docs/reference/engines.md"] = engines_reference()
     return files
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from escadre.engineflags import ENGINE_VERSION
 
-__all__ = ["DEFAULT_PROFILE", "EngineProfile", "Profiled", "profile_for"]
+__all__ = ["DEFAULT_PROFILE", "PROFILES", "EngineProfile", "Profiled", "profile_for"]
 
 _VERSION: Final = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9A-Za-z.+-]{1,40})?")
 _OLDEST: Final = (0, 11)
@@ -107,7 +107,8 @@ def _profiles() -> dict[tuple[int, int], EngineProfile]:
 
 
 _PROFILES: Final = _profiles()
-DEFAULT_PROFILE: Final = max(_PROFILES.items())[1]
+PROFILES: Final = tuple(_PROFILES[version] for version in sorted(_PROFILES))
+DEFAULT_PROFILE: Final = PROFILES[-1]
 
 
 def profile_for(version: str) -> Profiled:
