@@ -223,3 +223,23 @@ def test_a_method_that_the_engine_does_not_serve_is_refused_whatever_the_card() 
     assert check_method(MISTRAL_7B) is None, "not quantised"
     served = model.model_copy(update={"quantization": Quantization(method="awq")})
     assert check_method(served) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "allowed"),
+    [("modelopt", False), ("mxfp4", False), ("modelopt_fp4", True), ("fp8", True), ("awq", True)],
+)
+def test_a_method_may_need_more_than_the_wheels_do(method: str, allowed: bool) -> None:
+    numbers = Quantization(method=method)
+    model = MISTRAL_7B.model_copy(update={"dtype": "float8", "quantization": numbers})
+    refusal = check_dtype(model, (7, 5))
+    assert (refusal is None) == allowed
+    if refusal is not None:
+        assert refusal.message == (
+            f"{method} weights need compute capability 8.0, this GPU has 7.5"
+        )
+        assert refusal.engine == (
+            f"ValueError: The quantization method {method} is not supported for the current GPU. "
+            "Minimum capability: 80. Current capability: 75."
+        )
+    assert check_dtype(model, (8, 0)) is None

@@ -26,6 +26,11 @@ __all__ = [
 
 _VOCABULARY_PADDING: Final = 64
 _BFLOAT16_CAPABILITY: Final = (8, 0)
+# Methods without a fall-back on Turing, by their get_min_capability:
+# vllm-project/vllm:vllm/model_executor/layers/quantization (modelopt, mxfp4, experts_int8).
+_FROM_8_0: Final = frozenset(
+    {"modelopt", "modelopt_mxfp8", "mxfp8", "mxfp4", "gpt_oss_mxfp4", "experts_int8"}
+)
 _NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
     "bfloat16": (8, 0),
     "float16": (7, 0),
@@ -74,12 +79,21 @@ def check_dtype(
     lowest = profile.lowest_capability  # quantised weights run on Marlin from there
     if architecture.dtype == "bfloat16":
         lowest = max(lowest, _BFLOAT16_CAPABILITY)
+    numbers = architecture.quantization
+    method = numbers.method if numbers and numbers.method in _FROM_8_0 else ""
+    if method:
+        lowest = max(lowest, (8, 0))
     if capability >= lowest:
         return None
+    engine = (
+        f"ValueError: The quantization method {method} is not supported for the current GPU. "
+        f"Minimum capability: 80. Current capability: {capability[0]}{capability[1]}."
+    )
     return LayoutRefusal(
         reasons.DTYPE_NOT_SUPPORTED,
-        f"{architecture.dtype} weights need compute capability {lowest[0]}.{lowest[1]}, "
-        f"this GPU has {capability[0]}.{capability[1]}",
+        f"{method or architecture.dtype} weights need compute capability "
+        f"{lowest[0]}.{lowest[1]}, this GPU has {capability[0]}.{capability[1]}",
+        engine if method else "",
     )
 
 
