@@ -83,7 +83,7 @@ def test_what_is_not_legal_has_the_same_members_without_numbers(params: Path) ->
         ({"gpu": "L40S"}, "WeightsTooLarge"),
         ({"gpu": None, "visible_memory": "60"}, "CacheTooSmall"),
         ({"max_model_len": "131073"}, "ContextTooLong"),
-        ({"gpu": "T4"}, "DtypeNotSupported"),
+        ({"gpu": "T4"}, "WeightsTooLarge"),
     ],
 )
 def test_what_does_not_fit_says_why(

@@ -72,10 +72,21 @@ def test_the_document_is_as_it_is_documented(tmp_path: Path) -> None:
 
 
 def test_a_card_that_cannot_compute_in_the_type_refuses_every_size(tmp_path: Path) -> None:
-    path = put(tmp_path, "params.json", SMALL_3)
+    numbers = {"quant_method": "modelopt", "quant_algo": "FP8"}
+    path = put(tmp_path, "config.json", {**HF_SMALL_3, "quantization_config": numbers})
     answer = legal(Program(), path, "--tensor-parallel", "1..3", "--gpu", "T4")
     assert answer["gpu"] == "Tesla-T4"
     assert {one["reason"] for one in answer["results"]} == {"DtypeNotSupported"}
+
+
+def test_a_card_without_bfloat16_serves_in_float16_and_that_is_said(tmp_path: Path) -> None:
+    path = put(tmp_path, "params.json", SMALL_3)
+    answer = legal(Program(), path, "--tensor-parallel", "1,2", "--gpu", "T4")
+    assert [one["legal"] for one in answer["results"]] == [True, True]
+    assert answer["notes"] == [
+        "Tesla-T4 has no bfloat16: vLLM computes in float16 there, with a warning"
+    ]
+    assert legal(Program(), path, "--tensor-parallel", "1", "--gpu", "L4")["notes"] == []
 
 
 def test_a_name_of_several_cards_says_which_was_taken(tmp_path: Path) -> None:

@@ -180,8 +180,8 @@ def test_candidates_are_powers_of_two_and_divisors_that_split_the_vocabulary() -
 @pytest.mark.parametrize(
     ("dtype", "capability", "allowed"),
     [
-        ("bfloat16", (7, 5), False),
-        ("bfloat16", (8, 0), True),
+        ("bfloat16", (7, 0), False),
+        ("bfloat16", (7, 5), True),  # in float16, without --dtype
         ("float16", (7, 5), True),
         ("float16", (7, 0), False),
         ("float32", (6, 0), False),
@@ -205,6 +205,7 @@ def test_types_need_a_compute_capability(
 
 def test_native_arithmetic() -> None:
     assert is_native(MISTRAL_7B, (8, 0))
+    assert not is_native(MISTRAL_7B, (7, 5))
     assert not is_native(MISTRAL_7B.model_copy(update={"dtype": "float8"}), (8, 0))
     assert is_native(SMALL_4, (9, 0))
     assert not is_native(SMALL_4, (8, 9))  # FP8 yes, fast MLA kernels no

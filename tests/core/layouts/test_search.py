@@ -13,6 +13,7 @@ from tests.core.shapes import (
     EVERY_MODEL,
     H100,
     H200,
+    L4,
     L40S,
     LARGE_2,
     LARGE_3,
@@ -20,6 +21,7 @@ from tests.core.shapes import (
     MISTRAL_7B,
     SMALL_3,
     T4,
+    gpu,
 )
 
 from escadre import reasons
@@ -133,11 +135,18 @@ def test_no_gpu_nodes() -> None:
     assert refused(MISTRAL_7B, Wish(4096)).reason == reasons.NO_GPU_NODES
 
 
-def test_old_cards_do_not_compute_in_bfloat16() -> None:
-    decision = refused(MISTRAL_7B, Wish(4096), T4)
+def test_cards_that_the_engine_does_not_run_on_are_refused() -> None:
+    decision = refused(MISTRAL_7B, Wish(4096), gpu("Tesla-V100-SXM2-32GB", 32768, (7, 0)))
     assert decision.reason == reasons.NO_LAYOUT_FITS
     assert [one.reason for one in decision.rejected] == [reasons.DTYPE_NOT_SUPPORTED]
-    assert "compute capability 8.0" in decision.message
+    assert "compute capability 7.5" in decision.message
+
+
+def test_cards_without_bfloat16_serve_in_float16_after_those_with_it() -> None:
+    assert planned(MISTRAL_7B, Wish(4096), T4).summary == "2×T4 tp2"
+    small = MISTRAL_7B.model_copy(update={"weight_bytes": 6_000_000_000, "layers": 12})
+    assert planned(small, Wish(4096), T4, L4).product == L4.name
+    assert planned(small, Wish(4096), T4).gpus == 1
 
 
 def test_a_wish_too_large_says_what_would_fit() -> None:

@@ -16,7 +16,7 @@ from escadre.cli.layout.asked import (
     read_weights,
 )
 from escadre.cli.layout.estimateview import Told
-from escadre.cli.layout.legal import DTYPE_UNKNOWN, ConfigOption, refused_by
+from escadre.cli.layout.legal import ConfigOption, dtype_notes, refused_by
 from escadre.cli.layout.model import LocalModel, read_model
 from escadre.cli.layout.version import JudgedCommand, judged_as
 from escadre.cli.shared.failures import NOT_READY, OK
@@ -73,7 +73,7 @@ def _estimate(
     weights = read_weights(model, weights_bytes, text_only=text_only)
     asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
     found = _of(model, weights, asked, memory.card, text_only=text_only)
-    unknown = (DTYPE_UNKNOWN,) if memory.card and model.dtype is None else ()
+    unknown = dtype_notes(memory.card, model)
     judged_notes = (judged.note,) if judged.note else ()
     told = Told(asked, found, memory.card, (*judged_notes, *memory.notes, *notes, *unknown))
     environment_of(context).answer(

@@ -30,9 +30,9 @@ from escadre.core.engines.legality import (
 )
 
 __all__ = [
-    "DTYPE_UNKNOWN",
     "ConfigOption",
     "Verdict",
+    "dtype_notes",
     "legal",
     "refused_by",
     "register",
@@ -44,6 +44,7 @@ DTYPE_UNKNOWN = (
     "the type of the weights is not known without the weight files, so it was not held against "
     "the GPU's compute capability"
 )
+BFLOAT16_FROM = (8, 0)  # compute capability
 ConfigOption = Annotated[
     Path, typer.Option(help="config.json or params.json, or the folder of a model.")
 ]
@@ -85,8 +86,7 @@ def _legal(
     model = read_model(config, judged.profile)
     verdicts = legal(model, sizes, named.card if named else None)
     notes = [note for note in (judged.note, named.note if named else "") if note]
-    if named and model.dtype is None:
-        notes.append(DTYPE_UNKNOWN)
+    notes += dtype_notes(named.card if named else None, model)
     environment_of(context).answer(
         output,
         document=lambda: _document(verdicts, named.card if named else None, notes),
@@ -110,6 +110,17 @@ def refused_by(
     if unserved or card is None or model.dtype is None:
         return unserved
     return check_dtype(architecture, card.capability, model.profile)
+
+
+def dtype_notes(card: Card | None, model: LocalModel) -> tuple[str, ...]:
+    """What there is to say of the type of the weights on that card."""
+    if card is None:
+        return ()
+    if model.dtype is None:
+        return (DTYPE_UNKNOWN,)
+    if model.dtype == "bfloat16" and card.capability < BFLOAT16_FROM:
+        return (f"{card.product} has no bfloat16: vLLM computes in float16 there, with a warning",)
+    return ()
 
 
 def with_notes(parts: Sequence[RenderableType], notes: Sequence[str]) -> Group:

@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 _VOCABULARY_PADDING: Final = 64
-_BFLOAT16_CAPABILITY: Final = (8, 0)
 # Methods without a fall-back on Turing, by their get_min_capability:
 # vllm-project/vllm:vllm/model_executor/layers/quantization (modelopt, mxfp4, experts_int8).
 _FROM_8_0: Final = frozenset(
@@ -73,12 +72,11 @@ def check_dtype(
 ) -> LayoutRefusal | None:
     """Whether a GPU of this compute capability can run the weights' type.
 
-    vllm-project/vllm:vllm/platforms/cuda.py (bfloat16), vllm/config/vllm.py (quantised weights),
-    docs/getting_started/installation/gpu.cuda.inc.md (7.5 and above for any).
+    bfloat16 is no reason against one: without --dtype vLLM computes in float16 where it must
+    (vllm-project/vllm:vllm/config/model.py _resolve_auto_dtype). vllm/config/vllm.py (quantised
+    weights), docs/getting_started/installation/gpu.cuda.inc.md (7.5 and above for any).
     """
     lowest = profile.lowest_capability  # quantised weights run on Marlin from there
-    if architecture.dtype == "bfloat16":
-        lowest = max(lowest, _BFLOAT16_CAPABILITY)
     numbers = architecture.quantization
     method = numbers.method if numbers and numbers.method in _FROM_8_0 else ""
     if method:
