@@ -13,7 +13,7 @@ SETUP_SH = SETUP="$(SETUP)" PYTHON="$(PYTHON)" sh e2e/machine/setup.sh
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
-.PHONY: help install format lint typecheck test unit generate verify check demo breaker e2e test-upgrade \
+.PHONY: help install format lint typecheck test unit generate verify check demo breaker oracle e2e test-upgrade \
 	bench-control bench-before bench-before-5000 image clean lock binaries moved try-bare
 
 help: ## list the targets
@@ -112,6 +112,9 @@ bench-before: ready-bench ## this build beside 0.1.0: rest, edit, cold, memory, 
 
 bench-before-5000: ready-bench ## the cold start of 5,000, beside 0.1.0's
 	$(BIN)/python -m e2e.bench.before --rows cold --cold-deployments 5000 $(ARGS)
+
+oracle: $(STAMP) ## developers: have vLLM judge generated models anew, without a GPU (6 GB, once)
+	$(BIN)/python -m e2e.engine.oracle
 
 image: ## container image: make image BASE=REGISTRY/python@sha256:… (podman, docker or buildah)
 	@case "$(BASE)" in *@sha256:*) ;; *) \

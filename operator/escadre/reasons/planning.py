@@ -72,7 +72,8 @@ VOCABULARY_NOT_DIVISIBLE = Reason(
 INTERMEDIATE_NOT_DIVISIBLE = Reason(
     "IntermediateNotDivisible",
     Kind.SETTLED,
-    "The feed-forward width does not divide by the tensor parallel size.",
+    "A feed-forward width, or the width of a vision projector, does not divide by the tensor "
+    "parallel size.",
     "Nothing: another layout is tried.",
 )
 QUANTIZATION_NOT_DIVISIBLE = Reason(

@@ -84,7 +84,7 @@ EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)
             24,
             "IntermediateNotDivisible",
             "28672 does not divide by 24",
-            "AssertionError: 28672 is not divisible by 24",
+            "AssertionError",
             id="feed-forward width",
         ),
         pytest.param(
@@ -100,7 +100,7 @@ EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)
             2,
             "IntermediateNotDivisible",
             "1001 of an expert",
-            "AssertionError: 1001 is not divisible by 2",
+            "AssertionError",
             id="width of a shared expert",
         ),
         pytest.param(

@@ -39,8 +39,8 @@ _NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
     "int8": (7, 5),
     "int4": (7, 5),
 }
-# Of vllm-project/vllm:vllm/model_executor/models/llama.py and mixtral.py (key-value heads) and
-# layers/fused_moe/config.py (experts): bare assert statements.
+# Of vllm-project/vllm:vllm/model_executor/models/llama.py and mixtral.py (key-value heads),
+# layers/linear.py (feed-forward width) and layers/fused_moe/config.py (experts): bare asserts.
 _SILENT: Final = "AssertionError"
 _LATENT_CAPABILITY: Final = ((9, 0), (11, 0))  # from, below
 
@@ -132,7 +132,7 @@ def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefus
     """In the order in which vLLM 0.32 comes upon them: the configuration, then what it builds.
 
     vllm-project/vllm:vllm/config/model.py; models/mistral3.py (Hugging Face's files) builds the
-    vision encoder before the text part, pixtral.py (Mistral's own) after it.
+    vision encoder and its projector before the text part, pixtral.py (Mistral's own) after it.
     """
     heads = architecture.attention_heads
     if heads % size:
@@ -154,6 +154,13 @@ def _broken_encoder(architecture: Architecture, size: int) -> Iterator[LayoutRef
             reasons.HEADS_NOT_DIVISIBLE,
             f"{vision} attention heads of the vision encoder do not divide by {size}",
             _not_divisible(vision, size),
+        )
+    hidden = architecture.hidden_size
+    if vision is not None and architecture.format == "huggingface" and hidden % size:
+        yield LayoutRefusal(
+            reasons.INTERMEDIATE_NOT_DIVISIBLE,
+            f"width {hidden} of the vision projector does not divide by {size}",
+            _not_divisible(hidden, size),
         )
     if audio is not None and audio % size:  # models/whisper.py: a bare assert statement
         yield LayoutRefusal(
@@ -185,7 +192,7 @@ def _broken_text(architecture: Architecture, size: int) -> Iterator[LayoutRefusa
         yield LayoutRefusal(
             reasons.INTERMEDIATE_NOT_DIVISIBLE,
             f"feed-forward width {dense} does not divide by {size}",
-            _not_divisible(dense, size),
+            _SILENT,
         )
     yield from broken_feed_forward(architecture, size)
     if experts is not None:
@@ -194,14 +201,13 @@ def _broken_text(architecture: Architecture, size: int) -> Iterator[LayoutRefusa
 
 
 def _broken_experts(experts: Experts, size: int) -> Iterator[LayoutRefusal]:
-    """vllm-project/vllm:vllm/model_executor/models/deepseek_v2.py builds the shared ones first."""
-    shared = experts.shared * experts.intermediate_size
+    """vllm-project/vllm:vllm/model_executor/layers/linear.py (shared ones) and fused_moe."""
     if experts.intermediate_size % size:
         yield LayoutRefusal(
             reasons.INTERMEDIATE_NOT_DIVISIBLE,
             f"feed-forward width {experts.intermediate_size} of an expert does not divide by "
             f"{size}",
-            _not_divisible(shared, size) if shared % size else _SILENT,
+            _SILENT,
         )
 
 

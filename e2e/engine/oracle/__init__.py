@@ -1,0 +1,1 @@
+"""What vLLM itself says of layouts, asked once: see docs/develop/engine-versions.md."""
