@@ -1,5 +1,6 @@
 """How long a planning pass is waited for: a burst is one, a single change need not wait."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -172,9 +173,27 @@ def test_keys_of_a_kind_and_namespace_take_turns_with_others() -> None:
 
 
 async def test_a_planning_pass_notes_how_long_it_took() -> None:
+    """Its own parts, not what others did between them."""
     world = World()
     op = await serving(world)
-    ticks = iter([1000.0, 1000.0, 1000.25])
-    context = replace(op.context, now=lambda: next(ticks, 1000.25))
-    await reconcile_fleet(context)
-    assert (context.memory.planned, context.memory.planning) == (1000.25, 0.25)
+    world.deploy(concurrency=8)
+    for informer in op.context.caches.all():
+        await informer.refresh()
+    time = 1000.0
+
+    def now() -> float:
+        nonlocal time
+        time += 0.25
+        return time
+
+    async def others() -> None:
+        nonlocal time
+        while True:
+            time += 100
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await reconcile_fleet(replace(op.context, now=now))
+    task.cancel()
+    assert time > 1200  # they had a turn before planning, and one after it
+    assert (op.context.memory.planned, op.context.memory.planning) == (time, 1.25)

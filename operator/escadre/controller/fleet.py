@@ -3,6 +3,8 @@
 Also the only one where the turn of a platform change is given on.
 """
 
+import asyncio
+
 from escadre.controller.context import Context
 from escadre.controller.keys import deployment_key, node_key
 from escadre.core.facts.deployment import DeploymentFacts
@@ -17,28 +19,40 @@ __all__ = ["reconcile_fleet"]
 async def reconcile_fleet(context: Context) -> float | None:
     """Plans all deployments anew and wakes those, and the nodes, whose plan is another now.
 
-    Facts that are those of the last plan need no other one.
+    Facts that are those of the last plan need no other one. In a large fleet each part takes a good
+    part of a second, more where processors are few: others have a turn in between, the renewal of
+    the Lease above all, which is lost after some seconds.
     """
-    memory, caches, begun = context.memory, context.caches, context.now()
-    sight = context.sight()
-    snapshot = sight.snapshot()
+    memory, began = context.memory, context.now()
+    snapshot = context.sight().snapshot()
+    _forget_gone(context)
+    took = context.now() - began
+    before = memory.plan
+    if before is None or before.made_for != snapshot:
+        await asyncio.sleep(0)
+        began = context.now()
+        memory.plan = plan_fleet(snapshot)
+        _wake(context, before, memory.plan)
+        took += context.now() - began
+    await asyncio.sleep(0)
+    began, sight = context.now(), context.sight()
+    order, memory.order = memory.order, plan_order(sight.standings(), sight.now)
+    _wake_held(context, order, memory.order)
+    memory.planned = context.now()
+    memory.planning = took + memory.planned - began
+    return memory.order.again
+
+
+def _forget_gone(context: Context) -> None:
+    caches = context.caches
     living = [
         *caches.deployments.values(),
         *caches.approvals.values(),
         *caches.mirrors.values(),
         *caches.gpunodes.values(),
     ]
-    memory.keep_only({one.uid for one in living})
+    context.memory.keep_only({one.uid for one in living})
     context.gather.forget_gone()
-    before = memory.plan
-    if before is None or before.made_for != snapshot:
-        memory.plan = plan_fleet(snapshot)
-        _wake(context, before, memory.plan)
-    order, memory.order = memory.order, plan_order(sight.standings(), sight.now)
-    _wake_held(context, order, memory.order)
-    memory.planned = context.now()
-    memory.planning = memory.planned - begun
-    return memory.order.again
 
 
 def _wake_held(context: Context, before: Order, now: Order) -> None:
