@@ -368,3 +368,51 @@ def test_modelopt_s_own_file_is_approved_and_read(tmp_path: Path) -> None:
         "method": "modelopt_fp4",
         "groupSize": 16,
     }
+
+
+def mixtral(folder: Path, moe: dict[str, int], beside: dict[str, int] | None) -> FolderSource:
+    params = json.loads((write_checkpoint(folder) / "params.json").read_text())
+    (folder / "params.json").write_text(json.dumps({**params, "moe": moe}))
+    if beside is not None:
+        (folder / "config.json").write_text(json.dumps({"model_type": "mixtral", **beside}))
+    return FolderSource(folder)
+
+
+EXPERTS = {"num_experts": 8, "num_experts_per_tok": 2}
+BESIDE = {"num_local_experts": 8, "num_experts_per_tok": 2}
+
+
+def test_experts_of_mistral_s_layout_are_approved_with_the_other_s_configuration(
+    tmp_path: Path,
+) -> None:
+    """The engine takes how many there are from there alone (findings/vllm-mixtral-params.sh)."""
+    draft = make_draft(mixtral(tmp_path, EXPERTS, BESIDE), lambda *_: None)
+    paths = [file.path for file in draft.manifest.files]
+    assert "config.json" in paths
+    assert paths == sorted(paths)
+    assert "config.json" not in draft.selection.left_out
+    assert draft.architecture.experts is not None
+
+
+def test_a_shared_expert_needs_no_other_configuration(tmp_path: Path) -> None:
+    source = mixtral(tmp_path, {**EXPERTS, "num_shared_experts": 1}, BESIDE)
+    draft = make_draft(source, lambda *_: None)
+    assert draft.selection.left_out == ("config.json",)
+
+
+@pytest.mark.parametrize(
+    ("beside", "says"),
+    [
+        pytest.param(None, "config.json beside it, which is missing", id="none"),
+        pytest.param({**BESIDE, "num_local_experts": 4}, "num_local_experts 4", id="another"),
+        pytest.param({}, "config.json: num_local_experts is missing", id="of another model"),
+    ],
+)
+def test_experts_that_the_engine_could_not_count_are_refused_before_a_weight_is_read(
+    beside: dict[str, int] | None, says: str, tmp_path: Path
+) -> None:
+    mixtral(tmp_path, EXPERTS, beside)
+    source = Watched(tmp_path)
+    with pytest.raises(IntakeError, match=says):
+        make_draft(source, lambda *_: None)
+    assert not [path for path in source.read_paths if path.endswith(".safetensors")]

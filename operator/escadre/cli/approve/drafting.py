@@ -16,6 +16,7 @@ from escadre.core.decimals import bytes_text
 from escadre.core.profile import DEFAULT_PROFILE
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.architecture import Stored, read_architecture, read_facts
+from escadre.core.weights.beside import BESIDE, check_beside, completed
 from escadre.core.weights.digesting import FileDigester
 from escadre.core.weights.intake import (
     LARGEST_JSON,
@@ -56,8 +57,7 @@ def make_draft(source: Source, progress: Progress) -> Draft:
         Refusal: faults of the mirror.
     """
     listed = {file.path: file for file in source.files()}
-    selection = select_files(listed)
-    _foresee(source, listed, selection)
+    selection = _foreseen(source, listed, select_files(listed))
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         read = list(pool.map(lambda path: _read(source, listed[path], progress), selection.files))
     kept = {each.path: each.kept for each in read}
@@ -75,8 +75,8 @@ def make_draft(source: Source, progress: Progress) -> Draft:
     return Draft(manifest, text, manifests.digest(text), architecture, selection)
 
 
-def _foresee(source: Source, listed: Mapping[str, HubFile], selection: Selection) -> None:
-    """Refuses what its configuration alone rules out, before hours of hashing.
+def _foreseen(source: Source, listed: Mapping[str, HubFile], selection: Selection) -> Selection:
+    """What is drafted; refuses what its configuration alone rules out, before hours of hashing.
 
     The files are read again with the others: what is drafted comes from the bytes that are hashed.
     """
@@ -87,11 +87,15 @@ def _foresee(source: Source, listed: Mapping[str, HubFile], selection: Selection
         return check_json(path, bytes(start.kept))
 
     config = document(selection.config)
+    chosen = completed(selection, config)
+    if chosen != selection:
+        check_beside(chosen, config, document(BESIDE))
     separate = document(SEPARATE) if SEPARATE in selection.files else None
     numbers = read_format(Part(selection.config, config), separate)
     if numbers is not None:
         check_served(selection.config, numbers.method, DEFAULT_PROFILE)
     read_facts(selection, config, Stored(1, "bfloat16", numbers))
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
