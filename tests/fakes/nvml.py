@@ -22,10 +22,8 @@ class FakeNvml:
     nvmlMemory_v2 = pynvml.nvmlMemory_v2
     NVMLError = pynvml.NVMLError
     NVMLError_NotSupported = pynvml.NVMLError_NotSupported
-    NVMLError_InvalidArgument = pynvml.NVMLError_InvalidArgument
-    NVMLError_FunctionNotFound = pynvml.NVMLError_FunctionNotFound
-    NVMLError_NoPermission = pynvml.NVMLError_NoPermission
-    NVMLError_ArgumentVersionMismatch = pynvml.NVMLError_ArgumentVersionMismatch
+    NVMLError_GpuIsLost = pynvml.NVMLError_GpuIsLost
+    NVMLError_ResetRequired = pynvml.NVMLError_ResetRequired
 
     def __init__(self, reading: dict[str, Any]) -> None:
         self.reading = reading
@@ -37,6 +35,12 @@ class FakeNvml:
             raise self.broken
         if not self.begun:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_UNINITIALIZED)
+
+    def _answer(self, gpu: dict[str, Any], question: str) -> None:
+        """Raises what the reading's ``errors`` has for the question."""
+        code = gpu.get("errors", {}).get(question)
+        if code is not None:
+            raise pynvml.NVMLError(code)
 
     def nvmlInit(self) -> None:
         if self.broken:
@@ -67,23 +71,28 @@ class FakeNvml:
         return str(gpu["uuid"])
 
     def nvmlDeviceGetName(self, gpu: dict[str, Any]) -> str:
+        self._answer(gpu, "name")
         return str(gpu["name"])
 
     def nvmlDeviceGetCudaComputeCapability(self, gpu: dict[str, Any]) -> tuple[int, int]:
+        self._answer(gpu, "capability")
         major, minor = gpu["capability"]
         return major, minor
 
     def nvmlDeviceGetMemoryInfo(self, gpu: dict[str, Any], version: int = 0) -> SimpleNamespace:
+        self._answer(gpu, "memory")
         if version and "reserved" not in gpu:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
         return SimpleNamespace(total=gpu["memory"], reserved=gpu.get("reserved"))
 
     def nvmlDeviceGetMigMode(self, gpu: dict[str, Any]) -> tuple[int, int]:
+        self._answer(gpu, "mig")
         if "mig" not in gpu:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
         return gpu["mig"], gpu["mig"]
 
     def nvmlDeviceGetNvLinkState(self, gpu: dict[str, Any], link: int) -> int:
+        self._answer(gpu, "links")
         if "links" not in gpu:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
         links = gpu["links"]
@@ -92,6 +101,7 @@ class FakeNvml:
         return int(links[link])
 
     def nvmlDeviceGetRemappedRows(self, gpu: dict[str, Any]) -> tuple[int, ...]:
+        self._answer(gpu, "rows")
         if "rows" not in gpu:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
         return tuple(gpu["rows"])

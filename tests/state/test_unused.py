@@ -50,7 +50,8 @@ def view(labels: dict[str, str], **status: Any) -> NodeView:
         pytest.param(
             view({}, allocatable={"nvidia.com/gpu": "2"}),
             "",
-            "has no label nvidia.com/gpu.product: run GPU feature discovery",
+            "has no label nvidia.com/gpu.product, by which engines are placed: run GPU feature "
+            "discovery",
             id="no-feature-discovery",
         ),
         pytest.param(

@@ -66,7 +66,11 @@ class GPU(Model):
     product: Annotated[str, Field(max_length=128)] = Field(
         description="Product name with - for spaces, as the nvidia.com/gpu.product label has it."
     )
-    memory_bytes: Bytes = Field(description="Total memory that NVML reports, in bytes.")
+    memory_bytes: Bytes = Field(description="Total memory in bytes; 0 when it could not be read.")
+    memory_source: Literal["System"] | None = Field(
+        default=None,
+        description="System for unified memory: NVML tells none, it is that of the machine.",
+    )
     reserved_bytes: Bytes | None = Field(
         default=None,
         description="Memory the driver keeps for itself (NVML v2), invisible to CUDA.",

@@ -9,7 +9,9 @@ from escadre import reasons
 from escadre.api.gpunode import GPU, WantedWeights
 from escadre.core.facts.node import NodeFacts, Unbelieved
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe
+from escadre.state.closed import passing, unfit, whole_cards
 from escadre.state.views import GPUNodeView, NodeView, PodView
+from escadre.state.views.unoffered import LABEL_CAPABILITY, LABEL_MEMORY, LABEL_PRODUCT
 
 __all__ = ["belief_of", "node_facts"]
 
@@ -48,21 +50,23 @@ def node_facts(
     """
     trusted = gpunode.status if gpunode and belief and belief.trusted else None
     gpus = trusted.gpus if trusted else []
-    first = gpus[0] if gpus else None
-    product = node.labels.get(f"{_PREFIX}/gpu.product") or (first.product if first else "")
-    memory = _memory(node, gpus)
-    if not product or not memory or not node.gpus:
+    told = next((one.product for one in gpus if one.product), "")
+    product = node.labels.get(LABEL_PRODUCT) or told
+    memory, capability = _memory(node, gpus), _capability(node, gpus)
+    if not product or not memory or not capability or not node.gpus:
         return None
+    lasting = unfit(node, gpus)
     return NodeFacts(
         name=node.name,
         uid=node.uid,
         product=product,
         memory_bytes=memory,
-        compute_capability=_capability(node, first.compute_capability if first else ""),
-        gpus=min(node.gpus, sum(one.healthy for one in gpus)) if gpus else node.gpus,
+        compute_capability=capability,
+        gpus=min(node.gpus, whole_cards(gpus)) if gpus else node.gpus,
         gpus_foreign=sum(_foreign(pod) for pod in pods),
-        reserved_bytes=first.reserved_bytes if first else None,
-        blocked="is being deleted" if node.terminating else _blocked(node, tolerations),
+        reserved_bytes=next((one.reserved_bytes for one in gpus if one.reserved_bytes), None),
+        blocked=lasting or passing(node, tolerations),
+        unfit=bool(lasting),
         unbelieved=belief.unbelieved if belief else _UNTOLD,
         verified=belief.verified if belief else frozenset(),
         weights=belief.weights if belief else {},
@@ -71,36 +75,26 @@ def node_facts(
 
 
 def _memory(node: NodeView, gpus: Sequence[GPU]) -> int:
-    """Of the smallest GPU as the agent measured it, else as the node's label tells; 0 unknown."""
-    if gpus:
-        return min(one.memory_bytes for one in gpus)
-    label = node.labels.get(f"{_PREFIX}/gpu.memory", "")
-    return int(label) * _MEBIBYTE if label.isdecimal() else 0
+    """Of the smallest GPU as NVML measured it, else as the label tells, else the machine's.
+
+    0 is unknown. Whoever labels a node with unified memory may leave some of it to the system.
+    """
+    measured = [one for one in gpus if one.memory_bytes and one.memory_source is None]
+    if measured:
+        return min(one.memory_bytes for one in measured)
+    label = node.labels.get(LABEL_MEMORY, "")
+    if label.isdecimal() and int(label):
+        return int(label) * _MEBIBYTE
+    return min((one.memory_bytes for one in gpus if one.memory_bytes), default=0)
 
 
-def _blocked(node: NodeView, tolerations: Tolerations) -> str:
-    if node.blocked:
-        return node.blocked
-    taint = node.untolerated(tolerations)
-    if taint:
-        return f"has the taint {taint}, which engines do not tolerate"
-    sharing = node.labels.get(f"{_PREFIX}/gpu.sharing-strategy", "none")
-    if sharing not in {"none", ""}:
-        return f"shares its GPUs ({sharing})"
-    replicas = node.labels.get(f"{_PREFIX}/gpu.replicas", "1")
-    if replicas not in {"0", "1"}:
-        return f"offers each GPU {replicas} times"
-    if "MIG-" in node.labels.get(f"{_PREFIX}/gpu.product", ""):
-        return "offers MIG slices"
-    return ""
-
-
-def _capability(node: NodeView, reported: str) -> tuple[int, int]:
-    major = node.labels.get(f"{_PREFIX}/gpu.compute.major", "")
+def _capability(node: NodeView, gpus: Sequence[GPU]) -> tuple[int, int] | None:
+    major = node.labels.get(LABEL_CAPABILITY, "")
     minor = node.labels.get(f"{_PREFIX}/gpu.compute.minor", "")
     if not major.isdecimal():
-        major, _, minor = reported.partition(".")
-    return (int(major) if major.isdecimal() else 0, int(minor) if minor.isdecimal() else 0)
+        told = (one.compute_capability for one in gpus if one.compute_capability)
+        major, _, minor = next(told, "").partition(".")
+    return (int(major), int(minor) if minor.isdecimal() else 0) if major.isdecimal() else None
 
 
 def _foreign(pod: PodView) -> int:

@@ -2,7 +2,12 @@
 
 from escadre.core.facts.node import Unused
 from escadre.state.views import NodeView
-from escadre.state.views.unoffered import LABEL_MEMORY, LABEL_PRODUCT
+from escadre.state.views.unoffered import (
+    LABEL_CAPABILITY,
+    LABEL_MEMORY,
+    LABEL_PRODUCT,
+    unlabelled,
+)
 
 __all__ = ["unused"]
 
@@ -17,8 +22,10 @@ def unused(node: NodeView) -> Unused | None:
 
 def _undescribed(node: NodeView) -> str:
     if not node.labels.get(LABEL_PRODUCT):
-        return f"has no label {LABEL_PRODUCT}: run GPU feature discovery"
+        return unlabelled(node.labels)
     memory = node.labels.get(LABEL_MEMORY, "")
     if not memory:
         return f"has no label {LABEL_MEMORY}, and its agent does not tell the memory"
-    return f"has a label {LABEL_MEMORY} that is no number of MiB: {memory}"
+    if not memory.isdecimal():
+        return f"has a label {LABEL_MEMORY} that is no number of MiB: {memory}"
+    return f"has no label {LABEL_CAPABILITY}, and its agent does not tell the compute capability"

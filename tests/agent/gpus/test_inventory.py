@@ -45,6 +45,56 @@ def test_what_a_gpu_cannot_tell_stays_unknown(nvml: FakeNvml) -> None:
 
 
 @pytest.mark.parametrize(
+    "errors",
+    [
+        pytest.param({"mig": 26}, id="deprecated"),
+        pytest.param({"mig": 998}, id="an error the binding has no name for"),
+        pytest.param({"links": 999}, id="unknown error"),
+        pytest.param({"rows": 27}, id="not ready"),
+        pytest.param({"memory": 999}, id="memory"),
+        pytest.param({"name": 999, "capability": 999}, id="name and capability"),
+    ],
+)
+def test_one_value_that_cannot_be_read_is_no_fault_of_the_gpu(
+    nvml: FakeNvml, errors: dict[str, int]
+) -> None:
+    source = NvmlInventory(nvml)
+    nvml.reading["gpus"][0]["errors"] = errors
+    gpu = source.read().gpus[0]
+    assert (gpu.uuid, gpu.healthy, gpu.message) == (nvml.reading["gpus"][0]["uuid"], True, "")
+    assert (gpu.memory_bytes == 0) == ("memory" in errors)
+    assert (gpu.product, gpu.compute_capability) == (
+        ("", "") if "name" in errors else ("NVIDIA-H100-80GB-HBM3", "9.0")
+    )
+
+
+def test_a_value_that_cannot_be_read_any_more_is_as_it_was(nvml: FakeNvml) -> None:
+    source = NvmlInventory(nvml)
+    before = source.read()
+    errors = {"name": 999, "capability": 999, "memory": 999}
+    nvml.reading["gpus"][0]["errors"] = errors
+    after = source.read().gpus[0]
+    assert after == before.gpus[0].model_copy(update={"reserved_bytes": None})
+
+
+@pytest.mark.parametrize("question", ["name", "memory", "mig", "links", "rows"])
+def test_a_gpu_that_needs_a_reset_is_a_fault_whatever_was_asked(
+    nvml: FakeNvml, question: str
+) -> None:
+    nvml.reading["gpus"][0]["errors"] = {question: pynvml.NVML_ERROR_RESET_REQUIRED}
+    first, second = NvmlInventory(nvml).read().gpus
+    assert (first.healthy, second.healthy) == (False, True)
+    assert "GPU requires restart" in first.message
+
+
+def test_unified_memory_is_the_systems_and_said_to_be(nvml: FakeNvml) -> None:
+    nvml.reading["gpus"][0]["errors"] = {"memory": pynvml.NVML_ERROR_NOT_SUPPORTED}
+    first, second = NvmlInventory(nvml, lambda: 128 << 30).read().gpus
+    assert (first.memory_bytes, first.memory_source, first.healthy) == (128 << 30, "System", True)
+    assert second.memory_source is None
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         pytest.param({"action": 2}, "NVML asks for a reboot of the node", id="recovery action"),

@@ -215,6 +215,29 @@ def test_a_layout_of_another_version_is_planned_anew() -> None:
     assert plan_of(plan, "a").layout is not None
 
 
+def test_a_node_that_can_never_serve_neither_lowers_a_product_nor_widens_the_search() -> None:
+    shared = replace(
+        node("n2", 16), memory_bytes=10 << 30, unfit=True, blocked="shares its GPUs (time-slicing)"
+    )
+    (product,) = products_of((node("n1", 1), shared))
+    assert (product.node_gpus, product.memory_bytes) == (1, H100.memory_bytes)
+    wide = deployment("a", wish=Wish(32768, 64))
+    refused = plan_of(plan_fleet(snapshot((wide,), (node("n1", 1), shared))), "a")
+    assert refused.reason == reasons.NO_LAYOUT_FITS
+    assert "not counted: n2 (shares its GPUs (time-slicing))" in str(refused.message)
+    alone = plan_of(plan_fleet(snapshot((wide,), (shared,))), "a")
+    assert alone.reason == reasons.NO_GPU_NODES
+    assert "not counted: n2 (shares its GPUs (time-slicing))" in str(alone.message)
+
+
+def test_a_replica_stays_where_it_is_when_its_node_turns_out_unfit() -> None:
+    one = deployment("a", replicas=(running("n1"),))
+    unfit = replace(node("n1"), unfit=True, blocked="has different GPUs")
+    plan = plan_fleet(snapshot((one,), (unfit, node("n2", 8, A100))))
+    assert nodes_of(plan, "a") == ["n1"]
+    assert plan_of(plan, "a").reason == reasons.PLANNED
+
+
 def test_products_speak_for_their_smallest_card_and_largest_node() -> None:
     odd = replace(node("n2", 2), memory_bytes=H100.memory_bytes - 1, compute_capability=(8, 9))
     (product,) = products_of((node("n1", 8), odd, node("n3", 0, A100)))

@@ -1,13 +1,15 @@
 """GPUs from the driver through NVML (pynvml).
 
-What one GPU does not support or cannot answer makes that value unknown, never the whole reading; a
-lost GPU stays in the list, unhealthy, as it was last seen. No library or no driver is a message.
+What one GPU does not support or cannot answer makes that value unknown, or as it was last seen:
+never the whole reading, nor a fault of the GPU. A lost one, or one that needs a reset, stays in the
+list, unhealthy, as it was last seen. No library or no driver is a message.
 Health is what NVML itself calls for: a recovery action, failed or pending row remapping.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import pynvml
 
@@ -43,15 +45,22 @@ def _unseen(index: int) -> GPU:
     )
 
 
+def _system_memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 class NvmlInventory:
     """Reads GPUs through NVML.
 
     Args:
         nvml: the pynvml module, or what answers like it.
+        system_memory: bytes of the machine's memory, for GPUs that have none of their own.
     """
 
-    def __init__(self, nvml: Any = pynvml) -> None:
-        self._nvml = nvml
+    def __init__(
+        self, nvml: Any = pynvml, system_memory: Callable[[], int] = _system_memory
+    ) -> None:
+        self._nvml, self._system_memory = nvml, system_memory
         self._begun = False
         self._seen: dict[int, GPU] = {}
 
@@ -88,18 +97,27 @@ class NvmlInventory:
 
     def _read(self, index: int, handle: Any) -> GPU:
         nvml = self._nvml
-        major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
-        mig = self._known(lambda: nvml.nvmlDeviceGetMigMode(handle)[0], 0)
+        uuid = nvml.nvmlDeviceGetUUID(handle)  # a GPU that does not tell even this is not readable
+        last = self._seen.get(index)
+        last = last if last and last.uuid == uuid else _unseen(index)
+        mig = self._known(lambda: nvml.nvmlDeviceGetMigMode(handle)[0], last.mig)
+        memory, source = self._memory(handle, last)
         complaint = self._complaint(handle)
         return GPU(
             index=index,
-            uuid=nvml.nvmlDeviceGetUUID(handle),
-            product=nvml.nvmlDeviceGetName(handle).replace(" ", "-"),
-            memory_bytes=nvml.nvmlDeviceGetMemoryInfo(handle).total,
+            uuid=uuid,
+            product=self._known(
+                lambda: nvml.nvmlDeviceGetName(handle).replace(" ", "-"), last.product
+            ),
+            memory_bytes=memory,
+            memory_source=source,
             reserved_bytes=self._known(
                 lambda: nvml.nvmlDeviceGetMemoryInfo(handle, nvml.nvmlMemory_v2).reserved, None
             ),
-            compute_capability=f"{major}.{minor}",
+            compute_capability=self._known(
+                lambda: "{}.{}".format(*nvml.nvmlDeviceGetCudaComputeCapability(handle)),
+                last.compute_capability,
+            ),
             nvlink=any(
                 self._link_is_up(handle, link) for link in range(nvml.NVML_NVLINK_MAX_LINKS)
             ),
@@ -107,6 +125,18 @@ class NvmlInventory:
             healthy=not complaint,
             message=complaint,
         )
+
+    def _memory(self, handle: Any, last: GPU) -> tuple[int, Literal["System"] | None]:
+        """Bytes of it and where they are from; NVML has no answer where memory is unified."""
+        nvml = self._nvml
+        try:
+            return nvml.nvmlDeviceGetMemoryInfo(handle).total, None
+        except nvml.NVMLError_NotSupported:
+            return self._system_memory(), "System"
+        except (nvml.NVMLError_GpuIsLost, nvml.NVMLError_ResetRequired):
+            raise
+        except nvml.NVMLError:
+            return last.memory_bytes, last.memory_source
 
     def _link_is_up(self, handle: Any, link: int) -> bool:
         return bool(self._known(lambda: self._nvml.nvmlDeviceGetNvLinkState(handle, link), 0))
@@ -127,14 +157,13 @@ class NvmlInventory:
         return "; ".join(said)
 
     def _known(self, ask: Callable[[], _T], otherwise: _T) -> _T:
-        """The answer, or ``otherwise`` when this GPU or driver has none; a lost GPU is raised."""
+        """The answer, or ``otherwise`` when there is none; raises only what is the GPU's fault.
+
+        A newer driver may refuse an old question in a way that this binding has no name for.
+        """
         try:
             return ask()
-        except (
-            self._nvml.NVMLError_NotSupported,
-            self._nvml.NVMLError_InvalidArgument,
-            self._nvml.NVMLError_FunctionNotFound,
-            self._nvml.NVMLError_NoPermission,
-            self._nvml.NVMLError_ArgumentVersionMismatch,
-        ):
+        except (self._nvml.NVMLError_GpuIsLost, self._nvml.NVMLError_ResetRequired):
+            raise
+        except self._nvml.NVMLError:
             return otherwise

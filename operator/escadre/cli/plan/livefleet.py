@@ -36,6 +36,7 @@ from escadre.state.caches import Caches
 from escadre.state.nodes import belief_of, node_facts
 from escadre.state.unused import unused
 from escadre.state.views import ApprovalView, GPUNodeView, MirrorView, NodeView, epoch
+from escadre.state.views.unoffered import LABEL_PRODUCT
 
 __all__ = ["FLEET_NAMESPACE", "FleetNamespaceOption", "read_fleet"]
 
@@ -120,8 +121,9 @@ def _from_agents(
 
 
 def _described(gpunode: GPUNodeView) -> NodeView:
-    """The Node that the agent describes."""
+    """The Node that the agent describes, labelled as GPU feature discovery would."""
     status = gpunode.status
+    product = next((one.product for one in status.gpus if one.product), "")
     return NodeView(
         namespace="",
         name=gpunode.name,
@@ -130,7 +132,7 @@ def _described(gpunode: GPUNodeView) -> NodeView:
         generation=0,
         created=0.0,
         terminating=False,
-        labels={},
+        labels={LABEL_PRODUCT: product} if product else {},
         boot_id=status.boot_id,
         gpus=len(status.gpus),
         unoffered="",

@@ -53,7 +53,8 @@ class NodeFacts:
     ``gpus`` is what the node can give to pods (allocatable, and no more than the agent calls
     healthy); ``gpus_foreign`` what pods that are not engines of escadre request. ``memory_bytes``
     is the total of one GPU as NVML and GFD report it, before what the driver reserves.
-    ``blocked`` says in words why nothing new may be placed here ("" if it may).
+    ``blocked`` says in words why nothing new may be placed here ("" if it may); ``unfit`` that this
+    does not pass by itself: such a node does not count for what layouts are possible.
     """
 
     name: str
@@ -65,6 +66,7 @@ class NodeFacts:
     gpus_foreign: int = 0
     reserved_bytes: int | None = None
     blocked: str = ""
+    unfit: bool = False
     unbelieved: Unbelieved | None = None
     verified: frozenset[str] = frozenset()
     weights: Mapping[str, WeightState] = field(default_factory=dict)

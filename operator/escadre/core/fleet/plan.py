@@ -12,7 +12,7 @@ planned anew in its own slot: its own GPUs count as free for its replacement, so
 spare GPU.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -100,7 +100,7 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     nodes = {node.name: node for node in sorted(snapshot.nodes, key=lambda node: node.name)}
     facts = sorted(snapshot.deployments, key=lambda one: (one.created, one.key))
     layouts = Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
-    placed = _placed(facts, nodes, layouts, uncounted(snapshot.unused))
+    placed = _placed(facts, nodes, layouts, uncounted([*snapshot.unused, *_unfit(nodes)]))
     drafts = placed.drafts
     pulls = plan_pulls(
         nodes, snapshot.mirrors, _needs(drafts), _held(facts), snapshot.invalid_mirrors
@@ -115,6 +115,10 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
     }
     return FleetPlan(plans, pulls.wanted, snapshot, nodes)
+
+
+def _unfit(nodes: Mapping[str, NodeFacts]) -> Iterator[Unused]:
+    return (Unused(one.name, one.product, one.blocked) for one in nodes.values() if one.unfit)
 
 
 class _Placed(NamedTuple):

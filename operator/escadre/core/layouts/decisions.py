@@ -13,10 +13,13 @@ __all__ = ["Layouts", "products_of"]
 
 
 def products_of(nodes: Iterable[NodeFacts]) -> tuple[GPUProduct, ...]:
-    """The GPU products of the nodes; the card that CUDA sees least of speaks for its product."""
+    """The GPU products of the nodes; the card that CUDA sees least of speaks for its product.
+
+    A node that can never serve says nothing of its product, neither of its cards nor of its size.
+    """
     products: dict[str, GPUProduct] = {}
     for node in sorted(nodes, key=lambda node: node.name):
-        if node.gpus <= 0 or not node.product:
+        if node.gpus <= 0 or not node.product or node.unfit:
             continue
         one = GPUProduct(
             node.product,

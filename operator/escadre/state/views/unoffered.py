@@ -10,12 +10,19 @@ from typing import Final
 
 from escadre.state.views.meta import GPU_RESOURCE, Json
 
-__all__ = ["LABEL_MEMORY", "LABEL_PRODUCT", "unoffered"]
+__all__ = ["LABEL_CAPABILITY", "LABEL_MEMORY", "LABEL_PRODUCT", "unlabelled", "unoffered"]
 
 LABEL_PRODUCT: Final = "nvidia.com/gpu.product"
 LABEL_MEMORY: Final = "nvidia.com/gpu.memory"
+LABEL_CAPABILITY: Final = "nvidia.com/gpu.compute.major"
 _LABEL_PRESENT: Final = "nvidia.com/gpu.present"
-_LABEL_CLOUD: Final = "cloud.google.com/gke-accelerator"
+_LABELS_CLOUD: Final = (
+    "cloud.google.com/gke-accelerator",
+    "kubernetes.azure.com/accelerator",
+    "eks.amazonaws.com/instance-gpu-name",
+    "karpenter.k8s.aws/instance-gpu-name",
+    "k8s.amazonaws.com/accelerator",
+)
 _PCI: Final = "feature.node.kubernetes.io/pci-"  # [CLASS_]VENDOR.present
 _VENDOR: Final = "10de.present"
 _PARTS: Final = ("nvidia.com/mig-", "nvidia.com/gpu.shared")
@@ -43,8 +50,21 @@ def unoffered(labels: Mapping[str, str], status: Json) -> str:
     )
 
 
+def unlabelled(labels: Mapping[str, str]) -> str:
+    """Of a node without the label that names its product, in words."""
+    said = f"has no label {LABEL_PRODUCT}, by which engines are placed: run GPU feature discovery"
+    cloud = _cloud(labels)
+    return f"{said} ({cloud} does not stand in for it)" if cloud else said
+
+
+def _cloud(labels: Mapping[str, str]) -> str:
+    """What the cloud's own label says of the GPU; "" where none does."""
+    found = (f"{key}={labels[key]}" for key in _LABELS_CLOUD if labels.get(key))
+    return next(found, "")
+
+
 def _spoken_of(labels: Mapping[str, str]) -> bool:
-    if labels.get(LABEL_PRODUCT) or labels.get(_LABEL_CLOUD):
+    if labels.get(LABEL_PRODUCT) or _cloud(labels):
         return True
     return labels.get(_LABEL_PRESENT) == "true" or any(
         key.startswith(_PCI) and key.endswith(_VENDOR) and value == "true"

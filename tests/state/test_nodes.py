@@ -1,0 +1,186 @@
+"""A node as planning sees it: what its labels, its agent and its device plugin say together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from escadre.api.gpunode import GPU, GPUNodeStatus
+from escadre.core.facts.node import NodeFacts
+from escadre.core.fleet.belief import NodeBelief
+from escadre.state.nodes import node_facts
+from escadre.state.unused import unused
+from escadre.state.views import GPUNodeView, NodeView
+
+GIB = 1 << 30
+L4 = {
+    "nvidia.com/gpu.product": "NVIDIA-L4",
+    "nvidia.com/gpu.count": "4",
+    "nvidia.com/gpu.memory": "23034",
+    "nvidia.com/gpu.compute.major": "8",
+    "nvidia.com/gpu.compute.minor": "9",
+    "nvidia.com/gpu.replicas": "1",
+}
+BELIEVED = NodeBelief(verified=frozenset(), weights={})
+
+
+def view(labels: Mapping[str, str], gpus: int = 4) -> NodeView:
+    meta = {"name": "gpu-0", "uid": "u", "resourceVersion": "1", "labels": dict(labels)}
+    status = {"allocatable": {"nvidia.com/gpu": str(gpus)}}
+    return NodeView.of({"metadata": meta, "status": status})
+
+
+def card(index: int, product: str = "NVIDIA-L4", gib: int = 22, **more: Any) -> GPU:
+    values = {
+        "index": index,
+        "uuid": f"GPU-{index}",
+        "product": product,
+        "memory_bytes": gib * GIB,
+        "compute_capability": "8.9",
+        "nvlink": False,
+        "healthy": True,
+        **more,
+    }
+    return GPU(**values)
+
+
+def facts(node: NodeView, *gpus: GPU) -> NodeFacts | None:
+    owner = [{"kind": "Node", "uid": "u"}]
+    meta = {"name": "gpu-0", "uid": "g", "resourceVersion": "1", "ownerReferences": owner}
+    status = GPUNodeStatus(node_uid="u", gpus=list(gpus)).model_dump(mode="json", by_alias=True)
+    gpunode = GPUNodeView.of({"metadata": meta, "status": status}) if gpus else None
+    return node_facts(node, gpunode, BELIEVED if gpus else None, (), ())
+
+
+def seen(node: NodeView, *gpus: GPU) -> NodeFacts:
+    found = facts(node, *gpus)
+    assert found is not None
+    return found
+
+
+FOUR = tuple(card(index) for index in range(4))
+
+
+@pytest.mark.parametrize(
+    ("node", "gpus"),
+    [
+        pytest.param(view(L4, 16), (), id="label of the count"),
+        pytest.param(view({**L4, "nvidia.com/gpu.count": ""}, 16), FOUR, id="agent"),
+        pytest.param(view(L4, 16), FOUR, id="both"),
+    ],
+)
+def test_more_gpus_than_there_are_cards_are_shared(node: NodeView, gpus: tuple[GPU, ...]) -> None:
+    node_seen = seen(node, *gpus)
+    assert node_seen.blocked == "shares its GPUs: it offers 16 nvidia.com/gpu and has 4 cards"
+    assert node_seen.unfit
+
+
+@pytest.mark.parametrize(
+    ("node", "gpus"),
+    [
+        pytest.param(view(L4), (), id="label"),
+        pytest.param(view(L4, 3), FOUR, id="one is held back"),
+        pytest.param(view({**L4, "nvidia.com/gpu.count": "0"}), (), id="no count"),
+        pytest.param(view(L4), FOUR[:3], id="a card fell off the bus"),
+        pytest.param(view(L4), (*FOUR[:3], card(3, "", 0, healthy=False)), id="never readable"),
+    ],
+)
+def test_no_more_gpus_than_cards_is_open(node: NodeView, gpus: tuple[GPU, ...]) -> None:
+    assert (seen(node, *gpus).blocked, seen(node, *gpus).unfit) == ("", False)
+
+
+def test_different_cards_close_the_node_by_name() -> None:
+    cards = (card(0, "RTX-4090", 24), card(1, "RTX-3090", 24), card(2, "RTX-3080", 10))
+    mixed = seen(view({**L4, "nvidia.com/gpu.product": "RTX-4090"}, 3), *cards)
+    assert mixed.blocked == "has different GPUs, RTX-3080 beside RTX-4090: pods may get either"
+    assert mixed.unfit
+
+
+def test_another_card_of_less_power_closes_as_well() -> None:
+    odd = card(1, "A30", 24, compute_capability="8.0")
+    assert "A30 beside NVIDIA-L4" in seen(view(L4, 2), card(0), odd).blocked
+
+
+def test_another_card_that_does_all_that_the_named_one_does_closes_nothing() -> None:
+    twin = card(1, "NVIDIA-L4-OEM")
+    assert seen(view(L4, 2), card(0), twin).blocked == ""
+
+
+@pytest.mark.parametrize(
+    ("strategy", "offered", "usable"),
+    [
+        pytest.param("mixed", 2, 2, id="mixed: whole cards are offered beside slices"),
+        pytest.param("mixed", 4, 0, id="more than there are whole cards"),
+        pytest.param("none", 2, 0, id="none: sliced cards are offered as well"),
+        pytest.param("", 4, 0, id="unknown"),
+    ],
+)
+def test_slices_that_the_agent_sees_close_the_node(
+    strategy: str, offered: int, usable: int
+) -> None:
+    cards = (*FOUR[:2], card(2, mig=True), card(3, mig=True))
+    node = seen(view({**L4, "nvidia.com/mig.strategy": strategy}, offered), *cards)
+    said = "" if usable else "has 2 of 4 GPUs in MIG mode"
+    assert (node.blocked, node.unfit) == (said, not usable)
+    assert node.gpus == 2
+
+
+def test_without_the_label_that_engines_are_placed_by_nothing_is_planned() -> None:
+    labels = {"cloud.google.com/gke-accelerator": "nvidia-l4"}
+    node = seen(view(labels), *FOUR)
+    assert (node.product, node.unfit) == ("NVIDIA-L4", False)
+    assert node.blocked == (
+        "has no label nvidia.com/gpu.product, by which engines are placed: run GPU feature "
+        "discovery (cloud.google.com/gke-accelerator=nvidia-l4 does not stand in for it)"
+    )
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param({"cloud.google.com/gke-accelerator": "nvidia-l4"}, id="GKE"),
+        pytest.param({"kubernetes.azure.com/accelerator": "nvidia"}, id="AKS"),
+        pytest.param({"eks.amazonaws.com/instance-gpu-name": "l4"}, id="EKS"),
+        pytest.param({"karpenter.k8s.aws/instance-gpu-name": "l4"}, id="Karpenter"),
+    ],
+)
+def test_a_clouds_own_label_is_named(labels: dict[str, str]) -> None:
+    assert facts(view(labels)) is None
+    left = unused(view(labels))
+    [[key, value]] = labels.items()
+    assert left is not None
+    assert left.why.endswith(f"({key}={value} does not stand in for it)")
+
+
+def test_one_unread_card_lowers_nothing() -> None:
+    node = seen(view(L4), card(0, "", 0, compute_capability="", healthy=False), *FOUR[1:])
+    assert (node.memory_bytes, node.compute_capability, node.gpus) == (22 * GIB, (8, 9), 3)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "labelled", "memory"),
+    [
+        pytest.param(card(0, gib=0), "100000", 100000 << 20, id="unknown to the agent"),
+        pytest.param(card(0, gib=120, memory_source="System"), "", 120 * GIB, id="unified"),
+        pytest.param(
+            card(0, gib=120, memory_source="System"), "100000", 100000 << 20, id="set by hand"
+        ),
+        pytest.param(card(0), "100000", 22 * GIB, id="measured"),
+    ],
+)
+def test_memory_is_measured_else_labelled_else_the_systems(
+    gpu: GPU, labelled: str, memory: int
+) -> None:
+    node = view({**L4, "nvidia.com/gpu.memory": labelled}, 1)
+    assert seen(node, gpu).memory_bytes == memory
+
+
+def test_an_unknown_compute_capability_is_the_fact_that_is_missing() -> None:
+    labels = {key: value for key, value in L4.items() if "compute" not in key}
+    assert facts(view(labels)) is None
+    left = unused(view(labels))
+    assert left is not None
+    assert left.why == (
+        "has no label nvidia.com/gpu.compute.major, and its agent does not tell the compute "
+        "capability"
+    )
