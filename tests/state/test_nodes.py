@@ -152,6 +152,11 @@ def test_a_clouds_own_label_is_named(labels: dict[str, str]) -> None:
     assert left.why.endswith(f"({key}={value} does not stand in for it)")
 
 
+def test_virtual_gpus_are_told_apart() -> None:
+    assert seen(view({**L4, "nvidia.com/vgpu.present": "true"})).apart
+    assert not seen(view({**L4, "nvidia.com/vgpu.present": "false"})).apart
+
+
 def test_one_unread_card_lowers_nothing() -> None:
     node = seen(view(L4), card(0, "", 0, compute_capability="", healthy=False), *FOUR[1:])
     assert (node.memory_bytes, node.compute_capability, node.gpus) == (22 * GIB, (8, 9), 3)

@@ -67,6 +67,7 @@ def node_facts(
         reserved_bytes=next((one.reserved_bytes for one in gpus if one.reserved_bytes), None),
         blocked=lasting or passing(node, tolerations),
         unfit=bool(lasting),
+        apart=node.labels.get(f"{_PREFIX}/vgpu.present") == "true",
         unbelieved=belief.unbelieved if belief else _UNTOLD,
         verified=belief.verified if belief else frozenset(),
         weights=belief.weights if belief else {},

@@ -230,6 +230,17 @@ def test_a_node_that_can_never_serve_neither_lowers_a_product_nor_widens_the_sea
     assert "not counted: n2 (shares its GPUs (time-slicing))" in str(alone.message)
 
 
+def test_virtual_gpus_serve_one_by_one_and_never_together() -> None:
+    virtual = replace(node("n1", 4), apart=True)
+    (product,) = products_of((virtual,))
+    assert product.apart
+    one = plan_of(plan_fleet(snapshot((deployment("a"),), (virtual,))), "a")
+    assert (one.layout.gpus if one.layout else 0) == 1
+    two = plan_of(plan_fleet(snapshot((deployment("a", wish=TWO_GPUS),), (virtual,))), "a")
+    assert two.reason == reasons.NO_LAYOUT_FITS
+    assert "none has so many" not in str(two.message)
+
+
 def test_a_replica_stays_where_it_is_when_its_node_turns_out_unfit() -> None:
     one = deployment("a", replicas=(running("n1"),))
     unfit = replace(node("n1"), unfit=True, blocked="has different GPUs")

@@ -54,7 +54,8 @@ class NodeFacts:
     healthy); ``gpus_foreign`` what pods that are not engines of escadre request. ``memory_bytes``
     is the total of one GPU as NVML and GFD report it, before what the driver reserves.
     ``blocked`` says in words why nothing new may be placed here ("" if it may); ``unfit`` that this
-    does not pass by itself: such a node does not count for what layouts are possible.
+    does not pass by itself: such a node does not count for what layouts are possible. ``apart``:
+    its GPUs are virtual, and no engine may use two of them together.
     """
 
     name: str
@@ -67,6 +68,7 @@ class NodeFacts:
     reserved_bytes: int | None = None
     blocked: str = ""
     unfit: bool = False
+    apart: bool = False
     unbelieved: Unbelieved | None = None
     verified: frozenset[str] = frozenset()
     weights: Mapping[str, WeightState] = field(default_factory=dict)

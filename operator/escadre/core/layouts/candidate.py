@@ -31,13 +31,17 @@ _GIGA: Final = 10**9
 
 @dataclass(frozen=True, slots=True)
 class GPUProduct:
-    """A GPU product of the cluster; ``node_gpus`` is the most of them on one node."""
+    """A GPU product of the cluster; ``node_gpus`` is the most of them on one node.
+
+    ``apart``: no two of them work together.
+    """
 
     name: str
     memory_bytes: int
     reserved_bytes: int | None
     compute_capability: tuple[int, int]
     node_gpus: int
+    apart: bool = False
 
 
 class Need(NamedTuple):

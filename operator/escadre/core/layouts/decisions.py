@@ -27,6 +27,7 @@ def products_of(nodes: Iterable[NodeFacts]) -> tuple[GPUProduct, ...]:
             node.reserved_bytes,
             node.compute_capability,
             node.gpus,
+            node.apart,
         )
         other = products.get(node.product)
         products[node.product] = one if other is None else _joined(one, other)
@@ -45,6 +46,7 @@ def _joined(one: GPUProduct, other: GPUProduct) -> GPUProduct:
         least,
         compute_capability=min(one.compute_capability, other.compute_capability),
         node_gpus=max(one.node_gpus, other.node_gpus),
+        apart=one.apart or other.apart,
     )
 
 

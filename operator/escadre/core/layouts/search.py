@@ -145,7 +145,7 @@ def _search(
     refusal = check_dtype(architecture, product.compute_capability)
     if refusal is not None:
         return _Search(None, None, (_reject(product, 1, refusal),))
-    sliced = "-MIG-" in product.name  # slices of a GPU have no links between them
+    sliced = product.apart or "-MIG-" in product.name  # parts of GPUs have no links between them
     most = 1 if sliced else min(product.node_gpus, _MOST_GPUS)
     rejected: list[RejectedLayout] = []
     closest: Candidate | None = None
