@@ -2,8 +2,8 @@
 
 A command for developers, behind ``make generate`` and ``make verify``; not part of the CLI. The
 sources are escadre.api (CRDs, JSON schemas, API reference), escadre.reasons, the profiles of the
-engine's versions and the commands themselves. With ``--check`` nothing is written: each file that
-differs is named, with the command that mends it.
+engine's versions, the catalogues of models and GPUs, and the commands themselves. With ``--check``
+nothing is written: each file that differs is named, with the command that mends it.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from escadre.api.kinds import KINDS
 from escadre.api.offline import offline_schema
 from escadre.api.reference import api_reference, reasons_reference
 from escadre.api.schema import crd
+from escadre.cli.catalog.reference import gpus_reference, models_reference
 from escadre.cli.enginetable import engines_reference
 from escadre.cli.reference import cli_reference
 from escadre.names import GROUP, VERSION
@@ -64,6 +65,8 @@ def artefacts() -> dict[str, str]:
     files["docs/reference/reasons.md"] = reasons_reference()
     files["docs/reference/cli.md"] = cli_reference()
     files["docs/reference/engines.md"] = engines_reference()
+    files["docs/reference/models.md"] = models_reference()
+    files["docs/reference/gpus.md"] = gpus_reference()
     return files
 
 

@@ -160,7 +160,14 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("approve", "revoke"): ("x", "--yes"),
     ("approve", "show"): ("x",),
 }
-OFFLINE = {("version",), ("approve", "draft"), ("layout", "legal"), ("layout", "estimate")}
+OFFLINE = {
+    ("version",),
+    ("approve", "draft"),
+    ("layout", "legal"),
+    ("layout", "estimate"),
+    ("catalog", "list"),
+    ("catalog", "show"),
+}
 OF_THE_CLUSTER = [each for each in COMMANDS if each not in PROCESSES | OFFLINE]
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.kinds import KINDS
-from escadre.cli.approve.terms import default_name
+from escadre.core.approvals.naming import approval_name
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ def test_approvals_of_the_examples_are_named_as_a_draft_names_them() -> None:
         for one in _objects(EXAMPLES / name):
             if one["kind"] == "ModelApproval":
                 repository = ModelApprovalSpec.model_validate(one["spec"]).repository
-                assert one["metadata"]["name"] == f"{name}-{default_name(repository)}"
+                assert one["metadata"]["name"] == f"{name}-{approval_name(repository)}"
         assert found
 
 
@@ -80,7 +80,7 @@ def test_the_documentation_names_an_approval_as_a_draft_does() -> None:
     (drafted,) = set(
         re.findall(r"--repository (\S+)", (ROOT / "docs/operate/install.md").read_text())
     )
-    name = default_name(drafted)
+    name = approval_name(drafted)
     for page in (ROOT / "README.md", *PAGES):
         for found in re.findall(rf"{name[:21]}[a-z0-9-]*", page.read_text()):
             assert found == name, page

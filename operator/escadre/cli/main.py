@@ -8,6 +8,7 @@ import typer
 from escadre.cli import agent as agent_command
 from escadre.cli import enginelogs, operator, version
 from escadre.cli.approve import command as approve
+from escadre.cli.catalog import command as catalog
 from escadre.cli.layout import command as layout
 from escadre.cli.nodes import command as nodes
 from escadre.cli.plan import command as plan
@@ -44,6 +45,7 @@ enginelogs.register(app)
 nodes.register(app)
 plan.register(app)
 layout.register(app)
+catalog.register(app)
 approve.register(app)
 support.register(app)
 version.register(app)

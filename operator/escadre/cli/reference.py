@@ -39,8 +39,9 @@ and `-o yaml` answer with a document on standard output, errors go to standard e
 _CODES = {
     OK: "fine",
     NOT_READY: "the named deployment is not ready, or no operator leads (`status NAME`, `why`), "
-    "something stands in the way (`plan`), the approval does not hold (`approve show`), something "
-    "could not be read (`support-bundle`, `logs`), or an unexpected error",
+    "something stands in the way or cannot be placed (`plan`), the approval does not hold "
+    "(`approve show`), something could not be read (`support-bundle`, `logs`), or an "
+    "unexpected error",
     USAGE: "wrong use: unknown command, option or value",
     REFUSED: "refused: an unknown name, a mistake in a file, a signature that cannot count, "
     "a question not answered with yes",

@@ -19,7 +19,7 @@ from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import Draft, make_draft
 from escadre.cli.approve.files import tell, write
 from escadre.cli.approve.source import FolderSource, Source, mirror_source
-from escadre.cli.approve.terms import Terms, check_out, check_terms, default_name, parse_end
+from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
 from escadre.cli.shared.session import (
     Environment,
@@ -39,6 +39,7 @@ from escadre.clients.kube import (
     NotFound,
 )
 from escadre.clients.mirror.credentials import Credentials, credentials_from_secret
+from escadre.core.approvals.naming import approval_name
 from escadre.errors import EscadreError
 from escadre.names import API_VERSION
 
@@ -92,7 +93,7 @@ def _draft(
 ) -> None:
     environment = environment_of(context)
     terms = Terms(
-        name=default_name(repository) if name is None else name,
+        name=approval_name(repository) if name is None else name,
         repository=repository,
         revision=revision,
         mirrors=list(dict.fromkeys(mirror)),

@@ -20,7 +20,7 @@ from escadre.api.approval import ModelApprovalSpec
 from escadre.api.schema import structural
 from escadre.cli.shared.words import time_text
 
-__all__ = ["Terms", "check_out", "check_terms", "default_name", "parse_end"]
+__all__ = ["Terms", "check_out", "check_terms", "parse_end"]
 
 _OPTIONS: Final = {
     "requestedBy": "--requested-by",
@@ -68,12 +68,6 @@ class Terms:
             "notAfter": time_text(self.not_after),
             "requiredApprovals": self.required_approvals,
         }
-
-
-def default_name(repository: str) -> str:
-    """A legal name made from the model's."""
-    words = re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower())
-    return words.strip("-")[:63].strip("-") or "model"
 
 
 def parse_end(text: str) -> datetime:

@@ -1,31 +1,13 @@
-"""--gpu as people write it: one card, and a note where the name means several. Pure."""
+"""--gpu of `escadre layout`: see shared/cards.py. Pure."""
 
-from dataclasses import dataclass
-
-from escadre.cli.shared.failures import BadInput
-from escadre.core.engines.cards import CARDS, Card, cards_named
+from escadre.cli.shared import cards
+from escadre.cli.shared.cards import Named
 
 __all__ = ["Named", "card_named"]
 
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """The card that was taken, and what there is to say of it, "" mostly."""
-
-    card: Card
-    note: str
+_INSTEAD = "; for the memory of another GPU give --visible-memory to escadre layout estimate"
 
 
 def card_named(name: str) -> Named:
     """The first card of that name; raises BadInput with all that are known."""
-    found = cards_named(name)
-    if not found:
-        known = ", ".join(card.product for card in CARDS)
-        raise BadInput(
-            f"--gpu {name}: no such product is known here, only {known}; for the memory of another "
-            "GPU give --visible-memory to escadre layout estimate"
-        )
-    taken, *others = found
-    also = " and ".join(card.product for card in others)
-    note = f"--gpu {name} was taken for {taken.product}; {also} would be called so too"
-    return Named(taken, note if others else "")
+    return cards.card_named(name, "--gpu", _INSTEAD)

@@ -1,17 +1,25 @@
-"""`escadre plan -f FILE…`: what would become of a wish on the live cluster. Writes nothing.
+"""`escadre plan -f FILE…`: what would become of a wish, on the live cluster or on given nodes.
 
-Exit code 1: something stands in the way.
+Writes nothing to a cluster, and with --nodes asks none. Exit code 1: something stands in the way.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from escadre.cli.plan.livefleet import FLEET_NAMESPACE, FleetNamespaceOption, read_fleet
-from escadre.cli.plan.prospect import Prospect, look_ahead
+from escadre.cli.plan.nodelist import read_nodes
+from escadre.cli.plan.page import page, write_page
+from escadre.cli.plan.picture import Picture, paint
+from escadre.cli.plan.platform import TOLERATED
+from escadre.cli.plan.prospect import Fleet, Prospect, look_ahead
+from escadre.cli.plan.tried import Tried, tried_for
 from escadre.cli.plan.view import document, view
-from escadre.cli.plan.wishes import read_wishes
+from escadre.cli.plan.wishes import Wishes, read_wishes
 from escadre.cli.plan.wishfiles import read_texts
+from escadre.cli.plan.without import fleet_of
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import (
     NamespaceOption,
@@ -31,8 +39,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "plan",
         cls=ClusterCommand,
-        help="Show what files of ModelDeployments would get, without writing. "
-        "Exits with 1 when something stands in the way.",
+        help="Show what files of ModelDeployments would get, without writing; with --nodes also "
+        "without a cluster. Exits with 1 when something stands in the way.",
     )(_plan)
 
 
@@ -47,20 +55,58 @@ def _plan(
             "together.",
         ),
     ],
+    nodes: Annotated[
+        str | None,
+        typer.Option(
+            help='Without a cluster: "4 x 8 x H100-80GB, 2 x 4 x L40S" (nodes x GPUs x product), '
+            "or a file with such lines or with what kubectl get nodes -o yaml prints.",
+            metavar="NODES",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the plan as one page, too.", metavar="FILE")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Every layout that was tried.")
+    ] = False,
     namespace: NamespaceOption = None,
     system_namespace: FleetNamespaceOption = FLEET_NAMESPACE,
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
     texts = read_texts(files, environment.read_file)
+    now = environment.now()
 
-    async def work(session: Session) -> tuple[list[Prospect], tuple[str, ...]]:
+    async def live(session: Session) -> tuple[Wishes, Fleet]:
         wishes = read_wishes(texts, namespace or session.namespace)
-        fleet = await read_fleet(session, system_namespace, environment.now())
-        return look_ahead(wishes, fleet, environment.now()), fleet.notes
+        return wishes, await read_fleet(session, system_namespace, now)
 
-    prospects, notes = run(environment, work)
+    if nodes is None:
+        wishes, fleet = run(environment, live)
+    else:
+        wishes = read_wishes(texts, namespace or "default")
+        fleet = fleet_of(read_nodes(nodes, environment.read_file, TOLERATED), wishes)
+    seen = _see(wishes, fleet, now, verbose=verbose or html is not None)
+    if html is not None:
+        write_page(html, page(seen.tried, seen.picture, fleet.notes))
+    told = seen.tried if verbose else [(one, None) for one, _ in seen.tried]
     environment.answer(
-        output, document=lambda: document(prospects, notes), view=lambda: view(prospects, notes)
+        output,
+        document=lambda: document(told, seen.picture, fleet.notes),
+        view=lambda: view(told, seen.picture, fleet.notes),
     )
-    raise typer.Exit(OK if all(each.fine for each in prospects) else NOT_READY)
+    raise typer.Exit(OK if all(one.fine for one, _ in told) else NOT_READY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    tried: list[tuple[Prospect, Tried]]
+    picture: Picture
+
+
+def _see(wishes: Wishes, fleet: Fleet, now: float, *, verbose: bool) -> _Seen:
+    outlook = look_ahead(wishes, fleet, now)
+    nothing = [Tried((), ())] * len(outlook.prospects)
+    tried = tried_for(outlook.prospects, fleet) if verbose else nothing
+    pairs = list(zip(outlook.prospects, tried, strict=True))
+    return _Seen(pairs, paint(fleet.usable, outlook.plans))

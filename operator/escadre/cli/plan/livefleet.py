@@ -12,8 +12,9 @@ from typing import Annotated, Final
 import typer
 
 from escadre import reasons
+from escadre.cli.plan.approvals import KnownApproval
 from escadre.cli.plan.platform import Platform, read_platform
-from escadre.cli.plan.prospect import Fleet, KnownApproval
+from escadre.cli.plan.prospect import Fleet
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.session import Session
 from escadre.clients.kube import (
@@ -29,6 +30,7 @@ from escadre.clients.kube import (
     Resource,
     list_all,
 )
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.belief import AgentView
 from escadre.names import ConditionType
@@ -150,7 +152,7 @@ def _approval(body: Json) -> KnownApproval | None:
     told = next((one for one in view.told if one.type == ConditionType.APPROVED), None)
     return KnownApproval(
         name=view.name,
-        uid=view.uid,
+        model=ApprovedModel.of(view.name, view.uid, view.spec),
         spec=view.spec,
         holds=told is not None and told.status == "True",
         reason=told.reason if told else reasons.PENDING,

@@ -13,20 +13,20 @@ import yaml
 from escadre.clients.kube import CONFIG_MAPS, Api, Forbidden, NotFound
 from escadre.settings import EngineSettings
 
-__all__ = ["Platform", "read_platform"]
+__all__ = ["TOLERATED", "Platform", "read_platform"]
 
 _NAME: Final = "escadre"
 _FILE: Final = "config.yaml"
 _DEFAULT_PERCENT: Final[int] = EngineSettings.model_fields["gpu_memory_utilization_percent"].default
 # What the chart's default tolerates.
-_TOLERATED: Final = ({"key": "nvidia.com/gpu", "operator": "Exists"},)
+TOLERATED: Final = ({"key": "nvidia.com/gpu", "operator": "Exists"},)
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
     """``note`` says what was assumed, "" when all is known."""
 
-    tolerations: Sequence[Mapping[str, Any]] = _TOLERATED
+    tolerations: Sequence[Mapping[str, Any]] = TOLERATED
     gpu_memory_utilization_percent: int = _DEFAULT_PERCENT
     note: str = ""
 

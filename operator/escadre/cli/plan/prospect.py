@@ -9,45 +9,29 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from escadre import reasons
-from escadre.api.approval import ModelApprovalSpec
 from escadre.api.deployment import LayoutStatus, WeightsOnNode
 from escadre.api.gpunode import MirrorSource
+from escadre.cli.plan.approvals import KnownApproval, from_files, unknown_model
 from escadre.cli.plan.facts import Wanted, facts_of, replaced
 from escadre.cli.plan.wishes import DeploymentWish, Wishes
 from escadre.cli.shared.deployed import Deployed, near
-from escadre.cli.shared.words import bytes_text, count
-from escadre.core.approvals.verdict import allows_namespace
+from escadre.cli.shared.words import bytes_text
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
-from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
 from escadre.core.scaling.target import target_queue_depth
 from escadre.reasons import Reason
 
-__all__ = ["Fleet", "KnownApproval", "Prospect", "look_ahead"]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownApproval:
-    """A ModelApproval of the cluster, or of a file (then nobody has signed it yet)."""
-
-    name: str
-    uid: str
-    spec: ModelApprovalSpec
-    holds: bool
-    reason: Reason
-    message: str
-
-    @property
-    def model(self) -> ApprovedModel:
-        """What it describes."""
-        return ApprovedModel.of(self.name, self.uid, self.spec)
+__all__ = ["Fleet", "Outlook", "Prospect", "look_ahead"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The live fleet, as far as the user may see it; ``notes`` say what is missing."""
+    """The live fleet, as far as the user may see it; ``notes`` say what is missing.
+
+    ``assumed``: there is no cluster, and approvals count as if they held.
+    """
 
     deployments: Sequence[tuple[Deployed, float]]  # with the time of their creation
     approvals: Mapping[str, KnownApproval]
@@ -56,6 +40,7 @@ class Fleet:
     gpu_memory_utilization_percent: int
     notes: tuple[str, ...] = ()
     free_bytes: Mapping[str, int] = field(default_factory=dict)  # of stores, as agents tell it
+    assumed: bool = False
 
     @property
     def usable(self) -> tuple[NodeFacts, ...]:
@@ -81,12 +66,13 @@ class Prospect:
     plan: DeploymentPlan | None
     replaces: int = 0  # engines that run now
     full: tuple[str, ...] = ()  # planned nodes whose store has no room for the weights
+    assumed: bool = False  # planned without a cluster, as if the approval held
 
     @property
     def fine(self) -> bool:
         """Whether nothing stands in the way."""
         return (
-            self.approval_reason == reasons.APPROVED
+            (self.assumed or self.approval_reason == reasons.APPROVED)
             and self.plan is not None
             and (self.plan.reason == reasons.PLANNED)
             and not self.full
@@ -102,12 +88,20 @@ class Prospect:
         return LayoutStatus.of(layout, target, self.plan.rejected)
 
 
-def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What becomes of the wishes, and of the whole fleet with them."""
+
+    prospects: tuple[Prospect, ...]
+    plans: Mapping[DeploymentKey, DeploymentPlan]
+
+
+def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> Outlook:
     """Plans the whole fleet with the wishes in it.
 
     An approval that does not hold yet is planned as if it did: the layout does not depend on it.
     """
-    approvals = {**fleet.approvals, **_from_file(wishes, fleet)}
+    approvals = {**fleet.approvals, **from_files(wishes.approvals, fleet.approvals)}
     wanted = _all(wishes, fleet, approvals, now)
     first = plan_fleet(_snapshot(wanted, fleet, None, now))
     # As the operator does: how many replicas a layout allows for is known once there is one.
@@ -116,7 +110,7 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
     replaces = {one.key: replaced(one) for one in wanted}
     exist = {DeploymentKey(one.namespace, one.name) for one, _ in fleet.deployments}
     keys = [DeploymentKey(wish.namespace, wish.name) for wish in wishes.deployments]
-    return [
+    prospects = [
         replace(
             _prospect(wish, key in exist, approvals, plans[key]),
             replaces=replaces[key],
@@ -124,6 +118,18 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> list[Prospect]:
         )
         for key, wish in zip(keys, wishes.deployments, strict=True)
     ]
+    if fleet.assumed:
+        prospects = [_without_cluster(one) for one in prospects]
+    return Outlook(tuple(prospects), plans)
+
+
+def _without_cluster(one: Prospect) -> Prospect:
+    """Nothing is known of what nodes hold; an approval stands in the way only where it refuses."""
+    if one.plan is None:
+        told = unknown_model(one.wish.spec.approval)
+        return replace(one, approval_message=told, assumed=True)
+    plan = replace(one.plan, weights=())
+    return replace(one, plan=plan, assumed=one.approval_reason != reasons.NAMESPACE_NOT_ALLOWED)
 
 
 def _missing(plans: Iterable[DeploymentPlan]) -> dict[str, dict[str, int]]:
@@ -204,25 +210,9 @@ def _prospect(
             f"{near(name, approvals)}"
         )
         return Prospect(wish, exists, reasons.APPROVAL_NOT_FOUND, message, None)
-    refused = allows_namespace(name, approval.spec, wish.namespace)
+    refused = approval.refuses(wish.namespace)
     if refused:
         return Prospect(wish, exists, reasons.NAMESPACE_NOT_ALLOWED, refused, plan)
     if approval.holds:
         return Prospect(wish, exists, reasons.APPROVED, approval.message, plan)
     return Prospect(wish, exists, approval.reason, approval.message, plan)
-
-
-def _from_file(wishes: Wishes, fleet: Fleet) -> dict[str, KnownApproval]:
-    return {
-        name: KnownApproval(
-            name,
-            f"file/{name}",
-            wish.spec,
-            holds=False,
-            reason=reasons.SIGNATURES_MISSING,
-            message=f"ModelApproval {name} is in the file and not on the cluster yet; once applied "
-            f"it needs {count(wish.spec.required_approvals, 'signature')} or more",
-        )
-        for name, wish in wishes.approvals.items()
-        if name not in fleet.approvals
-    }

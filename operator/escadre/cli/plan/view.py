@@ -9,8 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from escadre import reasons
+from escadre.cli.plan.picture import Picture
+from escadre.cli.plan.pictureview import picture_view
 from escadre.cli.plan.prospect import Prospect
-from escadre.cli.shared.marks import State, heading, mark
+from escadre.cli.plan.tried import Tried
+from escadre.cli.shared.marks import heading, mark
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.weightsview import weights_table
 from escadre.cli.shared.words import count
@@ -21,29 +24,28 @@ from escadre.reasons import Reason
 __all__ = ["document", "view"]
 
 
-def view(prospects: Sequence[Prospect], notes: Sequence[str]) -> Group:
-    """Every wish, then what could not be seen."""
+Told = Sequence[tuple[Prospect, Tried | None]]
+
+
+def view(told: Told, picture: Picture, notes: Sequence[str]) -> Group:
+    """Every wish, who has which GPU, then what could not be seen."""
     parts: list[RenderableType] = []
-    for each in prospects:
-        parts += [_one(each), Text()]
+    for each, tried in told:
+        parts += [_one(each, tried), Text()]
+    if picture.rows:
+        parts += [picture_view(picture), Text()]
     parts += [Text(f"Note: {note}") for note in notes]
     parts.append(Text("Nothing was written."))
     return Group(*parts)
 
 
-def _one(each: Prospect) -> Group:
+def _one(each: Prospect, tried: Tried | None) -> Group:
     wish = each.wish
     known = "exists" if each.exists else "new"
+    rejected = tried.rejected if tried else each.plan.rejected if each.plan else ()
     parts: list[RenderableType] = [heading(f"{wish.namespace}/{wish.name} ({known})")]
     head = grid("", "", "")
-    approved: State = "ok" if each.approval_reason == reasons.APPROVED else "blocked"
-    words = each.approval_message
-    if approved != "ok":
-        words = f"{each.approval_reason}: {words}"
-        if each.plan is not None:
-            words += " (planned below as if it held)"
-        words = _with_step(words, each.approval_reason)
-    head.add_row(mark(approved), "approval", words)
+    head.add_row(*_approval_row(each))
     plan = each.plan
     if plan is None:
         return Group(*parts, head)
@@ -55,14 +57,35 @@ def _one(each: Prospect) -> Group:
         head.add_row(mark("blocked"), "weights", _with_step(f"{full}: {words}", full))
     parts.append(head)
     if each.layout is not None:
-        parts += [Text(), heading("Layout"), layout_table(each.layout, plan.rejected)]
-    elif plan.rejected:
-        parts += [Text(), heading("Layouts tried"), layout_table(None, plan.rejected)]
+        parts += [Text(), heading("Layout"), layout_table(each.layout, rejected)]
+    elif rejected:
+        parts += [Text(), heading("Layouts tried"), layout_table(None, rejected)]
+    if tried and tried.others:
+        parts += [Text(), heading("Layouts that come after it"), _others(tried)]
     if plan.slots:
         parts += [Text(), heading("Replicas"), _slots(each, plan)]
     if plan.weights:
         parts += [Text(), heading("Weights"), weights_table(plan.weights)]
     return Group(*parts)
+
+
+def _approval_row(each: Prospect) -> tuple[Text, str, str]:
+    if each.approval_reason == reasons.APPROVED:
+        return mark("ok"), "approval", each.approval_message
+    if each.assumed:
+        return mark("waiting" if each.plan else "blocked"), "approval", each.approval_message
+    words = f"{each.approval_reason}: {each.approval_message}"
+    if each.plan is not None:
+        words += " (planned below as if it held)"
+    return mark("blocked"), "approval", _with_step(words, each.approval_reason)
+
+
+def _others(tried: Tried) -> Table:
+    table = grid("", "")
+    for one in tried.others:
+        held = f"{one.capacity.key_value_tokens:,} tokens of cache"
+        table.add_row(f"  {one.summary}", f"{count(one.gpus, 'GPU')} of {one.product}, {held}")
+    return table
 
 
 def _layout_row(plan: DeploymentPlan) -> tuple[Text, str, str]:
@@ -143,12 +166,25 @@ def _slots(each: Prospect, plan: DeploymentPlan) -> Table:
     return table
 
 
-def document(prospects: Sequence[Prospect], notes: Sequence[str]) -> dict[str, Any]:
+def document(told: Told, picture: Picture, notes: Sequence[str]) -> dict[str, Any]:
     """The same as JSON."""
-    return {"items": [_document(each) for each in prospects], "notes": list(notes)}
+    return {
+        "items": [_document(each, tried) for each, tried in told],
+        "nodes": [
+            {
+                "name": row.node,
+                "product": row.product,
+                "gpus": len(row.cells),
+                "free": row.free,
+                "alike": row.alike,
+            }
+            for row in picture.rows
+        ],
+        "notes": list(notes),
+    }
 
 
-def _document(each: Prospect) -> dict[str, Any]:
+def _document(each: Prospect, tried: Tried | None) -> dict[str, Any]:
     plan = each.plan
     return {
         "namespace": each.wish.namespace,
@@ -163,7 +199,10 @@ def _document(each: Prospect) -> dict[str, Any]:
         "reason": _name(plan.reason if plan else each.approval_reason),
         "message": str(plan.message) if plan else each.approval_message,
         "layout": _dump(each.layout) if each.layout else None,
-        "rejected": [_dump(one) for one in plan.rejected] if plan else [],
+        "rejected": [
+            _dump(one) for one in (tried.rejected if tried else plan.rejected if plan else ())
+        ],
+        "alternatives": [_dump(one) for one in tried.others] if tried else [],
         "replicas": [
             {"slot": s.slot, "node": s.node, "reason": _name(s.reason), "message": str(s.message)}
             for s in (plan.slots if plan else ())

@@ -19,6 +19,7 @@ from escadre.cli.shared.words import bytes_text, count, short_digest, since, tim
 from escadre.names import ConditionType
 
 __all__ = [
+    "arithmetic",
     "conditions_table",
     "detail",
     "layout_table",
@@ -165,7 +166,7 @@ def _state(one: Condition) -> State:
 def layout_table(layout: LayoutStatus | None, rejected: Sequence[RejectedLayout]) -> Table:
     """The arithmetic of a layout, each line one step that can be checked by hand."""
     table = grid("", "")
-    for title, words in _arithmetic(layout) if layout else ():
+    for title, words in arithmetic(layout) if layout else ():
         table.add_row(f"  {title}", words)
     for each in rejected:
         which = f"{each.product} tp{each.tensor_parallel_size}"
@@ -173,7 +174,8 @@ def layout_table(layout: LayoutStatus | None, rejected: Sequence[RejectedLayout]
     return table
 
 
-def _arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:
+def arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:
+    """Each step that can be checked by hand, and its name."""
     memory, capacity = layout.memory, layout.capacity
     cache = bytes_text(memory.key_value_cache_bytes)
     fill = (

@@ -41,7 +41,7 @@ from escadre.core.layouts.candidate import (
 )
 from escadre.reasons import Reason
 
-__all__ = ["GPUProduct", "LayoutDecision", "plan_layout", "short_product"]
+__all__ = ["GPUProduct", "LayoutDecision", "every_refusal", "plan_layout", "short_product"]
 
 _DEFAULT_TYPICAL_TOKENS: Final = 4096
 _MOST_GPUS: Final = 64
@@ -81,11 +81,7 @@ def plan_layout(
     utilization_percent: int,
 ) -> LayoutDecision:
     """Decides the layout of one replica; pure, so its answers are kept for the next pass."""
-    need = Need(
-        wish.context_length,
-        wish.typical_tokens or min(wish.context_length, _DEFAULT_TYPICAL_TOKENS),
-        wish.concurrency,
-    )
+    need = _need(wish)
     refusal = _refuse_wish(architecture, need, products)
     if refusal is not None:
         return LayoutDecision((), refusal.reason, refusal.message)
@@ -103,6 +99,29 @@ def plan_layout(
     rejected = _bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
     layouts = tuple(_layout(need, fitting) for fitting, _ in ranked)
     return LayoutDecision(layouts, reasons.PLANNED, layouts[0].summary, rejected)
+
+
+def every_refusal(
+    architecture: Architecture,
+    wish: Wish,
+    products: Sequence[GPUProduct],
+    utilization_percent: int,
+) -> tuple[RejectedLayout, ...]:
+    """Every layout that was tried and refused, also those that a status has no room for."""
+    need = _need(wish)
+    if _refuse_wish(architecture, need, products) is not None:
+        return ()
+    ordered = sorted(products, key=lambda product: product.name)
+    searches = (_search(architecture, need, one, utilization_percent) for one in ordered)
+    return tuple(refused for search in searches for refused in search.rejected)
+
+
+def _need(wish: Wish) -> Need:
+    return Need(
+        wish.context_length,
+        wish.typical_tokens or min(wish.context_length, _DEFAULT_TYPICAL_TOKENS),
+        wish.concurrency,
+    )
 
 
 def short_product(name: str) -> str:

@@ -1,0 +1,33 @@
+"""A model of the catalog as people name it. Pure; raises BadInput that helps on."""
+
+from escadre.cli.shared.failures import BadInput
+from escadre.core.catalog.entry import Entry
+from escadre.core.catalog.shelf import find, like, name_of
+from escadre.core.listing import listed
+
+__all__ = ["entry_named", "near_names"]
+
+_NAMED = 4
+
+
+def entry_named(name: str, option: str) -> Entry:
+    """The model of that repository or name; words that only one model has will do.
+
+    Raises:
+        BadInput: none or several, naming those that come near.
+    """
+    exact = find(name)
+    if exact is not None:
+        return exact
+    found = like(name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = listed([name_of(entry) for entry in found], _NAMED)
+        raise BadInput(f"{option} {name} means {len(found)} models: {names}; name one of them")
+    raise BadInput(f"{option} {name}: {near_names(name)}")
+
+
+def near_names(name: str) -> str:
+    """What to do about a name that the catalog does not have."""
+    return f"no model of the catalog is called {name}; escadre catalog list shows all"

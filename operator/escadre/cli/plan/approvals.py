@@ -1,0 +1,130 @@
+"""The approvals that wishes name: of the cluster, of the files, or taken from the catalog. Pure.
+
+Whoever plans without a cluster has no approval yet, and mostly no files of the model: then the
+catalog's published facts stand for it, and what they rest on is said.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from escadre import reasons
+from escadre.api.approval import Architecture, ModelApprovalSpec
+from escadre.cli.plan.wishes import ApprovalWish, DeploymentWish
+from escadre.cli.shared.words import count
+from escadre.core.approvals.verdict import allows_namespace
+from escadre.core.catalog.entry import Entry
+from escadre.core.catalog.shelf import find, like, name_of
+from escadre.core.facts.model import ApprovedModel
+from escadre.core.listing import listed
+from escadre.reasons import Reason
+
+__all__ = ["KnownApproval", "catalog_notes", "from_catalog", "from_files", "unknown_model"]
+
+_NO_COMMIT: Final = "0" * 40
+_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class KnownApproval:
+    """An approval of the cluster; of a file, which nobody signed yet; or none: the catalog's facts.
+
+    ``spec`` is None for the catalog's.
+    """
+
+    name: str
+    model: ApprovedModel
+    spec: ModelApprovalSpec | None
+    holds: bool
+    reason: Reason
+    message: str
+
+    def refuses(self, namespace: str) -> str:
+        """Why deployments of this namespace may not use it, "" where they may."""
+        return allows_namespace(self.name, self.spec, namespace) if self.spec else ""
+
+
+def from_files(
+    wishes: Mapping[str, ApprovalWish], known: Iterable[str]
+) -> dict[str, KnownApproval]:
+    """Those of the files that are not known otherwise."""
+    return {
+        name: KnownApproval(
+            name,
+            ApprovedModel.of(name, f"file/{name}", wish.spec),
+            wish.spec,
+            holds=False,
+            reason=reasons.SIGNATURES_MISSING,
+            message=f"ModelApproval {name} is in the file and not on the cluster yet; once applied "
+            f"it needs {count(wish.spec.required_approvals, 'signature')} or more",
+        )
+        for name, wish in wishes.items()
+        if name not in set(known)
+    }
+
+
+def from_catalog(
+    wishes: Iterable[DeploymentWish], known: Iterable[str]
+) -> dict[str, KnownApproval]:
+    """For the approvals that nobody knows but whose name is that of a published model."""
+    found = {}
+    for name in {wish.spec.approval for wish in wishes} - set(known):
+        entry = find(name)
+        told = entry.architecture if entry else None
+        if entry is not None and told is not None:
+            found[name] = _of(name, entry, told)
+    return found
+
+
+def _of(name: str, entry: Entry, told: Architecture) -> KnownApproval:
+    model = ApprovedModel(
+        approval=name,
+        approval_uid=f"catalog/{name}",
+        repository=entry.repository,
+        revision=_NO_COMMIT,
+        manifest_digest=f"sha256:{sha256(entry.repository.encode()).hexdigest()}",
+        file_bytes=told.weight_bytes,
+        architecture=told,
+        mirrors=(),
+    )
+    message = (
+        f"ModelApproval {name} is not in the files; {entry.repository} is taken as the catalog "
+        "describes it, and its files may say otherwise"
+    )
+    return KnownApproval(name, model, None, False, reasons.APPROVAL_NOT_FOUND, message)
+
+
+def unknown_model(name: str) -> str:
+    """Why an approval of this name cannot be planned without a cluster, and what to name."""
+    missing = f"ModelApproval {name} is not in the files"
+    entry = find(name)
+    if entry is not None:
+        return f"{missing}, and no layout is planned for {entry.family}: {entry.unserved}"
+    near = [name_of(one) for one in like(name) if not one.unserved]
+    told = f"near it: {listed(near, _NAMED)}" if near else "escadre catalog list has all"
+    return f"{missing}, and no model of the catalog is called so; {told}"
+
+
+def catalog_notes(wishes: Iterable[DeploymentWish], taken: Iterable[str]) -> tuple[str, ...]:
+    """What to know of the catalog's facts that were taken; each is said once."""
+    notes: dict[str, None] = {}
+    for wish in wishes:
+        entry = find(wish.spec.approval)
+        if entry is None or wish.spec.approval not in set(taken):
+            continue
+        for note in _doubts(entry):
+            notes[f"{entry.repository}: {note}"] = None
+        asked = wish.spec.context_length
+        if entry.documented and asked > entry.documented:
+            notes[
+                f"{wish.namespace}/{wish.name}: contextLength {asked:,} is more than the "
+                f"{entry.documented:,} tokens that Mistral documents for {entry.family}"
+            ] = None
+    return tuple(notes)
+
+
+def _doubts(entry: Entry) -> tuple[str, ...]:
+    if entry.weights is None or entry.weights.stated:
+        return entry.notes
+    return ("bytes of its weights are computed, no source states them", *entry.notes)

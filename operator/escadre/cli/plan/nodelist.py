@@ -1,0 +1,160 @@
+"""--nodes of `escadre plan`: nodes that nobody has yet, or that somebody listed. Pure.
+
+Written as ``4 x 8 x H100-80GB, 2 x 4 x L40S``: nodes, GPUs on each, product; or a file with such
+lines, or with what `kubectl get nodes -o yaml` prints. Listed nodes are read by the operator's own
+code (state/nodes.py), so that what it would leave out is left out here.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from escadre.cli.plan.wishfiles import WishText, documents
+from escadre.cli.shared.cards import card_named
+from escadre.cli.shared.failures import BadInput
+from escadre.core.engines.cards import Card
+from escadre.core.engines.gpu_memory import MIB
+from escadre.core.facts.node import NodeFacts, Unused
+from escadre.core.layouts.search import short_product
+from escadre.errors import EscadreError
+from escadre.state.nodes import node_facts
+from escadre.state.unused import unused
+from escadre.state.views import NodeView
+
+__all__ = ["Nodes", "read_nodes"]
+
+_GROUP: Final = re.compile(
+    r"(?:([0-9]{1,5})\s*[x×*]\s*)?([0-9]{1,3})\s*[x×*]\s*([A-Za-z][A-Za-z0-9 _-]*)", re.IGNORECASE
+)
+_MOST_NODES: Final = 10_000
+_MOST_GPUS: Final = 64
+_MEANT: Final = (
+    '"4 x 8 x H100-80GB, 2 x 4 x L40S" (nodes x GPUs on each x product), or a file with such lines '
+    "or with what kubectl get nodes -o yaml prints, is meant"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The nodes, and what there is to say of how they were read."""
+
+    nodes: tuple[NodeFacts | Unused, ...]
+    notes: tuple[str, ...]
+
+
+def read_nodes(
+    text: str, read: Callable[[str], str], tolerations: Sequence[Mapping[str, Any]]
+) -> Nodes:
+    """The nodes of --nodes; raises BadInput saying which part is wrong, and what is known."""
+    if _GROUP.match(text.strip()):
+        return _typed(re.split(r"[,;\n]", text))
+    file = _read(text, read)
+    lines = [line.partition("#")[0].strip() for line in file.text.splitlines()]
+    written = [line for line in lines if line]
+    if written and _GROUP.match(written[0]):
+        return _typed([part for line in written for part in re.split(r"[,;]", line)])
+    try:
+        bodies = [body for _, _, body in documents([file])]
+    except EscadreError as error:
+        raise BadInput(f"--nodes {error}; {_MEANT}") from error
+    return _listed(bodies, file.source, tolerations)
+
+
+def _read(name: str, read: Callable[[str], str]) -> WishText:
+    try:
+        return WishText(name, read(name))
+    except UnicodeDecodeError as error:
+        raise BadInput(f"--nodes {name}: no text in UTF-8; {_MEANT}") from error
+    except OSError as error:
+        raise BadInput(f"--nodes {name}: {error.strerror or error}; {_MEANT}") from error
+
+
+def _typed(parts: Sequence[str]) -> Nodes:
+    counted: dict[str, int] = {}
+    nodes: list[NodeFacts | Unused] = []
+    notes: dict[str, None] = {}
+    groups = [_group(part.strip()) for part in parts if part.strip()]
+    if sum(number for number, _, _ in groups) > _MOST_NODES:
+        raise BadInput(f"--nodes: {_MOST_NODES:,} nodes at most")
+    total = _totals(groups)
+    for number, gpus, product in groups:
+        named = card_named(product, "--nodes")
+        notes.update({named.note: None} if named.note else {})
+        stem = _stem(named.card)
+        width = len(str(total[stem]))
+        for _ in range(number):
+            counted[stem] = counted.get(stem, 0) + 1
+            nodes.append(_node(f"{stem}-{counted[stem]:0{width}}", gpus, named.card))
+    return Nodes(tuple(nodes), tuple(notes))
+
+
+def _totals(groups: Sequence[tuple[int, int, str]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for number, _, product in groups:
+        stem = _stem(card_named(product, "--nodes").card)
+        total[stem] = total.get(stem, 0) + number
+    return total
+
+
+def _group(part: str) -> tuple[int, int, str]:
+    match = _GROUP.fullmatch(part)
+    if match is None:
+        raise BadInput(f"--nodes: {part!r} is no group of nodes; {_MEANT}")
+    number, gpus = int(match[1] or 1), int(match[2])
+    if number < 1 or not 1 <= gpus <= _MOST_GPUS:
+        raise BadInput(f"--nodes: {part!r}: one node or more with 1 to {_MOST_GPUS} GPUs is meant")
+    return number, gpus, match[3]
+
+
+def _stem(card: Card) -> str:
+    return short_product(card.product).lower()
+
+
+def _node(name: str, gpus: int, card: Card) -> NodeFacts:
+    return NodeFacts(
+        name=name,
+        uid=name,
+        product=card.product,
+        memory_bytes=card.mebibytes * MIB,
+        compute_capability=card.capability,
+        gpus=gpus,
+    )
+
+
+def _listed(
+    bodies: Sequence[Mapping[str, Any]], source: str, tolerations: Sequence[Mapping[str, Any]]
+) -> Nodes:
+    found = list(_described(bodies, tolerations))
+    if not found:
+        raise BadInput(f"--nodes {source}: no Node with GPUs in it; {_MEANT}")
+    left = sum(isinstance(one, Unused) for one in found)
+    note = f"{left} of {len(found)} nodes of {source} cannot be planned with" if left else ""
+    return Nodes(tuple(found), (note,) if note else ())
+
+
+def _described(
+    bodies: Sequence[Mapping[str, Any]], tolerations: Sequence[Mapping[str, Any]]
+) -> Iterator[NodeFacts | Unused]:
+    """Nodes as the operator sees them before any agent has spoken; agents are taken to be there."""
+    for body in bodies:
+        if body.get("kind") != "Node":
+            continue
+        node = _view(body)
+        facts = node_facts(node, None, None, (), tolerations)
+        if facts is not None:
+            yield replace(facts, unbelieved=None)
+        elif (left := unused(node)) is not None:
+            yield left
+
+
+def _view(body: Mapping[str, Any]) -> NodeView:
+    """The view, also of a Node that somebody wrote or shortened by hand."""
+    meta = body.get("metadata")
+    if not isinstance(meta, dict) or not meta.get("name"):
+        raise BadInput("--nodes: a Node without metadata.name")
+    try:
+        return NodeView.of({**body, "metadata": {"uid": "", "resourceVersion": "", **meta}})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        told = f"is not as the API server writes it: {error!r}"
+        raise BadInput(f"--nodes: Node {meta['name']} {told}") from error

@@ -1,0 +1,116 @@
+"""Speech, further kinds of model, and those without public weights. Pure data for shelf.py."""
+
+from typing import Final
+
+from escadre.core.catalog.entry import MB, Entry, Shape, Weights
+
+__all__ = ["CLOSED", "OTHERS"]
+
+_APACHE: Final = "Apache-2.0"
+_AUDIO: Final = "heads of the audio encoder ({heads}) must divide by the tensor parallel size too"
+
+OTHERS: Final = (
+    Entry(
+        "mistralai/Mamba-Codestral-7B-v0.1",
+        "Codestral Mamba",
+        "7.3 B",
+        "2024-07-16",
+        _APACHE,
+        262144,
+        unserved="a state space model: it has no attention heads to split and no key-value cache",
+        sources=("docs", "vllm"),
+    ),
+    Entry(
+        "mistralai/Voxtral-Mini-3B-2507",
+        "Voxtral Mini",
+        "4.7 B with audio",
+        "2025-07-15",
+        _APACHE,
+        32768,
+        shape=Shape(3072, 30, 32, 8, 128, 8192, 131072),
+        weights=Weights("bfloat16", 9400 * MB, stated=True),
+        notes=(_AUDIO.format(heads=20), "the dimensions are not confirmed by a source"),
+        sources=("docs", "config", "card", "vllm"),
+    ),
+    Entry(
+        "mistralai/Voxtral-Small-24B-2507",
+        "Voxtral Small",
+        "24.3 B with audio",
+        "2025-07-15",
+        _APACHE,
+        32768,
+        shape=Shape(5120, 40, 32, 8, 128, 32768, 131072),
+        weights=Weights("bfloat16", 48500 * MB, stated=True),
+        notes=(_AUDIO.format(heads=20),),
+        sources=("docs", "config", "card", "vllm"),
+    ),
+    Entry(
+        "mistralai/Voxtral-Mini-4B-Realtime-2602",
+        "Voxtral Realtime",
+        "4 B with audio",
+        "2026-02-04",
+        _APACHE,
+        131072,
+        shape=Shape(3072, 26, 32, 8, 128, 9216, 131072, tied=True),
+        weights=Weights("bfloat16", 8900 * MB),
+        notes=(
+            _AUDIO.format(heads=32),
+            "sliding window of 8192 tokens, planned as full attention",
+            "bytes of the weights from one unconfirmed report",
+        ),
+        sources=("docs", "recipes", "config", "vllm"),
+    ),
+    Entry(
+        "mistralai/Voxtral-4B-TTS-2603",
+        "Voxtral TTS",
+        "4 B",
+        "2026-03-23",
+        "CC-BY-NC-4.0",
+        0,
+        unserved="it needs vLLM-Omni, which is another engine",
+        sources=("docs", "recipes"),
+    ),
+    Entry(
+        "mistralai/Shieldstral-1.0",
+        "Shieldstral 1.0",
+        "3.8 B",
+        "2026-08-04",
+        _APACHE,
+        32768,
+        unserved="its dimensions are not published",
+    ),
+    Entry(
+        "mistralai/Timestral-28M",
+        "Timestral",
+        "0.028 B",
+        "2026",
+        "LicenseRef-Revenue-Capped",
+        0,
+        unserved="it forecasts time series and is no language model",
+        sources=("card",),
+    ),
+)
+
+
+def _closed(name: str, released: str, documented: int, instead: str) -> Entry:
+    why = "no public weights"
+    words = f"{why}; {instead}" if instead else why
+    return Entry(
+        name, name, "not published", released, "LicenseRef-Proprietary", documented, unserved=words
+    )
+
+
+CLOSED: Final = (
+    _closed("Mistral Embed", "2023-12", 8192, ""),
+    _closed("Mistral Moderation", "2024-11", 8192, "Shieldstral 1.0 is its open counterpart"),
+    _closed(
+        "Codestral 25.08", "2025-08", 131072, "Codestral 22B completes code, without production"
+    ),
+    _closed("Codestral Embed", "2025-05", 8192, ""),
+    _closed("Mistral Medium 3", "2025-05", 131072, "replaced by Mistral Medium 3.5"),
+    _closed("Mistral Medium 3.1", "2025-08", 131072, "replaced by Mistral Medium 3.5"),
+    _closed("Magistral Medium", "2025", 131072, "merged into Mistral Medium 3.5"),
+    _closed("Devstral Medium", "2025", 131072, "replaced by Devstral 2 and Mistral Medium 3.5"),
+    _closed("Voxtral Mini Transcribe", "2025-07", 0, "Voxtral Mini is its open counterpart"),
+    _closed("Mistral OCR 4", "2026-06-23", 0, "sold as one container under licence"),
+)

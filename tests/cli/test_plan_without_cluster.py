@@ -1,0 +1,263 @@
+"""`escadre plan --nodes`: layouts, places, picture and exit codes without asking any cluster."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cli.harness import Program, Ran, check_golden
+from tests.cli.world import approval, deployment
+from typing_extensions import override
+
+Json = dict[str, Any]
+NODES = "4 x 8 x H100-80GB, 2 x 4 x L40S"
+
+
+def wish(model: str, name: str = "fresh", **spec: Any) -> Json:
+    body = deployment(name)
+    del body["status"]
+    return {**body, "spec": {**body["spec"], "approval": model, **spec}}
+
+
+SMALL = wish(
+    "mistral-small-3-2-24b-instruct-2506", "assistant", scaling={"minReplicas": 2, "maxReplicas": 4}
+)
+MEDIUM = wish(
+    "mistral-medium-3-5-128b", "coder", contextLength=131072, concurrency=None, typicalTokens=None
+)
+
+
+def plan(
+    tmp_path: Path, *documents: Json, nodes: str = NODES, more: tuple[str, ...] = (), **given: Any
+) -> Ran:
+    path = tmp_path / "wish.yaml"
+    path.write_text(yaml.safe_dump_all(documents))
+    program = Program(**given)
+    ran = program.run("plan", "-f", str(path), "--nodes", nodes, *more)
+    assert program.targets == [], "no cluster is asked"
+    return ran
+
+
+def document(ran: Ran) -> Json:
+    answer: Json = json.loads(ran.out)
+    return answer
+
+
+def test_a_first_look_as_it_is_printed(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, MEDIUM)
+    assert (ran.code, ran.err) == (0, "")
+    check_golden("plan-nodes", ran.out)
+
+
+def test_all_that_was_tried(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, more=("-v",))
+    assert ran.code == 0
+    check_golden("plan-nodes-verbose", ran.out)
+    (item,) = document(plan(tmp_path, SMALL, more=("-v", "-o", "json")))["items"]
+    assert [each["product"] for each in item["alternatives"]] == ["NVIDIA-L40S"]
+    (quiet,) = document(plan(tmp_path, SMALL, more=("-o", "json")))["items"]
+    assert quiet["alternatives"] == []
+
+
+def test_every_refusal_is_told_where_a_status_has_no_room_for_them(tmp_path: Path) -> None:
+    cards = ("T4", "A10", "A30", "L4", "L40S", "A100-SXM4-40GB", "H100-NVL", "H200", "B200")
+    nodes = ", ".join(f"1 x 8 x {card}" for card in cards)
+    big = wish("mistral-large-3-675b-base-2512", contextLength=200000)
+    (item,) = document(plan(tmp_path, big, nodes=nodes, more=("-o", "json")))["items"]
+    (whole,) = document(plan(tmp_path, big, nodes=nodes, more=("-v", "-o", "json")))["items"]
+    assert len(item["rejected"]) <= 32 < len(whole["rejected"])
+    assert {each["product"] for each in item["rejected"]} <= {
+        each["product"] for each in whole["rejected"]
+    }
+
+
+def test_what_cannot_be_placed_exits_with_1(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, wish("mistral-large-3-675b-instruct-2512", "large"))
+    assert ran.code == 1
+    assert "NoLayoutFits" in ran.out
+    few = plan(tmp_path, MEDIUM, SMALL, nodes="4 x H100-80GB")
+    assert few.code == 1
+    assert "InsufficientGPUs" in few.out
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("mistral-large-4-1t-a52b", "no layout is planned for Mistral Large 4: vLLM 0.32 does not"),
+        ("small-4", "near it: mistral-small-4-119b-2603, mistral-small-4-119b-2603-nvfp4"),
+        ("gpt", "no model of the catalog is called so; escadre catalog list has all"),
+    ],
+)
+def test_a_model_that_is_not_planned_is_named(tmp_path: Path, model: str, words: str) -> None:
+    ran = plan(tmp_path, wish(model))
+    assert ran.code == 1
+    assert f"✗  approval  ModelApproval {model} is not in the files" in ran.out
+    assert words in ran.out
+
+
+def test_the_approval_of_a_file_wins_over_the_catalog(tmp_path: Path) -> None:
+    name = "mistral-small-3-2-24b-instruct-2506"
+    body = approval()
+    body["metadata"]["name"] = name
+    body["spec"]["architecture"]["maxContextLength"] = 16384
+    ran = plan(tmp_path, SMALL, body)
+    assert ran.code == 1
+    assert "contextLength 32768 is more than the 16384 tokens the model allows" in ran.out
+    assert "catalog" not in ran.out
+
+
+def test_more_tokens_than_are_documented_are_noted(tmp_path: Path) -> None:
+    ran = plan(tmp_path, wish("mistral-small-4-119b-2603", contextLength=300000, concurrency=1))
+    assert ran.code == 0
+    assert (
+        "Note: chat/fresh: contextLength 300,000 is more than the 262,144 tokens that Mistral "
+        "documents for Mistral Small 4\n"
+    ) in ran.out
+
+
+@pytest.mark.parametrize(
+    ("nodes", "taken", "others"),
+    [
+        ("8 x H100", "NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-PCIe and NVIDIA-H100-NVL"),
+        ("1x8xh100-80gb", "NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-PCIe"),
+        ("2 × 8 × A100-80GB", "NVIDIA-A100-SXM4-80GB", "NVIDIA-A100-80GB-PCIe"),
+    ],
+)
+def test_which_of_several_products_was_taken(
+    tmp_path: Path, nodes: str, taken: str, others: str
+) -> None:
+    ran = plan(tmp_path, SMALL, nodes=nodes, more=("-o", "json"))
+    told = document(ran)
+    assert {each["product"] for each in told["nodes"]} == {taken}
+    assert any(f"was taken for {taken}; {others} would be called so" in n for n in told["notes"])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "words"),
+    [
+        ("4 x 8 x RTX9", "RTX9: no such product is known here, only Tesla-T4, "),
+        ("4 x 8 x H100, 3 of L4", "'3 of L4' is no group of nodes"),
+        ("1 x 65 x L4", "1 to 64 GPUs"),
+        ("0 x 8 x L4", "one node or more"),
+        ("10001 x 8 x L4", "10,000 nodes at most"),
+        ("nowhere.yaml", "nowhere.yaml: No such file"),
+    ],
+)
+def test_nodes_that_cannot_be_read_are_wrong_use(tmp_path: Path, nodes: str, words: str) -> None:
+    ran = plan(tmp_path, SMALL, nodes=nodes)
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
+
+
+def test_nodes_from_a_file_of_lines(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.txt"
+    file.write_text("# what we have\n2 x 4 x L40S   # the old ones\n\n4 x 8 x H100-80GB\n")
+    inline = document(plan(tmp_path, SMALL, more=("-o", "json")))
+    listed = document(plan(tmp_path, SMALL, nodes=str(file), more=("-o", "json")))
+    assert listed == inline
+
+
+def kubernetes_node(name: str, **labels: str) -> Json:
+    known = {
+        "product": "NVIDIA-L40S",
+        "memory": "46068",
+        "compute.major": "8",
+        "compute.minor": "9",
+    }
+    return {
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "uid": name,
+            "labels": {f"nvidia.com/gpu.{k}": v for k, v in {**known, **labels}.items()},
+        },
+        "status": {"allocatable": {"nvidia.com/gpu": "4"}, "nodeInfo": {"bootID": "b"}},
+    }
+
+
+def test_nodes_as_kubectl_lists_them(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.yaml"
+    nodes = [kubernetes_node("a"), kubernetes_node("b", product="")]
+    file.write_text(yaml.safe_dump({"kind": "List", "items": nodes}))
+    told = document(plan(tmp_path, SMALL, nodes=str(file), more=("-o", "json")))
+    assert [each["name"] for each in told["nodes"]] == ["a"]
+    assert f"1 of 2 nodes of {file} cannot be planned with" in told["notes"]
+    file.write_text(yaml.safe_dump({"kind": "List", "items": [{"kind": "Node", "status": 1}]}))
+    assert "a Node without metadata.name" in plan(tmp_path, SMALL, nodes=str(file)).err
+    file.write_text(yaml.safe_dump({**nodes[0], "status": ["nonsense"]}))
+    ran = plan(tmp_path, SMALL, nodes=str(file))
+    assert ran.code == 2
+    assert "Node a is not as the API server writes it" in ran.err
+    file.write_text(yaml.safe_dump({"kind": "List", "items": []}))
+    ran = plan(tmp_path, SMALL, nodes=str(file))
+    assert ran.code == 2
+    assert "no Node with GPUs in it" in ran.err
+
+
+def test_eighty_columns_hold_the_picture(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, MEDIUM, nodes="2 x 16 x H100-80GB", terminal=True, width=80)
+    picture = ran.out[ran.out.index("GPUs") :].split("Note:")[0]
+    assert "\x1b[30;46mA0\x1b[0m" in picture, "a colour for each deployment"
+    bare = [part for part in picture.replace("\x1b", "\n\x1b").splitlines() if part]
+    assert max(map(len, bare)) <= 80
+
+
+class _Page(HTMLParser):
+    """Looks for what a page may not have: another address, and words that became markup."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text = ""
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert not {"src", "href", "onload", "onclick"} & {name for name, _ in attrs}
+
+    @override
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_holds_all_of_it_and_loads_nothing(tmp_path: Path) -> None:
+    evil = wish("mistral-small-3-2-24b-instruct-2506", "evil", concurrency=4)
+    evil["metadata"]["namespace"] = "<img src=x onerror=alert(1)>"
+    path = tmp_path / "plan.html"
+    ran = plan(tmp_path, SMALL, evil, more=("--html", str(path)))
+    assert ran.code == 0
+    text = path.read_text(encoding="utf-8")
+    page = _Page()
+    page.feed(text)
+    assert not {"script", "img", "link", "iframe", "object"} & page.tags
+    assert "url(" not in text
+    assert "http" not in text.replace("http-equiv", "")
+    for words in (
+        "2 of 2 deployments can be placed",
+        "chat/assistant",
+        "WeightsTooLarge",
+        "h100-1",
+    ):
+        assert words in page.text
+    assert "<img src=x onerror=alert(1)>/evil" in page.text, "shown as it was written"
+
+
+def test_a_page_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, more=("--html", str(tmp_path)))
+    assert (ran.code, ran.out) == (3, "")
+    assert f"--html {tmp_path}: Is a directory" in ran.err
+
+
+def test_the_picture_of_the_docs_is_what_is_printed() -> None:
+    root = Path(__file__).parents[2]
+    block = (root / "docs/use/plan.md").read_text(encoding="utf-8").split("```")[1]
+    nodes = re.findall(r'--nodes "([^"]+)"', block)[0]
+    files = sorted((root / "examples/bank").glob("[123]-*.yaml"))
+    named = [part for file in files for part in ("-f", str(file))]
+    ran = Program().run("plan", *named, "--nodes", nodes)
+    assert ran.code == 0
+    assert block.split("…\n")[1] in ran.out
+    assert nodes in (root / "README.md").read_text(encoding="utf-8")
