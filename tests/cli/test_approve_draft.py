@@ -416,3 +416,19 @@ def test_experts_that_the_engine_could_not_count_are_refused_before_a_weight_is_
     with pytest.raises(IntakeError, match=says):
         make_draft(source, lambda *_: None)
     assert not [path for path in source.read_paths if path.endswith(".safetensors")]
+
+
+def test_what_the_files_say_otherwise_than_the_catalog_is_told(model: Path, tmp_path: Path) -> None:
+    program = cluster("https://mirror.example")
+    terms = [
+        "mistralai/Mistral-7B-Instruct-v0.3" if word == "org/Tiny-Model" else word for word in TERMS
+    ]
+    given = ["--revision", "a" * 40, "--folder", str(model), "--out", str(tmp_path / "out")]
+    ran = program.run("approve", "draft", *terms, *given)
+    assert ran.code == 0, ran.err
+    assert "catalog: layers: 2 in the files, 32 in the catalog\n" in ran.out
+    told = json.loads(program.run("approve", "draft", *terms, *given, "-o", "json").out)
+    assert "layers: 2 in the files, 32 in the catalog" in told["catalog"]
+    assert told["document"]["spec"]["architecture"]["layers"] == 2, "the files win"
+    other = json.loads(program.run("approve", "draft", *TERMS, *given, "-o", "json").out)
+    assert other["catalog"] == []

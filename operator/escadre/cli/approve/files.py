@@ -8,6 +8,8 @@ from escadre.cli.approve.drafting import Draft
 from escadre.cli.shared.session import Environment, Output
 from escadre.cli.shared.words import bytes_text, count
 from escadre.cli.shared.yamltext import yaml_text
+from escadre.core.catalog.check import contradictions
+from escadre.core.catalog.shelf import find
 from escadre.errors import EscadreError
 from escadre.names import digest_hex
 
@@ -47,6 +49,7 @@ def tell(
 ) -> None:
     """Says what was drafted and written, and what people do next."""
     manifest, approval = files.manifest, files.approval
+    doubts = _doubts(draft, document["spec"]["repository"])
     if output is not Output.TABLE:
         environment.print_document(
             {
@@ -57,6 +60,7 @@ def tell(
                 "files": len(draft.manifest.files),
                 "bytes": draft.manifest.total_bytes,
                 "leftOut": list(draft.selection.left_out),
+                "catalog": list(doubts),
                 "document": document,
             },
             output,
@@ -67,9 +71,19 @@ def tell(
     say(f"{count(len(draft.manifest.files), 'file')}, {size}, {draft.digest}")
     for path in draft.selection.left_out:
         say(f"left out: {path}")
+    for doubt in doubts:
+        say(f"catalog: {doubt}")
     for each in (manifest, approval):
         say(f"{'overwrote' if each in files.overwritten else 'wrote'} {each}")
     say(f"1. read {approval}")
     say(f"2. copy {manifest} to {manifests_url or 'the manifests of the mirror'}/")
     say(f"3. kubectl apply -f {approval}")
     say(f"4. others sign: escadre approve sign {document['metadata']['name']}")
+
+
+def _doubts(draft: Draft, repository: str) -> tuple[str, ...]:
+    """What the files say otherwise than is published of this very repository."""
+    entry = find(repository)
+    if entry is None or entry.repository.lower() != repository.lower():
+        return ()
+    return contradictions(entry, draft.architecture)
