@@ -64,7 +64,7 @@ def test_what_the_engine_does_not_serve_says_so() -> None:
     ("arguments", "words"),
     [
         (("show", "small-4"), "NAME small-4 means 2 models: mistral-small-4-119b-2603, "),
-        (("show", "gpt"), "no model of the catalog is called gpt; escadre catalog list"),
+        (("show", "gpt"), "NAME gpt: no model of the catalog is called so; escadre catalog list"),
         (("list", "gpt"), "no model of the catalog is called gpt; escadre catalog list"),
     ],
 )

@@ -5,7 +5,7 @@ from escadre.core.catalog.entry import Entry
 from escadre.core.catalog.shelf import find, like, name_of
 from escadre.core.listing import listed
 
-__all__ = ["entry_named", "near_names"]
+__all__ = ["doubts", "entry_named"]
 
 _NAMED = 4
 
@@ -25,9 +25,13 @@ def entry_named(name: str, option: str) -> Entry:
     if found:
         names = listed([name_of(entry) for entry in found], _NAMED)
         raise BadInput(f"{option} {name} means {len(found)} models: {names}; name one of them")
-    raise BadInput(f"{option} {name}: {near_names(name)}")
+    raise BadInput(
+        f"{option} {name}: no model of the catalog is called so; escadre catalog list has all"
+    )
 
 
-def near_names(name: str) -> str:
-    """What to do about a name that the catalog does not have."""
-    return f"no model of the catalog is called {name}; escadre catalog list shows all"
+def doubts(entry: Entry) -> tuple[str, ...]:
+    """What to know of facts that are taken from the catalog."""
+    if entry.weights is None or entry.weights.stated:
+        return entry.notes
+    return ("bytes of its weights are computed, no source states them", *entry.notes)

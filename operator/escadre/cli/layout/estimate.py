@@ -15,10 +15,10 @@ from escadre.cli.layout.asked import (
     read_utilization,
     read_weights,
 )
+from escadre.cli.layout.catalogued import CatalogCommand, chosen_model
 from escadre.cli.layout.estimateview import Told
 from escadre.cli.layout.legal import ConfigOption, dtype_notes, refused_by
-from escadre.cli.layout.model import LocalModel, read_model
-from escadre.cli.layout.version import JudgedCommand, judged_as
+from escadre.cli.layout.model import LocalModel
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.core.engines.cards import Card
@@ -31,7 +31,7 @@ def register(group: typer.Typer) -> None:
     """Adds the command to `escadre layout`."""
     group.command(
         "estimate",
-        cls=JudgedCommand,
+        cls=CatalogCommand,
         help="Show how one layout fills its GPUs: weights, overhead, cache, and what that holds. "
         "Asks no cluster. Exits with 1 when vLLM would not start.",
     )(_estimate)
@@ -39,13 +39,13 @@ def register(group: typer.Typer) -> None:
 
 def _estimate(
     context: typer.Context,
-    config: ConfigOption,
     tensor_parallel: Annotated[int, typer.Option(min=1, max=1024, help="GPUs of a replica.")],
     max_model_len: Annotated[int, typer.Option(min=1, max=1 << 24, help="Longest context.")],
     max_num_seqs: Annotated[int, typer.Option(min=1, max=65536, help="Requests at once.")],
     gpu_memory_utilization: Annotated[
         str, typer.Option(help="Share of the memory for vLLM, e.g. 0.92.", metavar="SHARE")
     ],
+    config: ConfigOption = None,
     gpu: Annotated[str | None, typer.Option(help="Product, e.g. NVIDIA-L40S or H100.")] = None,
     visible_memory: Annotated[
         str | None, typer.Option(help="Memory as torch sees it, instead.", metavar="GIB")
@@ -68,14 +68,13 @@ def _estimate(
     visible = memory.visible_bytes
     share, notes = read_utilization(gpu_memory_utilization, visible)
     limits = read_limits(tensor_parallel, max_num_seqs, max_num_batched_tokens, visible)
-    judged = judged_as(context)
-    model = read_model(config, judged.profile)
+    chosen = chosen_model(context, config)
+    model = chosen.model
     weights = read_weights(model, weights_bytes, text_only=text_only)
     asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
     found = _of(model, weights, asked, memory.card, text_only=text_only)
     unknown = dtype_notes(memory.card, model)
-    judged_notes = (judged.note,) if judged.note else ()
-    told = Told(asked, found, memory.card, (*judged_notes, *memory.notes, *notes, *unknown))
+    told = Told(asked, found, memory.card, (*chosen.notes, *memory.notes, *notes, *unknown))
     environment_of(context).answer(
         output,
         document=lambda: estimateview.document(told),

@@ -13,10 +13,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from escadre.api.approval import Architecture
+from escadre.cli.layout.catalogued import CatalogCommand, chosen_model
 from escadre.cli.layout.gpu import card_named
-from escadre.cli.layout.model import LocalModel, read_model
+from escadre.cli.layout.model import LocalModel
 from escadre.cli.layout.sizes import read_sizes
-from escadre.cli.layout.version import JudgedCommand, judged_as
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.marks import mark
 from escadre.cli.shared.session import Output, OutputOption, environment_of
@@ -46,7 +46,7 @@ DTYPE_UNKNOWN = (
 )
 BFLOAT16_FROM = (8, 0)  # compute capability
 ConfigOption = Annotated[
-    Path, typer.Option(help="config.json or params.json, or the folder of a model.")
+    Path | None, typer.Option(help="config.json or params.json, or the folder of a model.")
 ]
 
 
@@ -62,7 +62,7 @@ def register(group: typer.Typer) -> None:
     """Adds the command to `escadre layout`."""
     group.command(
         "legal",
-        cls=JudgedCommand,
+        cls=CatalogCommand,
         help="Show which tensor parallel sizes vLLM accepts for a model. Asks no cluster. "
         "Exits with 1 when one of the sizes is refused.",
     )(_legal)
@@ -70,10 +70,10 @@ def register(group: typer.Typer) -> None:
 
 def _legal(
     context: typer.Context,
-    config: ConfigOption,
     tensor_parallel: Annotated[
         str, typer.Option(help="Sizes: 8, or 1..96, or 1,2,4..8.", metavar="SIZES")
     ],
+    config: ConfigOption = None,
     gpu: Annotated[
         str | None,
         typer.Option(help="Judge for this product too, e.g. NVIDIA-L40S or H100-80GB."),
@@ -82,10 +82,10 @@ def _legal(
 ) -> None:
     sizes = read_sizes(tensor_parallel)
     named = card_named(gpu) if gpu is not None else None
-    judged = judged_as(context)
-    model = read_model(config, judged.profile)
+    chosen = chosen_model(context, config)
+    model = chosen.model
     verdicts = legal(model, sizes, named.card if named else None)
-    notes = [note for note in (judged.note, named.note if named else "") if note]
+    notes = [*chosen.notes, *([named.note] if named and named.note else [])]
     notes += dtype_notes(named.card if named else None, model)
     environment_of(context).answer(
         output,

@@ -11,6 +11,7 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.approval import Architecture, ModelApprovalSpec
+from escadre.cli.catalog.named import doubts
 from escadre.cli.plan.wishes import ApprovalWish, DeploymentWish
 from escadre.cli.shared.words import count
 from escadre.core.approvals.verdict import allows_namespace
@@ -113,7 +114,7 @@ def catalog_notes(wishes: Iterable[DeploymentWish], taken: Iterable[str]) -> tup
         entry = find(wish.spec.approval)
         if entry is None or wish.spec.approval not in set(taken):
             continue
-        for note in _doubts(entry):
+        for note in doubts(entry):
             notes[f"{entry.repository}: {note}"] = None
         asked = wish.spec.context_length
         if entry.documented and asked > entry.documented:
@@ -122,9 +123,3 @@ def catalog_notes(wishes: Iterable[DeploymentWish], taken: Iterable[str]) -> tup
                 f"{entry.documented:,} tokens that Mistral documents for {entry.family}"
             ] = None
     return tuple(notes)
-
-
-def _doubts(entry: Entry) -> tuple[str, ...]:
-    if entry.weights is None or entry.weights.stated:
-        return entry.notes
-    return ("bytes of its weights are computed, no source states them", *entry.notes)

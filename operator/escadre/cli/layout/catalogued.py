@@ -1,0 +1,91 @@
+"""--model NAME of `escadre layout`: a published model instead of its files.
+
+Registered with its commands. The name goes through click's own context, so that no command has one
+more parameter for it. Files win: who has them gives --config.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.main import get_command
+from typing_extensions import override
+
+from escadre.api.approval import Architecture
+from escadre.cli.catalog.named import doubts, entry_named
+from escadre.cli.layout.model import LocalModel, read_model
+from escadre.cli.layout.version import JudgedCommand, judged_as
+from escadre.cli.shared.failures import BadInput
+from escadre.core.weights.intake import Selection
+
+__all__ = ["CatalogCommand", "Chosen", "chosen_model"]
+
+_KEY: Final = "escadre.model"
+_SELECTION: Final = Selection(files=(), left_out=(), format="mistral", tokenizer="mistral")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The model, and what there is to say of where it is known from."""
+
+    model: LocalModel
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Published(LocalModel):
+    told: Architecture
+
+    @override
+    def architecture(self, weight_bytes: int) -> Architecture:
+        return self.told.model_copy(update={"weight_bytes": weight_bytes})
+
+
+def chosen_model(context: typer.Context, config: Path | None) -> Chosen:
+    """From --model or --config, exactly one of them; raises BadInput saying what is wrong."""
+    name = context.meta.get(_KEY)
+    if (name is None) == (config is None):
+        raise BadInput("give the model as --model NAME, or its files as --config PATH, not both")
+    judged = judged_as(context)
+    notes = (judged.note,) if judged.note else ()
+    if config is not None:
+        return Chosen(read_model(config, judged.profile), notes)
+    entry = entry_named(str(name), "--model")
+    told = entry.architecture
+    if told is None:
+        raise BadInput(f"--model {name}: no layout is planned for {entry.family}: {entry.unserved}")
+    model = _Published(
+        _SELECTION, {}, told.weight_bytes, told.dtype, None, judged.profile, told=told
+    )
+    said = f"{entry.repository} as the catalog describes it; its files may say otherwise"
+    return Chosen(model, (*notes, said, *doubts(entry)))
+
+
+def _note(context: typer.Context, value: str | None) -> None:
+    if value is not None:
+        context.meta[_KEY] = value
+
+
+def _option(
+    _model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Published model instead of --config: a name of escadre catalog list.",
+            metavar="NAME",
+            callback=_note,
+            expose_value=False,
+        ),
+    ] = None,
+) -> None:
+    """Carries the option."""
+
+
+class CatalogCommand(JudgedCommand):
+    """A command about a model that may be one of the catalog."""
+
+    def __init__(self, name: str | None, *, params: list[Any] | None = None, **given: Any) -> None:
+        carrier = typer.Typer(add_completion=False)
+        carrier.command()(_option)
+        super().__init__(name, params=[*(params or ()), *get_command(carrier).params], **given)
