@@ -60,3 +60,10 @@ def test_wrong_use(arguments: tuple[str, ...], words: str) -> None:
     ran = Program().run("layout", "legal", *arguments, "--tensor-parallel", "8")
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err
+
+
+def test_heads_of_an_audio_encoder_count() -> None:
+    name = ("--model", "voxtral-small-24b-2507")
+    told = asked("legal", *name, "--tensor-parallel", "4,8", "-o", "json")
+    assert [one["legal"] for one in told["results"]] == [True, False]
+    assert "20 attention heads" in told["results"][1]["message"]

@@ -85,6 +85,8 @@ def _shape(entry: Entry) -> list[tuple[str, str]]:
         facts.append(("latent", f"{rank.kv_lora_rank} + {rank.rope_head_dimension} for a token"))
     if told.vision_heads is not None:
         facts.append(("vision", f"encoder with {told.vision_heads} heads"))
+    if told.audio_heads is not None:
+        facts.append(("audio", f"encoder with {told.audio_heads} heads"))
     cached = key_value_bytes_per_token(told, 1)
     return [*facts, ("cache", f"{cached:,} bytes per token on one GPU")]
 

@@ -21,6 +21,7 @@ _COMPARED: Final = {
     "head_dimension": "dimension of a head",
     "vocabulary_size": "vocabulary",
     "vision_heads": "heads of the vision encoder",
+    "audio_heads": "heads of the audio encoder",
     "latent_attention": "latent attention",
     "experts": "experts",
 }

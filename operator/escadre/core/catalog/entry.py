@@ -84,6 +84,7 @@ class Entry:
         shape: dimensions; None where they are not public, or are no decoder's.
         weights: None where neither type nor bytes are known.
         vision_heads: attention heads of the vision encoder.
+        audio_heads: of the audio encoder.
         latent: of multi-head latent attention.
         experts: of a mixture.
         unserved: why no layout is planned, "" where one is.
@@ -101,6 +102,7 @@ class Entry:
     shape: Shape | None = None
     weights: Weights | None = None
     vision_heads: int | None = None
+    audio_heads: int | None = None
     latent: LatentAttention | None = None
     experts: Experts | None = None
     unserved: str = ""
@@ -127,6 +129,7 @@ class Entry:
             vocabulary_size=shape.vocabulary,
             max_context_length=self.limit or self.documented,
             vision_heads=self.vision_heads,
+            audio_heads=self.audio_heads,
             latent_attention=self.latent,
             experts=self.experts,
         )

@@ -7,7 +7,6 @@ from escadre.core.catalog.entry import MB, Entry, Shape, Weights
 __all__ = ["CLOSED", "OTHERS"]
 
 _APACHE: Final = "Apache-2.0"
-_AUDIO: Final = "heads of the audio encoder ({heads}) must divide by the tensor parallel size too"
 
 OTHERS: Final = (
     Entry(
@@ -29,7 +28,8 @@ OTHERS: Final = (
         32768,
         shape=Shape(3072, 30, 32, 8, 128, 8192, 131072),
         weights=Weights("bfloat16", 9400 * MB, stated=True),
-        notes=(_AUDIO.format(heads=20), "the dimensions are not confirmed by a source"),
+        audio_heads=20,
+        notes=("the dimensions are not confirmed by a source",),
         sources=("docs", "config", "card", "vllm"),
     ),
     Entry(
@@ -41,7 +41,7 @@ OTHERS: Final = (
         32768,
         shape=Shape(5120, 40, 32, 8, 128, 32768, 131072),
         weights=Weights("bfloat16", 48500 * MB, stated=True),
-        notes=(_AUDIO.format(heads=20),),
+        audio_heads=20,
         sources=("docs", "config", "card", "vllm"),
     ),
     Entry(
@@ -53,8 +53,8 @@ OTHERS: Final = (
         131072,
         shape=Shape(3072, 26, 32, 8, 128, 9216, 131072, tied=True),
         weights=Weights("bfloat16", 8900 * MB),
+        audio_heads=32,
         notes=(
-            _AUDIO.format(heads=32),
             "sliding window of 8192 tokens, planned as full attention",
             "bytes of the weights from one unconfirmed report",
         ),
