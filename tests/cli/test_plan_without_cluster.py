@@ -2,6 +2,7 @@
 
 import json
 import re
+from copy import deepcopy
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_a_model_that_is_not_planned_is_named(tmp_path: Path, model: str, words:
 
 def test_the_approval_of_a_file_wins_over_the_catalog(tmp_path: Path) -> None:
     name = "mistral-small-3-2-24b-instruct-2506"
-    body = approval()
+    body = deepcopy(approval())
     body["metadata"]["name"] = name
     body["spec"]["architecture"]["maxContextLength"] = 16384
     ran = plan(tmp_path, SMALL, body)
@@ -225,6 +226,7 @@ class _Page(HTMLParser):
 
 def test_the_page_holds_all_of_it_and_loads_nothing(tmp_path: Path) -> None:
     evil = wish("mistral-small-3-2-24b-instruct-2506", "evil", concurrency=4)
+    evil = deepcopy(evil)
     evil["metadata"]["namespace"] = "<img src=x onerror=alert(1)>"
     path = tmp_path / "plan.html"
     ran = plan(tmp_path, SMALL, evil, more=("--html", str(path)))
