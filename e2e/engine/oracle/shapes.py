@@ -14,12 +14,12 @@ from typing import Any, Final, Literal
 __all__ = ["NUMBER", "SEED", "SIZES", "Shape", "shapes"]
 
 SEED: Final = 20261128
-NUMBER: Final = 1600
+NUMBER: Final = 1760
 SIZES: Final = (*range(1, 33), 48, 64, 96)
 
 _GENEROUS_HEADS: Final = (96, 192, 480, 1440)
-_GENEROUS_WIDTH: Final = 2880 * 7
-_GENEROUS_HIDDEN: Final = 2880
+_GENEROUS_WIDTH: Final = 2880 * 128
+_GENEROUS_HIDDEN: Final = 45 * 128
 _GENEROUS_VOCABULARY: Final = 64 * 2880
 _HEADS: Final = (8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 96, 128)
 _KEY_VALUE: Final = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
@@ -224,6 +224,39 @@ def _mistral_3_config(sizes: _Sizes) -> dict[str, Any]:
     }
 
 
+def _quantised(
+    config: Callable[[_Sizes], dict[str, Any]], numbers: dict[str, Any]
+) -> Callable[[_Sizes], dict[str, Any]]:
+    return lambda sizes: config(sizes) | {"quantization_config": numbers}
+
+
+_FP8: Final = {"quant_method": "fp8", "activation_scheme": "static"}
+_FP8_BLOCKS: Final = {
+    "quant_method": "fp8",
+    "activation_scheme": "dynamic",
+    "fmt": "e4m3",
+    "weight_block_size": [128, 128],
+}
+_INT4_GROUPS: Final = {
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {
+                "num_bits": 4,
+                "type": "int",
+                "symmetric": True,
+                "strategy": "group",
+                "group_size": 128,
+                "dynamic": False,
+            },
+            "input_activations": None,
+            "output_activations": None,
+        }
+    },
+    "ignore": ["lm_head"],
+}
 _FAMILIES: Final[dict[str, tuple[Format, Callable[[_Sizes], dict[str, Any]]]]] = {
     "dense": ("mistral", _params),
     "dense, config.json": ("huggingface", _config),
@@ -233,4 +266,7 @@ _FAMILIES: Final[dict[str, tuple[Format, Callable[[_Sizes], dict[str, Any]]]]] =
     "vision": ("mistral", _pixtral),
     "vision, config.json": ("huggingface", _mistral_3_config),
     "audio": ("mistral", _voxtral),
+    "FP8, config.json": ("huggingface", _quantised(_config, _FP8)),
+    "FP8 in blocks, config.json": ("huggingface", _quantised(_config, _FP8_BLOCKS)),
+    "int4 in groups, config.json": ("huggingface", _quantised(_config, _INT4_GROUPS)),
 }

@@ -19,7 +19,10 @@ from escadre.core.engines import legality
 from escadre.core.engines.legality import check_size
 from escadre.core.weights.architecture import Stored, read_facts
 from escadre.core.weights.intake import Selection
+from escadre.core.weights.numberformat import read_format
+from escadre.core.weights.reading import Part
 
+_WHY = "in which the weights are quantised"
 # Each rule as it is told, without its numbers, and how often it is the only one that is broken.
 _RULES = (
     "N attention heads do not divide by N",
@@ -30,8 +33,15 @@ _RULES = (
     "feed-forward width N does not divide by N",
     "feed-forward width N of an expert does not divide by N",
     "width N of the vision projector does not divide by N",
+    *(
+        f"the {what} width N of one GPU is no whole number of {parts}, {_WHY}"
+        for what in ("query", "feed-forward")
+        for parts in ("blocks of N columns", "groups of N")
+    ),
 )
 _ALONE = 20
+# Of weights in groups: the kernels of a CPU take fewer shapes than those of GPUs.
+_OTHER_KERNELS = "ValueError: Failed to find a kernel that can implement the WNA16 linear"
 
 
 @cache
@@ -47,23 +57,32 @@ def judged() -> tuple[tuple[Shape, Architecture, dict[int, str]], ...]:
 
 def _read(shape: Shape) -> Architecture:
     chosen = Selection((), (), shape.format, shape.format)
-    return read_facts(chosen, shape.document, Stored(1, "bfloat16"))
+    numbers = read_format(Part(chosen.config, shape.document), None)
+    dtype = numbers.dtypes[0] if numbers else "bfloat16"
+    return read_facts(chosen, shape.document, Stored(1, dtype, numbers))
 
 
 def _ours() -> Iterator[tuple[Shape, int, str, str]]:
     for shape, architecture, said in judged():
         for size in SIZES:
+            if said[size].startswith(_OTHER_KERNELS):
+                continue
             refusal = check_size(architecture, size)
             ours = "" if refusal is None else refusal.engine
             theirs = said[size].replace("{size}", str(size))
             yield shape, size, ours, theirs
 
 
+def _same(ours: str, theirs: str) -> bool:
+    """Word for word, but where ours leaves out a layer's name or advice: there stands an …."""
+    return re.fullmatch(re.escape(ours).replace("…", ".*"), theirs) is not None
+
+
 def test_every_verdict_is_that_of_vllm_and_in_its_words() -> None:
     wrong = [
         f"{shape.family}, size {size}: {ours or 'legal'}, vLLM: {theirs or 'legal'}"
         for shape, size, ours, theirs in _ours()
-        if ours != theirs
+        if not _same(ours, theirs)
     ]
     assert not wrong, f"{len(wrong)} differ: {wrong[:5]}"
 

@@ -1,7 +1,7 @@
 """Blocks and groups of quantised weights, split over GPUs.
 
-The verdicts on blocks are those of vLLM's own validate_fp8_block_shape and
-validate_fp8_block_shape_moe for the layers of these shapes.
+Dense layers in FP8 blocks and int4 groups are held against vLLM's own by test_oracle.py; here are
+also those that its CPU build cannot make: experts, and blocks of compressed-tensors.
 """
 
 import pytest
@@ -12,6 +12,7 @@ from escadre.api.approval import Architecture, Experts, Quantization
 from escadre.core.engines.legality import check_size
 
 BLOCKS = Quantization(method="fp8", block=[128, 128])
+OTHER_BLOCKS = Quantization(method="compressed-tensors", block=[128, 128])
 GROUPS = Quantization(method="compressed-tensors", group_size=128)
 EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=14336)
 
@@ -36,9 +37,21 @@ def legal(model: Architecture) -> list[int]:
         pytest.param(fp8(), [1, 2, 4, 8, 16], id="14336 / 32 is 3.5 blocks"),
         pytest.param(fp8(intermediate_size=16384), [1, 2, 4, 8, 16, 32], id="16384 / 32 is 4"),
         pytest.param(
-            fp8(head_dimension=64), [1, 2, 4], id="a key-value head of 64 is half a block"
+            fp8(head_dimension=64),
+            [1, 2, 4, 8, 16],
+            id="joined to queries, a key-value head of 64 may be half a block",
         ),
-        pytest.param(fp8(intermediate_size=14400), [], id="112.5 blocks on one GPU, too"),
+        pytest.param(
+            fp8(head_dimension=64, quantization=OTHER_BLOCKS),
+            [1, 2, 4],
+            id="in compressed-tensors it may not",
+        ),
+        pytest.param(fp8(intermediate_size=14400), [1], id="112.5 blocks on one GPU"),
+        pytest.param(
+            fp8(intermediate_size=14400, quantization=OTHER_BLOCKS),
+            [],
+            id="in compressed-tensors not on one either",
+        ),
         pytest.param(fp8(experts=EXPERTS), [1, 2, 4, 8, 16], id="experts"),
         pytest.param(packed(), [1, 2, 4, 8, 16], id="14336 / 32 is 3.5 groups"),
         pytest.param(packed(method="awq"), [1, 2, 4, 8, 16], id="AWQ"),
@@ -54,7 +67,7 @@ def test_legal_sizes(model: Architecture, sizes: list[int]) -> None:
     ("model", "size", "says", "engine"),
     [
         pytest.param(
-            fp8(),
+            fp8(quantization=OTHER_BLOCKS),
             32,
             "the feed-forward width 448 of one GPU is no whole number of blocks of 128 rows",
             "ValueError: Weight output_partition_size = 448 is not divisible by weight "
@@ -62,7 +75,7 @@ def test_legal_sizes(model: Architecture, sizes: list[int]) -> None:
             id="rows",
         ),
         pytest.param(
-            fp8(head_dimension=64),
+            fp8(head_dimension=64, quantization=OTHER_BLOCKS),
             8,
             "the key-value width 64 of one GPU is no whole number of blocks of 128 rows",
             "ValueError: Weight output_partition_size = 64 is not divisible by weight quantization "

@@ -16,6 +16,7 @@ __all__ = ["broken_attention", "broken_experts", "broken_feed_forward"]
 
 _COMPRESSED: Final = "compressed-tensors"
 _PACKED: Final = frozenset({"int4", "int8"})
+_LET_OFF: Final = frozenset({"fp8", "deepseek_v4_fp8"})
 
 
 class _Width(NamedTuple):
@@ -92,10 +93,11 @@ def _feed_forward(
 def _rows(architecture: Architecture, widths: tuple[_Width, ...]) -> Iterator[LayoutRefusal]:
     """What a layer puts out, in blocks; also on one GPU, where several weights are joined to one.
 
-    vllm-project/vllm:vllm/model_executor/layers/quantization/utils/fp8_utils.py
+    vllm-project/vllm:vllm/model_executor/layers/quantization/utils/fp8_utils.py; a layer of joined
+    weights is let off by layers/linear.py where the method itself knows its blocks.
     """
     numbers = architecture.quantization
-    if numbers is None or not numbers.block:
+    if numbers is None or not numbers.block or numbers.method in _LET_OFF:
         return
     rows = numbers.block[0]
     for width in widths:
