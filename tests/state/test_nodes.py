@@ -180,6 +180,24 @@ def test_memory_is_measured_else_labelled_else_the_systems(
     assert seen(node, gpu).memory_bytes == memory
 
 
+@pytest.mark.parametrize(
+    ("without", "gpu", "lacks"),
+    [
+        pytest.param(("memory", "compute"), card(0, compute_capability=""), "compute", id="memory"),
+        pytest.param(("memory", "compute"), card(0, gib=0), "memory", id="capability"),
+    ],
+)
+def test_what_the_agent_tells_is_not_said_to_be_missing(
+    without: tuple[str, ...], gpu: GPU, lacks: str
+) -> None:
+    labels = {key: value for key, value in L4.items() if not any(one in key for one in without)}
+    node = view(labels, 1)
+    assert facts(node, gpu) is None
+    left = unused(node, [gpu])
+    assert left is not None
+    assert f"has no label nvidia.com/gpu.{lacks}" in left.why
+
+
 def test_an_unknown_compute_capability_is_the_fact_that_is_missing() -> None:
     labels = {key: value for key, value in L4.items() if "compute" not in key}
     assert facts(view(labels)) is None

@@ -29,7 +29,7 @@ from escadre.state.demand import desired_replicas, scalable
 from escadre.state.deployments import deployment_facts, key_of
 from escadre.state.judge import Approvals, DeploymentApproval, Policies, judged
 from escadre.state.memory import Memory
-from escadre.state.nodes import belief_of, node_facts
+from escadre.state.nodes import belief_of, node_facts, told_gpus
 from escadre.state.observe import Observed, observe, placed, with_readings
 from escadre.state.unused import unused
 from escadre.state.views import DeploymentView, NodeView, PodView
@@ -117,7 +117,8 @@ class Sight:
 
     def seen(self, node: NodeView) -> NodeFacts | Unused | None:
         """Its facts, else why there are none though it has GPUs; None for one without."""
-        return self.node(node) or unused(node)
+        gpunode = self.gather.caches.gpunodes.get(node.name)
+        return self.node(node) or unused(node, told_gpus(gpunode, self.belief(node)))
 
     def belief(self, node: NodeView) -> NodeBelief | None:
         """What is believed of a node; None while it has no GPUNode of its own."""

@@ -13,7 +13,7 @@ from escadre.state.closed import passing, unfit, whole_cards
 from escadre.state.views import GPUNodeView, NodeView, PodView
 from escadre.state.views.unoffered import LABEL_CAPABILITY, LABEL_MEMORY, LABEL_PRODUCT
 
-__all__ = ["belief_of", "node_facts"]
+__all__ = ["belief_of", "memory_of", "node_facts", "told_gpus"]
 
 _MEBIBYTE: Final = 1 << 20
 _PREFIX: Final = "nvidia.com"
@@ -48,11 +48,10 @@ def node_facts(
 
     ``pods`` are all of the node, ``tolerations`` those of the engine pods.
     """
-    trusted = gpunode.status if gpunode and belief and belief.trusted else None
-    gpus = trusted.gpus if trusted else []
+    gpus = told_gpus(gpunode, belief)
     told = next((one.product for one in gpus if one.product), "")
     product = node.labels.get(LABEL_PRODUCT) or told
-    memory, capability = _memory(node, gpus), _capability(node, gpus)
+    memory, capability = memory_of(node, gpus), _capability(node, gpus)
     if not product or not memory or not capability or not node.gpus:
         return None
     lasting = unfit(node, gpus)
@@ -75,7 +74,12 @@ def node_facts(
     )
 
 
-def _memory(node: NodeView, gpus: Sequence[GPU]) -> int:
+def told_gpus(gpunode: GPUNodeView | None, belief: NodeBelief | None) -> Sequence[GPU]:
+    """What the agent says of the GPUs, where its word counts."""
+    return gpunode.status.gpus if gpunode and belief and belief.trusted else ()
+
+
+def memory_of(node: NodeView, gpus: Sequence[GPU]) -> int:
     """Of the smallest GPU as NVML measured it, else as the label tells, else the machine's.
 
     0 is unknown. Whoever labels a node with unified memory may leave some of it to the system.

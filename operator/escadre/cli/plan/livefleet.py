@@ -35,7 +35,7 @@ from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.belief import AgentView
 from escadre.names import ConditionType
 from escadre.state.caches import Caches
-from escadre.state.nodes import belief_of, node_facts
+from escadre.state.nodes import belief_of, node_facts, told_gpus
 from escadre.state.unused import unused
 from escadre.state.views import ApprovalView, GPUNodeView, MirrorView, NodeView, epoch
 from escadre.state.views.unoffered import LABEL_PRODUCT
@@ -105,7 +105,7 @@ async def _from_nodes(
         gpunode, pods = caches.gpunodes.get(node.name), caches.pods.by("node", node.name)
         belief = belief_of(node, gpunode, caches.agents.of(node.name), now)
         facts = node_facts(node, gpunode, belief, pods, platform.tolerations)
-        found.append(facts or unused(node))
+        found.append(facts or unused(node, told_gpus(gpunode, belief)))
     return [one for one in found if one]
 
 
