@@ -181,11 +181,14 @@ def kubernetes_node(name: str, **labels: str) -> Json:
 
 def test_nodes_as_kubectl_lists_them(tmp_path: Path) -> None:
     file = tmp_path / "nodes.yaml"
-    nodes = [kubernetes_node("a"), kubernetes_node("b", product="")]
+    nodes = [kubernetes_node("a"), kubernetes_node("b", product=""), kubernetes_node("c")]
+    nodes[2]["spec"] = {"taints": [{"key": "team", "effect": "NoSchedule"}]}
     file.write_text(yaml.safe_dump({"kind": "List", "items": nodes}))
     told = document(plan(tmp_path, SMALL, nodes=str(file), more=("-o", "json")))
-    assert [each["name"] for each in told["nodes"]] == ["a"]
-    assert f"1 of 2 nodes of {file} cannot be planned with" in told["notes"]
+    assert [each["name"] for each in told["nodes"]] == ["a", "c"]
+    (note,) = [one for one in told["notes"] if str(file) in one]
+    assert note.startswith(f"2 of 3 nodes of {file} cannot be planned with: b (has no label nvidia")
+    assert "; c (has the taint team" in note
     file.write_text(yaml.safe_dump({"kind": "List", "items": [{"kind": "Node", "status": 1}]}))
     assert "a Node without metadata.name" in plan(tmp_path, SMALL, nodes=str(file)).err
     file.write_text(yaml.safe_dump({**nodes[0], "status": ["nonsense"]}))

@@ -17,6 +17,7 @@ from escadre.core.engines.cards import Card
 from escadre.core.engines.gpu_memory import MIB
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.layouts.search import short_product
+from escadre.core.listing import listed
 from escadre.errors import EscadreError
 from escadre.state.nodes import node_facts
 from escadre.state.unused import unused
@@ -29,6 +30,7 @@ _GROUP: Final = re.compile(
 )
 _MOST_NODES: Final = 10_000
 _MOST_GPUS: Final = 64
+_NAMED: Final = 8
 _MEANT: Final = (
     '"4 x 8 x H100-80GB, 2 x 4 x L40S" (nodes x GPUs on each x product), or a file with such lines '
     "or with what kubectl get nodes -o yaml prints, is meant"
@@ -128,9 +130,15 @@ def _listed(
     found = list(_described(bodies, tolerations))
     if not found:
         raise BadInput(f"--nodes {source}: no Node with GPUs in it; {_MEANT}")
-    left = sum(isinstance(one, Unused) for one in found)
-    note = f"{left} of {len(found)} nodes of {source} cannot be planned with" if left else ""
-    return Nodes(tuple(found), (note,) if note else ())
+    shut = [f"{one.name} ({why})" for one in found if (why := _why_not(one))]
+    if not shut:
+        return Nodes(tuple(found), ())
+    note = f"{len(shut)} of {len(found)} nodes of {source} cannot be planned with: "
+    return Nodes(tuple(found), (note + listed(shut, _NAMED, "; "),))
+
+
+def _why_not(node: NodeFacts | Unused) -> str:
+    return node.why if isinstance(node, Unused) else node.blocked
 
 
 def _described(
