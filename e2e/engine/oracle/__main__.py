@@ -6,6 +6,7 @@ read by tests/core/engines/test_oracle.py, without vLLM.
 
 import argparse
 import gzip
+import os
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,12 @@ __all__ = ["TABLE", "main"]
 
 _DATA: Final = Path(__file__).parents[3] / "tests" / "core" / "engines" / "data"
 TABLE: Final = _DATA / f"oracle-vllm-{VERSION}.jsonl.gz"
+_QUIET: Final = {
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONWARNINGS": "ignore",
+    "VLLM_LOGGING_LEVEL": "CRITICAL",
+    "VLLM_NO_USAGE_STATS": "1",
+}
 _JUDGE: Final = Path(__file__).with_name("judge.py")
 
 
@@ -32,7 +39,11 @@ def main() -> None:
         f"vLLM {VERSION} judges {options.shapes} shapes at {len(SIZES)} sizes: minutes", flush=True
     )
     answer = subprocess.run(
-        [str(python), str(_JUDGE)], input=asked.encode(), stdout=subprocess.PIPE, check=True
+        [str(python), str(_JUDGE)],
+        input=asked.encode(),
+        env={**os.environ, **_QUIET},
+        stdout=subprocess.PIPE,
+        check=True,
     )
     if (lines := answer.stdout.count(b"\n")) != options.shapes:
         raise SystemExit(f"{lines} answers for {options.shapes} shapes")

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from escadre.clients.kube import Api
-from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Key
+from escadre.controller.keys import FLEET, FLEET_DEBOUNCE, Add, Key
 from escadre.machinery.events import EventRecorder
 from escadre.machinery.queue import Priority
 from escadre.settings import Settings
@@ -12,7 +12,7 @@ from escadre.state.caches import Caches
 from escadre.state.gather import Gather, Sight
 from escadre.state.memory import Memory
 
-__all__ = ["Context", "Engines"]
+__all__ = ["Context", "Engines", "ask_for_plan"]
 
 
 async def _nobody(_: Key) -> None:
@@ -28,7 +28,7 @@ class Engines:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``now`` is the wall clock in seconds; ``wake`` files a key, due after some seconds."""
+    """``now`` is the wall clock in seconds; ``wake`` files a key."""
 
     api: Api
     caches: Caches
@@ -36,7 +36,7 @@ class Context:
     settings: Settings
     recorder: EventRecorder
     now: Callable[[], float]
-    wake: Callable[[Key, float, Priority], None]
+    wake: Add
     engines: Engines = field(default_factory=Engines)
     gather: Gather = field(init=False)
 
@@ -45,10 +45,15 @@ class Context:
 
     def replan(self, delay: float | None = None) -> None:
         """Asks for a planning pass; however many ask, it is one, soon."""
-        if delay is None:
-            delay = self.memory.rest(self.now(), FLEET_DEBOUNCE)
-        self.wake(FLEET, delay, Priority.BEGUN)  # what was begun or edited waits for it
+        ask_for_plan(self.wake, self.memory, self.now(), delay)
 
     def sight(self) -> Sight:
         """Everything as it is now."""
         return self.gather.at(self.now())
+
+
+def ask_for_plan(add: Add, memory: Memory, now: float, delay: float | None = None) -> None:
+    """Files the planning pass, as what was begun or edited waits for it; see `Memory.rest`."""
+    if delay is None:
+        delay = memory.rest(now, FLEET_DEBOUNCE)
+    add(FLEET, delay, Priority.BEGUN)

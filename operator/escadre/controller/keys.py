@@ -1,13 +1,17 @@
 """Keys of the work queue: which piece of the world to look at again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from typing_extensions import override
 
+from escadre.machinery.queue import Priority
+
 __all__ = [
     "FLEET",
     "FLEET_DEBOUNCE",
+    "Add",
     "Key",
     "approval_key",
     "deployment_key",
@@ -36,6 +40,8 @@ class Key:
         """
         return self.kind, self.namespace
 
+
+Add = Callable[[Key, float, Priority], None]  # files a key, due after some seconds
 
 FLEET: Final = Key("fleet")
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from escadre.clients.kube import DEPLOYMENTS
+from escadre.controller.context import ask_for_plan
 from escadre.controller.keys import (
-    FLEET,
-    FLEET_DEBOUNCE,
+    Add,
     Key,
     approval_key,
     deployment_key,
@@ -48,8 +48,6 @@ from escadre.state.views import (
 )
 
 __all__ = ["Router"]
-
-Add = Callable[[Key, float, Priority], None]
 
 _APPEARED_SECONDS: Final = 5.0
 
@@ -96,8 +94,7 @@ class Router:
     def fleet(self) -> None:
         """Asks for a planning pass."""
         sight = self.sight()
-        rest = sight.gather.memory.rest(sight.now, FLEET_DEBOUNCE)
-        self.add(FLEET, rest, Priority.BEGUN)  # what was begun or edited waits for it
+        ask_for_plan(self.add, sight.gather.memory, sight.now)
 
     def _wake(self, key: Key, priority: Priority = Priority.NORMAL, *, delay: float = 0.0) -> None:
         self.add(key, delay, priority)

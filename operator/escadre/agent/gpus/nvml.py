@@ -129,14 +129,14 @@ class NvmlInventory:
     def _memory(self, handle: Any, last: GPU) -> tuple[int, Literal["System"] | None]:
         """Bytes of it and where they are from; NVML has no answer where memory is unified."""
         nvml = self._nvml
-        try:
-            return nvml.nvmlDeviceGetMemoryInfo(handle).total, None
-        except nvml.NVMLError_NotSupported:
-            return self._system_memory(), "System"
-        except (nvml.NVMLError_GpuIsLost, nvml.NVMLError_ResetRequired):
-            raise
-        except nvml.NVMLError:
-            return last.memory_bytes, last.memory_source
+
+        def ask() -> tuple[int, Literal["System"] | None]:
+            try:
+                return nvml.nvmlDeviceGetMemoryInfo(handle).total, None
+            except nvml.NVMLError_NotSupported:
+                return self._system_memory(), "System"
+
+        return self._known(ask, (last.memory_bytes, last.memory_source))
 
     def _link_is_up(self, handle: Any, link: int) -> bool:
         return bool(self._known(lambda: self._nvml.nvmlDeviceGetNvLinkState(handle, link), 0))

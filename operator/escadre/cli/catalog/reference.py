@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from escadre.cli.catalog.view import weights_text
 from escadre.core.catalog.entry import SOURCES, Entry
 from escadre.core.catalog.shelf import CATALOG, name_of
 from escadre.core.decimals import bytes_text
@@ -76,14 +77,13 @@ def models_reference() -> str:
 
 
 def _row(entry: Entry) -> str:
-    told, weights = entry.architecture, entry.weights
-    if told is None or weights is None:
+    told = entry.architecture
+    if told is None:
         raise ValueError(f"{entry.repository} is planned but has no facts")
-    about = "" if weights.stated else "~"
     cells = (
         name_of(entry),
         entry.parameters,
-        f"{about}{bytes_text(weights.size)} {weights.dtype}",
+        weights_text(entry),
         f"{entry.documented:,}",
         f"{told.max_context_length:,}",
         f"{key_value_bytes_per_token(told, 1):,}",

@@ -1,7 +1,4 @@
-"""What `escadre catalog` prints: entries in, rich renderables and JSON out. Pure.
-
-``rows`` is also what the table in docs/reference/models.md is generated from.
-"""
+"""What `escadre catalog` prints: entries in, rich renderables and JSON out. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +13,7 @@ from escadre.core.catalog.shelf import name_of
 from escadre.core.decimals import bytes_text
 from escadre.core.engines.gpu_memory import key_value_bytes_per_token
 
-__all__ = ["document", "one", "table"]
+__all__ = ["document", "one", "table", "weights_text"]
 
 
 def table(entries: Sequence[Entry]) -> Group:
@@ -27,7 +24,7 @@ def table(entries: Sequence[Entry]) -> Group:
             mark("blocked" if entry.unserved else "ok"),
             name_of(entry),
             entry.parameters,
-            _weights(entry),
+            weights_text(entry),
             f"{entry.documented:,}" if entry.documented else "-",
             entry.licence,
             entry.unserved,
@@ -36,7 +33,8 @@ def table(entries: Sequence[Entry]) -> Group:
     return Group(grid_, Text(), Text(f"{told} of {len(entries)} can be planned with."))
 
 
-def _weights(entry: Entry) -> str:
+def weights_text(entry: Entry) -> str:
+    """Bytes and type, ~ before bytes that no source states."""
     if entry.weights is None:
         return "-"
     about = "" if entry.weights.stated else "~"
@@ -61,7 +59,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     ]
     if entry.weights is not None:
         how = "stated" if entry.weights.stated else "computed or estimated"
-        facts.append(("weights", f"{_weights(entry).removeprefix('~')}, {how}"))
+        facts.append(("weights", f"{weights_text(entry).removeprefix('~')}, {how}"))
     facts += _shape(entry)
     facts += [("not planned", entry.unserved)] if entry.unserved else []
     return [*facts, *(("note", note) for note in entry.notes)]

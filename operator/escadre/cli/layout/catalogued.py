@@ -1,25 +1,24 @@
 """--model NAME of `escadre layout`: a published model instead of its files.
 
-Registered with its commands. The name goes through click's own context, so that no command has one
-more parameter for it. Files win: who has them gives --config.
+Carried by its commands. Files win: who has them gives --config.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
-from typer.main import get_command
 from typing_extensions import override
 
 from escadre.api.approval import Architecture
 from escadre.cli.catalog.named import doubts, entry_named
 from escadre.cli.layout.model import LocalModel, read_model
-from escadre.cli.layout.version import JudgedCommand, judged_as
+from escadre.cli.layout.version import judged_as, version_option
+from escadre.cli.shared.carrying import CarryingCommand, noting
 from escadre.cli.shared.failures import BadInput
 from escadre.core.weights.intake import Selection
 
-__all__ = ["CatalogCommand", "Chosen", "chosen_model"]
+__all__ = ["CatalogCommand", "Chosen", "chosen_model", "model_option"]
 
 _KEY: Final = "escadre.model"
 _SELECTION: Final = Selection(files=(), left_out=(), format="mistral", tokenizer="mistral")
@@ -62,19 +61,14 @@ def chosen_model(context: typer.Context, config: Path | None) -> Chosen:
     return Chosen(model, (*notes, said, *doubts(entry)))
 
 
-def _note(context: typer.Context, value: str | None) -> None:
-    if value is not None:
-        context.meta[_KEY] = value
-
-
-def _option(
+def model_option(
     _model: Annotated[
         str | None,
         typer.Option(
             "--model",
             help="Published model instead of --config: a name of escadre catalog list.",
             metavar="NAME",
-            callback=_note,
+            callback=noting(_KEY),
             expose_value=False,
         ),
     ] = None,
@@ -82,10 +76,7 @@ def _option(
     """Carries the option."""
 
 
-class CatalogCommand(JudgedCommand):
-    """A command about a model that may be one of the catalog."""
+class CatalogCommand(CarryingCommand):
+    """A command about a model, maybe one of the catalog, as a version of the engine reads it."""
 
-    def __init__(self, name: str | None, *, params: list[Any] | None = None, **given: Any) -> None:
-        carrier = typer.Typer(add_completion=False)
-        carrier.command()(_option)
-        super().__init__(name, params=[*(params or ()), *get_command(carrier).params], **given)
+    carried = (model_option, version_option)

@@ -3,7 +3,7 @@
 from escadre.cli.shared import cards
 from escadre.cli.shared.cards import Named
 
-__all__ = ["Named", "card_named"]
+__all__ = ["card_named"]
 
 _INSTEAD = "; for the memory of another GPU give --visible-memory to escadre layout estimate"
 

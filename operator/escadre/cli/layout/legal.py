@@ -23,6 +23,7 @@ from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.cli.shared.tables import grid
 from escadre.core.engines.cards import Card
 from escadre.core.engines.legality import (
+    NATIVE_CAPABILITY,
     LayoutRefusal,
     check_dtype,
     check_method,
@@ -44,7 +45,6 @@ DTYPE_UNKNOWN = (
     "the type of the weights is not known without the weight files, so it was not held against "
     "the GPU's compute capability"
 )
-BFLOAT16_FROM = (8, 0)  # compute capability
 ConfigOption = Annotated[
     Path | None, typer.Option(help="config.json or params.json, or the folder of a model.")
 ]
@@ -118,7 +118,7 @@ def dtype_notes(card: Card | None, model: LocalModel) -> tuple[str, ...]:
         return ()
     if model.dtype is None:
         return (DTYPE_UNKNOWN,)
-    if model.dtype == "bfloat16" and card.capability < BFLOAT16_FROM:
+    if model.dtype == "bfloat16" and card.capability < NATIVE_CAPABILITY["bfloat16"]:
         return (f"{card.product} has no bfloat16: vLLM computes in float16 there, with a warning",)
     return ()
 

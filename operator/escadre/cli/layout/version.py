@@ -1,20 +1,15 @@
-"""--engine-version: which version of vLLM `escadre layout` judges as. Registered with its commands.
+"""--engine-version: which version of vLLM `escadre layout` judges as. Carried by its commands."""
 
-The profile that was taken goes through click's own context, so that no command has one more
-parameter for it.
-"""
-
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
-from typer.core import TyperCommand
-from typer.main import get_command
 
+from escadre.cli.shared.carrying import noting
 from escadre.cli.shared.failures import BadInput
 from escadre.core.profile import Profiled, profile_for
 from escadre.engineflags import ENGINE_VERSION
 
-__all__ = ["JudgedCommand", "judged_as"]
+__all__ = ["judged_as", "version_option"]
 
 _KEY: Final = "escadre.engine-version"
 
@@ -28,30 +23,16 @@ def judged_as(context: typer.Context) -> Profiled:
         raise BadInput(f"--engine-version {version}: {error}") from error
 
 
-def _note(context: typer.Context, value: str | None) -> None:
-    if value is not None:
-        context.meta[_KEY] = value
-
-
-def _option(
+def version_option(
     _version: Annotated[
         str | None,
         typer.Option(
             "--engine-version",
             help=f"Judge as this version of vLLM; default {ENGINE_VERSION}.",
             metavar="VERSION",
-            callback=_note,
+            callback=noting(_KEY),
             expose_value=False,
         ),
     ] = None,
 ) -> None:
     """Carries the option."""
-
-
-class JudgedCommand(TyperCommand):
-    """A command that judges as a version of the engine."""
-
-    def __init__(self, name: str | None, *, params: list[Any] | None = None, **given: Any) -> None:
-        carrier = typer.Typer(add_completion=False)
-        carrier.command()(_option)
-        super().__init__(name, params=[*(params or ()), *get_command(carrier).params], **given)

@@ -4,7 +4,7 @@ Whoever plans without a cluster has no approval yet, and mostly no files of the 
 catalog's published facts stand for it, and what they rest on is said.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -47,7 +47,7 @@ class KnownApproval:
 
 
 def from_files(
-    wishes: Mapping[str, ApprovalWish], known: Iterable[str]
+    wishes: Mapping[str, ApprovalWish], known: Container[str]
 ) -> dict[str, KnownApproval]:
     """Those of the files that are not known otherwise."""
     return {
@@ -61,16 +61,16 @@ def from_files(
             f"it needs {count(wish.spec.required_approvals, 'signature')} or more",
         )
         for name, wish in wishes.items()
-        if name not in set(known)
+        if name not in known
     }
 
 
 def from_catalog(
-    wishes: Iterable[DeploymentWish], known: Iterable[str]
+    wishes: Iterable[DeploymentWish], known: Container[str]
 ) -> dict[str, KnownApproval]:
     """For the approvals that nobody knows but whose name is that of a published model."""
     found = {}
-    for name in {wish.spec.approval for wish in wishes} - set(known):
+    for name in {wish.spec.approval for wish in wishes if wish.spec.approval not in known}:
         entry = find(name)
         told = entry.architecture if entry else None
         if entry is not None and told is not None:
@@ -107,12 +107,12 @@ def unknown_model(name: str) -> str:
     return f"{missing}, and no model of the catalog is called so; {told}"
 
 
-def catalog_notes(wishes: Iterable[DeploymentWish], taken: Iterable[str]) -> tuple[str, ...]:
+def catalog_notes(wishes: Iterable[DeploymentWish], taken: Container[str]) -> tuple[str, ...]:
     """What to know of the catalog's facts that were taken; each is said once."""
     notes: dict[str, None] = {}
     for wish in wishes:
-        entry = find(wish.spec.approval)
-        if entry is None or wish.spec.approval not in set(taken):
+        entry = find(wish.spec.approval) if wish.spec.approval in taken else None
+        if entry is None:
             continue
         for note in doubts(entry):
             notes[f"{entry.repository}: {note}"] = None

@@ -6,6 +6,7 @@ code (state/nodes.py), so that what it would leave out is left out here.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -73,30 +74,22 @@ def _read(name: str, read: Callable[[str], str]) -> WishText:
 
 
 def _typed(parts: Sequence[str]) -> Nodes:
-    counted: dict[str, int] = {}
+    counted: Counter[str] = Counter()
     nodes: list[NodeFacts | Unused] = []
-    notes: dict[str, None] = {}
     groups = [_group(part.strip()) for part in parts if part.strip()]
     if sum(number for number, _, _ in groups) > _MOST_NODES:
         raise BadInput(f"--nodes: {_MOST_NODES:,} nodes at most")
-    total = _totals(groups)
-    for number, gpus, product in groups:
-        named = card_named(product, "--nodes")
-        notes.update({named.note: None} if named.note else {})
-        stem = _stem(named.card)
+    named = [card_named(product, "--nodes") for _, _, product in groups]
+    stems = [short_product(one.card.product).lower() for one in named]
+    total: Counter[str] = Counter()
+    for (number, _, _), stem in zip(groups, stems, strict=True):
+        total[stem] += number
+    for (number, gpus, _), taken, stem in zip(groups, named, stems, strict=True):
         width = len(str(total[stem]))
         for _ in range(number):
-            counted[stem] = counted.get(stem, 0) + 1
-            nodes.append(_node(f"{stem}-{counted[stem]:0{width}}", gpus, named.card))
-    return Nodes(tuple(nodes), tuple(notes))
-
-
-def _totals(groups: Sequence[tuple[int, int, str]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for number, _, product in groups:
-        stem = _stem(card_named(product, "--nodes").card)
-        total[stem] = total.get(stem, 0) + number
-    return total
+            counted[stem] += 1
+            nodes.append(_node(f"{stem}-{counted[stem]:0{width}}", gpus, taken.card))
+    return Nodes(tuple(nodes), tuple(dict.fromkeys(one.note for one in named if one.note)))
 
 
 def _group(part: str) -> tuple[int, int, str]:
@@ -107,10 +100,6 @@ def _group(part: str) -> tuple[int, int, str]:
     if number < 1 or not 1 <= gpus <= _MOST_GPUS:
         raise BadInput(f"--nodes: {part!r}: one node or more with 1 to {_MOST_GPUS} GPUs is meant")
     return number, gpus, match[3]
-
-
-def _stem(card: Card) -> str:
-    return short_product(card.product).lower()
 
 
 def _node(name: str, gpus: int, card: Card) -> NodeFacts:

@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from escadre.api.deployment import LayoutStatus
-from escadre.cli.plan.picture import FOREIGN, FREE, LEAVING, Cell, Picture, Row
+from escadre.cli.plan.picture import FREE, SIGNS, Cell, Picture, Row
 from escadre.cli.plan.prospect import Prospect
 from escadre.cli.plan.stylesheet import COLOURS, STYLE
 from escadre.cli.plan.tried import Tried
 from escadre.cli.shared.words import count
-from escadre.cli.status.view import arithmetic
+from escadre.cli.status.view import arithmetic, refused
 from escadre.core.decimals import bytes_text
 from escadre.errors import EscadreError
 
 __all__ = ["Told", "page", "write_page"]
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-_SIGNS: Final = {FOREIGN: "pods that are not escadre's", LEAVING: "replicas that leave"}
 
 Told = Sequence[tuple[Prospect, Tried]]
 
@@ -73,7 +72,7 @@ def _picture(picture: Picture) -> Iterator[str]:
     for position, owner in enumerate(picture.owners):
         name = escape(f"{owner.key.namespace}/{owner.key.name}")
         yield f"<li>{_span(owner.letter, _colour(position))} {name} — {escape(owner.words)}</li>"
-    for sign, words in _SIGNS.items():
+    for sign, words in SIGNS.items():
         if sign in picture.labels:
             yield f"<li>{_span(sign, 'other')} {words}</li>"
     yield "</ul>"
@@ -146,8 +145,7 @@ def _rejected(tried: Tried) -> Iterator[str]:
     for other in tried.others:
         yield f"<tr><td>{escape(other.summary)}</td><td>fits, and comes after it</td></tr>"
     for one in tried.rejected:
-        which = f"{one.product} tp{one.tensor_parallel_size}"
-        why = f"{one.reason}: {one.message}"
+        which, why = refused(one)
         yield f"<tr><td>{escape(which)}</td><td>{escape(why)}</td></tr>"
     yield "</table>"
 

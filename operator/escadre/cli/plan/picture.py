@@ -13,11 +13,12 @@ from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.plan import DeploymentPlan
 
-__all__ = ["FOREIGN", "FREE", "LEAVING", "Cell", "Owner", "Picture", "Row", "paint"]
+__all__ = ["FREE", "SIGNS", "Cell", "Owner", "Picture", "Row", "paint"]
 
 FREE: Final = ""
 FOREIGN: Final = "##"  # pods that are not ours
 LEAVING: Final = "--"  # a replica that goes, and holds its GPUs yet
+SIGNS: Final = {FOREIGN: "pods that are not escadre's", LEAVING: "replicas that leave"}
 _LETTERS: Final = 26
 _FEW: Final = 2
 _MOST: Final = 64

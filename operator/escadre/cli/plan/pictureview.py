@@ -6,7 +6,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from escadre.cli.plan.picture import FOREIGN, FREE, LEAVING, Cell, Picture, Row
+from escadre.cli.plan.picture import FREE, SIGNS, Cell, Picture, Row
 from escadre.cli.shared.marks import heading
 from escadre.cli.shared.words import count
 from escadre.core.layouts.search import short_product
@@ -16,7 +16,6 @@ __all__ = ["picture_view"]
 _WIDTH: Final = 80
 _NAME: Final = 20
 _COLOURS: Final = ("cyan", "yellow", "green", "magenta", "blue", "red")
-_SIGNS: Final = {FOREIGN: "pods that are not escadre's", LEAVING: "replicas that leave"}
 
 
 def picture_view(picture: Picture) -> Group:
@@ -72,6 +71,6 @@ def _legend(picture: Picture) -> Iterator[Text]:
             f"  {owner.key.namespace}/{owner.key.name}  {owner.words}", style="default on default"
         )
         yield line
-    for sign, words in _SIGNS.items():
+    for sign, words in SIGNS.items():
         if sign in picture.labels:
             yield Text(f"{sign}  {words}")

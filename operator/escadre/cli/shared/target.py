@@ -4,12 +4,11 @@ Registered with the program by main.py and with each command that asks the clust
 """
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
-from typer.main import get_command
 
+from escadre.cli.shared.carrying import CarryingCommand
 from escadre.cli.shared.session import environment_of
 
 __all__ = ["ClusterCommand", "target_options"]
@@ -50,10 +49,7 @@ def target_options(
     """Carries the options; their callbacks note them, and the later one on the line wins."""
 
 
-class ClusterCommand(TyperCommand):
+class ClusterCommand(CarryingCommand):
     """A command that asks the cluster, and so takes these options besides its own."""
 
-    def __init__(self, name: str | None, *, params: list[Any] | None = None, **given: Any) -> None:
-        carrier = typer.Typer(add_completion=False)
-        carrier.command()(target_options)
-        super().__init__(name, params=[*(params or ()), *get_command(carrier).params], **given)
+    carried = (target_options,)

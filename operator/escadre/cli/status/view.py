@@ -169,9 +169,13 @@ def layout_table(layout: LayoutStatus | None, rejected: Sequence[RejectedLayout]
     for title, words in arithmetic(layout) if layout else ():
         table.add_row(f"  {title}", words)
     for each in rejected:
-        which = f"{each.product} tp{each.tensor_parallel_size}"
-        table.add_row("  not", f"{which}: {each.reason}: {each.message}")
+        table.add_row("  not", ": ".join(refused(each)))
     return table
+
+
+def refused(one: RejectedLayout) -> tuple[str, str]:
+    """Which layout, and why it would not do."""
+    return f"{one.product} tp{one.tensor_parallel_size}", f"{one.reason}: {one.message}"
 
 
 def arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ holds the terms against measured start-ups. Pure integers, rounded against the m
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from escadre.api.approval import Architecture
@@ -202,12 +203,12 @@ def overhead_bytes(architecture: Architecture, limits: EngineLimits) -> int:
 
 
 def fill_gpu(
-    architecture: Architecture, limits: EngineLimits, visible: int, utilization_percent: int
+    architecture: Architecture, limits: EngineLimits, visible: int, percent: int | Fraction
 ) -> GPUFill:
     """The memory of one GPU under these flags."""
     return GPUFill(
         visible_bytes=visible,
-        usable_bytes=visible * utilization_percent // 100,
+        usable_bytes=visible * percent // 100,
         weights_bytes=weights_bytes(architecture, limits.tensor_parallel_size),
         overhead_bytes=overhead_bytes(architecture, limits),
         bytes_per_token=key_value_bytes_per_token(architecture, limits.tensor_parallel_size),

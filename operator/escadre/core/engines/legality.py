@@ -16,6 +16,7 @@ from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.numberformat import not_served
 
 __all__ = [
+    "NATIVE_CAPABILITY",
     "LayoutRefusal",
     "candidate_sizes",
     "check_dtype",
@@ -30,7 +31,7 @@ _VOCABULARY_PADDING: Final = 64
 _FROM_8_0: Final = frozenset(
     {"modelopt", "modelopt_mxfp8", "mxfp8", "mxfp4", "gpt_oss_mxfp4", "experts_int8"}
 )
-_NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
+NATIVE_CAPABILITY: Final[dict[str, tuple[int, int]]] = {
     "bfloat16": (8, 0),
     "float16": (7, 0),
     "float32": (8, 0),
@@ -117,7 +118,7 @@ def is_native(architecture: Architecture, capability: tuple[int, int]) -> bool:
 
     vllm-project/vllm:vllm/v1/attention/backends/mla: on other cards than 9.x and 10.x only Triton.
     """
-    native = capability >= _NATIVE_CAPABILITY[architecture.dtype]
+    native = capability >= NATIVE_CAPABILITY[architecture.dtype]
     if architecture.latent_attention is not None:
         native = native and _LATENT_CAPABILITY[0] <= capability < _LATENT_CAPABILITY[1]
     return native

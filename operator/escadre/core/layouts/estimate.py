@@ -60,11 +60,9 @@ def estimate(architecture: Architecture, asked: Asked) -> Estimate:
     refusal = check_size(architecture, asked.limits.tensor_parallel_size)
     if refusal is not None:
         return Estimate(None, refusal)
-    visible, share = asked.visible_bytes, asked.utilization
-    usable = visible * share.numerator // share.denominator
-    fill = fill_gpu(architecture, asked.limits, visible, 100)
+    fill = fill_gpu(architecture, asked.limits, asked.visible_bytes, 100 * asked.utilization)
     token = fill.bytes_per_token * asked.cache_element_bytes // CACHE_ELEMENT
-    fill = replace(fill, usable_bytes=usable, bytes_per_token=token)
+    fill = replace(fill, bytes_per_token=token)
     tokens = fill.blocks * BLOCK_TOKENS
     filled = Filled(
         fill=fill,
