@@ -91,7 +91,7 @@ def _request(entry: Json, about: Json) -> Request:
     decision = entry.get("annotations", {}).get("authorization.k8s.io/decision")
     extra = entry["user"].get("extra", {})
     return Request(
-        user=entry["user"]["username"],
+        user=entry["user"].get("username", ""),  # none of one that was not authenticated
         pod=next(iter(extra.get("authentication.kubernetes.io/pod-name", ())), ""),
         verb=entry["verb"],
         group=about.get("apiGroup", ""),
