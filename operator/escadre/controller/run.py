@@ -7,7 +7,9 @@ import asyncio
 import gc
 import os
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -32,9 +34,10 @@ from escadre.controller.live import LiveNumbers
 from escadre.controller.manager import Manager
 from escadre.controller.router import Router
 from escadre.controller.shell import Shell
+from escadre.machinery.apart import ElectorApart
 from escadre.machinery.events import EventRecorder
 from escadre.machinery.heard import Heard
-from escadre.machinery.lease import Candidate, LeaderElector
+from escadre.machinery.lease import Candidate, Elect, LeaderElector
 from escadre.machinery.queue import Priority, WorkQueue
 from escadre.machinery.serving import Endpoint, serving
 from escadre.machinery.waiting import first_of, stop_on_signals
@@ -55,10 +58,18 @@ _CAUGHT_UP_LOOK_SECONDS = 0.02
 
 
 class Operator:
-    """The parts of the process and the order in which they start and stop."""
+    """The parts of the process and the order in which they start and stop.
+
+    ``elect`` makes its elector; without it one that shares our loop and client.
+    """
 
     def __init__(
-        self, api: Api, settings: Settings, metrics: OperatorMetrics, identity: str
+        self,
+        api: Api,
+        settings: Settings,
+        metrics: OperatorMetrics,
+        identity: str,
+        elect: Elect | None = None,
     ) -> None:
         self.api = api
         self.settings = settings
@@ -85,11 +96,8 @@ class Operator:
         )
         self.router = Router(self.caches, self.context.sight, self._add)
         self.router.wire()
-        self.elector = LeaderElector(
-            api,
-            Candidate(settings.namespace, LEASE_NAME, identity),
-            on_lost=self._on_lost,
-        )
+        candidate = Candidate(settings.namespace, LEASE_NAME, identity)
+        self.elector = (elect or partial(LeaderElector, api))(candidate, on_lost=self._on_lost)
         metrics.watch(LiveNumbers(self.context, self.queue, lambda: self._leads).live())
 
     def _add(self, key: Key, delay: float, priority: Priority) -> None:
@@ -184,6 +192,7 @@ class Operator:
         gc.collect()
         gc.freeze()
         elector = asyncio.create_task(self.elector.run())
+        elector.add_done_callback(lambda _: self.stop.set())  # who cannot be elected has no work
         leading = asyncio.create_task(self.elector.leading.wait())
         await first_of(leading, self.stop)
         if not self.stop.is_set():
@@ -192,9 +201,11 @@ class Operator:
             await self._work()
             self._leading(False)
         elector.cancel()
-        await asyncio.gather(elector, return_exceptions=True)
+        (ended,) = await asyncio.gather(elector, return_exceptions=True)
         if self.lost:
             log.error("leadership lost", why=self.lost)
+        if isinstance(ended, Exception):
+            raise ended
 
     async def _work(self) -> None:
         manager = Manager(
@@ -239,6 +250,14 @@ class Operator:
         self.metrics.leading(yes)
 
 
+@asynccontextmanager
+async def _api_of_the_lease(metrics: OperatorMetrics) -> AsyncIterator[Api]:
+    """A client that waits for no other request: neither our limits nor our connections are its."""
+    connection = await load_connection()
+    async with KubeApi(connection, component="operator", on_request=metrics.requested) as api:
+        yield api
+
+
 async def run(settings: Settings) -> int:
     """Runs the operator in this process; returns the exit status."""
     # The caches live as long as the process: looking through them again and again for garbage took
@@ -258,7 +277,8 @@ async def run(settings: Settings) -> int:
                 on_request=metrics.requested,
             )
         )
-        operator = Operator(api, settings, metrics, identity)
+        elect = partial(ElectorApart, partial(_api_of_the_lease, metrics))
+        operator = Operator(api, settings, metrics, identity, elect)
         checks = {"/healthz": operator.healthy, "/readyz": operator.ready}
         await stack.enter_async_context(
             serving(

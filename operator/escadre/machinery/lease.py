@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from escadre.clients.kube import LEASES, Api, ApiError, Conflict, Json, NotFound
 
-__all__ = ["Candidate", "LeaderElector", "Terms"]
+__all__ = ["USUAL_TERMS", "Candidate", "Elect", "Elector", "LeaderElector", "Terms"]
 
 _JITTER: Final = 0.2  # of the retry period, upwards, as client-go has it
 _RELEASE_SECONDS: Final = 2.0
@@ -85,7 +85,23 @@ class Terms:
             )
 
 
-_USUAL: Final = Terms()
+USUAL_TERMS: Final = Terms()
+
+
+class Elector(Protocol):
+    """Who stands for election: ``leading`` is set while it leads, `run` is told below."""
+
+    leading: asyncio.Event
+
+    async def run(self) -> None:
+        """As `LeaderElector.run`."""
+
+
+class Elect(Protocol):
+    """Makes an elector."""
+
+    def __call__(self, candidate: Candidate, *, on_lost: Callable[[str], None]) -> Elector:
+        """``on_lost`` is told why leadership was lost."""
 
 
 class LeaderElector:
@@ -100,7 +116,7 @@ class LeaderElector:
         api: Api,
         candidate: Candidate,
         *,
-        terms: Terms = _USUAL,
+        terms: Terms = USUAL_TERMS,
         on_lost: Callable[[str], None] = _nothing,
     ) -> None:
         terms.check(f"{candidate.namespace}/{candidate.name}")
