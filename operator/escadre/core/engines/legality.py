@@ -6,6 +6,7 @@ and beside them what vLLM prints. `escadre layout legal` shows both.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from escadre import reasons
@@ -61,6 +62,7 @@ def candidate_sizes(architecture: Architecture, most: int) -> tuple[int, ...]:
     )
 
 
+@lru_cache(maxsize=8192)  # asked for each product and each wish alike
 def check_size(architecture: Architecture, size: int) -> LayoutRefusal | None:
     """The first rule that tensor parallel size ``size`` breaks, None when it is legal."""
     return next(_broken_rules(architecture, size), None)
