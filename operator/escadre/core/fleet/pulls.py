@@ -19,6 +19,7 @@ from escadre.api.progress import Progress
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts, WeightState
+from escadre.core.fleet.mirrorload import MirrorLoad, Place
 from escadre.core.listing import listed
 from escadre.names import short_digest
 from escadre.reasons import Reason
@@ -26,13 +27,6 @@ from escadre.reasons import Reason
 __all__ = ["Need", "Place", "PullPlan", "plan_pulls"]
 
 _NAMED: Final = 2  # pulls that a waiting one names, and deployments of each
-
-
-class Place(NamedTuple):
-    """Weights on a node."""
-
-    node: str
-    digest: str
 
 
 Owners = Mapping[Place, AbstractSet[DeploymentKey]]
@@ -75,13 +69,13 @@ class _Pulls:
         }
         self.entries: dict[Place, WantedWeights] = {}
         self.waiting: dict[Place, tuple[Reason, str]] = {}
-        self._busy: dict[str, set[str]] = {}
+        self._load = MirrorLoad()
 
     def keep(self, place: Place, entry: WantedWeights) -> None:
         """The entry stays; its node counts while it pulls."""
         self.entries[place] = entry
         if self._pulls(place, entry.source.name):
-            self._busy.setdefault(entry.source.name, set()).add(place.node)
+            self._load.add(entry.source.name, place, counted=True)
 
     def choose_mirror(self, place: Place, model: ApprovedModel) -> str | None:
         """The mirror of today's entry, the next one after a failure, the first one anew."""
@@ -128,7 +122,7 @@ class _Pulls:
         else:
             self.entries[place] = self.entry(place, model, mirror)
             if not verified:
-                self._busy.setdefault(mirror, set()).add(place.node)
+                self._load.add(mirror, place, counted=self._pulls(place, mirror))
 
     def entry(self, place: Place, model: ApprovedModel, mirror: str) -> WantedWeights:
         """What GPUNode.spec says; the same object as now when nothing changes."""
@@ -162,14 +156,13 @@ class _Pulls:
 
     def _pulling(self, mirror: str) -> str:
         """Whose pulls a mirror is busy with, some by name."""
-        busy = self._busy.get(mirror, set())
+        pulling = self._load.pulling(mirror)
         told = [
-            f"node {place.node} pulls {short_digest(place.digest)} of ModelApproval {one.approval}"
-            f"{self.whose(place)}"
-            for place, one in sorted(self.entries.items())
-            if place.node in busy and self._pulls(place, mirror) and one.source.name == mirror
+            f"node {place.node} pulls {short_digest(place.digest)} of ModelApproval "
+            f"{self.entries[place].approval}{self.whose(place)}"
+            for place in pulling[:_NAMED]
         ]
-        return listed(told, _NAMED)
+        return listed(told, _NAMED, whole=len(pulling))
 
     def whose(self, place: Place) -> str:
         """`` for ModelDeployment a/b``: whoever waits for a pull asks who goes first."""
@@ -177,8 +170,7 @@ class _Pulls:
         return f" for ModelDeployment {listed(names, _NAMED)}" if names else ""
 
     def _has_room(self, mirror: str, node: str) -> bool:
-        busy = self._busy.get(mirror, set())
-        return node in busy or len(busy) < self.mirrors[mirror].max_concurrent_pulls
+        return self._load.has_room(mirror, node, self.mirrors[mirror].max_concurrent_pulls)
 
     def _pulls(self, place: Place, mirror: str) -> bool:
         """Whether a wanted entry counts: neither done nor failed, and its agent at work."""
