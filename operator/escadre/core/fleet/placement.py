@@ -135,7 +135,7 @@ def _place(
         if name is not None:
             held = _own_gpus(slot, name)
             pool.take(name, max(0, layout.gpus - held))
-            weights.coming.setdefault(ask.digest, set()).add(name)
+            weights.come(pool, ask, name)
             slot.layout, slot.node = layout, name
             if draft.choices != (layout,):
                 draft.choices = (layout,)

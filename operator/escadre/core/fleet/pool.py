@@ -1,24 +1,21 @@
 """Free GPUs during one planning pass, and which node a replica takes them from.
 
 core/fleet/plan.py fills it with what exists and takes from it. Nodes that are blocked or full are
-never offered. Among nodes the order is: agent ready, fewest GPUs left over (whole nodes stay whole
-for large layouts), name; kept sorted, so that a thousand deployments on hundreds of nodes stay
-cheap.
+never offered. The order among nodes is core/fleet/shelves.py's.
 """
 
 import heapq
-from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 from escadre.core.counting import count
 from escadre.core.facts.node import NodeFacts
+from escadre.core.fleet.shelves import Rank, Shelves
 from escadre.reasons.said import Amount, Said, joined, say
 
 __all__ = ["GPUPool"]
 
-_FEW: Final = 16
 _NAMED_NODES: Final = 8
 
 
@@ -31,11 +28,11 @@ class GPUPool:
             name: max(0, node.gpus - node.gpus_foreign - taken.get(name, 0))
             for name, node in self._nodes.items()
         }
-        # product -> (agent not ready, free GPUs) -> names in order
-        self._shelves: dict[str, dict[tuple[bool, int], list[str]]] = {}
+        self._shelves: dict[str, Shelves] = {}
+        self._groups: dict[str, list[Shelves]] = {}  # further shelves that a node stands on
         for name, node in self._nodes.items():
             if not node.blocked:
-                self._shelf(name).append(name)
+                self._shelves.setdefault(node.product, Shelves()).put(self._rank(name), name)
 
     def node(self, name: str | None) -> NodeFacts | None:
         """The node of that name, if it exists."""
@@ -52,33 +49,45 @@ class GPUPool:
 
     def take(self, name: str, gpus: int) -> None:
         """Takes GPUs of a node; the caller has seen that they are free."""
-        blocked = bool(self._nodes[name].blocked)
-        if not blocked:
-            shelf = self._shelf(name)
-            del shelf[bisect_left(shelf, name)]
+        old = self._rank(name)
         self._free[name] -= gpus
-        if not blocked:
-            insort(self._shelf(name), name)
+        new = self._rank(name)
+        node = self._nodes[name]
+        if not node.blocked and new != old:
+            for shelves in (self._shelves[node.product], *self._groups.get(name, ())):
+                shelves.move(name, old, new)
+
+    def group(self, product: str, names: Iterable[str]) -> Shelves:
+        """Shelves of those of the nodes that are open and have the product."""
+        shelves = Shelves()
+        for name in names:
+            self.join(shelves, product, name)
+        return shelves
+
+    def join(self, shelves: Shelves, product: str, name: str) -> None:
+        """One node more for a group that does not have it."""
+        node = self._nodes.get(name)
+        if node is not None and not node.blocked and node.product == product:
+            shelves.put(self._rank(name), name)
+            self._groups.setdefault(name, []).append(shelves)
 
     def best(
-        self, product: str, gpus: int, within: Collection[str] | None, without: Collection[str]
+        self, product: str, gpus: int, within: Shelves | None, without: Collection[str]
     ) -> str | None:
-        """The best node with that many free GPUs; ``within`` None means any node."""
-        if within is not None and len(within) <= _FEW:
-            able = (name for name in within if self._offers(name, product, gpus))
-            return min((name for name in able if name not in without), key=self._rank, default=None)
-        for name in self._in_order(product, gpus):
-            if name not in without and (within is None or name in within):
-                return name
-        return None
+        """The best node with that many free GPUs; ``within`` None means any of the product."""
+        shelves = within or self._shelves.get(product)
+        able = shelves.in_order(gpus) if shelves else ()
+        return next((name for name in able if name not in without), None)
 
     def last_with_room(self, product: str, gpus: int, sizes: Iterable[int]) -> frozenset[str]:
         """Nodes that alone have room for one of the larger sizes, and less with ``gpus`` taken."""
         found: set[str] = set()
+        shelves = self._shelves.get(product, Shelves())
         for size in sizes:
-            able = list(islice(self._in_order(product, size), 2))
-            if size > gpus and len(able) == 1 and self._free[able[0]] - gpus < size:
-                found.update(able)
+            if size > gpus:
+                able = list(islice(shelves.in_order(size), 2))
+                if len(able) == 1 and self._free[able[0]] - gpus < size:
+                    found.update(able)
         return frozenset(found)
 
     def describe(self, product: str, gpus: int) -> Said:
@@ -111,22 +120,5 @@ class GPUPool:
             closed.append(f"{len(blocked) - len(closed)} more")
         return ", ".join(closed)
 
-    def _shelf(self, name: str) -> list[str]:
-        node = self._nodes[name]
-        shelves = self._shelves.setdefault(node.product, {})
-        return shelves.setdefault((not node.agent_ready, self._free[name]), [])
-
-    def _offers(self, name: str, product: str, gpus: int) -> bool:
-        node = self._nodes.get(name)
-        if node is None or node.blocked or node.product != product:
-            return False
-        return self._free[name] >= gpus
-
-    def _rank(self, name: str) -> tuple[bool, int, str]:
-        return (not self._nodes[name].agent_ready, self._free[name], name)
-
-    def _in_order(self, product: str, gpus: int) -> Iterator[str]:
-        shelves = self._shelves.get(product, {})
-        for key in sorted(shelves):
-            if key[1] >= gpus:
-                yield from shelves[key]
+    def _rank(self, name: str) -> Rank:
+        return (not self._nodes[name].agent_ready, self._free[name])

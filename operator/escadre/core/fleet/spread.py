@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from escadre.core.counting import count
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.pool import GPUPool
+from escadre.core.fleet.shelves import Shelves
 from escadre.reasons.said import Amount, Said, say
 
 __all__ = ["Ask", "Holders"]
@@ -33,6 +34,14 @@ class Ask(NamedTuple):
     sizes: tuple[int, ...]
 
 
+class _Group(NamedTuple):
+    """Nodes of one product with one digest."""
+
+    verified: Shelves
+    coming: Shelves
+    failed: Shelves
+
+
 class Holders:
     """Where a digest is verified, on its way, or failed; grows as slots are placed.
 
@@ -40,22 +49,30 @@ class Holders:
     """
 
     def __init__(self, nodes: Iterable[NodeFacts], *, spreads: bool = True) -> None:
-        self.verified: dict[str, set[str]] = {}
-        self.coming: dict[str, set[str]] = {}
-        self.failed: dict[str, set[str]] = {}
+        self._verified: dict[str, set[str]] = {}
+        self._coming: dict[str, set[str]] = {}
+        self._failed: dict[str, set[str]] = {}
+        self._groups: dict[tuple[str, str], _Group] = {}  # by digest and product
         self.spreads, self.spread = spreads, False
         for node in nodes:
             for digest in node.verified:
-                self.verified.setdefault(digest, set()).add(node.name)
+                self._verified.setdefault(digest, set()).add(node.name)
             for digest, state in node.weights.items():
                 if state.state == "Failed":
-                    self.failed.setdefault(digest, set()).add(node.name)
+                    self._failed.setdefault(digest, set()).add(node.name)
             for digest in {entry.manifest_digest for entry in node.wanted} | set(node.weights):
-                self.coming.setdefault(digest, set()).add(node.name)
+                self._coming.setdefault(digest, set()).add(node.name)
+
+    def come(self, pool: GPUPool, ask: Ask, name: str) -> None:
+        """The weights are wanted on one node more."""
+        group, names = self._group(pool, ask), self._coming.setdefault(ask.digest, set())
+        if name not in names:
+            names.add(name)
+            pool.join(group.coming, ask.product, name)
 
     def place(self, pool: GPUPool, ask: Ask) -> str | None:
         """The best node for a replica with these weights, another than the others' if it may be."""
-        for number, (within, without) in enumerate(self._tiers(ask.digest)):
+        for number, (within, without) in enumerate(self._tiers(pool, ask)):
             best = pool.best(ask.product, ask.gpus, within, without)
             if best is None:
                 continue
@@ -79,8 +96,10 @@ class Holders:
         room = pool.best(ask.product, ask.gpus, None, {node} | kept)
         if room is None:
             return say("the last room for larger layouts is kept free")
-        here = self.verified.get(ask.digest, _NONE)
-        if node in here and pool.best(ask.product, ask.gpus, here - {node}, kept) is None:
+        here = self._group(pool, ask).verified
+        if node in self._verified.get(ask.digest, _NONE) and (
+            pool.best(ask.product, ask.gpus, here, {node} | kept) is None
+        ):
             return say("no other node with room has the weights")
         if self._apart(pool, ask, _COMING, node) is None:
             return say("no other node with room is ready to pull the weights")
@@ -90,18 +109,32 @@ class Holders:
         """A node without another replica, for which the weights are no further than on the best."""
         avoided = ask.others | pool.last_with_room(ask.product, ask.gpus, ask.sizes)
         last = number + 1 if number == _COMING else number  # one pull or two take as long
-        for within, without in self._tiers(ask.digest)[number : last + 1]:
+        for within, without in self._tiers(pool, ask)[number : last + 1]:
             name = pool.best(ask.product, ask.gpus, within, avoided.union(without))
             if name is not None and pool.is_ready(name) >= pool.is_ready(best):
                 return name
         return None
 
-    def _tiers(self, digest: str) -> tuple[tuple[Collection[str] | None, Collection[str]], ...]:
+    def _tiers(
+        self, pool: GPUPool, ask: Ask
+    ) -> tuple[tuple[Shelves | None, Collection[str]], ...]:
         """Which nodes come first for these weights, and which of them do not."""
-        failed = self.failed.get(digest, _NONE)
+        failed, group = self._failed.get(ask.digest, _NONE), self._group(pool, ask)
         return (
-            (self.verified.get(digest, _NONE), _NONE),
-            (self.coming.get(digest, _NONE), failed),
+            (group.verified, _NONE),
+            (group.coming, failed),
             (None, failed),
-            (failed, _NONE),
+            (group.failed, _NONE),
         )
+
+    def _group(self, pool: GPUPool, ask: Ask) -> _Group:
+        """The nodes of the product that have the weights; made when somebody asks."""
+        key = ask.digest, ask.product
+        if key not in self._groups:
+            self._groups[key] = _Group(
+                *(
+                    pool.group(ask.product, names.get(ask.digest, _NONE))
+                    for names in (self._verified, self._coming, self._failed)
+                )
+            )
+        return self._groups[key]

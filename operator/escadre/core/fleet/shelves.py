@@ -1,0 +1,38 @@
+"""Nodes in the order in which a planning pass takes them, kept sorted while GPUs are given out.
+
+The order is: agent ready, fewest GPUs left over (whole nodes stay whole for large layouts), name.
+core/fleet/pool.py keeps shelves of each product, and of those nodes of it that have some weights:
+the best of a few among many thousand is found without looking at the others. Pure.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+
+__all__ = ["Rank", "Shelves"]
+
+Rank = tuple[bool, int]  # agent not ready, free GPUs
+
+
+class Shelves:
+    """Names of nodes by rank; whoever puts one here says when its rank changes."""
+
+    def __init__(self) -> None:
+        self._names: dict[Rank, list[str]] = {}
+
+    def put(self, rank: Rank, name: str) -> None:
+        """A node that is not here yet."""
+        insort(self._names.setdefault(rank, []), name)
+
+    def move(self, name: str, old: Rank, new: Rank) -> None:
+        """A node that is here has another rank now."""
+        shelf = self._names[old]
+        del shelf[bisect_left(shelf, name)]
+        if not shelf:
+            del self._names[old]
+        self.put(new, name)
+
+    def in_order(self, gpus: int) -> Iterator[str]:
+        """Those with so many free GPUs, best first."""
+        for rank in sorted(self._names):
+            if rank[1] >= gpus:
+                yield from self._names[rank]
