@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo breaker oracle e2e test-upgrade \
-	bench-control bench-before bench-before-5000 image clean lock binaries moved try-bare
+	bench-control bench-before bench-before-5000 bench-plan image clean lock binaries moved try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -112,6 +112,9 @@ bench-before: ready-bench ## this build beside 0.1.0: rest, edit, cold, memory, 
 
 bench-before-5000: ready-bench ## the cold start of 5,000, beside 0.1.0's
 	$(BIN)/python -m e2e.bench.before --rows cold --cold-deployments 5000 $(ARGS)
+
+bench-plan: $(STAMP) ## planning alone, no cluster: 2,000 deployments on 5,000 nodes, as seconds of CPU
+	$(BIN)/python -m e2e.bench.plan $(ARGS)
 
 oracle: $(STAMP) ## developers: have vLLM judge generated models anew, without a GPU (6 GB, once)
 	$(BIN)/python -m e2e.engine.oracle
