@@ -79,7 +79,7 @@ class Quantization(Model):
     group_size: _Count | None = Field(
         default=None, description="Weights along the input that share a scale, when in groups."
     )
-    block: Annotated[list[_Count], Field(min_length=2, max_length=2)] | None = Field(
+    block: Annotated[tuple[_Count, ...], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="Rows and columns that share a scale, when in blocks."
     )
 

@@ -11,8 +11,8 @@ from escadre import reasons
 from escadre.api.approval import Architecture, Experts, Quantization
 from escadre.core.engines.legality import check_size
 
-BLOCKS = Quantization(method="fp8", block=[128, 128])
-OTHER_BLOCKS = Quantization(method="compressed-tensors", block=[128, 128])
+BLOCKS = Quantization(method="fp8", block=(128, 128))
+OTHER_BLOCKS = Quantization(method="compressed-tensors", block=(128, 128))
 GROUPS = Quantization(method="compressed-tensors", group_size=128)
 EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=14336)
 
@@ -83,7 +83,7 @@ def test_legal_sizes(model: Architecture, sizes: list[int]) -> None:
             id="key and value",
         ),
         pytest.param(
-            fp8(quantization=Quantization(method="fp8", block=[64, 128])),
+            fp8(quantization=Quantization(method="fp8", block=(64, 128))),
             32,
             "the feed-forward width 448 of one GPU is no whole number of blocks of 128 columns",
             "ValueError: Weight input_size_per_partition = 448 is not divisible by weight "

@@ -56,6 +56,14 @@ def test_choice(
     assert planned(model, wish, *products).summary == summary
 
 
+def test_a_model_quantised_in_blocks_is_planned_as_it_is_stored() -> None:
+    stored = MEDIUM_3.model_dump(by_alias=True, mode="json") | {
+        "quantization": {"method": "fp8", "block": [128, 128]}
+    }
+    layout = planned(Architecture.model_validate(stored), Wish(32768, 16), A100, H100)
+    assert layout.summary == "4×H100 tp4"
+
+
 def test_the_arithmetic_adds_up_and_is_in_whole_bytes() -> None:
     layout = planned(SMALL_3, Wish(32768, 32, 4096), H100)
     memory = layout.memory

@@ -115,7 +115,7 @@ def huggingface(numbers: dict[str, Any], kind: str) -> Architecture:
             "float8",
             "compressed-tensors",
             None,
-            [128, 128],
+            (128, 128),
             id="FP8, blocks",
         ),
         pytest.param(
@@ -137,7 +137,7 @@ def huggingface(numbers: dict[str, Any], kind: str) -> Architecture:
             "float8",
             "fp8",
             None,
-            [128, 128],
+            (128, 128),
             id="FP8 in blocks",
         ),
         pytest.param(
@@ -200,7 +200,7 @@ def test_of_a_config_json(
     dtype: str,
     method: str,
     group: int | None,
-    block: list[int] | None,
+    block: tuple[int, int] | None,
 ) -> None:
     found = huggingface(numbers, kind)
     assert found.dtype == dtype

@@ -98,7 +98,7 @@ def read_facts(
         facts["quantization"] = {
             "method": numbers.method,
             "group_size": numbers.group_size,
-            "block": list(numbers.block) if numbers.block else None,
+            "block": numbers.block,
         }
     read = _mistral if selection.format == "mistral" else _huggingface
     try:
