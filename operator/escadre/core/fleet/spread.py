@@ -115,9 +115,7 @@ class Holders:
                 return name
         return None
 
-    def _tiers(
-        self, pool: GPUPool, ask: Ask
-    ) -> tuple[tuple[Shelves | None, Collection[str]], ...]:
+    def _tiers(self, pool: GPUPool, ask: Ask) -> tuple[tuple[Shelves | None, Collection[str]], ...]:
         """Which nodes come first for these weights, and which of them do not."""
         failed, group = self._failed.get(ask.digest, _NONE), self._group(pool, ask)
         return (
