@@ -57,6 +57,9 @@ def test_flags_that_change_nothing_planned_pass(tmp_path: Path) -> None:
         pytest.param("engine: [", "not YAML", id="not-yaml"),
         pytest.param("engine: {}", "engine.image", id="no-image"),
         pytest.param("engine: {image: vllm:latest}", "engine.image", id="image-by-tag"),
+        pytest.param(
+            f"engine: {{image: '{IMAGE}', version: latest}}", "engine.version", id="no-version"
+        ),
         pytest.param(f"engine: {{image: '{IMAGE}', speed: 9}}", "engine.speed", id="unknown"),
     ],
 )

@@ -11,9 +11,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["ENGINE_VERSION", "clashes", "meanings", "refusal", "table"]
+__all__ = ["ENGINE_VERSION", "VERSION", "clashes", "meanings", "refusal", "table"]
 
 ENGINE_VERSION: Final = "0.32"
+# How a version is written, in full or not: 0.32, 0.32.1, v0.32.0rc1.
+VERSION: Final = r"v?([0-9]{1,4})\.([0-9]{1,4})(\.[0-9A-Za-z.+-]{1,40})?"
 _WHY: Final = {
     "reserved": "escadre sets it from the plan and the approval",
     "code": "it would load code, a model or a file that nobody approved",

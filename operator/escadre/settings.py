@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.alias_generators import to_camel
 
 from escadre import reasons
-from escadre.engineflags import clashes, refusal
+from escadre.engineflags import VERSION, clashes, refusal
 from escadre.errors import Refusal
 
 __all__ = [
@@ -37,6 +37,10 @@ class EngineSettings(_Section):
 
     image: Annotated[str, Field(pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$")] = Field(
         description="vLLM OpenAI server image, pinned by digest."
+    )
+    version: Annotated[str, Field(pattern=f"^{VERSION}$")] | None = Field(
+        default=None,
+        description="vLLM's version in that image, which layouts are judged for; unset: 0.32.",
     )
     image_pull_secrets: list[str] = Field(default_factory=list)
     runtime_class_name: str | None = None

@@ -1,6 +1,7 @@
 """What Helm accepts and refuses, with the words its user reads."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -40,6 +41,11 @@ def test_missing_engine_image_is_explained() -> None:
             id="an engine image by tag",
         ),
         pytest.param(
+            "engine.version=latest",
+            "at '/engine/version': 'latest' does not match pattern",
+            id="a version that is none",
+        ),
+        pytest.param(
             "agent.mirrorSecret=token",
             "at '/agent': additional properties 'mirrorSecret' not allowed",
             id="a misspelt value",
@@ -68,6 +74,27 @@ def test_missing_engine_image_is_explained() -> None:
 )
 def test_bad_value_is_refused(value: str, message: str) -> None:
     assert message in _refused("--set", IMAGE, "--set", value)
+
+
+def test_a_version_without_quotes_is_refused_before_yaml_shortens_it(tmp_path: Path) -> None:
+    """0.30 without quotes is the number 0.3, which would be another version."""
+    values = tmp_path / "values.yaml"
+    values.write_text("engine: {version: 0.30}\n")
+    message = _refused("--set", IMAGE, f"--values={values}")
+    assert "at '/engine/version': got number, want null or string" in message
+
+
+def test_the_version_reaches_the_operator_alone() -> None:
+    """Agents do not restart for it."""
+    before, after = render("default"), render("default", "--set-string", "engine.version=0.31")
+    assert "version: null" in before.get("ConfigMap", "escadre")["data"]["config.yaml"]
+    assert 'version: "0.31"' in after.get("ConfigMap", "escadre")["data"]["config.yaml"]
+    changed = {
+        (one["kind"], one["metadata"]["name"])
+        for one, other in zip(before.workloads(), after.workloads(), strict=True)
+        if one != other
+    }
+    assert changed == {("Deployment", "escadre-operator")}
 
 
 def test_older_kubernetes_is_refused() -> None:

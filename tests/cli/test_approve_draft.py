@@ -18,7 +18,7 @@ from escadre.api.approval import ModelApprovalSpec
 from escadre.cli.approve.drafting import make_draft
 from escadre.cli.approve.source import FolderSource
 from escadre.clients.hub import HubFile
-from escadre.clients.kube import MODEL_MIRRORS, SECRETS, ServerUnavailable
+from escadre.clients.kube import CONFIG_MAPS, MODEL_MIRRORS, SECRETS, ServerUnavailable
 from escadre.clients.mirror.protocol import Sink
 from escadre.core.weights import manifest
 from escadre.core.weights.intake import IntakeError
@@ -341,6 +341,41 @@ def test_numbers_that_the_engine_does_not_serve_are_refused_before_a_weight_is_r
     with pytest.raises(IntakeError, match=says):
         make_draft(source, lambda *_: None)
     assert source.read_paths == ["config.json"]
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        pytest.param("0.27", "model.safetensors: ", id="a version that serves it"),
+        pytest.param("0.33", "which vLLM 0.32 does not serve", id="not known: the nearest older"),
+        pytest.param(None, "which vLLM 0.32 does not serve", id="unset"),
+    ],
+)
+def test_a_draft_is_read_as_the_version_that_the_operator_serves_with(
+    version: str | None, says: str, tmp_path: Path
+) -> None:
+    config = {**HF_SMALL_3, "quantization_config": {"quant_method": "bitsandbytes"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"not looked at by who refuses")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    program = cluster("https://mirror.example")
+    settings = yaml.safe_dump({"engine": {"image": "x", "version": version}})
+    where = {"name": "escadre", "namespace": "escadre-system"}
+    program.server.put(CONFIG_MAPS, {"metadata": where, "data": {"config.yaml": settings}})
+    given = ["--revision", "0" * 40, "--folder", str(tmp_path), "--out", str(tmp_path / "out")]
+    ran = program.run("approve", "draft", *TERMS, *given)
+    assert says in ran.err
+    assert ("vLLM 0.33 is not known here" in ran.err) == (version == "0.33")
+
+
+def test_a_draft_without_the_operator_s_settings_says_what_it_took(
+    model: Path, tmp_path: Path
+) -> None:
+    given = ["--revision", "0" * 40, "--folder", str(model), "--out", str(tmp_path)]
+    ran = cluster("https://mirror.example").run("approve", "draft", *TERMS, *given)
+    assert ran.code == 0
+    assert "There is no ConfigMap escadre-system/escadre" in ran.err
+    assert "read as vLLM 0.32 would" in ran.err
 
 
 def test_what_a_configuration_lacks_is_told_before_a_weight_is_read(tmp_path: Path) -> None:

@@ -337,8 +337,31 @@ def test_who_may_not_read_the_settings_is_told_what_was_assumed(tmp_path: Path) 
     assert ran.code == 0
     assert (
         "Note: You may not read ConfigMap escadre-system/escadre: engines are taken to tolerate "
-        "what the chart's default does, and to use 92 % of a GPU's memory.\n"
+        "what the chart's default does, to use 92 % of a GPU's memory, and to be vLLM 0.32.\n"
     ) in ran.out
+
+
+def test_a_version_of_the_engine_that_is_not_known_is_said(tmp_path: Path) -> None:
+    ran = plan(fleet(engine={"version": "0.40"}), tmp_path, wish())
+    assert (
+        "Note: vLLM 0.40 is not known here; it is judged as 0.32, the nearest older version that is"
+    ) in ran.out
+    assert "Note:" not in plan(fleet(engine={"version": "0.31"}), tmp_path, wish()).out
+    assert "Note:" not in plan(fleet(engine={"version": "new"}), tmp_path, wish()).out
+
+
+def test_the_version_that_the_operator_judges_for_counts(tmp_path: Path) -> None:
+    def told(version: str) -> Any:
+        program = fleet(engine={"version": version})
+        model = approval(summary="2/2", conditions=[HOLDS])
+        numbers = {"dtype": "int4", "quantization": {"method": "bitsandbytes"}}
+        spec = {**model["spec"], "architecture": {**model["spec"]["architecture"], **numbers}}
+        program.server.put(MODEL_APPROVALS, {**model, "spec": spec})
+        return plan(program, tmp_path, wish(), output="json")
+
+    (refused,) = json.loads(told("0.28").out)["items"]
+    assert refused["reason"] == reasons.QUANTIZATION_NOT_SERVED.name
+    assert json.loads(told("0.27").out)["items"][0]["layout"] is not None
 
 
 @pytest.mark.parametrize("text", ["engine: [", "", "engine: 7"])

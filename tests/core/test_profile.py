@@ -9,6 +9,7 @@ from escadre.engineflags import ENGINE_VERSION
 def test_the_operator_s_version_is_the_default() -> None:
     assert DEFAULT_PROFILE.version == ENGINE_VERSION
     assert profile_for(ENGINE_VERSION).profile is DEFAULT_PROFILE
+    assert profile_for(None).profile is DEFAULT_PROFILE
 
 
 @pytest.mark.parametrize("version", ["0.32", "0.32.1", "v0.32.0", " 0.32.0rc1 ", "0.32.0+cpu"])

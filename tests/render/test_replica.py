@@ -44,6 +44,11 @@ def container(engine: EngineSettings = ENGINE) -> Json:
     return dict(found)
 
 
+def test_the_version_that_layouts_are_judged_for_shapes_no_object() -> None:
+    told = EngineSettings(image=ENGINE.image, version="0.29.1")
+    assert replica_of(engine=told) == replica_of()
+
+
 # -- Pod Security ---------------------------------------------------------------------------------
 
 

@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from escadre.engineflags import ENGINE_VERSION
+from escadre.engineflags import ENGINE_VERSION, VERSION
 
 __all__ = ["DEFAULT_PROFILE", "PROFILES", "EngineProfile", "Profiled", "profile_for"]
 
-_VERSION: Final = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9A-Za-z.+-]{1,40})?")
+_VERSION: Final = re.compile(VERSION)
 _OLDEST: Final = (0, 11)
 
 
@@ -111,12 +111,16 @@ PROFILES: Final = tuple(_PROFILES[version] for version in sorted(_PROFILES))
 DEFAULT_PROFILE: Final = PROFILES[-1]
 
 
-def profile_for(version: str) -> Profiled:
+def profile_for(version: str | None) -> Profiled:
     """The profile of ``0.32``, ``0.32.1`` or ``v0.32.0``, or of the nearest older version.
+
+    None is the version that this operator was made for.
 
     Raises:
         ValueError: in a sentence, when this is no version.
     """
+    if version is None:
+        return Profiled(DEFAULT_PROFILE, "")
     match = _VERSION.fullmatch(version.strip())
     if match is None:
         raise ValueError("a version of vLLM is meant, like 0.32 or 0.32.1")

@@ -18,6 +18,7 @@ from escadre.core.fleet.belief import NodeBelief
 from escadre.core.fleet.freshness import node_stands, stands
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.fleet.retelling import retold
+from escadre.core.profile import profile_for
 from escadre.core.replicas.children import targets_of
 from escadre.core.replicas.inputs import platform_text
 from escadre.core.replicas.order import Member, Standing, standing_of
@@ -45,6 +46,7 @@ class Gather:
         self.memory = memory
         self.settings = settings
         self.platform = platform_text(settings.engine)  # as replicas record it
+        self.engine = profile_for(settings.engine.version)
         self.replicas = Memo(observe)
         self.deployments = Memo(deployment_facts)
         self.nodes = Memo(node_facts)
@@ -158,6 +160,7 @@ class Sight:
             gpu_memory_utilization_percent=self.gather.settings.engine.gpu_memory_utilization_percent,
             unused=tuple(one for one in seen if isinstance(one, Unused)),
             invalid_mirrors=self.invalid_mirrors(),
+            profile=self.gather.engine.profile,
         )
 
     def heard(self, key: DeploymentKey) -> None:

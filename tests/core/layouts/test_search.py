@@ -29,6 +29,7 @@ from escadre.api.approval import Architecture, Quantization
 from escadre.api.deployment import Layout
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout, short_product
+from escadre.core.profile import profile_for
 
 
 def planned(model: Architecture, wish: Wish, *products: GPUProduct, percent: int = 92) -> Layout:
@@ -137,6 +138,8 @@ def test_numbers_that_the_engine_does_not_serve() -> None:
     decision = refused(model, Wish(32768), H100)
     assert decision.reason == reasons.QUANTIZATION_NOT_SERVED
     assert "bitsandbytes, which vLLM 0.32 does not serve" in decision.message
+    older = plan_layout(model, Wish(32768), (H100,), 92, profile_for("0.27").profile)
+    assert older.reason == reasons.PLANNED
 
 
 def test_no_gpu_nodes() -> None:

@@ -208,6 +208,16 @@ def test_a_setting_added_later_with_a_default_changes_no_hash() -> None:
     assert not INPUTS.matches(WISH, chosen, DIGEST, REPOSITORY)
 
 
+@pytest.mark.parametrize("version", ["0.32", "0.29.1", "1.7"])
+def test_the_engine_s_version_replaces_nothing(version: str) -> None:
+    """It says how layouts are judged; what runs is the image."""
+    engine = EngineSettings(image=IMAGE, version=version)
+    assert platform_text(engine) == PLATFORM
+    assert ReplicaInputs.of(WISH, platform_text(engine), DIGEST, REPOSITORY, LAYOUT) == INPUTS
+    recorded = read(damaged(platform={"image": IMAGE, "version": version}))
+    assert recorded.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
+
+
 def test_a_default_written_out_is_no_change() -> None:
     assert platform_text(EngineSettings(image=IMAGE, memory="16Gi")) == PLATFORM
 

@@ -21,6 +21,7 @@ from escadre.cli.approve.files import tell, write
 from escadre.cli.approve.source import FolderSource, Source, mirror_source
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
+from escadre.cli.shared.engineconfig import EngineConfig, read_engine_config
 from escadre.cli.shared.session import (
     Environment,
     Output,
@@ -40,6 +41,7 @@ from escadre.clients.kube import (
 )
 from escadre.clients.mirror.credentials import Credentials, credentials_from_secret
 from escadre.core.approvals.naming import approval_name
+from escadre.core.profile import EngineProfile
 from escadre.errors import EscadreError
 from escadre.names import API_VERSION
 
@@ -109,7 +111,7 @@ def _draft(
     check_out(out)
     source, manifests_url = _source(environment, terms, folder, token_file, system_namespace)
     terms = replace(terms, requested_by=requested_by or run(environment, _caller))
-    draft = _with_progress(environment.err, source)
+    draft = _with_progress(environment.err, source, _profile(environment, system_namespace))
     document = approval_document(draft, terms)
     tell(environment, draft, document, write(out, draft, document), manifests_url, output)
 
@@ -134,6 +136,20 @@ def _source(
     spec, credentials = run(environment, look)
     source = mirror_source(name, spec, terms.repository, terms.revision, credentials)
     return source, spec.manifests_base
+
+
+def _profile(environment: Environment, system_namespace: str) -> EngineProfile:
+    """Of the version of vLLM that is to serve the model; what nobody could ask is said."""
+    try:
+        config = run(environment, lambda session: read_engine_config(session.api, system_namespace))
+    except (ApiError, ConnectionUnknown) as error:
+        config = EngineConfig(unread=f"which version of vLLM will serve is not known: {error}")
+    judged = config.profiled
+    if config.unread:
+        environment.err.print(f"{config.unread}: read as vLLM {judged.profile.version} would")
+    if judged.note:
+        environment.err.print(judged.note)
+    return judged.profile
 
 
 def _look_for_mirrors(environment: Environment, mirrors: list[str]) -> None:
@@ -208,7 +224,7 @@ async def _mirror(
     return spec, credentials_from_secret(secret, data)
 
 
-def _with_progress(console: Console, source: Source) -> Draft:
+def _with_progress(console: Console, source: Source, profile: EngineProfile) -> Draft:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -223,4 +239,4 @@ def _with_progress(console: Console, source: Source) -> Draft:
                 tasks[path] = bars.add_task(path, total=size)
             bars.advance(tasks[path], count)
 
-        return make_draft(source, progress)
+        return make_draft(source, progress, profile)

@@ -13,7 +13,7 @@ from escadre.api.approval import Architecture
 from escadre.cli.approve.source import Source
 from escadre.clients.hub import HubFile
 from escadre.core.decimals import bytes_text
-from escadre.core.profile import DEFAULT_PROFILE
+from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.architecture import Stored, read_architecture, read_facts
 from escadre.core.weights.beside import BESIDE, check_beside, completed
@@ -49,15 +49,17 @@ class Draft:
     selection: Selection
 
 
-def make_draft(source: Source, progress: Progress) -> Draft:
-    """Read everything and put it together.
+def make_draft(
+    source: Source, progress: Progress, profile: EngineProfile = DEFAULT_PROFILE
+) -> Draft:
+    """Read everything and put it together, as a version of vLLM would read it.
 
     Raises:
         IntakeError: what cannot be approved, naming file and cause.
         Refusal: faults of the mirror.
     """
     listed = {file.path: file for file in source.files()}
-    selection = _foreseen(source, listed, select_files(listed))
+    selection = _foreseen(source, listed, profile)
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         read = list(pool.map(lambda path: _read(source, listed[path], progress), selection.files))
     kept = {each.path: each.kept for each in read}
@@ -71,11 +73,12 @@ def make_draft(source: Source, progress: Progress) -> Draft:
     text = manifests.render(manifest)
     tensors = [tensor for each in read for tensor in each.tensors]
     separate = documents.get(SEPARATE)
-    architecture = read_architecture(selection, documents[selection.config], tensors, separate)
+    config = documents[selection.config]
+    architecture = read_architecture(selection, config, tensors, separate, profile)
     return Draft(manifest, text, manifests.digest(text), architecture, selection)
 
 
-def _foreseen(source: Source, listed: Mapping[str, HubFile], selection: Selection) -> Selection:
+def _foreseen(source: Source, listed: Mapping[str, HubFile], profile: EngineProfile) -> Selection:
     """What is drafted; refuses what its configuration alone rules out, before hours of hashing.
 
     The files are read again with the others: what is drafted comes from the bytes that are hashed.
@@ -86,6 +89,7 @@ def _foreseen(source: Source, listed: Mapping[str, HubFile], selection: Selectio
         source.read(listed[path], start.take)
         return check_json(path, bytes(start.kept))
 
+    selection = select_files(listed)
     config = document(selection.config)
     chosen = completed(selection, config)
     if chosen != selection:
@@ -93,8 +97,8 @@ def _foreseen(source: Source, listed: Mapping[str, HubFile], selection: Selectio
     separate = document(SEPARATE) if SEPARATE in selection.files else None
     numbers = read_format(Part(selection.config, config), separate)
     if numbers is not None:
-        check_served(selection.config, numbers.method, DEFAULT_PROFILE)
-    read_facts(selection, config, Stored(1, "bfloat16", numbers))
+        check_served(selection.config, numbers.method, profile)
+    read_facts(selection, config, Stored(1, "bfloat16", numbers), profile)
     return chosen
 
 

@@ -13,9 +13,10 @@ import typer
 
 from escadre import reasons
 from escadre.cli.plan.approvals import KnownApproval
-from escadre.cli.plan.platform import Platform, read_platform
+from escadre.cli.plan.platform import Platform, platform_of
 from escadre.cli.plan.prospect import Fleet
 from escadre.cli.shared.deployed import Deployed
+from escadre.cli.shared.engineconfig import read_engine_config
 from escadre.cli.shared.session import Session
 from escadre.clients.kube import (
     GPU_NODES,
@@ -61,7 +62,7 @@ async def read_fleet(session: Session, system_namespace: str, now: float) -> Fle
     ]
     layouts = [one.status.plan for one, _ in known if one.status.plan]
     percents = [one.gpu_memory_utilization_percent for one in layouts]
-    platform = await read_platform(api, system_namespace, percents)
+    platform = platform_of(await read_engine_config(api, system_namespace), percents)
     hidden = [one.plural for one in (NODES, PODS) if not await _may_list(api, one)]
     if hidden:
         nodes = _from_agents(gpunodes, platform, now)
@@ -77,7 +78,8 @@ async def read_fleet(session: Session, system_namespace: str, now: float) -> Fle
         mirrors={source.name: source for each in mirrors if (source := MirrorView.of(each).source)},
         nodes=nodes,
         gpu_memory_utilization_percent=platform.gpu_memory_utilization_percent,
-        notes=tuple(words for words in (note, platform.note) if words),
+        profile=platform.profile,
+        notes=(*((note,) if note else ()), *platform.notes),
         free_bytes={
             one.name: one.status.store.free_bytes
             for one in map(GPUNodeView.of, gpunodes)

@@ -20,6 +20,7 @@ from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
+from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.scaling.target import target_queue_depth
 from escadre.reasons import Reason
 
@@ -38,6 +39,7 @@ class Fleet:
     mirrors: Mapping[str, MirrorSource]
     nodes: Sequence[NodeFacts | Unused]
     gpu_memory_utilization_percent: int
+    profile: EngineProfile = DEFAULT_PROFILE
     notes: tuple[str, ...] = ()
     free_bytes: Mapping[str, int] = field(default_factory=dict)  # of stores, as agents tell it
     assumed: bool = False
@@ -193,6 +195,7 @@ def _snapshot(
         mirrors=fleet.mirrors,
         gpu_memory_utilization_percent=fleet.gpu_memory_utilization_percent,
         unused=fleet.unused,
+        profile=fleet.profile,
     )
 
 

@@ -33,7 +33,7 @@ def tried_for(prospects: Sequence[Prospect], fleet: Fleet) -> list[Tried]:
             found.append(Tried((), ()))
             continue
         wish, percent = Wish.of(one.wish.spec), fleet.gpu_memory_utilization_percent
-        decision = plan_layout(model.architecture, wish, products, percent)
-        refused = every_refusal(model.architecture, wish, products, percent)
+        decision = plan_layout(model.architecture, wish, products, percent, fleet.profile)
+        refused = every_refusal(model.architecture, wish, products, percent, fleet.profile)
         found.append(Tried(decision.alternatives[1:], refused))
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from escadre.api.gpunode import MirrorSource
 from escadre.core.facts.deployment import DeploymentFacts
 from escadre.core.facts.node import NodeFacts, Unused
+from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 
 __all__ = ["FleetSnapshot"]
 
@@ -14,7 +15,8 @@ __all__ = ["FleetSnapshot"]
 class FleetSnapshot:
     """Everything one planning pass sees.
 
-    ``invalid_mirrors``: those that cannot be read, and why not.
+    ``invalid_mirrors``: those that cannot be read, and why not. ``profile``: that of the engines'
+    version.
     """
 
     deployments: tuple[DeploymentFacts, ...]
@@ -23,3 +25,4 @@ class FleetSnapshot:
     gpu_memory_utilization_percent: int
     unused: tuple[Unused, ...] = ()  # further nodes, by name
     invalid_mirrors: Mapping[str, str] = field(default_factory=dict)
+    profile: EngineProfile = DEFAULT_PROFILE

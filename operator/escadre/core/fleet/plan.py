@@ -99,7 +99,8 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     """Plans every deployment and node of the snapshot."""
     nodes = {node.name: node for node in sorted(snapshot.nodes, key=lambda node: node.name)}
     facts = sorted(snapshot.deployments, key=lambda one: (one.created, one.key))
-    layouts = Layouts(products_of(nodes.values()), snapshot.gpu_memory_utilization_percent)
+    percent = snapshot.gpu_memory_utilization_percent
+    layouts = Layouts(products_of(nodes.values()), percent, snapshot.profile)
     placed = _placed(facts, nodes, layouts, uncounted([*snapshot.unused, *_unfit(nodes)]))
     drafts = placed.drafts
     pulls = plan_pulls(

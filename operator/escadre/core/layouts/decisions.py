@@ -8,6 +8,7 @@ from escadre.core.engines.gpu_memory import visible_bytes
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.facts.node import NodeFacts
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
+from escadre.core.profile import EngineProfile
 
 __all__ = ["Layouts", "products_of"]
 
@@ -53,9 +54,12 @@ def _joined(one: GPUProduct, other: GPUProduct) -> GPUProduct:
 class Layouts:
     """Layout decisions of one pass; the key spares hashing an architecture a thousand times."""
 
-    def __init__(self, products: tuple[GPUProduct, ...], percent: int) -> None:
+    def __init__(
+        self, products: tuple[GPUProduct, ...], percent: int, profile: EngineProfile
+    ) -> None:
         self._products = products
         self._percent = percent
+        self._profile = profile
         self._sizes = {product.name: product.node_gpus for product in products}
         self._decisions: dict[tuple[str, str, Wish], LayoutDecision] = {}
 
@@ -64,7 +68,7 @@ class Layouts:
         key = (model.approval, model.approval_uid, wish)
         if key not in self._decisions:
             self._decisions[key] = plan_layout(
-                model.architecture, wish, self._products, self._percent
+                model.architecture, wish, self._products, self._percent, self._profile
             )
         return self._decisions[key]
 

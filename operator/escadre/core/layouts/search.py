@@ -39,6 +39,7 @@ from escadre.core.layouts.candidate import (
     most_sequences,
     refuse_memory,
 )
+from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.reasons import Reason
 
 __all__ = ["GPUProduct", "LayoutDecision", "every_refusal", "plan_layout", "short_product"]
@@ -79,14 +80,17 @@ def plan_layout(
     wish: Wish,
     products: tuple[GPUProduct, ...],
     utilization_percent: int,
+    profile: EngineProfile = DEFAULT_PROFILE,
 ) -> LayoutDecision:
     """Decides the layout of one replica; pure, so its answers are kept for the next pass."""
     need = _need(wish)
-    refusal = _refuse_wish(architecture, need, products)
+    refusal = _refuse_wish(architecture, need, products, profile)
     if refusal is not None:
         return LayoutDecision((), refusal.reason, refusal.message)
     ordered = sorted(products, key=lambda product: product.name)
-    searches = [_search(architecture, need, product, utilization_percent) for product in ordered]
+    searches = [
+        _search(architecture, need, product, utilization_percent, profile) for product in ordered
+    ]
     ranked = sorted(
         ((search.fitting, search.rejected) for search in searches if search.fitting is not None),
         key=lambda found: _rank(architecture, need, found[0]),
@@ -106,13 +110,14 @@ def every_refusal(
     wish: Wish,
     products: Sequence[GPUProduct],
     utilization_percent: int,
+    profile: EngineProfile = DEFAULT_PROFILE,
 ) -> tuple[RejectedLayout, ...]:
     """Every layout that was tried and refused, also those that a status has no room for."""
     need = _need(wish)
-    if _refuse_wish(architecture, need, products) is not None:
+    if _refuse_wish(architecture, need, products, profile) is not None:
         return ()
     ordered = sorted(products, key=lambda product: product.name)
-    searches = (_search(architecture, need, one, utilization_percent) for one in ordered)
+    searches = (_search(architecture, need, one, utilization_percent, profile) for one in ordered)
     return tuple(refused for search in searches for refused in search.rejected)
 
 
@@ -134,7 +139,10 @@ def short_product(name: str) -> str:
 
 
 def _refuse_wish(
-    architecture: Architecture, need: Need, products: Sequence[GPUProduct]
+    architecture: Architecture,
+    need: Need,
+    products: Sequence[GPUProduct],
+    profile: EngineProfile,
 ) -> LayoutRefusal | None:
     if need.context > architecture.max_context_length:
         return LayoutRefusal(
@@ -142,7 +150,7 @@ def _refuse_wish(
             f"contextLength {need.context} is more than the {architecture.max_context_length} "
             "tokens the model allows",
         )
-    unserved = check_method(architecture)
+    unserved = check_method(architecture, profile)
     if unserved is not None:
         return unserved
     if need.typical > need.context:
@@ -158,10 +166,14 @@ def _refuse_wish(
 
 
 def _search(
-    architecture: Architecture, need: Need, product: GPUProduct, utilization_percent: int
+    architecture: Architecture,
+    need: Need,
+    product: GPUProduct,
+    utilization_percent: int,
+    profile: EngineProfile,
 ) -> _Search:
     """Smallest first, past the node's size too, to say what would be needed."""
-    refusal = check_dtype(architecture, product.compute_capability)
+    refusal = check_dtype(architecture, product.compute_capability, profile)
     if refusal is not None:
         return _Search(None, None, (_reject(product, 1, refusal),))
     sliced = product.apart or "-MIG-" in product.name  # parts of GPUs have no links between them

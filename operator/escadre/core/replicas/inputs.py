@@ -41,6 +41,8 @@ __all__ = ["FORMAT", "ReplicaInputs", "parse_inputs", "platform_text", "wish_inp
 FORMAT: Final = 2
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
+# Says how layouts are judged, and shapes no pod: the image does.
+_NO_INPUTS: Final = frozenset({"version"})
 
 
 def wish_inputs(wish: Wish) -> dict[str, object]:
@@ -54,7 +56,10 @@ def wish_inputs(wish: Wish) -> dict[str, object]:
 
 def platform_text(engine: EngineSettings) -> str:
     """The platform's choices as canonical JSON, made once per process."""
-    return _canonical(engine.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    chosen = engine.model_dump(
+        mode="json", by_alias=True, exclude_defaults=True, exclude=set(_NO_INPUTS)
+    )
+    return _canonical(chosen)
 
 
 @lru_cache(maxsize=8192)
@@ -171,7 +176,8 @@ def _read(raw: _Record) -> ReplicaInputs:
 def _defaults(settings: type[EngineSettings]) -> Mapping[str, object]:
     return {
         str(known.alias): known.get_default(call_default_factory=True)
-        for known in settings.model_fields.values()
+        for name, known in settings.model_fields.items()
+        if name not in _NO_INPUTS
     }
 
 

@@ -64,6 +64,7 @@ def read_architecture(
     config: _Facts,
     tensors: Iterable[Tensor],
     separate: _Facts | None = None,
+    profile: EngineProfile = DEFAULT_PROFILE,
 ) -> Architecture:
     """Read the facts.
 
@@ -72,12 +73,14 @@ def read_architecture(
         config: content of params.json or config.json.
         tensors: of all weight files.
         separate: content of ModelOpt's own file, when there is one.
+        profile: of the version of vLLM that is to serve it.
 
     Raises:
         IntakeError: naming the file and the field that is missing or out of bounds.
     """
     numbers = read_format(Part(selection.config, config), separate)
-    return read_facts(selection, config, stored(tensors, numbers, selection.config))
+    held = stored(tensors, numbers, selection.config)
+    return read_facts(selection, config, held, profile)
 
 
 def read_facts(
