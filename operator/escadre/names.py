@@ -107,6 +107,7 @@ class ConditionType(StrEnum):
     SCHEDULED = "Scheduled"
     SERVING = "Serving"
     SCALING = "Scaling"
+    ENGINE_MISMATCH = "EngineMismatch"
     INVENTORY_READY = "InventoryReady"
     STORE_READY = "StoreReady"
 

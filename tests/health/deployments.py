@@ -39,8 +39,10 @@ from tests.health.cell import (
 )
 
 from escadre import reasons
+from escadre.core.profile import profile_for
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.rollout import RolloutPlan
+from escadre.core.status.engine import EngineSeen
 from escadre.core.status.facts import MadeOf, ReplicaLine, StatusFacts
 from escadre.names import ConditionType
 from escadre.reasons import Reason
@@ -241,6 +243,13 @@ _LIVES: Final = (
     _cell(
         "serves, and the approval ends soon",
         facts(_serves(), approval_message="ends in 3 days"),
+        "True Ready",
+        DONE,
+        "True",
+    ),
+    _cell(
+        "serves, with another version of the engine than layouts are judged for",
+        facts(_serves(), engine=EngineSeen(profile_for("0.31"), (("chat-0", "0.32.0"),))),
         "True Ready",
         DONE,
         "True",

@@ -151,6 +151,25 @@ async def _unreadable_approval() -> World:
     return await looked_at(world)
 
 
+async def _engine_not_known() -> World:
+    world = World()
+    engine = world.settings.engine.model_copy(update={"version": "0.40"})
+    world.settings = world.settings.model_copy(update={"engine": engine})
+    world.approve()
+    world.deploy()
+    return await looked_at(world)
+
+
+async def _engine_differs() -> World:
+    world = World()
+    operator = await serving(world)
+    operator.context.memory.versions.update(
+        (pod["metadata"]["uid"], "0.31.1") for pod in world.pods()
+    )
+    await operator.round()
+    return world
+
+
 async def _typical_too_long() -> World:
     world = World()
     world.approve()
@@ -176,4 +195,6 @@ WRITTEN: Final[tuple[Scene, ...]] = (
     _unreadable,
     _unreadable_approval,
     _typical_too_long,
+    _engine_not_known,
+    _engine_differs,
 )

@@ -289,5 +289,6 @@ class ModelDeploymentStatus(Model):
     conditions: Annotated[list[Condition], Entries(16)] = Field(
         default_factory=list,
         description="Ready, Available; Reconciling or Stalled, one of them, while not Ready; "
-        "Approved, WeightsReady, Planned, Scheduled, Serving, Scaling.",
+        "Approved, WeightsReady, Planned, Scheduled, Serving, Scaling; EngineMismatch, while "
+        "layouts are judged as for another version of vLLM.",
     )

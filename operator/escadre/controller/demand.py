@@ -30,7 +30,7 @@ from escadre.state.gather import Sight
 from escadre.state.memory import Scaled
 from escadre.state.views import DeploymentView, PodView
 
-__all__ = ["DemandLoop"]
+__all__ = ["DemandLoop", "readable"]
 
 _PARALLEL = 64
 _TURN = 10  # engines begun with at a time: to wake for each costs more than a quiet reading
@@ -61,8 +61,8 @@ class DemandLoop:
     async def once(self) -> None:
         """One round over all engines and deployments."""
         pods = self.context.caches.pods
-        await self._read_all([pod for pod in pods.values() if _readable(pod)])
-        alive = {pod.uid for pod in pods.values() if _readable(pod)}  # some became so meanwhile
+        await self._read_all([pod for pod in pods.values() if readable(pod)])
+        alive = {pod.uid for pod in pods.values() if readable(pod)}  # some became so meanwhile
         readings = self.context.memory.readings
         for uid in [uid for uid in readings if uid not in alive]:
             del readings[uid]
@@ -74,7 +74,7 @@ class DemandLoop:
         new = [
             pod
             for pod in context.caches.pods.by("deployment", (key.namespace, key.name))
-            if _readable(pod)
+            if readable(pod)
             and pod.uid not in context.memory.readings
             and now - pod.ready_changed < _NEW_SECONDS
         ]
@@ -183,7 +183,8 @@ def _says_more(before: Scaled | None, after: Decision, view: DeploymentView) -> 
     )
 
 
-def _readable(pod: PodView) -> bool:
+def readable(pod: PodView) -> bool:
+    """Whether a pod is an engine that answers."""
     return bool(pod.component == "engine" and pod.ready and pod.ip and not pod.finished)
 
 

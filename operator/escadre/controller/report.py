@@ -18,6 +18,7 @@ from escadre.core.status.moments import passing
 from escadre.core.status.news import News, news_of_deeds, news_of_turns, turns_of
 from escadre.render.service import url
 from escadre.state.demand import windows_of
+from escadre.state.engines import engine_seen
 from escadre.state.lines import line_of, patience_of
 
 __all__ = ["report", "tell"]
@@ -62,6 +63,7 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
         previous=view.told,
         now=iso(context.now()),
         patience=patience_of(context.settings),
+        engine=engine_seen(this.observed, context.memory.versions, context.gather.engine),
     )
 
 

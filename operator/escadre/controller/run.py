@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from escadre.clients.engine import scraping
+from escadre.clients.engineversion import asking
 from escadre.clients.kube import (
     GPU_NODES,
     MODEL_APPROVALS,
@@ -29,6 +30,7 @@ from escadre.clients.kube import (
 from escadre.controller.context import Context
 from escadre.controller.crds import missing_crd
 from escadre.controller.demand import DemandLoop
+from escadre.controller.engineversions import VersionLoop
 from escadre.controller.keys import Key
 from escadre.controller.live import LiveNumbers
 from escadre.controller.manager import Manager
@@ -212,10 +214,16 @@ class Operator:
             self.context, self.queue, self.settings.operator.workers, self.metrics.reconciled
         )
         self.router.everything()
-        async with scraping(_SCRAPE_TIMEOUT_SECONDS) as scrape:
+        async with (
+            scraping(_SCRAPE_TIMEOUT_SECONDS) as scrape,
+            asking(_SCRAPE_TIMEOUT_SECONDS) as ask,
+        ):
             demand = DemandLoop(self.context, scrape, self.metrics.scrape_failed)
+            versions = VersionLoop(self.context, ask)
             work = asyncio.create_task(manager.run())
-            side = [asyncio.create_task(demand.run()), asyncio.create_task(self._resync())]
+            side = [
+                asyncio.create_task(one) for one in (demand.run(), versions.run(), self._resync())
+            ]
             first = asyncio.create_task(self._tell_caught_up())
             done = asyncio.create_task(self.stop.wait())
             await asyncio.wait({work, done, *side}, return_when=asyncio.FIRST_COMPLETED)

@@ -11,7 +11,7 @@ from typing import Final
 
 from escadre.engineflags import ENGINE_VERSION, VERSION
 
-__all__ = ["DEFAULT_PROFILE", "PROFILES", "EngineProfile", "Profiled", "profile_for"]
+__all__ = ["DEFAULT_PROFILE", "PROFILES", "EngineProfile", "Profiled", "minor_of", "profile_for"]
 
 _VERSION: Final = re.compile(VERSION)
 _OLDEST: Final = (0, 11)
@@ -43,10 +43,14 @@ class EngineProfile:
 
 @dataclass(frozen=True, slots=True)
 class Profiled:
-    """The profile that was taken for a version, and what there is to say of it, "" mostly."""
+    """The profile that was taken for a version, and what there is to say of it, "" mostly.
+
+    ``asked`` is the first two numbers of that version, which may be none that is known.
+    """
 
     profile: EngineProfile
     note: str
+    asked: str
 
 
 # Minor version, methods that came with it, methods that went.
@@ -120,13 +124,13 @@ def profile_for(version: str | None) -> Profiled:
         ValueError: in a sentence, when this is no version.
     """
     if version is None:
-        return Profiled(DEFAULT_PROFILE, "")
+        version = DEFAULT_PROFILE.version
     match = _VERSION.fullmatch(version.strip())
     if match is None:
         raise ValueError("a version of vLLM is meant, like 0.32 or 0.32.1")
     asked = (int(match[1]), int(match[2]))
     if asked in _PROFILES:
-        return Profiled(_PROFILES[asked], "")
+        return Profiled(_PROFILES[asked], "", minor_of(version))
     older = [known for known in _PROFILES if known < asked]
     taken = _PROFILES[max(older) if older else min(_PROFILES)]
     which = "nearest older" if older else "oldest"
@@ -134,4 +138,10 @@ def profile_for(version: str | None) -> Profiled:
         f"vLLM {version.strip()} is not known here; it is judged as {taken.version}, the {which} "
         "version that is"
     )
-    return Profiled(taken, note)
+    return Profiled(taken, note, minor_of(version))
+
+
+def minor_of(version: str) -> str:
+    """``0.32`` of ``v0.32.1``; "" of what is no version."""
+    match = _VERSION.fullmatch(version.strip())
+    return f"{int(match[1])}.{int(match[2])}" if match else ""

@@ -96,6 +96,24 @@ QUANTIZATION_NOT_SERVED = Reason(
     owners=(Owner.DEPLOYMENT, Owner.PLATFORM),
     conditions=(ConditionType.PLANNED, ConditionType.STALLED),
 )
+ENGINE_VERSION_NOT_KNOWN = Reason(
+    "EngineVersionNotKnown",
+    Kind.MOVE,
+    "engine.version of the chart is a version of vLLM that this operator does not know: layouts "
+    "are judged by the rules of the nearest older one.",
+    "Nothing while engines start and hold what is planned; look for a newer Escadre.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.ENGINE_MISMATCH,),
+)
+ENGINE_VERSION_DIFFERS = Reason(
+    "EngineVersionDiffers",
+    Kind.MOVE,
+    "An engine says that it is another version of vLLM than the one that layouts are judged for.",
+    "Set engine.version of the chart to what engine.image holds: no engine restarts for it. Or "
+    "serve with an image of that version.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.ENGINE_MISMATCH,),
+)
 WEIGHTS_TOO_LARGE = Reason(
     "WeightsTooLarge",
     Kind.SETTLED,

@@ -45,6 +45,7 @@ class Memory:
     order: Order = field(default_factory=Order)
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
+    versions: dict[str, str] = field(default_factory=dict)  # of engines, by pod uid
     status_written: dict[str, Written] = field(default_factory=dict)  # by object uid
     unsaid: dict[str, float] = field(default_factory=dict)  # by uid: since when it waits
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last

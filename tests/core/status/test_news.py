@@ -19,6 +19,8 @@ UNMADE = ("False", "NoReplicas")
 ROLLING = ("False", "RollingOut")
 UNSIGNED = ("False", "SignaturesMissing")
 APPROVED = ("True", "Approved")
+DIFFERS = ("True", "EngineVersionDiffers")
+UNLISTED = ("True", "EngineVersionNotKnown")
 Turn = tuple[str, str]
 
 
@@ -56,6 +58,9 @@ def _read(turn: Turn | None) -> tuple[str, Reason] | None:
         pytest.param("Approved", UNSIGNED, APPROVED, LOADING, True, id="signed at last"),
         pytest.param("Approved", APPROVED, UNSIGNED, READY, True, id="holds no more"),
         pytest.param("Approved", UNKNOWN, UNSIGNED, UNSIGNED, False, id="Ready names it"),
+        pytest.param("EngineMismatch", None, DIFFERS, READY, True, id="another engine"),
+        pytest.param("EngineMismatch", DIFFERS, DIFFERS, READY, False, id="another engine still"),
+        pytest.param("EngineMismatch", UNLISTED, DIFFERS, READY, True, id="another engine, seen"),
         pytest.param("Scaling", AT_TARGET, HELD, READY, True, id="held while it serves"),
         pytest.param("Scaling", UNKNOWN, HELD, UNSIGNED, False, id="held, and nothing serves"),
         pytest.param("Stalled", None, INVALID, ("False", "InvalidSpec"), False, id="in Ready"),
@@ -75,6 +80,7 @@ def test_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None, ne
     [
         pytest.param("Ready", UNKNOWN, ("False", "DigestMismatch"), True, id="an incident"),
         pytest.param("Ready", UNKNOWN, ("False", "InsufficientGPUs"), True, id="no GPUs"),
+        pytest.param("EngineMismatch", None, DIFFERS, True, id="another engine"),
         pytest.param("Ready", UNKNOWN, UNSIGNED, True, id="someone must sign"),
         pytest.param("Ready", UNKNOWN, PULLING, False, id="on its way"),
         pytest.param("Ready", PULLING, LOADING, False, id="still on its way"),

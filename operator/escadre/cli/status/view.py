@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _TRUE_IS_WORK = {ConditionType.RECONCILING}
-_TRUE_IS_BAD = {ConditionType.STALLED}
+_TRUE_IS_BAD = {ConditionType.STALLED, ConditionType.ENGINE_MISMATCH}
 # They repeat the condition that does not hold.
 _SUMMARIES = {ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED}
 _REPLICA_STATES: dict[str, State] = {

@@ -35,7 +35,7 @@ def build(each: Deployed) -> Chain:
     links = [
         _wish(each),
         _link(each, "approval", ConditionType.APPROVED, _approval_text),
-        _link(each, "plan", ConditionType.PLANNED, _plan_text),
+        _link(each, "plan", ConditionType.PLANNED, _plan_text, _plan_details),
         _link(each, "weights", ConditionType.WEIGHTS_READY, _weights_text, _weights_details),
         _link(each, "nodes", ConditionType.SCHEDULED, _nodes_text),
         _link(each, "replicas", ConditionType.SERVING, _replicas_text, _replica_details),
@@ -130,6 +130,12 @@ def _approval_text(each: Deployed, condition: Condition) -> str:
 def _plan_text(each: Deployed, condition: Condition) -> str:
     layout = each.status.plan
     return _layout_words(layout) if layout else condition.message
+
+
+def _plan_details(each: Deployed) -> tuple[str, ...]:
+    """What may be wrong with the plan though it holds."""
+    odd = each.condition(ConditionType.ENGINE_MISMATCH)
+    return (f"{odd.reason}: {odd.message}",) if odd and odd.status == "True" else ()
 
 
 def _layout_words(layout: Layout) -> str:

@@ -16,7 +16,10 @@ __all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "true", "unknown
 
 Status = Literal["True", "False", "Unknown"]
 _GO_ON: Final = frozenset({Kind.UNDER_WAY, Kind.SETTLED})
-_TRUE_WHILE_NOT_READY: Final = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
+# Those that are there only while something is to be said.
+_TRUE_IS_NO_GOOD: Final = frozenset(
+    {ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.ENGINE_MISMATCH}
+)
 _UNWRITTEN: Final = datetime.fromisoformat(NEVER)
 
 
@@ -32,7 +35,7 @@ class Leaf:
     @property
     def next_step(self) -> str:
         """What its reader can do about it, "" when there is nothing to do."""
-        holds = self.status == "True" and self.type not in _TRUE_WHILE_NOT_READY
+        holds = self.status == "True" and self.type not in _TRUE_IS_NO_GOOD
         return "" if holds else self.reason.next_step
 
     @property

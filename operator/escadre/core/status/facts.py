@@ -9,6 +9,7 @@ from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.policy import Decision
+from escadre.core.status.engine import UNASKED, EngineSeen
 from escadre.core.status.told import Told
 from escadre.reasons import Reason
 from escadre.reasons.said import Amount
@@ -96,6 +97,7 @@ class StatusFacts:
     previous: Told
     now: str
     patience: float
+    engine: EngineSeen = UNASKED
 
 
 def answering(facts: StatusFacts) -> list[ReplicaLine]:

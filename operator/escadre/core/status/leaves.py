@@ -12,6 +12,7 @@ from escadre.core.counting import count, share
 from escadre.core.durations import duration
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true, unknown
+from escadre.core.status.engine import engine_leaves
 from escadre.core.status.facts import StatusFacts, count_of, serving_now, share_of
 from escadre.core.status.unplaced import scheduled_leaf, unplaced
 from escadre.names import ConditionType
@@ -26,7 +27,7 @@ _WORST_STATES: Final = ("Failed", "Queued", "Wanted", "Pulling", "Verified")
 
 
 def leaves_of(facts: StatusFacts) -> list[Leaf]:
-    """All of them, in the order of the chain."""
+    """All of them, in the order of the chain; what engines say of themselves comes last."""
     return [
         _approved(facts),
         _planned(facts),
@@ -34,6 +35,7 @@ def leaves_of(facts: StatusFacts) -> list[Leaf]:
         scheduled_leaf(facts),
         _serving(facts),
         _scaling(facts),
+        *engine_leaves(facts.engine, facts.previous),
     ]
 
 

@@ -37,6 +37,7 @@ _TOLD_WHEN_FALSE: Final = frozenset(
         ConditionType.SCALING,
     }
 )
+_TRUE_IS_BAD: Final = frozenset({ConditionType.STALLED, ConditionType.ENGINE_MISMATCH})
 _REPLICAS: Final = frozenset({ConditionType.SCHEDULED, ConditionType.SERVING})
 _STANDING: Final = frozenset({"Service", "NetworkPolicy", "PodDisruptionBudget"})  # once, for good
 _DEEDS: Final = frozenset({"Create", "Drain", "Delete", "Replace"})
@@ -86,7 +87,7 @@ def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> b
         return True
     if type_ == ConditionType.AVAILABLE:
         return _out_or_back(before, now, ready)
-    if type_ == ConditionType.STALLED:
+    if type_ in _TRUE_IS_BAD:
         return ready is None or now[1] != ready[1]
     if type_ == ConditionType.SCALING and (ready is None or ready[0] != "True"):
         return False  # nothing serves: what stands in its way stands in the way of scaling
@@ -106,7 +107,7 @@ def is_warning(type_: str, before: Turn | None, now: Turn, *, serves: bool = Fal
 
     Not what is on its way to Ready, nor what goes on by itself while enough answers (``serves``).
     """
-    if type_ == ConditionType.STALLED:
+    if type_ in _TRUE_IS_BAD:
         return True
     if serves and now[1].kind is Kind.UNDER_WAY:
         return False

@@ -17,8 +17,10 @@ from escadre.reasons import Reason
 __all__ = ["Past", "Told", "past"]
 
 
-# What scaling says again after a restart; what `escadre plan` says of an approval.
-_ASKED_FOR: Final = frozenset({ConditionType.SCALING, ConditionType.APPROVED})
+# What scaling and engines said, said again after a restart; what `plan` says of an approval.
+_ASKED_FOR: Final = frozenset(
+    {ConditionType.SCALING, ConditionType.ENGINE_MISMATCH, ConditionType.APPROVED}
+)
 
 
 class Past(NamedTuple):
