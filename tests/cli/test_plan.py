@@ -18,6 +18,7 @@ from escadre.clients.kube import (
     MODEL_MIRRORS,
     NODES,
     PODS,
+    RESOURCE_CLAIMS,
     Forbidden,
 )
 
@@ -143,6 +144,26 @@ def test_gpus_of_standing_replicas_and_of_foreign_pods_are_taken(tmp_path: Path)
     }
     program.server.put(PODS, pod)
     assert plan(program, tmp_path, wish()).code == 1
+
+
+def test_gpus_that_claims_hold_are_taken_where_they_may_be_listed(tmp_path: Path) -> None:
+    program = fleet(nodes=1, gpus=1)
+    field = {"key": "metadata.name", "operator": "In", "values": ["gpu-0"]}
+    held = {"results": [{"driver": "gpu.nvidia.com", "pool": "gpu-0", "device": "gpu-0"}]}
+    selector = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    body: Json = {
+        "metadata": {"name": "train", "namespace": "lab"},
+        "status": {"allocation": {"devices": held, "nodeSelector": selector}},
+    }
+    program.server.put(RESOURCE_CLAIMS, body)
+    assert plan(program, tmp_path, wish()).code == 1
+    api = program.server.client("bob")
+    api.refuse("list", "ResourceClaim", lambda: Forbidden(method="list", object="x", status=403))
+    program.api = api
+    ran = plan(program, tmp_path, wish())
+    assert ran.code == 0
+    note = "Note: You may not list resourceclaims: GPUs that they hold are counted as free."
+    assert note in ran.out
 
 
 def test_an_approval_that_does_not_hold_is_named_and_planned_as_if(tmp_path: Path) -> None:

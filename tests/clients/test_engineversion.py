@@ -38,7 +38,7 @@ async def engine() -> AsyncIterator[Engine]:
     await runner.cleanup()
 
 
-def answering(body: bytes, status: int = 200, **headers: str) -> Handler:
+def answering(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Handler:
     async def handler(_: web.Request) -> web.StreamResponse:
         return web.Response(body=body, status=status, headers=headers)
 
@@ -78,7 +78,7 @@ async def test_what_is_no_version_is_none(engine: Engine, body: bytes) -> None:
 
 async def test_what_is_packed_is_not_unpacked(engine: Engine) -> None:
     packed = gzip.compress(b" " * 10_000_000)
-    engine.handler = answering(packed, **{"Content-Encoding": "gzip"})
+    engine.handler = answering(packed, headers={"Content-Encoding": "gzip"})
     assert await asked(engine) == ""
 
 
@@ -88,7 +88,7 @@ async def test_what_is_packed_is_not_unpacked(engine: Engine) -> None:
 async def test_only_who_may_answer_later_is_asked_again(
     engine: Engine, status: int, said: str | None
 ) -> None:
-    engine.handler = answering(b'{"version":"0.32.0"}', status, Location="/elsewhere")
+    engine.handler = answering(b'{"version":"0.32.0"}', status, {"Location": "/elsewhere"})
     assert await asked(engine) == said
     assert engine.asked == 1
 

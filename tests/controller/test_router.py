@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.controller.operator import Operator
+from tests.controller.test_claims import claim_gpus
 from tests.controller.world import World
 
 from escadre.clients.kube import (
@@ -16,6 +17,7 @@ from escadre.clients.kube import (
     NODES,
     PERSISTENT_VOLUMES,
     PODS,
+    RESOURCE_CLAIMS,
     SERVICES,
 )
 from escadre.controller.keys import FLEET, Key, approval_key, deployment_key, node_key
@@ -172,6 +174,17 @@ async def test_a_lost_pod_wakes_its_deployment_and_the_plan(listener: Listener) 
         lambda: listener.world.server.remove(PODS, pod["metadata"]["name"], "team")
     )
     assert set(keys) == {CHAT, FLEET}
+
+
+async def test_a_claim_wakes_the_plan_only_where_the_gpus_it_holds_change(
+    listener: Listener,
+) -> None:
+    world = listener.world
+    assert not await listener.after(lambda: claim_gpus(world, "gpu-0"))
+    assert FLEET in await listener.after(lambda: claim_gpus(world, "gpu-0", "gpu-3"))
+    assert FLEET in await listener.after(lambda: claim_gpus(world, "gpu-1", "gpu-3"))
+    # The plan was made without it.
+    assert not await listener.after(lambda: world.server.remove(RESOURCE_CLAIMS, "train", "lab"))
 
 
 async def test_a_foreign_pod_with_gpus_wakes_the_plan(listener: Listener) -> None:

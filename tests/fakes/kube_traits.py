@@ -98,6 +98,7 @@ TRAITS: Mapping[kube.Resource, Traits] = {
     ),
     kube.POD_DISRUPTION_BUDGETS: Traits(status=True, generation=True),
     kube.NETWORK_POLICIES: Traits(generation=True),
+    kube.RESOURCE_CLAIMS: Traits(status=True),
     kube.LEASES: Traits(),
     kube.CUSTOM_RESOURCE_DEFINITIONS: Traits(status=True, generation=True),
     kube.VALIDATING_ADMISSION_POLICIES: Traits(status=True, generation=True),

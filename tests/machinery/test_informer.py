@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.kube import FakeApi, FakeServer
 
-from escadre.clients.kube import DEPLOYMENTS, GPU_NODES, Forbidden, Json, Selection
+from escadre.clients.kube import DEPLOYMENTS, GPU_NODES, Forbidden, Json, NotFound, Selection
 from escadre.machinery.compact import Compact, compact
 from escadre.machinery.informer import Informer, Pace
 
@@ -284,3 +284,22 @@ def test_compact_keeps_the_child_and_not_its_managed_fields() -> None:
     assert "managedFields" not in whole["metadata"]
     assert "status" not in whole
     assert GPU_NODES.kind == obj["kind"]
+
+
+async def test_a_resource_that_is_not_served_is_one_without_objects_until_it_is() -> None:
+    server = FakeServer()
+    api = server.client()
+
+    def missing() -> NotFound:
+        return NotFound(method="list", object="Deployments", status=404)
+
+    api.refuse("list", "Deployment", missing)
+    informer = _informer(api, absent_seconds=0.001)
+    async with _running(informer):
+        assert len(informer) == 0
+        assert not [one for one in api.reads if one.verb == "watch"]
+        server.put(DEPLOYMENTS, _deployment("a"))
+        api.refuse("list", "Deployment", None)
+        await _until(informer, lambda: _names(informer) == {"a"})
+        server.put(DEPLOYMENTS, _deployment("b"))
+        await _until(informer, lambda: _names(informer) == {"a", "b"})

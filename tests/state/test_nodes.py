@@ -10,7 +10,7 @@ from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import NodeBelief
 from escadre.state.nodes import node_facts
 from escadre.state.unused import unused
-from escadre.state.views import GPUNodeView, NodeView
+from escadre.state.views import DeviceClaimView, GPUNodeView, NodeView, PodView
 
 GIB = 1 << 30
 L4 = {
@@ -196,6 +196,73 @@ def test_what_the_agent_tells_is_not_said_to_be_missing(
     left = unused(node, [gpu])
     assert left is not None
     assert f"has no label nvidia.com/gpu.{lacks}" in left.why
+
+
+def claim(*devices: str, node: str = "gpu-0", **more: Any) -> DeviceClaimView:
+    """A ResourceClaim as the scheduler allocates it for devices of one node."""
+    results = [
+        {"request": "gpu", "driver": "gpu.nvidia.com", "pool": node, "device": one, **more}
+        for one in devices
+    ]
+    field = {"key": "metadata.name", "operator": "In", "values": [node]}
+    selector = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    allocation = {"devices": {"results": results}, "nodeSelector": selector}
+    meta = {"name": "train", "namespace": "lab", "uid": "c", "resourceVersion": "1"}
+    return DeviceClaimView.of({"metadata": meta, "status": {"allocation": allocation}})
+
+
+def pod(gpus: int) -> PodView:
+    container = {"resources": {"limits": {"nvidia.com/gpu": str(gpus)}}}
+    meta = {"name": "train", "namespace": "lab", "uid": "p", "resourceVersion": "1"}
+    return PodView.of({"metadata": meta, "spec": {"nodeName": "gpu-0", "containers": [container]}})
+
+
+@pytest.mark.parametrize(
+    ("holders", "taken"),
+    [
+        pytest.param((claim("gpu-0"), claim("gpu-1", "gpu-2")), 3, id="claims"),
+        pytest.param((pod(1), claim("gpu-3")), 2, id="a pod by the device plugin, and a claim"),
+        pytest.param((claim("gpu-0-mig-1g-10gb-0"),), 1, id="a part of a GPU"),
+        pytest.param((claim("gpu-0", "gpu-0"),), 1, id="one GPU for two requests of a claim"),
+        pytest.param((claim("gpu-0", adminAccess=True),), 0, id="who only looks on"),
+        pytest.param((claim("rdma-0", driver="dra.net"),), 0, id="other devices"),
+    ],
+)
+def test_gpus_that_resource_claims_hold_are_taken(
+    holders: tuple[PodView | DeviceClaimView, ...], taken: int
+) -> None:
+    node = node_facts(view(L4), None, None, holders, ())
+    assert node is not None
+    assert (node.gpus, node.gpus_foreign, node.blocked) == (4, taken, "")
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        pytest.param({}, id="not allocated"),
+        pytest.param({"status": {"allocation": {"devices": {}}}}, id="nothing in it"),
+        pytest.param({"status": {"allocation": {"devices": {"results": None}}}}, id="null"),
+    ],
+)
+def test_a_claim_without_devices_holds_nothing(claimed: dict[str, Any]) -> None:
+    meta = {"name": "train", "namespace": "lab", "uid": "c", "resourceVersion": "1"}
+    found = DeviceClaimView.of({"metadata": meta, **claimed})
+    assert (found.node, found.gpus) == ("", 0)
+
+
+def test_a_claim_made_for_a_pod_that_asks_for_gpus_is_counted_by_the_pod() -> None:
+    held = {"results": [{"driver": "gpu.nvidia.com", "pool": "gpu-0", "device": "gpu-0"}]}
+    field = {"key": "metadata.name", "operator": "In", "values": ["gpu-0"]}
+    selector = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    meta = {
+        "name": "train",
+        "namespace": "lab",
+        "uid": "c",
+        "resourceVersion": "1",
+        "annotations": {"resource.kubernetes.io/extended-resource-claim": "true"},
+    }
+    status = {"allocation": {"devices": held, "nodeSelector": selector}}
+    assert DeviceClaimView.of({"metadata": meta, "status": status}).gpus == 0
 
 
 def test_an_unknown_compute_capability_is_the_fact_that_is_missing() -> None:

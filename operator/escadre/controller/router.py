@@ -38,6 +38,7 @@ from escadre.state.mirrors import failing
 from escadre.state.views import (
     ApprovalView,
     DeploymentView,
+    DeviceClaimView,
     GPUNodeView,
     MirrorView,
     NamespaceView,
@@ -71,6 +72,7 @@ class Router:
         caches.nodes.on_change(self._node)
         caches.namespaces.on_change(self._namespace)
         caches.pods.on_change(self._pod)
+        caches.device_claims.on_change(self._claim)
         caches.policies.on_change(self._policy)
         caches.bindings.on_change(self._policy)
         caches.volumes.on_change(self._volume)
@@ -221,6 +223,10 @@ class Router:
                 self._wake_node(one.node)
         elif one.gpus and one.node:
             self._plan_node(one.node)
+
+    def _claim(self, _: str, old: DeviceClaimView | None, new: DeviceClaimView | None) -> None:
+        for node in sorted({one.node for one in (old, new) if one is not None and one.gpus}):
+            self._plan_node(node)
 
     def _child(self, kind: str, old: Compact | None, new: Compact | None) -> None:
         if old is not None and new is not None and _same(old, new):

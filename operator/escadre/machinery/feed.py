@@ -27,7 +27,8 @@ class Pace:
 
     The whole objects of a page of every kind are the peak of memory, so pages are small; a page of
     names is a tenth of that. ``look_seconds`` is how often a count is compared, ``late_seconds``
-    how long what a names list names may take to be heard of.
+    how long what a names list names may take to be heard of. With ``absent_seconds`` a resource
+    that the server does not serve is one without objects, looked for again after so long.
     """
 
     page_size: int = 50
@@ -38,6 +39,7 @@ class Pace:
     late_seconds: float = 5.0
     first_pause: float = 0.5
     longest_pause: float = 10.0
+    absent_seconds: float | None = None
     clock: Callable[[], float] = time.monotonic
     rng: random.Random = field(default_factory=random.Random)
 

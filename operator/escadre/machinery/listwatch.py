@@ -6,6 +6,7 @@ server means stale memory and another try after a jittered back-off.
 """
 
 import asyncio
+import sys
 from contextlib import aclosing
 from typing import Final
 
@@ -47,14 +48,29 @@ class ListWatch:
         """Until cancelled."""
         while True:
             try:
-                await self.once(sink)
+                there = await self.once(sink)
             except ApiError as error:
                 await back_off(sink, self._pace, error)
                 continue
-            await self._follow(sink)
+            if there:
+                await self._follow(sink)
+            else:
+                await asyncio.sleep(self._pace.absent_seconds or self._pace.longest_pause)
 
-    async def once(self, sink: Sink) -> None:
-        """Every page into memory, and the version to watch from."""
+    async def once(self, sink: Sink) -> bool:
+        """Every page into memory, and the version to watch from; whether there is something to."""
+        try:
+            await self._list(sink)
+        except NotFound:
+            if self._pace.absent_seconds is None:
+                raise
+            sink.alive()
+            sink.only((), sys.maxsize)  # nothing is there, of whatever version
+            sink.complete()
+            return False
+        return True
+
+    async def _list(self, sink: Sink) -> None:
         keys: set[Key] = set()
         token = ""
         while True:

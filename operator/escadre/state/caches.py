@@ -20,6 +20,7 @@ from escadre.clients.kube import (
     PERSISTENT_VOLUMES,
     POD_DISRUPTION_BUDGETS,
     PODS,
+    RESOURCE_CLAIMS,
     SERVICES,
     VALIDATING_ADMISSION_POLICIES,
     VALIDATING_ADMISSION_POLICY_BINDINGS,
@@ -30,7 +31,7 @@ from escadre.clients.kube import (
 )
 from escadre.machinery.compact import Compact, compact
 from escadre.machinery.heard import Heard
-from escadre.machinery.informer import Informer
+from escadre.machinery.informer import Informer, Pace
 from escadre.names import (
     FIELD_MANAGER,
     LABEL_DEPLOYMENT,
@@ -45,6 +46,7 @@ from escadre.state.views import (
     ApprovalView,
     ClaimRecord,
     DeploymentView,
+    DeviceClaimView,
     GPUNodeView,
     MirrorView,
     NamespaceView,
@@ -81,8 +83,8 @@ def _engine_pods(pod: PodView) -> Iterable[Hashable]:
     return ((pod.namespace, pod.deployment),) if pod.component == "engine" else ()
 
 
-def _pods_on_node(pod: PodView) -> Iterable[Hashable]:
-    return (pod.node,) if pod.node else ()
+def _on_node(one: PodView | DeviceClaimView) -> Iterable[Hashable]:
+    return (one.node,) if one.node else ()
 
 
 def _children_of(api: Api, resource: Resource, project: Callable[[Json], C]) -> Informer[C]:
@@ -115,6 +117,7 @@ class Caches:
     nodes: Informer[NodeView] = field(init=False)
     namespaces: Informer[NamespaceView] = field(init=False)
     pods: Informer[PodView] = field(init=False)
+    device_claims: Informer[DeviceClaimView] = field(init=False)
     policies: Informer[PolicyView] = field(init=False)
     bindings: Informer[PolicyView] = field(init=False)
     volumes: Informer[VolumeRecord] = field(init=False)
@@ -161,7 +164,14 @@ class Caches:
             api,
             PODS,
             PodView.of,
-            indices={"deployment": _engine_pods, "node": _pods_on_node},
+            indices={"deployment": _engine_pods, "node": _on_node},
+        )
+        self.device_claims = Informer(
+            api,
+            RESOURCE_CLAIMS,
+            DeviceClaimView.of,
+            indices={"node": _on_node},
+            pace=Pace(absent_seconds=60.0),
         )
         self.agents = Agents(self.pods, self.nodes, self.namespace, self.now)
         self.gone = GoneNodes(self.pods, self.nodes)
@@ -182,6 +192,10 @@ class Caches:
         self.children[PERSISTENT_VOLUME_CLAIMS.kind] = self.claims
         self.children[DEPLOYMENTS.kind] = self.replicas
 
+    def holders_of(self, node: str) -> tuple[PodView | DeviceClaimView, ...]:
+        """All pods of a node, and the claims that hold GPUs there."""
+        return (*self.pods.by("node", node), *self.device_claims.by("node", node))
+
     def of_kind(self, kind: str) -> Informer[Compact]:
         """Where the children of that kind are."""
         return self.volumes if kind == PERSISTENT_VOLUMES.kind else self.children[kind]
@@ -197,6 +211,7 @@ class Caches:
             self.nodes,
             self.namespaces,
             self.pods,
+            self.device_claims,
             self.policies,
             self.bindings,
             self.volumes,

@@ -113,7 +113,7 @@ class Sight:
             node,
             caches.gpunodes.get(node.name),
             self.belief(node),
-            caches.pods.by("node", node.name),
+            caches.holders_of(node.name),
             tolerations,
         )
 

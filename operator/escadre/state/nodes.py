@@ -10,7 +10,7 @@ from escadre.api.gpunode import GPU, WantedWeights
 from escadre.core.facts.node import NodeFacts, Unbelieved
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe
 from escadre.state.closed import passing, unfit, whole_cards
-from escadre.state.views import GPUNodeView, NodeView, PodView
+from escadre.state.views import DeviceClaimView, GPUNodeView, NodeView, PodView
 from escadre.state.views.unoffered import LABEL_CAPABILITY, LABEL_MEMORY, LABEL_PRODUCT
 
 __all__ = ["belief_of", "memory_of", "node_facts", "told_gpus"]
@@ -41,12 +41,13 @@ def node_facts(
     node: NodeView,
     gpunode: GPUNodeView | None,
     belief: NodeBelief | None,
-    pods: Sequence[PodView],
+    holders: Sequence[PodView | DeviceClaimView],
     tolerations: Tolerations,
 ) -> NodeFacts | None:
     """The facts; None for a node without a described GPU.
 
-    ``pods`` are all of the node, ``tolerations`` those of the engine pods.
+    ``holders`` are all pods of the node and the claims of its GPUs, ``tolerations`` those of the
+    engine pods.
     """
     gpus = told_gpus(gpunode, belief)
     told = next((one.product for one in gpus if one.product), "")
@@ -62,7 +63,7 @@ def node_facts(
         memory_bytes=memory,
         compute_capability=capability,
         gpus=min(node.gpus, whole_cards(gpus)) if gpus else node.gpus,
-        gpus_foreign=sum(_foreign(pod) for pod in pods),
+        gpus_foreign=sum(_foreign(one) for one in holders),
         reserved_bytes=next((one.reserved_bytes for one in gpus if one.reserved_bytes), None),
         blocked=lasting or passing(node, tolerations),
         unfit=bool(lasting),
@@ -102,8 +103,10 @@ def _capability(node: NodeView, gpus: Sequence[GPU]) -> tuple[int, int] | None:
     return (int(major), int(minor) if minor.isdecimal() else 0) if major.isdecimal() else None
 
 
-def _foreign(pod: PodView) -> int:
-    return 0 if pod.component == "engine" or pod.finished else pod.gpus
+def _foreign(one: PodView | DeviceClaimView) -> int:
+    if isinstance(one, DeviceClaimView):
+        return one.gpus
+    return 0 if one.component == "engine" or one.finished else one.gpus
 
 
 def _wanted(gpunode: GPUNodeView | None) -> tuple[WantedWeights, ...]:

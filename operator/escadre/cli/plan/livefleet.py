@@ -71,7 +71,7 @@ async def read_fleet(session: Session, system_namespace: str, now: float) -> Fle
             "them, and GPUs that pods other than escadre's hold are counted as free."
         )
     else:
-        nodes, note = await _from_nodes(api, system_namespace, platform, now), ""
+        nodes, note = await _from_nodes(api, system_namespace, platform, now)
     return Fleet(
         deployments=known,
         approvals={one.name: one for each in approvals if (one := _approval(each))},
@@ -98,17 +98,21 @@ async def _may_list(api: Api, resource: Resource) -> bool:
 
 async def _from_nodes(
     api: Api, system_namespace: str, platform: Platform, now: float
-) -> list[NodeFacts | Unused]:
+) -> tuple[list[NodeFacts | Unused], str]:
     """The operator's own gathering, over caches that are filled once and thrown away."""
-    caches = Caches(api, system_namespace, lambda: now)
+    caches, note = Caches(api, system_namespace, lambda: now), ""
     await asyncio.gather(*(one.refresh() for one in (caches.nodes, caches.gpunodes, caches.pods)))
+    try:
+        await caches.device_claims.refresh()
+    except Forbidden:
+        note = "You may not list resourceclaims: GPUs that they hold are counted as free."
     found = []
     for node in caches.nodes.values():
-        gpunode, pods = caches.gpunodes.get(node.name), caches.pods.by("node", node.name)
+        gpunode, holders = caches.gpunodes.get(node.name), caches.holders_of(node.name)
         belief = belief_of(node, gpunode, caches.agents.of(node.name), now)
-        facts = node_facts(node, gpunode, belief, pods, platform.tolerations)
+        facts = node_facts(node, gpunode, belief, holders, platform.tolerations)
         found.append(facts or unused(node, told_gpus(gpunode, belief)))
-    return [one for one in found if one]
+    return [one for one in found if one], note
 
 
 def _from_agents(

@@ -29,6 +29,7 @@ __all__ = [
     "PODS",
     "POD_DISRUPTION_BUDGETS",
     "RESOURCES",
+    "RESOURCE_CLAIMS",
     "SECRETS",
     "SELF_SUBJECT_ACCESS_REVIEWS",
     "SELF_SUBJECT_REVIEWS",
@@ -116,6 +117,10 @@ POD_DISRUPTION_BUDGETS: Final = Resource(
 NETWORK_POLICIES: Final = Resource(
     "networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", namespaced=True
 )
+# Served from Kubernetes 1.34 on.
+RESOURCE_CLAIMS: Final = Resource(
+    "resource.k8s.io", "v1", "resourceclaims", "ResourceClaim", namespaced=True
+)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
 CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     "apiextensions.k8s.io",
@@ -167,6 +172,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     DEPLOYMENTS,
     POD_DISRUPTION_BUDGETS,
     NETWORK_POLICIES,
+    RESOURCE_CLAIMS,
     LEASES,
     CUSTOM_RESOURCE_DEFINITIONS,
     VALIDATING_ADMISSION_POLICIES,

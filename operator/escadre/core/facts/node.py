@@ -51,11 +51,11 @@ class NodeFacts:
     """A node with GPUs.
 
     ``gpus`` is what the node can give to pods (allocatable, and no more than the agent calls
-    healthy); ``gpus_foreign`` what pods that are not engines of escadre request. ``memory_bytes``
-    is the total of one GPU as NVML and GFD report it, before what the driver reserves.
-    ``blocked`` says in words why nothing new may be placed here ("" if it may); ``unfit`` that this
-    does not pass by itself: such a node does not count for what layouts are possible. ``apart``:
-    its GPUs are virtual, and no engine may use two of them together.
+    healthy); ``gpus_foreign`` what pods that are not engines of escadre request, and what
+    ResourceClaims hold. ``memory_bytes`` is the total of one GPU as NVML and GFD report it, before
+    what the driver reserves. ``blocked`` says in words why nothing new may be placed here ("" if it
+    may); ``unfit`` that this does not pass by itself: such a node does not count for what layouts
+    are possible. ``apart``: its GPUs are virtual, and no engine may use two of them together.
     """
 
     name: str

@@ -11,6 +11,7 @@ from escadre.state.views.custom import (
     MirrorView,
     SignatureView,
 )
+from escadre.state.views.deviceclaim import DeviceClaimView
 from escadre.state.views.meta import epoch
 from escadre.state.views.pod import PodView
 from escadre.state.views.replica import ReplicaRecord
@@ -20,6 +21,7 @@ __all__ = [
     "ApprovalView",
     "ClaimRecord",
     "DeploymentView",
+    "DeviceClaimView",
     "GPUNodeView",
     "MirrorView",
     "NamespaceView",
