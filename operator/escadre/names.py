@@ -6,6 +6,7 @@ length in one place. Pure; imported by every layer.
 
 import base64
 import hashlib
+import re
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +22,7 @@ __all__ = [
     "DEPLOYMENT_NAME_LENGTH",
     "FIELD_MANAGER",
     "GROUP",
+    "LABEL_AGENT",
     "LABEL_COMPONENT",
     "LABEL_DEPLOYMENT",
     "LABEL_DIGEST",
@@ -36,6 +38,7 @@ __all__ = [
     "MODEL_MOUNT_PATH",
     "NEVER",
     "NODE_LABEL_PREFIX",
+    "NODE_LABEL_PRODUCT",
     "PVC_PROTECTION",
     "SERVING_PORT",
     "STORE_PATH",
@@ -43,6 +46,7 @@ __all__ = [
     "ConditionType",
     "claim_name",
     "digest_hex",
+    "is_label_value",
     "node_weights_label",
     "replica_name",
     "short_digest",
@@ -75,8 +79,13 @@ ANNOTATION_TEMPLATE_SHA256: Final = f"{GROUP}/template-sha256"  # tells a hand e
 ANNOTATION_NODE: Final = f"{GROUP}/planned-node"
 ANNOTATION_DRAIN: Final = f"{GROUP}/drain"  # JSON {cause, since}
 
+# Set by people on a Node without GPU feature discovery: an agent shall run there.
+LABEL_AGENT: Final = f"{GROUP}/agent"
+
 # The kubelet may not set labels under this suffix on its own node (NodeRestriction).
 NODE_LABEL_PREFIX: Final = "escadre.node-restriction.kubernetes.io/"
+# The product that the node's agent reports, where GPU feature discovery names none.
+NODE_LABEL_PRODUCT: Final = f"{NODE_LABEL_PREFIX}gpu-product"
 
 # Kubernetes keeps a deleted claim by this finalizer for as long as a pod uses it.
 PVC_PROTECTION: Final = "kubernetes.io/pvc-protection"
@@ -91,6 +100,9 @@ SERVING_PORT: Final = 8000
 
 # The transition time of a condition that nobody has written yet: defaults of the CRDs.
 NEVER: Final = "1970-01-01T00:00:00Z"
+
+
+_LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 class ConditionType(StrEnum):
@@ -110,6 +122,11 @@ class ConditionType(StrEnum):
     ENGINE_MISMATCH = "EngineMismatch"
     INVENTORY_READY = "InventoryReady"
     STORE_READY = "StoreReady"
+
+
+def is_label_value(text: str) -> bool:
+    """Whether a label may have that value, and it says something."""
+    return _LABEL_VALUE.fullmatch(text) is not None
 
 
 def digest_hex(digest: str) -> str:

@@ -6,12 +6,14 @@ import pytest
 from tests.chart.rendering import CI_VALUES, NAMESPACE, Json, render
 
 from escadre.names import (
+    LABEL_AGENT,
     LABEL_COMPONENT,
     LABEL_MANAGED_BY,
     LABEL_SERVING,
     NODE_LABEL_PREFIX,
     STORE_PATH,
 )
+from escadre.state.views.unoffered import LABEL_PRODUCT
 
 KEPT = ("CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 CLUSTER_SCOPED = (*KEPT, "ClusterRole", "ClusterRoleBinding")
@@ -112,6 +114,15 @@ def test_each_policy_denies_through_its_binding() -> None:
         for validation in policy["spec"]["validations"]:
             assert validation["message"]
             assert validation["reason"]
+
+
+def test_agents_run_where_the_product_is_known_or_people_want_one() -> None:
+    spec = render("default").get("DaemonSet", "escadre-agent")["spec"]["template"]["spec"]
+    required = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert required["nodeSelectorTerms"] == [
+        {"matchExpressions": [{"key": key, "operator": "Exists"}]}
+        for key in (LABEL_PRODUCT, LABEL_AGENT)
+    ]
 
 
 def test_policies_name_what_the_product_names() -> None:

@@ -184,11 +184,8 @@ class Others:
             ]
             required = terms["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
             for name in [*preferred, *sorted(labels)]:
-                fits = free.get(name, 0) >= _gpus(pod) and all(
-                    labels.get(name, {}).get(one["key"]) in one["values"]
-                    for one in required[0]["matchExpressions"]
-                )
-                if fits:
+                asked_for = any(_matches(term, labels.get(name, {})) for term in required)
+                if asked_for and free.get(name, 0) >= _gpus(pod):
                     pod["spec"]["nodeName"] = name
                     self.server.put(PODS, pod)
                     free[name] -= _gpus(pod)
@@ -228,6 +225,10 @@ class Others:
         same = before.get("status") == status
         since = before.get("lastTransitionTime") if same else self.server.stamp()
         return {"type": "Ready", "status": status, "lastTransitionTime": since}
+
+
+def _matches(term: Json, labels: Json) -> bool:
+    return all(labels.get(one["key"]) in one["values"] for one in term["matchExpressions"])
 
 
 def _gpus(pod: Json) -> int:

@@ -188,11 +188,11 @@ def test_the_startup_budget_follows_the_weights(model: Any) -> None:
 
 def test_it_is_pinned_to_product_and_weights_and_prefers_its_node() -> None:
     affinity = pod()["affinity"]["nodeAffinity"]
-    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert {one["key"]: one["values"] for one in term["matchExpressions"]} == {
-        node_weights_label(DIGEST): ["verified"],
-        "nvidia.com/gpu.product": [LAYOUT.product],
-    }
+    terms = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    named_by = ("nvidia.com/gpu.product", "escadre.node-restriction.kubernetes.io/gpu-product")
+    assert [{one["key"]: one["values"] for one in term["matchExpressions"]} for term in terms] == [
+        {node_weights_label(DIGEST): ["verified"], label: [LAYOUT.product]} for label in named_by
+    ]
     (preferred,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
     assert preferred["preference"]["matchFields"][0]["values"] == ["gpu-0"]
     assert (

@@ -8,7 +8,7 @@ import pytest
 from escadre.api.gpunode import GPU, GPUNodeStatus
 from escadre.core.facts.node import NodeFacts
 from escadre.core.fleet.belief import NodeBelief
-from escadre.state.nodes import node_facts
+from escadre.state.nodes import node_facts, own_label
 from escadre.state.unused import unused
 from escadre.state.views import DeviceClaimView, GPUNodeView, NodeView, PodView
 
@@ -125,13 +125,38 @@ def test_slices_that_the_agent_sees_close_the_node(
     assert node.gpus == 2
 
 
-def test_without_the_label_that_engines_are_placed_by_nothing_is_planned() -> None:
-    labels = {"cloud.google.com/gke-accelerator": "nvidia-l4"}
-    node = seen(view(labels), *FOUR)
-    assert (node.product, node.unfit) == ("NVIDIA-L4", False)
-    assert node.blocked == (
-        "has no label nvidia.com/gpu.product, by which engines are placed: run GPU feature "
-        "discovery (cloud.google.com/gke-accelerator=nvidia-l4 does not stand in for it)"
+OWN = "escadre.node-restriction.kubernetes.io/gpu-product"
+
+
+@pytest.mark.parametrize(
+    ("labels", "blocked"),
+    [
+        pytest.param({OWN: "NVIDIA-L4"}, "", id="labelled by us"),
+        pytest.param({}, f"is not labelled {OWN}=NVIDIA-L4 yet", id="not yet"),
+        pytest.param({OWN: "Tesla-T4"}, f"is not labelled {OWN}=NVIDIA-L4 yet", id="another card"),
+    ],
+)
+def test_without_feature_discovery_the_product_that_the_agent_tells_is_what_pods_ask_for(
+    labels: dict[str, str], blocked: str
+) -> None:
+    """As on a node of GKE, whose own label no pod asks for."""
+    node = view({"cloud.google.com/gke-accelerator": "nvidia-l4", **labels})
+    told = seen(node, *FOUR)
+    assert (told.product, told.blocked, told.unfit) == ("NVIDIA-L4", blocked, False)
+    assert (told.memory_bytes, told.compute_capability) == (22 * GIB, (8, 9))
+    assert own_label(node, FOUR) == "NVIDIA-L4"
+
+
+def test_what_feature_discovery_names_is_not_labelled_again() -> None:
+    assert own_label(view(L4), FOUR) == ""
+    assert own_label(view({}), ()) == ""
+
+
+def test_a_name_that_no_label_can_hold_is_said() -> None:
+    odd = card(0, "NVIDIA-(TM)-L4")
+    assert own_label(view({}, 1), [odd]) == ""
+    assert seen(view({}, 1), odd).blocked == (
+        "has GPUs whose name no label can hold, NVIDIA-(TM)-L4: run GPU feature discovery"
     )
 
 

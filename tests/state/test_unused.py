@@ -50,8 +50,9 @@ def view(labels: dict[str, str], **status: Any) -> NodeView:
         pytest.param(
             view({}, allocatable={"nvidia.com/gpu": "2"}),
             "",
-            "has no label nvidia.com/gpu.product, by which engines are placed: run GPU feature "
-            "discovery",
+            "has no label nvidia.com/gpu.product, by which engines are placed, and no agent tells "
+            "its product: run GPU feature discovery, or label the node escadre.dev/agent=true for "
+            "an agent",
             id="no-feature-discovery",
         ),
         pytest.param(

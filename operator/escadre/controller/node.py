@@ -1,4 +1,4 @@
-"""The key node/name: sole writer of GPUNode.spec and of the weight labels of the Node."""
+"""The key node/name: sole writer of GPUNode.spec and of our labels of the Node."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from escadre.machinery.diff import holds
 from escadre.machinery.events import ObjectRef
 from escadre.names import API_VERSION, LABEL_SYSTEM_NAMESPACE, ConditionType
 from escadre.render.gpunode import gpunode
+from escadre.state.nodes import own_label, told_gpus
 from escadre.state.views import GPUNodeView, NodeView
 
 __all__ = ["reconcile_node"]
@@ -41,7 +42,8 @@ async def reconcile_node(context: Context, name: str) -> float | None:
     belief = sight.belief(node)
     if belief is None:
         return None
-    await _relabel(context, node, belief.verified)
+    gpus = told_gpus(context.caches.gpunodes.get(name), belief)
+    await _relabel(context, node, belief.verified, own_label(node, gpus))
     return belief.recheck
 
 
@@ -103,8 +105,10 @@ async def _apply(
     context.caches.gpunodes.note_write(result)
 
 
-async def _relabel(context: Context, node: NodeView, verified: frozenset[str]) -> None:
-    changes = label_changes(node.labels, verified)
+async def _relabel(
+    context: Context, node: NodeView, verified: frozenset[str], product: str = ""
+) -> None:
+    changes = label_changes(node.labels, verified, product)
     if not changes:
         return
     try:

@@ -29,6 +29,7 @@ from escadre.names import (
     LABEL_SERVING,
     LABEL_SLOT,
     MODEL_MOUNT_PATH,
+    NODE_LABEL_PRODUCT,
     SERVING_PORT,
     claim_name,
     digest_hex,
@@ -106,19 +107,22 @@ def pod_template(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dic
 
 
 def _node_affinity(spec: ReplicaSpec) -> dict[str, Any]:
+    """A node with the weights, of the product that GPU feature discovery or its agent names."""
+    weights = {
+        "key": node_weights_label(spec.inputs.manifest_digest),
+        "operator": "In",
+        "values": ["verified"],
+    }
     affinity: dict[str, Any] = {
         "requiredDuringSchedulingIgnoredDuringExecution": {
             "nodeSelectorTerms": [
                 {
                     "matchExpressions": [
-                        {
-                            "key": node_weights_label(spec.inputs.manifest_digest),
-                            "operator": "In",
-                            "values": ["verified"],
-                        },
-                        {"key": PRODUCT_LABEL, "operator": "In", "values": [spec.layout.product]},
+                        weights,
+                        {"key": label, "operator": "In", "values": [spec.layout.product]},
                     ]
                 }
+                for label in (PRODUCT_LABEL, NODE_LABEL_PRODUCT)
             ]
         }
     }

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from escadre.api.gpunode import GPU
+from escadre.names import NODE_LABEL_PRODUCT, is_label_value
 from escadre.state.views import NodeView
 from escadre.state.views.meta import GPU_RESOURCE
-from escadre.state.views.unoffered import LABEL_PRODUCT, unlabelled
+from escadre.state.views.unoffered import LABEL_PRODUCT
 
-__all__ = ["passing", "unfit", "whole_cards"]
+__all__ = ["passing", "unfit", "unplaceable", "whole_cards"]
 
 _PREFIX: Final = "nvidia.com"
 
@@ -26,7 +27,19 @@ def passing(node: NodeView, tolerations: Sequence[Mapping[str, Any]]) -> str:
     taint = node.untolerated(tolerations)
     if taint:
         return f"has the taint {taint}, which engines do not tolerate"
-    return "" if node.labels.get(LABEL_PRODUCT) else unlabelled(node.labels)
+    return ""
+
+
+def unplaceable(node: NodeView, product: str) -> str:
+    """Whether no engine can ask for the node's product, which its agent told; "" if one can.
+
+    controller/node.py labels the node with it as soon as it looks at it.
+    """
+    if node.labels.get(LABEL_PRODUCT) or node.labels.get(NODE_LABEL_PRODUCT) == product:
+        return ""
+    if is_label_value(product):
+        return f"is not labelled {NODE_LABEL_PRODUCT}={product} yet"
+    return f"has GPUs whose name no label can hold, {product}: run GPU feature discovery"
 
 
 def unfit(node: NodeView, gpus: Sequence[GPU]) -> str:

@@ -9,11 +9,12 @@ from escadre import reasons
 from escadre.api.gpunode import GPU, WantedWeights
 from escadre.core.facts.node import NodeFacts, Unbelieved
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe
-from escadre.state.closed import passing, unfit, whole_cards
+from escadre.names import is_label_value
+from escadre.state.closed import passing, unfit, unplaceable, whole_cards
 from escadre.state.views import DeviceClaimView, GPUNodeView, NodeView, PodView
 from escadre.state.views.unoffered import LABEL_CAPABILITY, LABEL_MEMORY, LABEL_PRODUCT
 
-__all__ = ["belief_of", "memory_of", "node_facts", "told_gpus"]
+__all__ = ["belief_of", "memory_of", "node_facts", "own_label", "told_gpus"]
 
 _MEBIBYTE: Final = 1 << 20
 _PREFIX: Final = "nvidia.com"
@@ -50,8 +51,7 @@ def node_facts(
     engine pods.
     """
     gpus = told_gpus(gpunode, belief)
-    told = next((one.product for one in gpus if one.product), "")
-    product = node.labels.get(LABEL_PRODUCT) or told
+    product = node.labels.get(LABEL_PRODUCT) or told_product(gpus)
     memory, capability = memory_of(node, gpus), _capability(node, gpus)
     if not product or not memory or not capability or not node.gpus:
         return None
@@ -65,7 +65,7 @@ def node_facts(
         gpus=min(node.gpus, whole_cards(gpus)) if gpus else node.gpus,
         gpus_foreign=sum(_foreign(one) for one in holders),
         reserved_bytes=next((one.reserved_bytes for one in gpus if one.reserved_bytes), None),
-        blocked=lasting or passing(node, tolerations),
+        blocked=lasting or passing(node, tolerations) or unplaceable(node, product),
         unfit=bool(lasting),
         apart=node.labels.get(f"{_PREFIX}/vgpu.present") == "true",
         unbelieved=belief.unbelieved if belief else _UNTOLD,
@@ -78,6 +78,17 @@ def node_facts(
 def told_gpus(gpunode: GPUNodeView | None, belief: NodeBelief | None) -> Sequence[GPU]:
     """What the agent says of the GPUs, where its word counts."""
     return gpunode.status.gpus if gpunode and belief and belief.trusted else ()
+
+
+def told_product(gpus: Sequence[GPU]) -> str:
+    """The product that an agent tells first, which speaks for the node; "" where it tells none."""
+    return next((one.product for one in gpus if one.product), "")
+
+
+def own_label(node: NodeView, gpus: Sequence[GPU]) -> str:
+    """The product that the operator labels the node with: where feature discovery names none."""
+    product = "" if node.labels.get(LABEL_PRODUCT) else told_product(gpus)
+    return product if is_label_value(product) else ""
 
 
 def memory_of(node: NodeView, gpus: Sequence[GPU]) -> int:

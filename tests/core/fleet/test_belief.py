@@ -12,7 +12,7 @@ from escadre import reasons
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.core.facts.node import Unbelieved
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe, label_changes
-from escadre.names import NODE_LABEL_PREFIX, node_weights_label
+from escadre.names import NODE_LABEL_PREFIX, NODE_LABEL_PRODUCT, node_weights_label
 
 DIGEST = "sha256:" + hashlib.sha256(b"small").hexdigest()
 OTHER = "sha256:" + hashlib.sha256(b"large").hexdigest()
@@ -179,10 +179,25 @@ KEY, OTHER_KEY = node_weights_label(DIGEST), node_weights_label(OTHER)
         ({"x.node-restriction.kubernetes.io/a": "b"}, set(), {}),
     ],
 )
-def test_label_changes(
+def test_label_changes_of_weights(
     labels: dict[str, str], verified: set[str], changes: dict[str, str | None]
 ) -> None:
     assert label_changes(labels, verified) == changes
+
+
+@pytest.mark.parametrize(
+    ("labels", "product", "changes"),
+    [
+        ({}, "L4", {NODE_LABEL_PRODUCT: "L4"}),
+        ({NODE_LABEL_PRODUCT: "L4"}, "L4", {}),
+        ({NODE_LABEL_PRODUCT: "T4"}, "L4", {NODE_LABEL_PRODUCT: "L4"}),
+        ({NODE_LABEL_PRODUCT: "L4"}, "", {NODE_LABEL_PRODUCT: None}),
+    ],
+)
+def test_label_changes_of_the_product(
+    labels: dict[str, str], product: str, changes: dict[str, str | None]
+) -> None:
+    assert label_changes({KEY: "verified", **labels}, {DIGEST}, product) == changes
 
 
 @given(

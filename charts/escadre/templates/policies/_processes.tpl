@@ -43,7 +43,7 @@ validations:
     reason: Forbidden
 {{- end }}
 
-{{/* The operator may label nodes for the weights they hold; nothing else of a Node is its business. */}}
+{{/* The operator may label nodes for the weights they hold and the GPUs they have; nothing else of a Node is its business. */}}
 {{- define "escadre.policy.operator-nodes" -}}
 failurePolicy: Fail
 matchConstraints:

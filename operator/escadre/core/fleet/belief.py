@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from escadre import reasons
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.core.facts.node import Unbelieved, WeightState
-from escadre.names import NODE_LABEL_PREFIX, node_weights_label
+from escadre.names import NODE_LABEL_PREFIX, NODE_LABEL_PRODUCT, node_weights_label
 from escadre.reasons import Reason
 
 __all__ = ["AgentView", "NodeBelief", "believe", "label_changes"]
@@ -91,9 +91,16 @@ def _nothing(reason: Reason, message: str) -> NodeBelief:
     return NodeBelief(frozenset(), {}, Unbelieved(reason, message))
 
 
-def label_changes(labels: Mapping[str, str], verified: Iterable[str]) -> dict[str, str | None]:
-    """Merge patch for the node's labels: only keys of our prefix, None removes."""
+def label_changes(
+    labels: Mapping[str, str], verified: Iterable[str], product: str = ""
+) -> dict[str, str | None]:
+    """Merge patch for the node's labels: only keys of our prefix, None removes.
+
+    ``product`` is what only the agent tells of the GPUs, "" where that is no matter.
+    """
     wanted = {node_weights_label(digest): "verified" for digest in verified}
+    if product:
+        wanted[NODE_LABEL_PRODUCT] = product
     ours = {key: value for key, value in labels.items() if key.startswith(NODE_LABEL_PREFIX)}
     changes: dict[str, str | None] = {
         key: value for key, value in wanted.items() if ours.get(key) != value

@@ -8,6 +8,7 @@ go by the labels that are read here, so ResourceSlices need not be, nor a right 
 from collections.abc import Mapping
 from typing import Final
 
+from escadre.names import LABEL_AGENT
 from escadre.state.views.meta import GPU_RESOURCE, Json
 
 __all__ = ["LABEL_CAPABILITY", "LABEL_MEMORY", "LABEL_PRODUCT", "unlabelled", "unoffered"]
@@ -52,7 +53,10 @@ def unoffered(labels: Mapping[str, str], status: Json) -> str:
 
 def unlabelled(labels: Mapping[str, str]) -> str:
     """Of a node without the label that names its product, in words."""
-    said = f"has no label {LABEL_PRODUCT}, by which engines are placed: run GPU feature discovery"
+    said = (
+        f"has no label {LABEL_PRODUCT}, by which engines are placed, and no agent tells its "
+        f"product: run GPU feature discovery, or label the node {LABEL_AGENT}=true for an agent"
+    )
     cloud = _cloud(labels)
     return f"{said} ({cloud} does not stand in for it)" if cloud else said
 
