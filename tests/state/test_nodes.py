@@ -21,12 +21,15 @@ L4 = {
     "nvidia.com/gpu.compute.minor": "9",
     "nvidia.com/gpu.replicas": "1",
 }
+OWN = "escadre.node-restriction.kubernetes.io/gpu-product"
 BELIEVED = NodeBelief(verified=frozenset(), weights={})
 
 
-def view(labels: Mapping[str, str], gpus: int = 4) -> NodeView:
+def view(labels: Mapping[str, str], gpus: int = 4, devices: int | None = None) -> NodeView:
     meta = {"name": "gpu-0", "uid": "u", "resourceVersion": "1", "labels": dict(labels)}
     status = {"allocatable": {"nvidia.com/gpu": str(gpus)}}
+    if devices is not None:
+        status["capacity"] = {"nvidia.com/gpu": str(devices)}
     return NodeView.of({"metadata": meta, "status": status})
 
 
@@ -96,6 +99,42 @@ def test_different_cards_close_the_node_by_name() -> None:
     assert mixed.unfit
 
 
+DISPLAY = card(0, "NVIDIA-T400-4GB", 4, compute_capability="7.5")
+BEHIND_IT = tuple(card(index) for index in (1, 2))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [pytest.param(L4, id="named by the label"), pytest.param({OWN: "NVIDIA-L4"}, id="by us")],
+)
+def test_a_display_card_that_the_device_plugin_leaves_out_is_no_gpu(labels: dict[str, str]) -> None:
+    node = seen(view(labels, 2), DISPLAY, *BEHIND_IT)
+    assert (node.product, node.gpus, node.blocked) == ("NVIDIA-L4", 2, "")
+    assert (node.memory_bytes, node.compute_capability) == (22 * GIB, (8, 9))
+
+
+@pytest.mark.parametrize(
+    ("node", "cards"),
+    [
+        pytest.param(view(L4, 3), (DISPLAY, *BEHIND_IT), id="it is offered as well"),
+        pytest.param(view(L4, 2, 3), (DISPLAY, *BEHIND_IT), id="offered, and one card is ill"),
+        pytest.param(view(L4, 1), (DISPLAY, *BEHIND_IT), id="not known which is left out"),
+    ],
+)
+def test_a_display_card_that_pods_may_get_closes_the_node(
+    node: NodeView, cards: tuple[GPU, ...]
+) -> None:
+    assert seen(node, *cards).blocked == (
+        "has different GPUs, NVIDIA-T400-4GB beside NVIDIA-L4: pods may get either"
+    )
+
+
+def test_cards_of_other_makers_are_no_gpus() -> None:
+    meta = {"name": "amd-0", "uid": "u", "resourceVersion": "1", "labels": {}}
+    node = NodeView.of({"metadata": meta, "status": {"allocatable": {"amd.com/gpu": "8"}}})
+    assert (node.gpus, facts(node), unused(node)) == (0, None, None)
+
+
 def test_another_card_of_less_power_closes_as_well() -> None:
     odd = card(1, "A30", 24, compute_capability="8.0")
     assert "A30 beside NVIDIA-L4" in seen(view(L4, 2), card(0), odd).blocked
@@ -123,9 +162,6 @@ def test_slices_that_the_agent_sees_close_the_node(
     said = "" if usable else "has 2 of 4 GPUs in MIG mode"
     assert (node.blocked, node.unfit) == (said, not usable)
     assert node.gpus == 2
-
-
-OWN = "escadre.node-restriction.kubernetes.io/gpu-product"
 
 
 @pytest.mark.parametrize(

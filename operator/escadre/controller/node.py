@@ -42,7 +42,7 @@ async def reconcile_node(context: Context, name: str) -> float | None:
     belief = sight.belief(node)
     if belief is None:
         return None
-    gpus = told_gpus(context.caches.gpunodes.get(name), belief)
+    gpus = told_gpus(node, context.caches.gpunodes.get(name), belief)
     await _relabel(context, node, belief.verified, own_label(node, gpus))
     return belief.recheck
 

@@ -120,7 +120,7 @@ class Sight:
     def seen(self, node: NodeView) -> NodeFacts | Unused | None:
         """Its facts, else why there are none though it has GPUs; None for one without."""
         gpunode = self.gather.caches.gpunodes.get(node.name)
-        return self.node(node) or unused(node, told_gpus(gpunode, self.belief(node)))
+        return self.node(node) or unused(node, told_gpus(node, gpunode, self.belief(node)))
 
     def belief(self, node: NodeView) -> NodeBelief | None:
         """What is believed of a node; None while it has no GPUNode of its own."""

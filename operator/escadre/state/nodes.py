@@ -10,6 +10,7 @@ from escadre.api.gpunode import GPU, WantedWeights
 from escadre.core.facts.node import NodeFacts, Unbelieved
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe
 from escadre.names import is_label_value
+from escadre.state.cards import given_out
 from escadre.state.closed import passing, unfit, unplaceable, whole_cards
 from escadre.state.views import DeviceClaimView, GPUNodeView, NodeView, PodView
 from escadre.state.views.unoffered import LABEL_CAPABILITY, LABEL_MEMORY, LABEL_PRODUCT
@@ -50,7 +51,7 @@ def node_facts(
     ``holders`` are all pods of the node and the claims of its GPUs, ``tolerations`` those of the
     engine pods.
     """
-    gpus = told_gpus(gpunode, belief)
+    gpus = told_gpus(node, gpunode, belief)
     product = node.labels.get(LABEL_PRODUCT) or told_product(gpus)
     memory, capability = memory_of(node, gpus), _capability(node, gpus)
     if not product or not memory or not capability or not node.gpus:
@@ -75,9 +76,13 @@ def node_facts(
     )
 
 
-def told_gpus(gpunode: GPUNodeView | None, belief: NodeBelief | None) -> Sequence[GPU]:
-    """What the agent says of the GPUs, where its word counts."""
-    return gpunode.status.gpus if gpunode and belief and belief.trusted else ()
+def told_gpus(
+    node: NodeView, gpunode: GPUNodeView | None, belief: NodeBelief | None
+) -> Sequence[GPU]:
+    """What the agent says of the GPUs that pods get, where its word counts."""
+    if gpunode is None or belief is None or not belief.trusted:
+        return ()
+    return given_out(node, gpunode.status.gpus)
 
 
 def told_product(gpus: Sequence[GPU]) -> str:

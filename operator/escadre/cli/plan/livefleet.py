@@ -111,7 +111,7 @@ async def _from_nodes(
         gpunode, holders = caches.gpunodes.get(node.name), caches.holders_of(node.name)
         belief = belief_of(node, gpunode, caches.agents.of(node.name), now)
         facts = node_facts(node, gpunode, belief, holders, platform.tolerations)
-        found.append(facts or unused(node, told_gpus(gpunode, belief)))
+        found.append(facts or unused(node, told_gpus(node, gpunode, belief)))
     return [one for one in found if one], note
 
 
@@ -143,6 +143,7 @@ def _described(gpunode: GPUNodeView) -> NodeView:
         labels={LABEL_PRODUCT: product} if product else {},
         boot_id=status.boot_id,
         gpus=len(status.gpus),
+        devices=len(status.gpus),
         unoffered="",
         blocked="",
         lost_since=None,

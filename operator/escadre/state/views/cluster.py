@@ -20,6 +20,7 @@ class NodeView(Meta):
     labels: Mapping[str, str]
     boot_id: str
     gpus: int
+    devices: int  # GPUs that its device plugin announces, whether well or not
     unoffered: str
     blocked: str
     lost_since: float | None  # when it stopped being Ready, None for one that is
@@ -42,7 +43,8 @@ class NodeView(Meta):
             **meta_of(obj),
             labels=labels,
             boot_id=(status.get("nodeInfo") or {}).get("bootID", ""),
-            gpus=int((status.get("allocatable") or {}).get(GPU_RESOURCE, 0)),
+            gpus=(gpus := int((status.get("allocatable") or {}).get(GPU_RESOURCE, 0))),
+            devices=max(gpus, int((status.get("capacity") or {}).get(GPU_RESOURCE, 0))),
             unoffered=unoffered(labels, status),
             blocked=_node_blocked(spec, status),
             lost_since=_lost_since(status),
