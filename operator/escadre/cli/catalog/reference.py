@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from escadre.cli.catalog.gpurates import speed_lines
 from escadre.cli.catalog.view import weights_text
 from escadre.core.catalog.entry import SOURCES, Entry
 from escadre.core.catalog.shelf import CATALOG, name_of
@@ -116,4 +117,5 @@ def gpus_reference() -> str:
             f"| {card.product} | {card.mebibytes} | {bytes_text(seen)} | {major}.{minor} "
             f"| {card.source} |"
         )
+    lines += speed_lines()
     return "\n".join(lines) + "\n"

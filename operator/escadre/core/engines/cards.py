@@ -1,14 +1,17 @@
-"""GPU products by name: memory and compute capability, for plans that see no node.
+"""GPU products by name: memory, compute capability, speed, for plans that see no node.
 
-`escadre layout` takes them from here; the operator never does, it knows what its nodes report.
-``mebibytes`` is the total as nvidia-smi prints and GPU feature discovery labels it. Pure data, the
-source beside each card; what torch sees of it is core/engines/gpu_memory.py's answer.
+`escadre layout` takes them from here. The operator takes only their speed (``card_of``): memory
+and capability are what its nodes report. ``mebibytes`` is the total as nvidia-smi prints and GPU
+feature discovery labels it. Pure data, the source beside each card; what torch sees of it is
+core/engines/gpu_memory.py's answer.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CARDS", "Card", "cards_named"]
+from escadre.core.engines.rates import RATES, Rates
+
+__all__ = ["CARDS", "Card", "card_of", "cards_named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Card:
         capability: compute capability.
         source: of the memory.
         also: words that people use for it and that are not in its name.
+        derived_from: the product whose speed was taken for it, None when its own is known.
     """
 
     product: str
@@ -28,6 +32,12 @@ class Card:
     capability: tuple[int, int]
     source: str
     also: frozenset[str] = frozenset()
+    derived_from: str | None = None
+
+    @property
+    def rates(self) -> Rates:
+        """What it moves and computes in a second."""
+        return RATES[self.derived_from or self.product]
 
     @property
     def words(self) -> frozenset[str]:
@@ -81,3 +91,19 @@ def cards_named(name: str) -> tuple[Card, ...]:
     if exact or not words:
         return exact
     return tuple(card for card in CARDS if words <= card.words)
+
+
+def card_of(product: str, mebibytes: int, capability: tuple[int, int]) -> Card:
+    """The card that a node reports; one that is not known is as fast as the most alike that is.
+
+    Most alike: of the same compute capability, else of the same generation, else of any; of those
+    the nearest in memory. Links are not taken over from a name: a derived card has those of the
+    card that it is derived from, and ``derived_from`` says which, for people to judge.
+    """
+    known = next((card for card in CARDS if card.product == product), None)
+    if known is not None:
+        return known
+    same = [card for card in CARDS if card.capability == capability]
+    same = same or [card for card in CARDS if card.capability[0] == capability[0]]
+    alike = min(same or CARDS, key=lambda card: (abs(card.mebibytes - mebibytes), card.product))
+    return Card(product, mebibytes, capability, "reported", derived_from=alike.product)
