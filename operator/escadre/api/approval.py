@@ -34,6 +34,7 @@ __all__ = [
     "ModelApprovalStatus",
     "Quantization",
     "SignatureRecord",
+    "TensorBytes",
 ]
 
 _Count = Annotated[int, Field(ge=1, le=1 << 24)]
@@ -84,6 +85,21 @@ class Quantization(Model):
     )
 
 
+class TensorBytes(Model):
+    """Bytes of the tensors by where an engine puts them on the GPUs of one replica."""
+
+    sharded: Bytes = Field(description="Split over the GPUs: projections of the layers.")
+    replicated: Bytes = Field(
+        description="Whole on every GPU: norms, scales, router, projections to latents."
+    )
+    embedding: Bytes = Field(description="Token embedding and output head; split.")
+    experts: Bytes = Field(description="Routed experts; split.")
+    encoder_sharded: Bytes = Field(description="Of the encoder of images or sound; split.")
+    encoder_replicated: Bytes = Field(
+        description="Of that encoder and the projector behind it; whole on every GPU."
+    )
+
+
 class Architecture(Model):
     """Facts the planner needs, read at drafting from params.json or config.json and headers."""
 
@@ -126,6 +142,11 @@ class Architecture(Model):
     )
     quantization: Quantization | None = Field(
         default=None, description="Set when the weights are quantised."
+    )
+    tensors: TensorBytes | None = Field(
+        default=None,
+        description="weightBytes in groups, summed over the same headers; without it the planner "
+        "computes from the dimensions what every GPU keeps whole.",
     )
 
 

@@ -102,6 +102,7 @@ def test_both_descriptions_of_a_model_give_the_same_facts(
 
 
 def test_a_dense_model_with_vision() -> None:
+    others = dict.fromkeys(("embedding", "experts", "encoderSharded", "encoderReplicated"), 0)
     assert facts(MISTRAL, SMALL_3) == {
         "format": "mistral",
         "tokenizer": "mistral",
@@ -116,6 +117,7 @@ def test_a_dense_model_with_vision() -> None:
         "vocabularySize": 131072,
         "maxContextLength": 131072,
         "visionHeads": 16,
+        "tensors": {"sharded": 0, "replicated": 104, **others},
     }
 
 

@@ -89,8 +89,8 @@ def read_limits(size: int, max_num_seqs: int, batched: int | None, visible: int)
     return EngineLimits(size, max_num_seqs, batched or batched_tokens(visible, max_num_seqs))
 
 
-def read_weights(model: LocalModel, given: int | None, *, text_only: bool) -> int:
-    """Bytes of the weights, of the files or as given; without the encoder for text only."""
+def read_weights(model: LocalModel, given: int | None) -> int:
+    """Bytes of the weights, of the files or as given."""
     if model.weight_bytes is None:
         if given is None:
             raise BadInput(
@@ -102,7 +102,7 @@ def read_weights(model: LocalModel, given: int | None, *, text_only: bool) -> in
         raise BadInput(
             f"--weights-bytes {given}: the folder says it itself, {model.weight_bytes} bytes"
         )
-    return model.weight_bytes - (model.encoder_bytes if text_only else 0)
+    return model.weight_bytes
 
 
 def _decimal(option: str, text: str, meant: str) -> Fraction:

@@ -22,6 +22,7 @@ from escadre.cli.layout.model import LocalModel
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.core.engines.cards import Card
+from escadre.core.engines.textonly import without_encoder
 from escadre.core.layouts.estimate import Asked, Estimate, estimate
 
 __all__ = ["register"]
@@ -70,7 +71,7 @@ def _estimate(
     limits = read_limits(tensor_parallel, max_num_seqs, max_num_batched_tokens, visible)
     chosen = chosen_model(context, config)
     model = chosen.model
-    weights = read_weights(model, weights_bytes, text_only=text_only)
+    weights = read_weights(model, weights_bytes)
     asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
     found = _of(model, weights, asked, memory.card, text_only=text_only)
     unknown = dtype_notes(memory.card, model)
@@ -88,6 +89,6 @@ def _of(
 ) -> Estimate:
     architecture = model.architecture(weights)
     if text_only:
-        architecture = architecture.model_copy(update={"vision_heads": None, "audio_heads": None})
+        architecture = without_encoder(architecture, model.encoder_bytes)
     unable = refused_by(card, model, architecture)
     return Estimate(None, unable) if unable else estimate(architecture, asked)

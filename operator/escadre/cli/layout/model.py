@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from escadre.api.approval import Architecture
+from escadre.api.approval import Architecture, TensorBytes
 from escadre.cli.shared.failures import BadInput
+from escadre.core.engines.textonly import encoder_bytes
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.architecture import Dtype, Stored, read_facts, stored
 from escadre.core.weights.declared import declared_dtype
@@ -28,15 +29,6 @@ from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_t
 
 __all__ = ["LocalModel", "read_model"]
 
-_ENCODER: Final = (
-    "vision_encoder.",
-    "vision_tower.",
-    "model.vision_tower.",
-    "audio_tower.",
-    "model.audio_tower.",
-    "mm_whisper_embeddings.whisper_encoder.",
-    "mm_streams_embeddings.embedding_module.whisper_encoder.",
-)
 _MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
 
 
@@ -44,7 +36,7 @@ _MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
 class LocalModel:
     """What the files say; ``weight_bytes`` and ``dtype`` are None where they do not say it.
 
-    ``encoder_bytes`` of the weights belong to an encoder of images or sound; 0 without weights.
+    ``groups`` are the bytes of the tensors in groups, where their headers were read.
     """
 
     selection: Selection
@@ -53,14 +45,19 @@ class LocalModel:
     dtype: Dtype | None
     numbers: NumberFormat | None
     profile: EngineProfile
-    encoder_bytes: int = 0
+    groups: TensorBytes | None = None
+
+    @property
+    def encoder_bytes(self) -> int:
+        """Of the weights, those of the encoder of images or sound; 0 where nothing says it."""
+        return encoder_bytes(self.groups)
 
     def architecture(self, weight_bytes: int) -> Architecture:
         """The facts with so many bytes of weights; raises BadInput naming a field that is wrong.
 
         An unknown type stands as bfloat16: whoever judges the type looks at ``dtype`` first.
         """
-        held = Stored(weight_bytes, self.dtype or "bfloat16", self.numbers)
+        held = Stored(weight_bytes, self.dtype or "bfloat16", self.numbers, self.groups)
         try:
             return read_facts(self.selection, self.document, held, self.profile)
         except IntakeError as error:
@@ -102,8 +99,7 @@ def _folder(root: Path, profile: EngineProfile) -> LocalModel:
         check_index("the index", index, weights)
     tensors = [tensor for name in weights for tensor in _tensors(root / name)]
     held = stored(tensors, model.numbers, selection.config)
-    encoder = sum(each.size for each in tensors if each.name.startswith(_ENCODER))
-    return replace(model, weight_bytes=held.weight_bytes, dtype=held.dtype, encoder_bytes=encoder)
+    return replace(model, weight_bytes=held.weight_bytes, dtype=held.dtype, groups=held.groups)
 
 
 def _described(

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Final
 
 from escadre.api.approval import Architecture
+from escadre.core.engines.replicated import replicated_bytes
 
 __all__ = [
     "BLOCK_TOKENS",
@@ -138,14 +139,14 @@ def weights_bytes(architecture: Architecture, tensor_parallel_size: int) -> int:
     """Bytes of weights and constant buffers on one GPU.
 
     The tensors as stored, divided by the tensor parallel size, except what each GPU keeps whole
-    (``_replicated_bytes``), the key-value projections of GPUs beyond the key-value heads
+    (replicated.py), the key-value projections of GPUs beyond the key-value heads
     (vllm-project/vllm:vllm/model_executor/layers/linear.py QKVParallelLinear), the vocabulary
     padded to 64 (layers/vocab_parallel_embedding.py), the rotary table (layers/rotary_embedding:
     32 MiB for 131,072 tokens, seen in start-up logs), and with several GPUs the buffers their
     collectives make while loading (0.07 GiB seen).
     """
     size = tensor_parallel_size
-    replicated = min(_replicated_bytes(architecture), architecture.weight_bytes)
+    replicated = min(replicated_bytes(architecture), architecture.weight_bytes)
     total = replicated + _ceil(architecture.weight_bytes - replicated, size)
     heads = architecture.key_value_heads
     if architecture.latent_attention is None and size > heads:
@@ -217,26 +218,6 @@ def fill_gpu(
 
 def _ceil(amount: int, parts: int) -> int:
     return -(-amount // parts)
-
-
-def _replicated_bytes(architecture: Architecture) -> int:
-    """Tensors that every GPU keeps whole: norms, router, latent projections, vision adapter.
-
-    The rank of the query latent is not among the facts; a quarter of the width bounds it for the
-    published Mistral models (vllm-project/vllm:vllm/model_executor/models/deepseek_v2.py,
-    pixtral.py VisionLanguageAdapter).
-    """
-    hidden = architecture.hidden_size
-    total = 4 * (4 * architecture.layers + 1) * hidden
-    if architecture.experts is not None:
-        total += 4 * architecture.layers * architecture.experts.routed * hidden
-    latent = architecture.latent_attention
-    if latent is not None:
-        ranks = latent.kv_lora_rank + latent.rope_head_dimension + _ceil(hidden, 4)
-        total += _ELEMENT * architecture.layers * hidden * ranks
-    if architecture.vision_heads is not None:
-        total += _ELEMENT * 2 * hidden * hidden
-    return total
 
 
 def _absorbed_bytes(architecture: Architecture, size: int) -> int:

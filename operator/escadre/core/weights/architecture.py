@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from escadre.api.approval import Architecture, Experts, LatentAttention
+from escadre.api.approval import Architecture, Experts, LatentAttention, TensorBytes
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.classdefaults import encoder_of, text_of
 from escadre.core.weights.intake import IntakeError, Selection
@@ -20,6 +20,7 @@ from escadre.core.weights.length import huggingface_length, mistral_length
 from escadre.core.weights.numberformat import SEPARATE, Dtype, NumberFormat, read_format
 from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import Tensor
+from escadre.core.weights.tensorgroups import tensor_bytes
 
 __all__ = ["Dtype", "Stored", "read_architecture", "read_facts", "stored"]
 
@@ -37,11 +38,15 @@ _STORAGE: Final[dict[Dtype, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the weight files hold: bytes of all tensors, and in which numbers most of them are."""
+    """What the weight files hold: bytes of all tensors, and in which numbers most of them are.
+
+    ``groups`` is None where the headers were not read.
+    """
 
     weight_bytes: int
     dtype: Dtype
     quantization: NumberFormat | None = None
+    groups: TensorBytes | None = None
 
 
 def stored(tensors: Iterable[Tensor], numbers: NumberFormat | None, config: str) -> Stored:
@@ -52,11 +57,12 @@ def stored(tensors: Iterable[Tensor], numbers: NumberFormat | None, config: str)
         numbers: what the configuration says of quantisation.
         config: the file that says it, for messages.
     """
+    held = tuple(tensors)
     sizes: Counter[str] = Counter()
-    for tensor in tensors:
+    for tensor in held:
         sizes[tensor.dtype] += tensor.size
     dtype = _quantised(numbers, sizes, config) if numbers else _plain(sizes, config)
-    return Stored(sizes.total(), dtype, numbers)
+    return Stored(sizes.total(), dtype, numbers, tensor_bytes(held))
 
 
 def read_architecture(
@@ -95,6 +101,7 @@ def read_facts(
         "tokenizer": selection.tokenizer,
         "dtype": weights.dtype,
         "weight_bytes": weights.weight_bytes,
+        "tensors": weights.groups,
     }
     numbers = weights.quantization
     if numbers is not None:

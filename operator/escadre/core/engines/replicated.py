@@ -1,0 +1,37 @@
+"""Bytes of the weights that every GPU of a tensor parallel group keeps whole.
+
+core/engines/gpu_memory.py divides the others among the GPUs. Pure.
+"""
+
+from typing import Final
+
+from escadre.api.approval import Architecture
+
+__all__ = ["replicated_bytes"]
+
+_ELEMENT: Final = 2  # bytes of a weight that is not quantised
+_WIDE: Final = 4  # of norms and routers, which some files keep in float32
+
+
+def replicated_bytes(architecture: Architecture) -> int:
+    """Tensors that every GPU keeps whole: norms, router, latent projections, vision adapter.
+
+    Summed over the headers where they were read, else computed from the dimensions. The rank of the
+    query latent is not among those; a quarter of the width bounds it for the published Mistral
+    models (vllm-project/vllm:vllm/model_executor/models/deepseek_v2.py, pixtral.py
+    VisionLanguageAdapter).
+    """
+    groups = architecture.tensors
+    if groups is not None:
+        return groups.replicated + groups.encoder_replicated
+    hidden = architecture.hidden_size
+    total = _WIDE * (4 * architecture.layers + 1) * hidden
+    if architecture.experts is not None:
+        total += _WIDE * architecture.layers * architecture.experts.routed * hidden
+    latent = architecture.latent_attention
+    if latent is not None:
+        ranks = latent.kv_lora_rank + latent.rope_head_dimension + -(-hidden // 4)
+        total += _ELEMENT * architecture.layers * hidden * ranks
+    if architecture.vision_heads is not None:
+        total += _ELEMENT * 2 * hidden * hidden
+    return total
