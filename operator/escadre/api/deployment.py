@@ -105,6 +105,9 @@ class RejectedLayout(Model):
     tensor_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
         description="Tensor parallel size considered."
     )
+    pipeline_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="Pipeline parallel size considered; left out where it is 1."
+    )
     reason: Annotated[Reason, reason_as_name()] = Field(description="Stable reason.")
     message: Annotated[str, Text(512)] = Field(description="Why, with numbers.")
 

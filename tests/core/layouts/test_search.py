@@ -28,8 +28,8 @@ from escadre import reasons
 from escadre.api.approval import Architecture, Quantization
 from escadre.api.deployment import Layout
 from escadre.core.facts.model import Wish
-from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout, short_product
-from escadre.core.profile import profile_for
+from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
+from escadre.core.layouts.told import short_product
 
 
 def planned(model: Architecture, wish: Wish, *products: GPUProduct, percent: int = 92) -> Layout:

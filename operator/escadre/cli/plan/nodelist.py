@@ -17,7 +17,7 @@ from escadre.cli.shared.failures import BadInput
 from escadre.core.engines.cards import Card
 from escadre.core.engines.gpu_memory import MIB
 from escadre.core.facts.node import NodeFacts, Unused
-from escadre.core.layouts.search import short_product
+from escadre.core.layouts.told import short_product
 from escadre.core.listing import listed
 from escadre.errors import EscadreError
 from escadre.state.nodes import node_facts

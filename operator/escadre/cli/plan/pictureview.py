@@ -9,7 +9,7 @@ from rich.text import Text
 from escadre.cli.plan.picture import FREE, SIGNS, Cell, Picture, Row
 from escadre.cli.shared.marks import heading
 from escadre.cli.shared.words import count
-from escadre.core.layouts.search import short_product
+from escadre.core.layouts.told import short_product
 
 __all__ = ["picture_view"]
 

@@ -16,6 +16,7 @@ from escadre.cli.shared.marks import State, heading, mark, state_of, styled
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.weightsview import weights_table
 from escadre.cli.shared.words import bytes_text, count, short_digest, since, time_text, tokens
+from escadre.core.engines.shape import shape_of
 from escadre.names import ConditionType
 
 __all__ = [
@@ -175,7 +176,7 @@ def layout_table(layout: LayoutStatus | None, rejected: Sequence[RejectedLayout]
 
 def refused(one: RejectedLayout) -> tuple[str, str]:
     """Which layout, and why it would not do."""
-    return f"{one.product} tp{one.tensor_parallel_size}", f"{one.reason}: {one.message}"
+    return f"{one.product} {shape_of(one).words}", f"{one.reason}: {one.message}"
 
 
 def arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:

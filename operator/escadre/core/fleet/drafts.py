@@ -6,6 +6,7 @@ core/fleet/placement.py's. A slot whose replica stands on today's inputs is sett
 
 from escadre import reasons
 from escadre.api.deployment import Layout
+from escadre.core.engines.shape import shape_of
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.placement import Draft, Rank, Slot
@@ -50,7 +51,7 @@ def draft_of(
         draft.rejected = tuple(
             one
             for one in decision.rejected
-            if (one.product, one.tensor_parallel_size) != (stays.product, stays.gpus)
+            if (one.product, shape_of(one)) != (stays.product, shape_of(stays))
         )
         return draft
     possible = tuple(one for one in homeless[:1] if layouts.has_room(one))

@@ -22,6 +22,7 @@ from escadre.core.engines.gpu_memory import (
     visible_bytes,
 )
 from escadre.core.engines.legality import LayoutRefusal
+from escadre.core.engines.shape import Shape
 
 __all__ = ["Candidate", "GPUProduct", "Need", "candidate", "most_sequences", "refuse_memory"]
 
@@ -61,33 +62,32 @@ class Need(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A tensor parallel size on a product, with the flags and the memory that follow."""
+    """A shape on a product, with the flags and the memory that follow."""
 
     product: GPUProduct
+    shape: Shape
     limits: EngineLimits
     utilization_percent: int
     fill: GPUFill
-
-    @property
-    def size(self) -> int:
-        """GPUs, all in one tensor parallel group."""
-        return self.limits.tensor_parallel_size
 
 
 def candidate(
     architecture: Architecture,
     need: Need,
     product: GPUProduct,
-    size: int,
+    shape: Shape,
     utilization_percent: int,
 ) -> Candidate:
     """The layout with the wished concurrency, or one request: see most_sequences."""
     visible = visible_bytes(product.name, product.memory_bytes, product.reserved_bytes)
     percent = effective_utilization(visible, utilization_percent)
-    sequences = need.concurrency or 1
-    limits = EngineLimits(size, sequences, batched_tokens(visible, sequences))
+    limits = _limits(shape, need.concurrency or 1, visible)
     fill = fill_gpu(architecture, limits, visible, percent)
-    return Candidate(product, limits, percent, fill)
+    return Candidate(product, shape, limits, percent, fill)
+
+
+def _limits(shape: Shape, sequences: int, visible: int) -> EngineLimits:
+    return EngineLimits(shape.tensor, sequences, batched_tokens(visible, sequences))
 
 
 def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Candidate:
@@ -98,8 +98,7 @@ def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Ca
     """
 
     def with_sequences(sequences: int) -> Candidate:
-        visible = one.fill.visible_bytes
-        limits = EngineLimits(one.size, sequences, batched_tokens(visible, sequences))
+        limits = _limits(one.shape, sequences, one.fill.visible_bytes)
         overhead = overhead_bytes(architecture, limits)
         return one._replace(limits=limits, fill=replace(one.fill, overhead_bytes=overhead))
 

@@ -11,7 +11,6 @@ fit, 256 at most. Products are ranked: fewest GPUs, native arithmetic for the we
 least memory left over (large cards stay for large models), name.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +18,7 @@ from typing import Final, NamedTuple
 
 from escadre import reasons
 from escadre.api.approval import Architecture
-from escadre.api.deployment import REJECTED, Capacity, Layout, MemoryArithmetic, RejectedLayout
+from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.counting import count
 from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
 from escadre.core.engines.legality import (
@@ -30,6 +29,7 @@ from escadre.core.engines.legality import (
     check_size,
     is_native,
 )
+from escadre.core.engines.shape import Shape, shape_of
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import (
     Candidate,
@@ -39,16 +39,13 @@ from escadre.core.layouts.candidate import (
     most_sequences,
     refuse_memory,
 )
-from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
+from escadre.core.layouts.told import bounded, layout_of, rejected
 from escadre.reasons import Reason
 
-__all__ = ["GPUProduct", "LayoutDecision", "every_refusal", "plan_layout", "short_product"]
+__all__ = ["GPUProduct", "LayoutDecision", "every_refusal", "plan_layout"]
 
 _DEFAULT_TYPICAL_TOKENS: Final = 4096
 _MOST_GPUS: Final = 64
-_NOISE: Final = re.compile(
-    r"-(SXM\d*|HBM\d\w*|PCIE|PCIe|Blackwell|Server|Workstation|Edition|Generation|Ada)(?=-|$)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +94,12 @@ def plan_layout(
     )
     failed = [search for search in searches if search.fitting is None]
     if not ranked:
-        rejected = _bounded([search.rejected for search in failed])
-        message = _explain(architecture, need, failed, rejected)
-        return LayoutDecision((), reasons.NO_LAYOUT_FITS, message, rejected)
-    rejected = _bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
-    layouts = tuple(_layout(need, fitting) for fitting, _ in ranked)
-    return LayoutDecision(layouts, reasons.PLANNED, layouts[0].summary, rejected)
+        refused = bounded([search.rejected for search in failed])
+        message = _explain(architecture, need, failed, refused)
+        return LayoutDecision((), reasons.NO_LAYOUT_FITS, message, refused)
+    refused = bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
+    layouts = tuple(layout_of(need, fitting) for fitting, _ in ranked)
+    return LayoutDecision(layouts, reasons.PLANNED, layouts[0].summary, refused)
 
 
 def every_refusal(
@@ -127,15 +124,6 @@ def _need(wish: Wish) -> Need:
         wish.typical_tokens or min(wish.context_length, _DEFAULT_TYPICAL_TOKENS),
         wish.concurrency,
     )
-
-
-def short_product(name: str) -> str:
-    """A product's name as people say it: NVIDIA-H100-80GB-HBM3 is H100."""
-    short = re.sub(r"^(NVIDIA|Tesla|Quadro)-(GeForce-)?", "", name)
-    short = _NOISE.sub("", short)
-    if short.startswith("H100"):
-        short = short.replace("-80GB", "")
-    return short[:40] or name[:40]
 
 
 def _refuse_wish(
@@ -175,32 +163,33 @@ def _search(
     """Smallest first, past the node's size too, to say what would be needed."""
     refusal = check_dtype(architecture, product.compute_capability, profile)
     if refusal is not None:
-        return _Search(None, None, (_reject(product, 1, refusal),))
+        return _Search(None, None, (rejected(product, Shape(), refusal),))
     sliced = product.apart or "-MIG-" in product.name  # parts of GPUs have no links between them
     most = 1 if sliced else min(product.node_gpus, _MOST_GPUS)
-    rejected: list[RejectedLayout] = []
+    refused: list[RejectedLayout] = []
     closest: Candidate | None = None
     for size in candidate_sizes(architecture, 1 if sliced else _MOST_GPUS):
+        shape = Shape(size)
         refusal = check_size(architecture, size)
         if refusal is not None:
             if size <= most:
-                rejected.append(_reject(product, size, refusal))
+                refused.append(rejected(product, shape, refusal))
             continue
-        one = candidate(architecture, need, product, size, utilization_percent)
+        one = candidate(architecture, need, product, shape, utilization_percent)
         refusal = refuse_memory(need, one.fill)
         if size > most:
             if refusal is None:
-                rejected.append(_reject(product, size, _too_small(product, size, most)))
+                refused.append(rejected(product, shape, _too_small(product, size, most)))
                 break
             continue
         if refusal is None:
             if need.concurrency is None:
                 one = most_sequences(architecture, need, one)
-            return _Search(one, None, tuple(rejected))
-        rejected.append(_reject(product, size, refusal))
+            return _Search(one, None, tuple(refused))
+        refused.append(rejected(product, shape, refusal))
         if closest is None or one.fill.blocks > closest.fill.blocks:
             closest = one
-    return _Search(None, closest, tuple(rejected))
+    return _Search(None, closest, tuple(refused))
 
 
 def _too_small(product: GPUProduct, size: int, most: int) -> LayoutRefusal:
@@ -214,40 +203,10 @@ def _rank(architecture: Architecture, need: Need, one: Candidate) -> tuple[int, 
     concurrency = need.concurrency or 1
     left = one.fill.blocks - need.blocks(concurrency)
     return (
-        one.size,
+        one.shape.gpus,
         not is_native(architecture, one.product.compute_capability),
-        left * BLOCK_TOKENS * one.fill.bytes_per_token * one.size,
+        left * BLOCK_TOKENS * one.fill.bytes_per_token * one.shape.gpus,
         one.product.name,
-    )
-
-
-def _layout(need: Need, one: Candidate) -> Layout:
-    fill, limits, size = one.fill, one.limits, one.size
-    return Layout(
-        summary=f"{size}×{short_product(one.product.name)} tp{size}",
-        product=one.product.name,
-        gpus=size,
-        tensor_parallel_size=size,
-        pipeline_parallel_size=1,
-        max_model_len=need.context,
-        max_num_seqs=limits.max_num_seqs,
-        max_num_batched_tokens=limits.max_num_batched_tokens,
-        gpu_memory_utilization_percent=one.utilization_percent,
-        typical_tokens=need.typical,
-        memory=MemoryArithmetic(
-            visible_bytes=fill.visible_bytes,
-            usable_bytes=fill.usable_bytes,
-            weights_bytes=fill.weights_bytes,
-            overhead_bytes=fill.overhead_bytes,
-            key_value_cache_bytes=fill.cache_bytes,
-            key_value_bytes_per_token=fill.bytes_per_token,
-        ),
-        capacity=Capacity(
-            key_value_tokens=fill.blocks * BLOCK_TOKENS,
-            required_tokens=need.tokens(limits.max_num_seqs),
-            full_length_requests=fill.blocks // blocks_for(need.context),
-            typical_requests=fill.blocks // blocks_for(need.typical),
-        ),
     )
 
 
@@ -255,7 +214,7 @@ def _explain(
     architecture: Architecture,
     need: Need,
     searches: Sequence[_Search],
-    rejected: tuple[RejectedLayout, ...],
+    refused: tuple[RejectedLayout, ...],
 ) -> str:
     """What was wished, the most this cluster could hold, and what would be needed."""
     parts = [f"no layout on one node holds {need.tokens(need.concurrency or 1):,} tokens of cache"]
@@ -268,30 +227,13 @@ def _explain(
         context = min(tokens, architecture.max_context_length)
         requests = count(best.fill.blocks // blocks_for(need.typical), "request")
         parts.append(
-            f"the most is {tokens:,} tokens on {best.size}×{best.product.name}: contextLength "
-            f"up to {context}, or {requests} of {need.typical:,} tokens"
+            f"the most is {tokens:,} tokens on {best.shape.gpus}×{best.product.name}: "
+            f"contextLength up to {context}, or {requests} of {need.typical:,} tokens"
         )
     parts.extend(
-        f"{one.tensor_parallel_size}×{one.product} on one node would hold it, none has so many"
-        for one in [one for one in rejected if one.reason == reasons.NODE_TOO_SMALL][:2]
+        f"{shape_of(one).gpus}×{one.product} on one node would hold it, none has so many"
+        for one in [one for one in refused if one.reason == reasons.NODE_TOO_SMALL][:2]
     )
     if len(parts) == 1:
-        parts.extend(f"{one.product}: {one.message}" for one in rejected[-2:])
+        parts.extend(f"{one.product}: {one.message}" for one in refused[-2:])
     return "; ".join(parts)
-
-
-def _bounded(groups: Sequence[tuple[RejectedLayout, ...]]) -> tuple[RejectedLayout, ...]:
-    """The refusals of all products that a status holds; each product's last ones say the most."""
-    if sum(len(group) for group in groups) > REJECTED.most:
-        share = max(1, REJECTED.most // len(groups))
-        groups = [group[-share:] for group in groups]
-    return tuple(REJECTED.cut([one for group in groups for one in group]))
-
-
-def _reject(product: GPUProduct, size: int, refusal: LayoutRefusal) -> RejectedLayout:
-    return RejectedLayout(
-        product=product.name,
-        tensor_parallel_size=size,
-        reason=refusal.reason,
-        message=refusal.message,
-    )
