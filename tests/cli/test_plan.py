@@ -187,6 +187,19 @@ def test_a_wish_that_no_node_can_hold(tmp_path: Path) -> None:
     check_golden("plan-no-layout", ran.out)
 
 
+def test_a_layout_that_the_wish_binds(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, wish(layout={"tensorParallelSize": 2}))
+    assert ran.code == 0
+    assert "✓  layout    2×H100 tp2 (without spec.layout: 1×H100 tp1)" in ran.out
+
+
+def test_a_layout_that_the_engine_would_refuse(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, wish(layout={"tensorParallelSize": 3}))
+    assert ran.code == 1
+    assert "LayoutOverrideRefused: spec.layout asks for tp3; NVIDIA-H100-80GB-HBM3 tp3: " in ran.out
+    assert "without spec.layout it would be 1×H100 tp1" in ran.out
+
+
 def test_a_cluster_without_gpus(tmp_path: Path) -> None:
     ran = plan(fleet(nodes=0), tmp_path, wish())
     assert ran.code == 1

@@ -6,10 +6,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from escadre.api.base import Bytes, Commit, Condition, Digest, Model, ObjectName, Repository
+from escadre.api.base import Bytes, Condition, Digest, Model, ObjectName
 from escadre.api.bounds import Entries, Text
 from escadre.api.progress import Progress
 from escadre.api.reason import no_reason_as_null, reason_as_name
+from escadre.api.serving import ServedApproval, ServingStatus
 from escadre.reasons import Reason
 
 __all__ = [
@@ -18,23 +19,24 @@ __all__ = [
     "Capacity",
     "LastScale",
     "Layout",
+    "LayoutOverride",
     "LayoutStatus",
     "MemoryArithmetic",
     "ModelDeploymentSpec",
     "ModelDeploymentStatus",
+    "Objective",
     "RejectedLayout",
     "ReplicaStatus",
     "ReplicasStatus",
     "Scaling",
-    "ServedApproval",
-    "ServedModel",
-    "ServingStatus",
     "WeightsOnNode",
 ]
 
 _Tokens = Annotated[int, Field(ge=1, le=1 << 31)]
 _Replicas = Annotated[int, Field(ge=1, le=1000)]
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]
+_Size = Annotated[int, Field(ge=1, le=64)]
+Objective = Literal["Throughput", "Latency"]
 REJECTED: Final = Entries(32)
 REPLICA_WORDS: Final = Text(1024)
 
@@ -48,6 +50,18 @@ class Scaling(Model):
         default=None,
         description="Requests running and waiting per replica that the number of replicas aims "
         "at; default 3/4 of the concurrency, rounded up.",
+    )
+
+
+class LayoutOverride(Model):
+    """What the layout shall be whatever the planner would choose; what is left out, it chooses."""
+
+    product: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        default=None, description="GPU product (label nvidia.com/gpu.product)."
+    )
+    tensor_parallel_size: _Size | None = Field(default=None, description="--tensor-parallel-size.")
+    pipeline_parallel_size: _Size | None = Field(
+        default=None, description="--pipeline-parallel-size."
     )
 
 
@@ -66,6 +80,17 @@ class ModelDeploymentSpec(Model):
     typical_tokens: _Tokens | None = Field(
         default=None,
         description="Tokens a request really uses; default 4096, or contextLength if less.",
+    )
+    objective: Objective | None = Field(
+        default=None,
+        description="Throughput (default): the fewest GPUs a replica that hold the wish, so that "
+        "the same GPUs serve most requests; Latency: the fastest answer that GPUs joined by "
+        "NVLink give.",
+    )
+    layout: LayoutOverride | None = Field(
+        default=None,
+        description="Layout to take instead of the planner's choice. One that is not legal or does "
+        "not hold the wish is refused.",
     )
     scaling: Scaling = Field(
         default_factory=Scaling,
@@ -102,10 +127,8 @@ class RejectedLayout(Model):
     """A layout that was considered and why it was not taken."""
 
     product: Annotated[str, Field(max_length=128)] = Field(description="GPU product.")
-    tensor_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
-        description="Tensor parallel size considered."
-    )
-    pipeline_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
+    tensor_parallel_size: _Size = Field(description="Tensor parallel size considered.")
+    pipeline_parallel_size: _Size = Field(
         default=1, description="Pipeline parallel size considered; left out where it is 1."
     )
     reason: Annotated[Reason, reason_as_name()] = Field(description="Stable reason.")
@@ -119,13 +142,9 @@ class Layout(Model):
     product: Annotated[str, Field(max_length=128)] = Field(
         description="GPU product (label nvidia.com/gpu.product)."
     )
-    gpus: Annotated[int, Field(ge=1, le=64)] = Field(description="GPUs of one replica.")
-    tensor_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
-        description="--tensor-parallel-size."
-    )
-    pipeline_parallel_size: Annotated[int, Field(ge=1, le=64)] = Field(
-        description="--pipeline-parallel-size."
-    )
+    gpus: _Size = Field(description="GPUs of one replica.")
+    tensor_parallel_size: _Size = Field(description="--tensor-parallel-size.")
+    pipeline_parallel_size: _Size = Field(description="--pipeline-parallel-size.")
     max_model_len: _Tokens = Field(description="--max-model-len.")
     max_num_seqs: Annotated[int, Field(ge=1, le=4096)] = Field(description="--max-num-seqs.")
     max_num_batched_tokens: _Tokens = Field(description="--max-num-batched-tokens.")
@@ -143,6 +162,9 @@ class LayoutStatus(Layout):
     target_queue_depth: Annotated[int, Field(ge=1, le=100_000)] = Field(
         description="Requests per replica that scaling aims at."
     )
+    without_override: Annotated[str, Text(128)] | None = Field(
+        default=None, description="What the planner would choose without spec.layout."
+    )
     rejected: Annotated[list[RejectedLayout], REJECTED] = Field(
         default_factory=list,
         description="Smaller layouts that do not work, and why; of many, the last ones of "
@@ -151,12 +173,16 @@ class LayoutStatus(Layout):
 
     @staticmethod
     def of(
-        layout: Layout, target_queue_depth: int, rejected: Sequence[RejectedLayout]
+        layout: Layout,
+        target_queue_depth: int,
+        rejected: Sequence[RejectedLayout],
+        without_override: str = "",
     ) -> "LayoutStatus":
         """The layout with its target and the ones that were not taken."""
         return LayoutStatus(
             **dict(layout),
             target_queue_depth=target_queue_depth,
+            without_override=without_override or None,
             rejected=list(rejected),
         )
 
@@ -196,7 +222,7 @@ class ReplicaStatus(Model):
         "health check fails; Failing: the engine ends "
         "at its start or while it serves."
     )
-    gpus: Annotated[int, Field(ge=1, le=64)] | None = Field(
+    gpus: _Size | None = Field(
         default=None, description="GPUs it was made with; missing where its record is damaged."
     )
     current: bool = Field(description="Whether it runs the current inputs.")
@@ -233,39 +259,6 @@ class LastScale(Model):
     )
     reason: Annotated[Reason, reason_as_name()] = Field(description="Stable reason.")
     at: datetime = Field(description="When.")
-
-
-class ServedApproval(Model):
-    """The approval that the current inputs rest on."""
-
-    name: ObjectName = Field(description="Name of the ModelApproval.")
-    uid: Annotated[str, Field(max_length=64)] = Field(description="Its UID.")
-    repository: Repository = Field(description="organisation/model.")
-    revision: Commit = Field(description="Commit.")
-    manifest_digest: Digest = Field(description="Identity of the weights.")
-
-
-class ServedModel(Model):
-    """A model that answers, as the replicas that serve it were made."""
-
-    repository: Repository = Field(description="organisation/model.")
-    manifest_digest: Digest = Field(description="Identity of the weights.")
-    approval: ObjectName | None = Field(
-        default=None, description="A ModelApproval of these weights, when there is one."
-    )
-    revision: Commit | None = Field(default=None, description="Commit that it approves.")
-    max_model_len: _Tokens | None = Field(default=None, description="--max-model-len.")
-    layout: Annotated[str, Field(max_length=64)] = Field(default="", description="E.g. 2×H100 tp2.")
-    replicas: Annotated[int, Field(ge=1, le=1000)] = Field(description="Replicas that answer.")
-
-
-class ServingStatus(Model):
-    """What answers the Service now, whatever the spec asks for."""
-
-    summary: Annotated[str, Text(256)] = Field(description="The models, by repository.")
-    models: Annotated[list[ServedModel], Entries(16)] = Field(
-        description="Each model and way it is served, the one with most replicas first."
-    )
 
 
 class ModelDeploymentStatus(Model):

@@ -51,6 +51,14 @@ NO_LAYOUT_FITS = Reason(
     ),
     conditions=(ConditionType.PLANNED,),
 )
+LAYOUT_OVERRIDE_REFUSED = Reason(
+    "LayoutOverrideRefused",
+    Kind.MOVE,
+    "The layout that spec.layout asks for is not legal, does not hold the wish, or has no node.",
+    "Change spec.layout or leave it out; the message says what would be planned then.",
+    owners=(Owner.DEPLOYMENT,),
+    conditions=(ConditionType.PLANNED,),
+)
 HEADS_NOT_DIVISIBLE = Reason(
     "HeadsNotDivisible",
     Kind.SETTLED,

@@ -386,3 +386,11 @@ def test_transition_times_stay_while_the_status_stays() -> None:
     times = {type_: one["lastTransitionTime"] for type_, one in conditions(later).items()}
     assert times.pop("Scaling") == "2026-11-22T07:00:00Z"
     assert set(times.values()) == {NOW}
+
+
+def test_a_layout_that_was_bound_says_what_it_would_have_been() -> None:
+    found = built(facts(line(), plan=planned(without_override="1×H100 tp1")))
+    assert found["plan"]["withoutOverride"] == "1×H100 tp1"
+    message = conditions(found)["Planned"]["message"]
+    assert message.endswith("; without spec.layout: 1×H100 tp1")
+    assert "withoutOverride" not in built(facts(line()))["plan"]

@@ -82,7 +82,7 @@ def test_the_layout_is_told_with_the_target_of_scaling_and_what_was_not_taken() 
     assert found == {
         **LAYOUT.model_dump(mode="json", by_alias=True),
         "targetQueueDepth": 5,
-        "rejected": [smaller.model_dump(mode="json", by_alias=True)],
+        "rejected": [smaller.model_dump(mode="json", by_alias=True, exclude_unset=True)],
     }
 
 

@@ -87,7 +87,7 @@ class Prospect:
         target = target_queue_depth(self.wish.spec.scaling.target_queue_depth, layout)
         if self.plan is None or layout is None or target is None:
             return None
-        return LayoutStatus.of(layout, target, self.plan.rejected)
+        return LayoutStatus.of(layout, target, self.plan.rejected, self.plan.without_override)
 
 
 @dataclass(frozen=True, slots=True)

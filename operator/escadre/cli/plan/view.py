@@ -90,7 +90,9 @@ def _others(tried: Tried) -> Table:
 
 def _layout_row(plan: DeploymentPlan) -> tuple[Text, str, str]:
     if plan.layout is not None:
-        return mark("ok"), "layout", plan.layout.summary
+        instead = f" (without spec.layout: {plan.without_override})"
+        words = plan.layout.summary + (instead if plan.without_override else "")
+        return mark("ok"), "layout", words
     return (
         mark("blocked"),
         "layout",

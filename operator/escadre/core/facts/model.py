@@ -1,31 +1,50 @@
 """What is wished for and what may run: the planner's view of a spec and its approval. Pure data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from escadre.api.approval import Architecture, ModelApprovalSpec
-from escadre.api.deployment import ModelDeploymentSpec
+from escadre.api.deployment import LayoutOverride, ModelDeploymentSpec, Objective
 
 __all__ = ["ApprovedModel", "Wish"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The fields of a ModelDeployment's spec that shape a replica; None = the planner's default."""
+    """The fields of a ModelDeployment's spec that shape a replica; None = the planner's default.
+
+    ``product`` and the two sizes are the ones of spec.layout.
+    """
 
     context_length: int
     concurrency: int | None = None
     typical_tokens: int | None = None
+    objective: Objective = "Throughput"
+    product: str | None = None
+    tensor_parallel_size: int | None = None
+    pipeline_parallel_size: int | None = None
 
     @staticmethod
     def of(spec: ModelDeploymentSpec | None) -> "Wish":
         """The wish; of a spec that does not parse (None), one that nothing is planned for."""
         if spec is None:
             return Wish(context_length=1)
+        layout = spec.layout or LayoutOverride()
         return Wish(
             context_length=spec.context_length,
             concurrency=spec.concurrency,
             typical_tokens=spec.typical_tokens,
+            objective=spec.objective or "Throughput",
+            product=layout.product,
+            tensor_parallel_size=layout.tensor_parallel_size,
+            pipeline_parallel_size=layout.pipeline_parallel_size,
         )
+
+    @property
+    def unbound(self) -> "Wish":
+        """The wish without spec.layout; itself where there is none."""
+        if (self.product, self.tensor_parallel_size, self.pipeline_parallel_size) == (None,) * 3:
+            return self
+        return replace(self, product=None, tensor_parallel_size=None, pipeline_parallel_size=None)
 
 
 @dataclass(frozen=True, slots=True)

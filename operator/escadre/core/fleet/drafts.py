@@ -4,6 +4,8 @@ core/fleet/plan.py makes a draft of each deployment, with the slots that stand; 
 core/fleet/placement.py's. A slot whose replica stands on today's inputs is settled here. Pure.
 """
 
+from typing import Final
+
 from escadre import reasons
 from escadre.api.deployment import Layout
 from escadre.core.engines.shape import shape_of
@@ -14,6 +16,10 @@ from escadre.core.layouts.decisions import Layouts
 from escadre.reasons.said import Said, joined, plain
 
 __all__ = ["draft_of"]
+
+_LACKS_GPUS: Final = frozenset(
+    {reasons.NO_GPU_NODES, reasons.NO_LAYOUT_FITS, reasons.LAYOUT_OVERRIDE_REFUSED}
+)
 
 
 def draft_of(
@@ -44,7 +50,7 @@ def draft_of(
         else:
             homeless.append(layout)
     decision = layouts.decide(model, facts.wish)
-    draft.possible = decision.alternatives
+    draft.possible, draft.without_override = decision.alternatives, decision.without_override
     if settled:
         stays = settled[0]
         draft.choices = (stays,)
@@ -57,7 +63,7 @@ def draft_of(
     possible = tuple(one for one in homeless[:1] if layouts.has_room(one))
     draft.choices, draft.rejected = possible + decision.alternatives, decision.rejected
     if not draft.choices:
-        lacks_gpus = decision.reason in {reasons.NO_GPU_NODES, reasons.NO_LAYOUT_FITS}
+        lacks_gpus = decision.reason in _LACKS_GPUS
         parts = [plain(decision.message), *([closed] if closed and lacks_gpus else [])]
         draft.reason, draft.message = decision.reason, joined("; ", parts)
     return draft

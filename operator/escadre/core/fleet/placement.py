@@ -47,6 +47,7 @@ class Draft:
     reason: Reason | None = None
     message: Said = NOTHING
     rejected: tuple[RejectedLayout, ...] = ()
+    without_override: str = ""
     unplaced: list[Slot] = field(default_factory=list)
 
 

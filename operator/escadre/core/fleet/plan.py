@@ -64,7 +64,7 @@ class DeploymentPlan:
 
     Two are equal when they ask for the same, whatever they were made for.
     ``reason`` is Planned, InsufficientGPUs, a refusal of the layout, or None without an approval.
-    ``rejected`` are today's, also when the layout was recorded on another day.
+    ``rejected`` and ``without_override`` are today's, also with a layout of another day.
     ``slots`` holds every existing slot that is not leaving, then new ones up to the desired number.
     Without an approval or a layout existing slots are as recorded and there are no new ones.
     ``together`` says why all of several replicas are on one node, nothing where they are not.
@@ -79,6 +79,7 @@ class DeploymentPlan:
     slots: tuple[SlotPlan, ...] = ()
     weights: tuple[WeightsOnNode, ...] = ()
     together: Said = NOTHING
+    without_override: str = ""
     remade: frozenset[int] = field(default=frozenset(), compare=False)
 
 
@@ -280,6 +281,7 @@ def _finish(draft: Draft, given: _Given, together: Said) -> DeploymentPlan:
         slots,
         weights=tuple(given.states[one] for one in sorted(places) if one in given.states),
         together=together,
+        without_override=draft.without_override,
         remade=frozenset() if together else remade(draft, given.at_home),
     )
 

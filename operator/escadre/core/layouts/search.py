@@ -11,25 +11,16 @@ fit, 256 at most. Products are ranked: fewest GPUs, native arithmetic for the we
 least memory left over (large cards stay for large models), name.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout, RejectedLayout
-from escadre.core.counting import count
-from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
-from escadre.core.engines.legality import (
-    LayoutRefusal,
-    candidate_sizes,
-    check_dtype,
-    check_method,
-    check_size,
-    is_native,
-)
-from escadre.core.engines.shape import Shape, shape_of
+from escadre.core.engines.legality import LayoutRefusal, check_dtype, check_method, check_size
+from escadre.core.engines.shape import Shape
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import (
     Candidate,
@@ -39,23 +30,30 @@ from escadre.core.layouts.candidate import (
     most_sequences,
     refuse_memory,
 )
-from escadre.core.layouts.told import bounded, layout_of, rejected
+from escadre.core.layouts.ranks import ranking
+from escadre.core.layouts.shapes import beyond, inside_links, most_on_a_node, within
+from escadre.core.layouts.told import bounded, explain, explain_override, layout_of, rejected
+from escadre.core.listing import listed
 from escadre.reasons import Reason
 
 __all__ = ["GPUProduct", "LayoutDecision", "every_refusal", "plan_layout"]
 
 _DEFAULT_TYPICAL_TOKENS: Final = 4096
-_MOST_GPUS: Final = 64
+_PRODUCTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutDecision:
-    """The best layout of each product, ranked, or why there is none."""
+    """The layouts that hold the wish, ranked, or why there is none.
+
+    ``without_override`` says what would be planned without spec.layout, "" where there is none.
+    """
 
     alternatives: tuple[Layout, ...]
     reason: Reason
     message: str
     rejected: tuple[RejectedLayout, ...] = ()
+    without_override: str = ""
 
     @property
     def layout(self) -> Layout | None:
@@ -63,12 +61,28 @@ class LayoutDecision:
         return self.alternatives[0] if self.alternatives else None
 
 
-class _Search(NamedTuple):
-    """What came out of one product: its smallest layout that fits, or the best that does not."""
+class _Asked(NamedTuple):
+    """For what, and how full a GPU may be."""
 
-    fitting: Candidate | None
+    architecture: Architecture
+    wish: Wish
+    need: Need
+    percent: int
+
+
+class _Search(NamedTuple):
+    """What came out of one product: what fits, or the best that does not."""
+
+    fitting: tuple[Candidate, ...]
     closest: Candidate | None
     rejected: tuple[RejectedLayout, ...]
+
+
+class _Judged(NamedTuple):
+    """A shape, filled where it is legal, and what stands against it."""
+
+    one: Candidate | None
+    refusal: LayoutRefusal | None
 
 
 @lru_cache(maxsize=4096)
@@ -80,25 +94,44 @@ def plan_layout(
     profile: EngineProfile = DEFAULT_PROFILE,
 ) -> LayoutDecision:
     """Decides the layout of one replica; pure, so its answers are kept for the next pass."""
-    need = _need(wish)
-    refusal = _refuse_wish(architecture, need, products, profile)
+    decision = _decide(architecture, wish, products, utilization_percent)
+    if wish.unbound is wish:
+        return decision
+    free = plan_layout(architecture, wish.unbound, products, utilization_percent)
+    instead = free.layout.summary if free.layout else "none"
+    if not decision.alternatives and free.layout:
+        message = f"{decision.message}; without spec.layout it would be {instead}"
+        decision = replace(decision, message=message)
+    return replace(decision, without_override=instead)
+
+
+def _decide(
+    architecture: Architecture,
+    wish: Wish,
+    products: tuple[GPUProduct, ...],
+    utilization_percent: int,
+) -> LayoutDecision:
+    asked = _Asked(architecture, wish, _need(wish), utilization_percent)
+    refusal = _refuse_wish(asked, products)
     if refusal is not None:
         return LayoutDecision((), refusal.reason, refusal.message)
-    ordered = sorted(products, key=lambda product: product.name)
-    searches = [
-        _search(architecture, need, product, utilization_percent, profile) for product in ordered
-    ]
-    ranked = sorted(
-        ((search.fitting, search.rejected) for search in searches if search.fitting is not None),
-        key=lambda found: _rank(architecture, need, found[0]),
+    searches = _searches(asked, products)
+    found = sorted(
+        (one for search in searches for one in search.fitting),
+        key=ranking(architecture, wish, asked.need),
     )
-    failed = [search for search in searches if search.fitting is None]
-    if not ranked:
-        refused = bounded([search.rejected for search in failed])
-        message = _explain(architecture, need, failed, refused)
+    if not found:
+        refused = bounded([search.rejected for search in searches])
+        if wish.unbound is not wish:
+            message = explain_override(wish, refused)
+            return LayoutDecision((), reasons.LAYOUT_OVERRIDE_REFUSED, message, refused)
+        close = [one for search in searches if (one := search.closest) is not None]
+        message = explain(architecture, asked.need, close, refused)
         return LayoutDecision((), reasons.NO_LAYOUT_FITS, message, refused)
-    refused = bounded([*(found[1] for found in ranked), *(search.rejected for search in failed)])
-    layouts = tuple(layout_of(need, fitting) for fitting, _ in ranked)
+    best = [one.product.name for one in found]
+    searches.sort(key=lambda search: _place_of(search, best))
+    refused = bounded([search.rejected for search in searches])
+    layouts = tuple(layout_of(asked.need, one) for one in found)
     return LayoutDecision(layouts, reasons.PLANNED, layouts[0].summary, refused)
 
 
@@ -110,12 +143,22 @@ def every_refusal(
     profile: EngineProfile = DEFAULT_PROFILE,
 ) -> tuple[RejectedLayout, ...]:
     """Every layout that was tried and refused, also those that a status has no room for."""
-    need = _need(wish)
-    if _refuse_wish(architecture, need, products, profile) is not None:
+    asked = _Asked(architecture, wish, _need(wish), utilization_percent)
+    if _refuse_wish(asked, products) is not None:
         return ()
+    return tuple(refused for search in _searches(asked, products) for refused in search.rejected)
+
+
+def _searches(asked: _Asked, products: Sequence[GPUProduct]) -> list[_Search]:
     ordered = sorted(products, key=lambda product: product.name)
-    searches = (_search(architecture, need, one, utilization_percent, profile) for one in ordered)
-    return tuple(refused for search in searches for refused in search.rejected)
+    return [
+        _search(asked, product) for product in ordered if asked.wish.product in {None, product.name}
+    ]
+
+
+def _place_of(search: _Search, best: Sequence[str]) -> int:
+    """Products in the order of their best layouts, those without one last."""
+    return best.index(search.fitting[0].product.name) if search.fitting else len(best)
 
 
 def _need(wish: Wish) -> Need:
@@ -126,19 +169,14 @@ def _need(wish: Wish) -> Need:
     )
 
 
-def _refuse_wish(
-    architecture: Architecture,
-    need: Need,
-    products: Sequence[GPUProduct],
-    profile: EngineProfile,
-) -> LayoutRefusal | None:
-    if need.context > architecture.max_context_length:
+def _refuse_wish(asked: _Asked, products: Sequence[GPUProduct]) -> LayoutRefusal | None:
+    need, most = asked.need, asked.architecture.max_context_length
+    if need.context > most:
         return LayoutRefusal(
             reasons.CONTEXT_TOO_LONG,
-            f"contextLength {need.context} is more than the {architecture.max_context_length} "
-            "tokens the model allows",
+            f"contextLength {need.context} is more than the {most} tokens the model allows",
         )
-    unserved = check_method(architecture, profile)
+    unserved = check_method(asked.architecture)
     if unserved is not None:
         return unserved
     if need.typical > need.context:
@@ -146,94 +184,73 @@ def _refuse_wish(
             reasons.TYPICAL_TOKENS_TOO_LONG,
             f"typicalTokens {need.typical} is more than contextLength {need.context}",
         )
-    if not any(product.node_gpus > 0 for product in products):
+    names = sorted(product.name for product in products if product.node_gpus > 0)
+    if not names:
         return LayoutRefusal(
             reasons.NO_GPU_NODES, "no node offers GPUs with product, memory and compute capability"
+        )
+    if asked.wish.product is not None and asked.wish.product not in names:
+        return LayoutRefusal(
+            reasons.LAYOUT_OVERRIDE_REFUSED,
+            f"spec.layout asks for {asked.wish.product}, and no node has that product; "
+            f"there are {listed(names, _PRODUCTS)}",
         )
     return None
 
 
-def _search(
-    architecture: Architecture,
-    need: Need,
-    product: GPUProduct,
-    utilization_percent: int,
-    profile: EngineProfile,
-) -> _Search:
-    """Smallest first, past the node's size too, to say what would be needed."""
-    refusal = check_dtype(architecture, product.compute_capability, profile)
+def _search(asked: _Asked, product: GPUProduct) -> _Search:
+    """What fits one node, else what is next to it, and what a larger node would hold."""
+    refusal = check_dtype(asked.architecture, product.compute_capability)
     if refusal is not None:
-        return _Search(None, None, (rejected(product, Shape(), refusal),))
-    sliced = product.apart or "-MIG-" in product.name  # parts of GPUs have no links between them
-    most = 1 if sliced else min(product.node_gpus, _MOST_GPUS)
+        return _Search((), None, (rejected(product, Shape(), refusal),))
+    fitting: list[Candidate] = []
     refused: list[RejectedLayout] = []
-    closest: Candidate | None = None
-    for size in candidate_sizes(architecture, 1 if sliced else _MOST_GPUS):
-        shape = Shape(size)
-        refusal = check_size(architecture, size)
+    close: list[Candidate] = []
+    for shape in within(asked.architecture, product, asked.wish):
+        if fitting and not _compared(asked, shape, product):
+            break
+        one, refusal = _judge(asked, product, shape)
         if refusal is not None:
-            if size <= most:
-                refused.append(rejected(product, shape, refusal))
-            continue
-        one = candidate(architecture, need, product, shape, utilization_percent)
-        refusal = refuse_memory(need, one.fill)
-        if size > most:
-            if refusal is None:
-                refused.append(rejected(product, shape, _too_small(product, size, most)))
-                break
-            continue
+            refused.append(rejected(product, shape, refusal))
+            close.extend([one] if one else [])
+        elif one is not None:
+            fitting.append(one)
+    if not fitting:
+        refused.extend(_larger(asked, product))
+    closest = max(close, key=lambda one: (one.fill.blocks, -one.shape.gpus), default=None)
+    return _Search(tuple(fitting), closest, tuple(refused))
+
+
+def _compared(asked: _Asked, shape: Shape, product: GPUProduct) -> bool:
+    """Whether a shape after one that fits may still be better than it."""
+    return asked.wish.objective == "Latency" and inside_links(shape, product)
+
+
+def _judge(asked: _Asked, product: GPUProduct, shape: Shape) -> _Judged:
+    refusal = check_size(asked.architecture, shape.tensor)
+    if refusal is not None:
+        return _Judged(None, refusal)
+    one = candidate(asked.architecture, asked.need, product, shape, asked.percent)
+    refusal = refuse_memory(asked.need, one.fill)
+    if refusal is None and asked.need.concurrency is None:
+        one = most_sequences(asked.architecture, asked.need, one)
+    return _Judged(one, refusal)
+
+
+def _larger(asked: _Asked, product: GPUProduct) -> Iterator[RejectedLayout]:
+    """The smallest shape that would hold the wish on a node with more GPUs."""
+    for shape in beyond(asked.architecture, product, asked.wish):
+        refusal = _judge(asked, product, shape).refusal
         if refusal is None:
-            if need.concurrency is None:
-                one = most_sequences(architecture, need, one)
-            return _Search(one, None, tuple(refused))
-        refused.append(rejected(product, shape, refusal))
-        if closest is None or one.fill.blocks > closest.fill.blocks:
-            closest = one
-    return _Search(None, closest, tuple(refused))
+            yield rejected(product, shape, _too_small(product, shape))
+            return
+        if asked.wish.tensor_parallel_size is not None:  # no other will be tried
+            yield rejected(product, shape, refusal)
 
 
-def _too_small(product: GPUProduct, size: int, most: int) -> LayoutRefusal:
+def _too_small(product: GPUProduct, shape: Shape) -> LayoutRefusal:
     return LayoutRefusal(
         reasons.NODE_TOO_SMALL,
-        f"{size} GPUs on one node would hold it; the largest node with {product.name} has {most}",
+        f"{shape.gpus} GPUs on one node would hold it; the largest node with {product.name} has "
+        f"{most_on_a_node(product)}",
     )
-
-
-def _rank(architecture: Architecture, need: Need, one: Candidate) -> tuple[int, bool, int, str]:
-    concurrency = need.concurrency or 1
-    left = one.fill.blocks - need.blocks(concurrency)
-    return (
-        one.shape.gpus,
-        not is_native(architecture, one.product.compute_capability),
-        left * BLOCK_TOKENS * one.fill.bytes_per_token * one.shape.gpus,
-        one.product.name,
-    )
-
-
-def _explain(
-    architecture: Architecture,
-    need: Need,
-    searches: Sequence[_Search],
-    refused: tuple[RejectedLayout, ...],
-) -> str:
-    """What was wished, the most this cluster could hold, and what would be needed."""
-    parts = [f"no layout on one node holds {need.tokens(need.concurrency or 1):,} tokens of cache"]
-    if need.concurrency is not None and need.concurrency * need.typical > need.context:
-        parts[0] += f" ({count(need.concurrency, 'request')} of {need.typical:,} tokens)"
-    close = [search.closest for search in searches if search.closest is not None]
-    best = max(close, key=lambda one: (one.fill.blocks, one.product.name), default=None)
-    if best is not None and best.fill.blocks:
-        tokens = best.fill.blocks * BLOCK_TOKENS
-        context = min(tokens, architecture.max_context_length)
-        requests = count(best.fill.blocks // blocks_for(need.typical), "request")
-        parts.append(
-            f"the most is {tokens:,} tokens on {best.shape.gpus}×{best.product.name}: "
-            f"contextLength up to {context}, or {requests} of {need.typical:,} tokens"
-        )
-    parts.extend(
-        f"{shape_of(one).gpus}×{one.product} on one node would hold it, none has so many"
-        for one in [one for one in refused if one.reason == reasons.NODE_TOO_SMALL][:2]
-    )
-    if len(parts) == 1:
-        parts.extend(f"{one.product}: {one.message}" for one in refused[-2:])
-    return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Layouts in the words of the API: one that is planned, and those that were refused.
+"""Layouts in the words of the API: one that is planned, those that were refused, and why all were.
 
 core/layouts/search.py decides them, and says them from here. Pure.
 """
@@ -7,14 +7,26 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from escadre import reasons
+from escadre.api.approval import Architecture
 from escadre.api.deployment import REJECTED, Capacity, Layout, MemoryArithmetic, RejectedLayout
+from escadre.core.counting import count
 from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
 from escadre.core.engines.refusal import LayoutRefusal
-from escadre.core.engines.shape import Shape
+from escadre.core.engines.shape import Shape, shape_of
+from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import Candidate, GPUProduct, Need
 
-__all__ = ["bounded", "layout_of", "rejected", "short_product"]
+__all__ = [
+    "bounded",
+    "explain",
+    "explain_override",
+    "layout_of",
+    "rejected",
+    "short_product",
+]
 
+_PARTS: Final = 4
 _NOISE: Final = re.compile(
     r"-(SXM\d*|HBM\d\w*|PCIE|PCIe|Blackwell|Server|Workstation|Edition|Generation|Ada)(?=-|$)"
 )
@@ -78,3 +90,42 @@ def rejected(product: GPUProduct, shape: Shape, refusal: LayoutRefusal) -> Rejec
         reason=refusal.reason,
         message=refusal.message,
     )
+
+
+def explain(
+    architecture: Architecture,
+    need: Need,
+    close: Sequence[Candidate],
+    refused: Sequence[RejectedLayout],
+) -> str:
+    """What was wished, the most this cluster could hold, and what would be needed."""
+    parts = [f"no layout on one node holds {need.tokens(need.concurrency or 1):,} tokens of cache"]
+    if need.concurrency is not None and need.concurrency * need.typical > need.context:
+        parts[0] += f" ({count(need.concurrency, 'request')} of {need.typical:,} tokens)"
+    best = max(close, key=lambda one: (one.fill.blocks, one.product.name), default=None)
+    if best is not None and best.fill.blocks:
+        tokens = best.fill.blocks * BLOCK_TOKENS
+        context = min(tokens, architecture.max_context_length)
+        requests = count(best.fill.blocks // blocks_for(need.typical), "request")
+        parts.append(
+            f"the most is {tokens:,} tokens on {best.shape.gpus}×{best.product.name}: "
+            f"contextLength up to {context}, or {requests} of {need.typical:,} tokens"
+        )
+    parts.extend(
+        f"{shape_of(one).gpus}×{one.product} on one node would hold it, none has so many"
+        for one in [one for one in refused if one.reason == reasons.NODE_TOO_SMALL][:2]
+    )
+    if len(parts) == 1:
+        parts.extend(f"{one.product}: {one.message}" for one in refused[-2:])
+    return "; ".join(parts)
+
+
+def explain_override(wish: Wish, refused: Sequence[RejectedLayout]) -> str:
+    """What spec.layout asks for, and what stands against it on each product."""
+    sizes = (("tp", wish.tensor_parallel_size), ("pp", wish.pipeline_parallel_size))
+    words = [f"{name}{size}" for name, size in sizes if size is not None]
+    words += [f"on {wish.product}"] if wish.product else []
+    last = {one.product: one for one in refused}
+    parts = [f"spec.layout asks for {' '.join(words)}"]
+    parts += [f"{one.product} {shape_of(one).words}: {one.message}" for one in last.values()]
+    return "; ".join(parts[:_PARTS])

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Final
 
 from escadre import reasons
-from escadre.api.deployment import ServedModel, ServingStatus
+from escadre.api.serving import ServedModel, ServingStatus
 from escadre.core.listing import listed
 from escadre.core.status.conditions import Leaf, false, true
 from escadre.core.status.facts import StatusFacts, answering, count_of, share_of

@@ -13,10 +13,9 @@ from escadre.api.deployment import (
     ModelDeploymentStatus,
     ReplicasStatus,
     ReplicaStatus,
-    ServedApproval,
-    ServingStatus,
 )
 from escadre.api.progress import Progress
+from escadre.api.serving import ServedApproval, ServingStatus
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.status.available import available_leaf, serving_of
 from escadre.core.status.conditions import Leaf, as_progress, as_ready, false, merge, true
@@ -95,7 +94,7 @@ def _layout(facts: StatusFacts) -> LayoutStatus | None:
     plan = facts.plan
     if plan is None or plan.layout is None or facts.target is None:
         return None
-    return LayoutStatus.of(plan.layout, facts.target, plan.rejected)
+    return LayoutStatus.of(plan.layout, facts.target, plan.rejected, plan.without_override)
 
 
 def _ready(facts: StatusFacts, leaves: Sequence[Leaf]) -> Leaf:

@@ -59,10 +59,13 @@ def _planned(facts: StatusFacts) -> Leaf:
     layout = plan.layout
     if layout is None:
         return _unapproved(facts, say("no layout while the approval waits"))
-    words = _capacity(layout)
+    words = [_capacity(layout)]
+    if plan.without_override:
+        words.append(say("without spec.layout: {layout}", layout=plan.without_override))
     if plan.together:
-        words = joined("; ", [words, plan.together])
-    return true(ConditionType.PLANNED, reasons.PLANNED, words)
+        words.append(plan.together)
+    told = joined("; ", words) if words[1:] else words[0]
+    return true(ConditionType.PLANNED, reasons.PLANNED, told)
 
 
 def _unapproved(facts: StatusFacts, waits: Said) -> Leaf:
