@@ -134,6 +134,12 @@ CACHE_TOO_SMALL = Reason(
     "The key-value cache is smaller than the wish needs.",
     "Nothing: a larger layout is tried.",
 )
+PIPELINE_NOT_SUPPORTED = Reason(
+    "PipelineNotSupported",
+    Kind.SETTLED,
+    "The model is not split into so many pipeline stages.",
+    "Nothing: another layout is tried.",
+)
 NODE_TOO_SMALL = Reason(
     "NodeTooSmall",
     Kind.SETTLED,

@@ -45,7 +45,8 @@ def test_it_says_of_a_planned_layout_what_the_plan_says(
         return
     limits = EngineLimits(plan.tensor_parallel_size, plan.max_num_seqs, plan.max_num_batched_tokens)
     share = Fraction(plan.gpu_memory_utilization_percent, 100)
-    found = estimate(model, Asked(limits, plan.max_model_len, seen(gpu), share))
+    stages = plan.pipeline_parallel_size
+    found = estimate(model, Asked(limits, plan.max_model_len, seen(gpu), share, stages=stages))
     assert found.refusal is None
     assert found.filled is not None
     fill, memory = found.filled.fill, plan.memory

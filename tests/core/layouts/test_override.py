@@ -11,6 +11,7 @@ from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
 
 EVERY = (A100, H100, L40S)
+HEARING = MISTRAL_7B.model_copy(update={"audio_heads": 20})
 
 
 def decided(model: Architecture, wish: Wish, *products: GPUProduct) -> LayoutDecision:
@@ -42,6 +43,20 @@ def decided(model: Architecture, wish: Wish, *products: GPUProduct) -> LayoutDec
             id="the planner chooses the product",
         ),
         pytest.param(
+            LARGE_2,
+            Wish(32768, 4, product=H100.name, tensor_parallel_size=2),
+            "4×H100 tp2 pp2",
+            "4×A100-80GB tp4",
+            id="the planner chooses the stages",
+        ),
+        pytest.param(
+            SMALL_3,
+            Wish(32768, 8, product=H100.name, pipeline_parallel_size=3),
+            "3×H100 tp1 pp3",
+            "1×A100-80GB tp1",
+            id="stages that the planner would not choose",
+        ),
+        pytest.param(
             MISTRAL_7B,
             Wish(32768, 8, tensor_parallel_size=1, pipeline_parallel_size=1),
             "1×L40S tp1",
@@ -70,8 +85,15 @@ def test_it_is_obeyed_and_says_what_would_have_been(
         ),
         pytest.param(
             LARGE_2,
-            Wish(32768, 4, product=H100.name, tensor_parallel_size=2),
-            "each GPU would hold",
+            Wish(
+                32768,
+                4,
+                product=H100.name,
+                tensor_parallel_size=2,
+                pipeline_parallel_size=1,
+            ),
+            "asks for tp2 pp1 on NVIDIA-H100-80GB-HBM3; NVIDIA-H100-80GB-HBM3 tp2: each GPU would "
+            "hold 122.8 GB of weights",
             id="too small for the weights",
         ),
         pytest.param(
@@ -85,6 +107,18 @@ def test_it_is_obeyed_and_says_what_would_have_been(
             Wish(32768, 32, product=H100.name, tensor_parallel_size=24),
             "32 attention heads do not divide by 24",
             id="larger than a node and not legal",
+        ),
+        pytest.param(
+            SMALL_3,
+            Wish(32768, 8, product=H100.name, pipeline_parallel_size=41),
+            "40 layers are too few for 41 stages",
+            id="more stages than layers",
+        ),
+        pytest.param(
+            HEARING,
+            Wish(32768, 8, product=H100.name, pipeline_parallel_size=2),
+            "a model that hears is planned in one stage, not in 2",
+            id="stages of a model that may have none",
         ),
         pytest.param(
             SMALL_3,
@@ -114,6 +148,13 @@ def test_where_nothing_would_hold_the_wish_there_is_no_other_plan() -> None:
 def test_a_wish_that_no_layout_can_hold_is_refused_for_that() -> None:
     decision = decided(MISTRAL_7B, Wish(32769, tensor_parallel_size=2), H100)
     assert decision.reason == reasons.CONTEXT_TOO_LONG
+
+
+def test_parts_of_a_gpu_are_not_joined_for_it() -> None:
+    part = replace(A100, name="NVIDIA-A100-SXM4-80GB-MIG-3g.40gb", memory_bytes=40 << 30)
+    decision = decided(MISTRAL_7B, Wish(4096, 1, tensor_parallel_size=2), part)
+    assert decision.reason == reasons.LAYOUT_OVERRIDE_REFUSED
+    assert "parts of a GPU do not work together" in decision.message
 
 
 def test_a_wish_without_it_is_the_wish_itself() -> None:

@@ -27,6 +27,7 @@ from tests.core.shapes import (
 from escadre import reasons
 from escadre.api.approval import Architecture, Quantization
 from escadre.api.deployment import Layout
+from escadre.core.engines.shape import shape_of
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
 from escadre.core.layouts.told import short_product
@@ -49,6 +50,8 @@ def planned(model: Architecture, wish: Wish, *products: GPUProduct, percent: int
         pytest.param(SMALL_3, Wish(32768, 64), (H100, H200), "1×H200 tp1", id="fewest GPUs first"),
         pytest.param(MEDIUM_3, Wish(32768, 16), (A100, H100), "4×H100 tp4", id="native FP8 first"),
         pytest.param(LARGE_3, Wish(32768), EVERY_GPU, "8×H200 tp8", id="675B of FP8"),
+        pytest.param(MEDIUM_3, Wish(8192), (L40S,), "4×L40S tp2 pp2", id="stages across PCIe"),
+        pytest.param(SMALL_3, Wish(8192), (L40S,), "2×L40S tp2", id="two GPUs need no stages"),
     ],
 )
 def test_choice(
@@ -234,7 +237,8 @@ def test_any_wish_ends_in_a_layout_that_holds_it_or_in_a_reason(
         assert layout.capacity.typical_requests >= layout.max_num_seqs
         assert layout.capacity.key_value_tokens >= layout.capacity.required_tokens
         assert layout.max_num_batched_tokens >= layout.max_num_seqs
-        assert layout.gpus == layout.tensor_parallel_size
+        assert layout.gpus == shape_of(layout).gpus
+        assert layout.summary.endswith(shape_of(layout).words)
         assert wish.concurrency in (None, layout.max_num_seqs)
         assert Layout.model_validate_json(layout.model_dump_json(by_alias=True)) == layout
 

@@ -72,17 +72,20 @@ class Candidate(NamedTuple):
 
 
 def candidate(
-    architecture: Architecture,
+    stage: Architecture,
     need: Need,
     product: GPUProduct,
     shape: Shape,
     utilization_percent: int,
 ) -> Candidate:
-    """The layout with the wished concurrency, or one request: see most_sequences."""
+    """The layout with the wished concurrency, or one request: see most_sequences.
+
+    ``stage`` is the model, or the heaviest of its pipeline stages (core/engines/stages.py).
+    """
     visible = visible_bytes(product.name, product.memory_bytes, product.reserved_bytes)
     percent = effective_utilization(visible, utilization_percent)
     limits = _limits(shape, need.concurrency or 1, visible)
-    fill = fill_gpu(architecture, limits, visible, percent)
+    fill = fill_gpu(stage, limits, visible, percent)
     return Candidate(product, shape, limits, percent, fill)
 
 
@@ -90,7 +93,7 @@ def _limits(shape: Shape, sequences: int, visible: int) -> EngineLimits:
     return EngineLimits(shape.tensor, sequences, batched_tokens(visible, sequences))
 
 
-def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Candidate:
+def most_sequences(stage: Architecture, need: Need, one: Candidate) -> Candidate:
     """The layout with as many sequences as typical requests fit beside contextLength, at most 256.
 
     More sequences cost more overhead, so what fits falls with them: a binary search finds it. What
@@ -99,7 +102,7 @@ def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Ca
 
     def with_sequences(sequences: int) -> Candidate:
         limits = _limits(one.shape, sequences, one.fill.visible_bytes)
-        overhead = overhead_bytes(architecture, limits)
+        overhead = overhead_bytes(stage, limits)
         return one._replace(limits=limits, fill=replace(one.fill, overhead_bytes=overhead))
 
     typical = blocks_for(need.typical)

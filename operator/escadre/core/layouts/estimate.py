@@ -20,6 +20,7 @@ from escadre.core.engines.gpu_memory import (
     overhead_of,
 )
 from escadre.core.engines.legality import LayoutRefusal, check_size
+from escadre.core.engines.stages import check_stages, heaviest_stage
 from escadre.core.layouts.candidate import Need, refuse_memory
 
 __all__ = ["Asked", "Estimate", "Filled", "estimate"]
@@ -27,13 +28,17 @@ __all__ = ["Asked", "Estimate", "Filled", "estimate"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The engine's flags, the memory of one GPU, and the bytes of a number in the cache."""
+    """The engine's flags, the memory of one GPU, and the bytes of a number in the cache.
+
+    Of several pipeline stages the heaviest is filled.
+    """
 
     limits: EngineLimits
     max_model_len: int
     visible_bytes: int
     utilization: Fraction
     cache_element_bytes: int = CACHE_ELEMENT
+    stages: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,17 @@ class Estimate:
 def estimate(architecture: Architecture, asked: Asked) -> Estimate:
     """Fills one GPU; it fits when one request of max_model_len does, as vLLM asks."""
     refusal = check_size(architecture, asked.limits.tensor_parallel_size)
+    refusal = refusal or check_stages(architecture, asked.stages)
     if refusal is not None:
         return Estimate(None, refusal)
-    fill = fill_gpu(architecture, asked.limits, asked.visible_bytes, 100 * asked.utilization)
+    stage = heaviest_stage(architecture, asked.stages)
+    fill = fill_gpu(stage, asked.limits, asked.visible_bytes, 100 * asked.utilization)
     token = fill.bytes_per_token * asked.cache_element_bytes // CACHE_ELEMENT
     fill = replace(fill, bytes_per_token=token)
     tokens = fill.blocks * BLOCK_TOKENS
     filled = Filled(
         fill=fill,
-        overhead=overhead_of(architecture, asked.limits),
+        overhead=overhead_of(stage, asked.limits),
         key_value_tokens=tokens,
         concurrency=Fraction(fill.blocks, blocks_for(asked.max_model_len)),
         longest=min(tokens, architecture.max_context_length),

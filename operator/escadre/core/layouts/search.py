@@ -1,14 +1,14 @@
-"""The smallest single-node layout that holds a wish, and why every smaller one does not.
+"""The best single-node layout that holds a wish, and why smaller ones do not.
 
 core/fleet/plan.py calls it for each deployment, the command line for a dry run. It knows products,
 not nodes: which node a replica goes to is the fleet's decision. Pure and deterministic, whole
-numbers; what fits a GPU is core/engines/gpu_memory.py's answer, which sizes are legal
-core/engines/legality.py's.
+numbers; what fits a GPU is core/engines/gpu_memory.py's answer, what is legal that of
+core/engines/legality.py and stages.py, what is tried in which order core/layouts/shapes.py's, and
+what is best core/layouts/ranks.py's.
 
 A layout fits when its cache holds one request of contextLength and ``concurrency`` requests of
 typicalTokens, counted in blocks. Without a wished concurrency it is as many typical requests as
-fit, 256 at most. Products are ranked: fewest GPUs, native arithmetic for the weights' type,
-least memory left over (large cards stay for large models), name.
+fit, 256 at most.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,26 +19,32 @@ from typing import Final, NamedTuple
 from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout, RejectedLayout
-from escadre.core.engines.legality import LayoutRefusal, check_dtype, check_method, check_size
+from escadre.core.engines.legality import (
+    LayoutRefusal,
+    check_dtype,
+    check_method,
+)
 from escadre.core.engines.shape import Shape
 from escadre.core.facts.model import Wish
+from escadre.core.layouts.asked import Asked
 from escadre.core.layouts.candidate import (
     Candidate,
     GPUProduct,
-    Need,
-    candidate,
-    most_sequences,
-    refuse_memory,
 )
 from escadre.core.layouts.ranks import ranking
-from escadre.core.layouts.shapes import beyond, inside_links, most_on_a_node, within
+from escadre.core.layouts.shapes import (
+    beyond,
+    inside_links,
+    is_parted,
+    most_on_a_node,
+    within,
+)
 from escadre.core.layouts.told import bounded, explain, explain_override, layout_of, rejected
 from escadre.core.listing import listed
 from escadre.reasons import Reason
 
 __all__ = ["GPUProduct", "LayoutDecision", "every_refusal", "plan_layout"]
 
-_DEFAULT_TYPICAL_TOKENS: Final = 4096
 _PRODUCTS: Final = 8
 
 
@@ -61,28 +67,12 @@ class LayoutDecision:
         return self.alternatives[0] if self.alternatives else None
 
 
-class _Asked(NamedTuple):
-    """For what, and how full a GPU may be."""
-
-    architecture: Architecture
-    wish: Wish
-    need: Need
-    percent: int
-
-
 class _Search(NamedTuple):
     """What came out of one product: what fits, or the best that does not."""
 
     fitting: tuple[Candidate, ...]
     closest: Candidate | None
     rejected: tuple[RejectedLayout, ...]
-
-
-class _Judged(NamedTuple):
-    """A shape, filled where it is legal, and what stands against it."""
-
-    one: Candidate | None
-    refusal: LayoutRefusal | None
 
 
 @lru_cache(maxsize=4096)
@@ -111,7 +101,7 @@ def _decide(
     products: tuple[GPUProduct, ...],
     utilization_percent: int,
 ) -> LayoutDecision:
-    asked = _Asked(architecture, wish, _need(wish), utilization_percent)
+    asked = Asked.of(architecture, wish, utilization_percent)
     refusal = _refuse_wish(asked, products)
     if refusal is not None:
         return LayoutDecision((), refusal.reason, refusal.message)
@@ -143,13 +133,13 @@ def every_refusal(
     profile: EngineProfile = DEFAULT_PROFILE,
 ) -> tuple[RejectedLayout, ...]:
     """Every layout that was tried and refused, also those that a status has no room for."""
-    asked = _Asked(architecture, wish, _need(wish), utilization_percent)
+    asked = Asked.of(architecture, wish, utilization_percent)
     if _refuse_wish(asked, products) is not None:
         return ()
     return tuple(refused for search in _searches(asked, products) for refused in search.rejected)
 
 
-def _searches(asked: _Asked, products: Sequence[GPUProduct]) -> list[_Search]:
+def _searches(asked: Asked, products: Sequence[GPUProduct]) -> list[_Search]:
     ordered = sorted(products, key=lambda product: product.name)
     return [
         _search(asked, product) for product in ordered if asked.wish.product in {None, product.name}
@@ -161,15 +151,7 @@ def _place_of(search: _Search, best: Sequence[str]) -> int:
     return best.index(search.fitting[0].product.name) if search.fitting else len(best)
 
 
-def _need(wish: Wish) -> Need:
-    return Need(
-        wish.context_length,
-        wish.typical_tokens or min(wish.context_length, _DEFAULT_TYPICAL_TOKENS),
-        wish.concurrency,
-    )
-
-
-def _refuse_wish(asked: _Asked, products: Sequence[GPUProduct]) -> LayoutRefusal | None:
+def _refuse_wish(asked: Asked, products: Sequence[GPUProduct]) -> LayoutRefusal | None:
     need, most = asked.need, asked.architecture.max_context_length
     if need.context > most:
         return LayoutRefusal(
@@ -198,7 +180,7 @@ def _refuse_wish(asked: _Asked, products: Sequence[GPUProduct]) -> LayoutRefusal
     return None
 
 
-def _search(asked: _Asked, product: GPUProduct) -> _Search:
+def _search(asked: Asked, product: GPUProduct) -> _Search:
     """What fits one node, else what is next to it, and what a larger node would hold."""
     refusal = check_dtype(asked.architecture, product.compute_capability)
     if refusal is not None:
@@ -206,49 +188,48 @@ def _search(asked: _Asked, product: GPUProduct) -> _Search:
     fitting: list[Candidate] = []
     refused: list[RejectedLayout] = []
     close: list[Candidate] = []
-    for shape in within(asked.architecture, product, asked.wish):
+    for shape in within(asked.sizes, product, asked.wish):
         if fitting and not _compared(asked, shape, product):
             break
-        one, refusal = _judge(asked, product, shape)
+        one, refusal = asked.judge(product, shape)
         if refusal is not None:
             refused.append(rejected(product, shape, refusal))
             close.extend([one] if one else [])
         elif one is not None:
             fitting.append(one)
     if not fitting:
-        refused.extend(_larger(asked, product))
+        refused.extend(_larger(asked, product, others=bool(refused)))
     closest = max(close, key=lambda one: (one.fill.blocks, -one.shape.gpus), default=None)
     return _Search(tuple(fitting), closest, tuple(refused))
 
 
-def _compared(asked: _Asked, shape: Shape, product: GPUProduct) -> bool:
+def _compared(asked: Asked, shape: Shape, product: GPUProduct) -> bool:
     """Whether a shape after one that fits may still be better than it."""
     return asked.wish.objective == "Latency" and inside_links(shape, product)
 
 
-def _judge(asked: _Asked, product: GPUProduct, shape: Shape) -> _Judged:
-    refusal = check_size(asked.architecture, shape.tensor)
-    if refusal is not None:
-        return _Judged(None, refusal)
-    one = candidate(asked.architecture, asked.need, product, shape, asked.percent)
-    refusal = refuse_memory(asked.need, one.fill)
-    if refusal is None and asked.need.concurrency is None:
-        one = most_sequences(asked.architecture, asked.need, one)
-    return _Judged(one, refusal)
+def _larger(asked: Asked, product: GPUProduct, *, others: bool) -> Iterator[RejectedLayout]:
+    """The smallest shape that would hold the wish on a node with more GPUs.
 
-
-def _larger(asked: _Asked, product: GPUProduct) -> Iterator[RejectedLayout]:
-    """The smallest shape that would hold the wish on a node with more GPUs."""
-    for shape in beyond(asked.architecture, product, asked.wish):
-        refusal = _judge(asked, product, shape).refusal
+    Of a shape that spec.layout asks for also what else stands against it, if no others were tried.
+    """
+    bound = asked.wish.unbound is not asked.wish
+    if is_parted(product) and not bound:
+        return
+    for shape in beyond(asked.sizes, product, asked.wish):
+        refusal = asked.judge(product, shape).refusal
         if refusal is None:
             yield rejected(product, shape, _too_small(product, shape))
             return
-        if asked.wish.tensor_parallel_size is not None:  # no other will be tried
+        if bound and not others:
             yield rejected(product, shape, refusal)
 
 
 def _too_small(product: GPUProduct, shape: Shape) -> LayoutRefusal:
+    if is_parted(product):
+        return LayoutRefusal(
+            reasons.NODE_TOO_SMALL, "parts of a GPU do not work together; they have no links"
+        )
     return LayoutRefusal(
         reasons.NODE_TOO_SMALL,
         f"{shape.gpus} GPUs on one node would hold it; the largest node with {product.name} has "

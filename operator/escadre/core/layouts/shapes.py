@@ -2,30 +2,49 @@
 
 core/layouts/search.py judges them one after the other: for throughput the first that holds the
 wish is taken, for latency the fastest of those that stay among GPUs joined by NVLink. Pure.
+
+Where NVLink joins the GPUs of a node, tensor parallelism alone comes first, and stages only where
+no tensor parallel size holds the wish. Across PCIe every layer's sums cross the bus, and vLLM's own
+all-reduce is off beyond two GPUs (vllm-project/vllm:vllm/distributed/device_communicators/
+custom_all_reduce.py): there stages of one or two GPUs come before more tensor parallelism, which is
+what vLLM recommends (docs/serving/parallelism_scaling.md).
+
+Stages make up a power of two GPUs, or the whole node: what is left over is then of use to others.
 """
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
-from escadre.api.approval import Architecture
-from escadre.core.engines.legality import candidate_sizes
 from escadre.core.engines.shape import Shape
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import GPUProduct
 
-__all__ = ["beyond", "inside_links", "linked_gpus", "most_on_a_node", "within"]
+__all__ = [
+    "MOST_GPUS",
+    "beyond",
+    "inside_links",
+    "is_parted",
+    "linked_gpus",
+    "most_on_a_node",
+    "within",
+]
 
-_MOST_GPUS: Final = 64
+MOST_GPUS: Final = 64
+_PAIR: Final = 2
 # Cards on a board with NVLink switches; -NVL and -PCIe are single cards, at most bridged in pairs.
 _LINKED: Final = re.compile(r"SXM\d*|HBM\d\w*|H20|H200|H800|B[23]00|GB[23]00|GH200")
 
 
+def is_parted(product: GPUProduct) -> bool:
+    """Whether its GPUs are parts of a GPU, which have no links between them."""
+    return product.apart or "-MIG-" in product.name
+
+
 def most_on_a_node(product: GPUProduct) -> int:
-    """GPUs of one node that one replica may have; parts of a GPU have no links between them."""
-    if product.apart or "-MIG-" in product.name:
-        return 1
-    return min(product.node_gpus, _MOST_GPUS)
+    """GPUs of one node that one replica may have."""
+    return 1 if is_parted(product) else min(product.node_gpus, MOST_GPUS)
 
 
 def linked_gpus(product: GPUProduct) -> int:
@@ -33,31 +52,54 @@ def linked_gpus(product: GPUProduct) -> int:
 
     Every such board's name is known; a product that is not known has its GPUs on PCIe.
     """
-    words = set(product.name.split("-"))
-    linked = "NVL" not in words and any(_LINKED.fullmatch(word) for word in words)
-    return most_on_a_node(product) if linked else 1
+    return most_on_a_node(product) if _on_a_board(product.name) else 1
+
+
+@lru_cache(maxsize=256)
+def _on_a_board(name: str) -> bool:
+    words = set(name.split("-"))
+    return "NVL" not in words and any(_LINKED.fullmatch(word) for word in words)
 
 
 def inside_links(shape: Shape, product: GPUProduct) -> bool:
-    """Whether no token crosses PCIe between GPUs."""
-    return shape.gpus <= linked_gpus(product)
+    """Whether all its GPUs share each layer and no sum of theirs crosses PCIe."""
+    return shape.pipeline == 1 and shape.tensor <= linked_gpus(product)
 
 
-def within(architecture: Architecture, product: GPUProduct, wish: Wish) -> Iterator[Shape]:
-    """Shapes on one node, the first to be tried first."""
-    most = most_on_a_node(product)
-    sizes = _asked(wish.tensor_parallel_size) or candidate_sizes(architecture, most)
-    yield from (Shape(size) for size in sizes if size <= most)
+def within(sizes: tuple[int, ...], product: GPUProduct, wish: Wish) -> tuple[Shape, ...]:
+    """Shapes on one node, the first to be tried first; ``sizes`` as candidate_sizes gives them."""
+    most, linked = most_on_a_node(product), linked_gpus(product) > 1
+    shapes = _shapes(sizes, most, wish.tensor_parallel_size, wish.pipeline_parallel_size)
+    return _in_order(shapes, linked)
 
 
-def beyond(architecture: Architecture, product: GPUProduct, wish: Wish) -> Iterator[Shape]:
-    """Shapes that need a larger node than there is, to say what would hold the wish."""
-    most = most_on_a_node(product)
-    if product.apart or "-MIG-" in product.name:
-        return
-    sizes = _asked(wish.tensor_parallel_size) or candidate_sizes(architecture, _MOST_GPUS)
-    yield from (Shape(size) for size in sizes if size > most)
+def beyond(sizes: tuple[int, ...], product: GPUProduct, wish: Wish) -> Iterator[Shape]:
+    """Shapes that need a larger node than there is, smallest first."""
+    most, linked = most_on_a_node(product), linked_gpus(product) > 1
+    shapes = _shapes(sizes, MOST_GPUS, wish.tensor_parallel_size, wish.pipeline_parallel_size)
+    for shape in _in_order(shapes, linked=False):
+        staged = linked and shape.pipeline not in {1, wish.pipeline_parallel_size}
+        if shape.gpus > most and not staged:
+            yield shape
 
 
-def _asked(size: int | None) -> tuple[int, ...]:
-    return () if size is None else (size,)
+@lru_cache(maxsize=1024)
+def _shapes(
+    sizes: tuple[int, ...], most: int, tensor: int | None, pipeline: int | None
+) -> tuple[Shape, ...]:
+    """Every shape of at most so many GPUs that the wish leaves open, legal or not."""
+    counts = {most, *(1 << power for power in range(most.bit_length()))}
+    found: set[Shape] = set()
+    for size in sizes if tensor is None else (tensor,):
+        stages = {1, *(gpus // size for gpus in counts if gpus % size == 0)}
+        found.update(Shape(size, number) for number in (stages if pipeline is None else {pipeline}))
+    return tuple(one for one in found if one.gpus <= most)
+
+
+@lru_cache(maxsize=1024)
+def _in_order(shapes: tuple[Shape, ...], linked: bool) -> tuple[Shape, ...]:
+    def order(shape: Shape) -> tuple[int, ...]:
+        staged = linked and shape.pipeline > 1
+        return (staged, shape.gpus, not linked and shape.tensor > _PAIR, -shape.tensor)
+
+    return tuple(sorted(shapes, key=order))

@@ -26,7 +26,7 @@ __all__ = [
     "short_product",
 ]
 
-_PARTS: Final = 4
+_TOLD: Final = 4
 _NOISE: Final = re.compile(
     r"-(SXM\d*|HBM\d\w*|PCIE|PCIe|Blackwell|Server|Workstation|Edition|Generation|Ada)(?=-|$)"
 )
@@ -73,11 +73,22 @@ def layout_of(need: Need, one: Candidate) -> Layout:
 
 
 def bounded(groups: Sequence[tuple[RejectedLayout, ...]]) -> tuple[RejectedLayout, ...]:
-    """The refusals of all products that a status holds; each product's last ones say the most."""
+    """The refusals of all products that a status holds; each product's last ones say the most.
+
+    Of shapes with the same number of GPUs the one that is tried first speaks for the others.
+    """
+    groups = [_telling(group) for group in groups]
     if sum(len(group) for group in groups) > REJECTED.most:
         share = max(1, REJECTED.most // len(groups))
         groups = [group[-share:] for group in groups]
     return tuple(REJECTED.cut([one for group in groups for one in group]))
+
+
+def _telling(group: tuple[RejectedLayout, ...]) -> tuple[RejectedLayout, ...]:
+    first: dict[int, RejectedLayout] = {}
+    for one in group:
+        first.setdefault(shape_of(one).gpus, one)
+    return tuple(first.values())
 
 
 def rejected(product: GPUProduct, shape: Shape, refusal: LayoutRefusal) -> RejectedLayout:
@@ -121,11 +132,16 @@ def explain(
 
 
 def explain_override(wish: Wish, refused: Sequence[RejectedLayout]) -> str:
-    """What spec.layout asks for, and what stands against it on each product."""
+    """What spec.layout asks for, and what stands against the first and last shape it allows."""
     sizes = (("tp", wish.tensor_parallel_size), ("pp", wish.pipeline_parallel_size))
     words = [f"{name}{size}" for name, size in sizes if size is not None]
     words += [f"on {wish.product}"] if wish.product else []
-    last = {one.product: one for one in refused}
-    parts = [f"spec.layout asks for {' '.join(words)}"]
-    parts += [f"{one.product} {shape_of(one).words}: {one.message}" for one in last.values()]
-    return "; ".join(parts[:_PARTS])
+    ends = {one.product: [one] for one in reversed(refused)}
+    for one in refused:
+        ends[one.product][1:] = [one]
+    told = dict.fromkeys(
+        f"{one.product} {shape_of(one).words}: {one.message}"
+        for product in sorted(ends)
+        for one in ends[product]
+    )
+    return "; ".join([f"spec.layout asks for {' '.join(words)}", *list(told)[:_TOLD]])

@@ -1,0 +1,88 @@
+"""What one model and wish come to in any shape on any product: legal or not, and how it fills.
+
+core/layouts/search.py asks it for each shape that it tries. What is the same on every product is
+worked out once. Pure.
+"""
+
+from typing import Final, NamedTuple
+
+from escadre.api.approval import Architecture
+from escadre.core.engines.legality import candidate_sizes, check_size
+from escadre.core.engines.refusal import LayoutRefusal
+from escadre.core.engines.shape import Shape
+from escadre.core.engines.stages import check_stages, heaviest_stage
+from escadre.core.facts.model import Wish
+from escadre.core.layouts.candidate import (
+    Candidate,
+    GPUProduct,
+    Need,
+    candidate,
+    most_sequences,
+    refuse_memory,
+)
+from escadre.core.layouts.shapes import MOST_GPUS
+
+__all__ = ["Asked", "Judged"]
+
+_DEFAULT_TYPICAL_TOKENS: Final = 4096
+
+
+class Judged(NamedTuple):
+    """A shape, filled where it is legal, and what stands against it."""
+
+    one: Candidate | None
+    refusal: LayoutRefusal | None
+
+
+class Asked(NamedTuple):
+    """For what, how full a GPU may be, and what is the same on every product.
+
+    ``legal`` says of each tensor parallel size what stands against it; ``stages`` are the heaviest
+    ones of each number of them.
+    """
+
+    architecture: Architecture
+    wish: Wish
+    need: Need
+    percent: int
+    sizes: tuple[int, ...]
+    legal: dict[int, LayoutRefusal | None]
+    stages: dict[int, Architecture]
+
+    @staticmethod
+    def of(architecture: Architecture, wish: Wish, percent: int) -> "Asked":
+        """Nothing is judged yet."""
+        sizes = candidate_sizes(architecture, MOST_GPUS)
+        return Asked(architecture, wish, _need(wish), percent, sizes, {}, {})
+
+    def judge(self, product: GPUProduct, shape: Shape) -> Judged:
+        """The shape, filled where it is legal, with as many requests as the wish leaves open."""
+        refusal = self._refusal(shape)
+        if refusal is not None:
+            return Judged(None, refusal)
+        stage = self._stage(shape)
+        one = candidate(stage, self.need, product, shape, self.percent)
+        refusal = refuse_memory(self.need, one.fill)
+        if refusal is None and self.need.concurrency is None:
+            one = most_sequences(stage, self.need, one)
+        return Judged(one, refusal)
+
+    def _refusal(self, shape: Shape) -> LayoutRefusal | None:
+        """Why the engine would refuse the shape."""
+        if shape.tensor not in self.legal:
+            self.legal[shape.tensor] = check_size(self.architecture, shape.tensor)
+        return self.legal[shape.tensor] or check_stages(self.architecture, shape.pipeline)
+
+    def _stage(self, shape: Shape) -> Architecture:
+        """What a GPU of the heaviest stage sees of the model."""
+        if shape.pipeline not in self.stages:
+            self.stages[shape.pipeline] = heaviest_stage(self.architecture, shape.pipeline)
+        return self.stages[shape.pipeline]
+
+
+def _need(wish: Wish) -> Need:
+    return Need(
+        wish.context_length,
+        wish.typical_tokens or min(wish.context_length, _DEFAULT_TYPICAL_TOKENS),
+        wish.concurrency,
+    )
