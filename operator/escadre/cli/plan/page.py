@@ -16,7 +16,7 @@ from escadre.cli.plan.prospect import Prospect
 from escadre.cli.plan.stylesheet import COLOURS, STYLE
 from escadre.cli.plan.tried import Tried
 from escadre.cli.shared.words import count
-from escadre.cli.status.view import arithmetic, refused
+from escadre.cli.status.view import arithmetic, layout_title, refused
 from escadre.core.decimals import bytes_text
 from escadre.errors import EscadreError
 
@@ -132,7 +132,7 @@ def _layout(layout: LayoutStatus) -> Iterator[str]:
         f' title="{name} {bytes_text(amount)}">{name}<br>{bytes_text(amount)}</span>'
         for name, amount in parts
     )
-    yield f"<p><b>{escape(layout.summary)}</b></p><div class=memory>{bars}</div><dl>"
+    yield f"<p><b>{escape(layout_title(layout))}</b></p><div class=memory>{bars}</div><dl>"
     for name, words in arithmetic(layout):
         yield f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>"
     yield "</dl>"

@@ -17,7 +17,7 @@ from escadre.cli.shared.marks import heading, mark
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.weightsview import weights_table
 from escadre.cli.shared.words import count
-from escadre.cli.status.view import layout_table
+from escadre.cli.status.view import layout_table, layout_title
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.reasons import Reason
 
@@ -49,7 +49,7 @@ def _one(each: Prospect, tried: Tried | None) -> Group:
     plan = each.plan
     if plan is None:
         return Group(*parts, head)
-    head.add_row(*_layout_row(plan))
+    head.add_row(*_layout_row(each, plan))
     for row in _engine_rows(each, plan):
         head.add_row(*row)
     for words in each.full:
@@ -88,10 +88,9 @@ def _others(tried: Tried) -> Table:
     return table
 
 
-def _layout_row(plan: DeploymentPlan) -> tuple[Text, str, str]:
+def _layout_row(each: Prospect, plan: DeploymentPlan) -> tuple[Text, str, str]:
     if plan.layout is not None:
-        instead = f" (without spec.layout: {plan.without_override})"
-        words = plan.layout.summary + (instead if plan.without_override else "")
+        words = layout_title(each.layout) if each.layout else plan.layout.summary
         return mark("ok"), "layout", words
     return (
         mark("blocked"),

@@ -89,7 +89,7 @@ def detail(each: Deployed, now: float) -> Group:
     status = each.status
     parts: list[RenderableType] = [_header(each), Text(), conditions_table(each, now)]
     if status.plan:
-        title = f"Layout  {status.plan.summary}"
+        title = f"Layout  {layout_title(status.plan)}"
         parts += [Text(), heading(title), layout_table(status.plan, status.plan.rejected)]
     if status.weights:
         parts += [Text(), heading("Weights"), weights_table(status.weights)]
@@ -162,6 +162,12 @@ def _state(one: Condition) -> State:
         return state_of(one.reason)
     # Looked at, but nothing to judge before another condition holds; the message says which.
     return "unknown" if one.reason == reasons.PENDING else "waiting"
+
+
+def layout_title(layout: LayoutStatus) -> str:
+    """The layout in short, and what it would be if the spec did not bind it."""
+    instead = layout.without_override
+    return f"{layout.summary} (without spec.layout: {instead})" if instead else layout.summary
 
 
 def layout_table(layout: LayoutStatus | None, rejected: Sequence[RejectedLayout]) -> Table:
