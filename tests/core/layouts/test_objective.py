@@ -3,12 +3,26 @@
 from dataclasses import replace
 
 import pytest
-from tests.core.shapes import A100, H100, H200, L40S, MEDIUM_3, MISTRAL_7B, SMALL_3, gpu
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.shapes import (
+    A100,
+    EVERY_GPU,
+    EVERY_MODEL,
+    H100,
+    H200,
+    L40S,
+    MEDIUM_3,
+    MISTRAL_7B,
+    SMALL_3,
+    gpu,
+)
 
 from escadre.api.approval import Architecture
+from escadre.core.engines.shape import shape_of
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, plan_layout
-from escadre.core.layouts.shapes import linked_gpus
+from escadre.core.layouts.shapes import inside_links, linked_gpus
 
 FAST = Wish(32768, 8, objective="Latency")
 PCIE = gpu("NVIDIA-H100-PCIe", 81559, (9, 0))
@@ -76,6 +90,9 @@ def test_an_override_holds_for_latency_too() -> None:
         ("Tesla-V100-SXM2-32GB", 8),
         ("NVIDIA-H100-NVL", 1),
         ("NVIDIA-H200-NVL", 1),
+        ("NVIDIA-H800", 8),
+        ("NVIDIA-H800-PCIe", 1),
+        ("NVIDIA-A100-PCIE-40GB", 1),
         ("NVIDIA-H100-PCIe", 1),
         ("NVIDIA-L40S", 1),
         ("NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition", 1),
@@ -88,3 +105,16 @@ def test_gpus_that_nvlink_joins(product: str, linked: int) -> None:
 
 def test_gpus_that_must_stay_apart_are_not_joined() -> None:
     assert linked_gpus(replace(H100, apart=True)) == 1
+
+
+@given(st.sampled_from(EVERY_MODEL), st.integers(1, 131_072), st.none() | st.integers(1, 256))
+def test_the_best_of_latency_is_inside_links_where_anything_is(
+    model: Architecture, context: int, concurrency: int | None
+) -> None:
+    wish = Wish(context, concurrency, objective="Latency")
+    found = plan_layout(model, wish, EVERY_GPU, 92).alternatives
+    named = {one.name: one for one in EVERY_GPU}
+    linked = [inside_links(shape_of(one), named[one.product]) for one in found]
+    assert linked == sorted(linked, reverse=True)
+    usual = plan_layout(model, replace(wish, objective="Throughput"), EVERY_GPU, 92)
+    assert {one.product for one in found} == {one.product for one in usual.alternatives}

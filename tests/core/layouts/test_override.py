@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from tests.core.shapes import A100, H100, L40S, LARGE_2, MISTRAL_7B, SMALL_3
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.shapes import A100, EVERY_MODEL, H100, L40S, LARGE_2, MISTRAL_7B, SMALL_3
 
 from escadre import reasons
 from escadre.api.approval import Architecture
+from escadre.api.deployment import Objective
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
 
@@ -162,3 +165,23 @@ def test_a_wish_without_it_is_the_wish_itself() -> None:
     assert wish.unbound is wish
     assert replace(wish, product=H100.name).unbound == wish
     assert decided(SMALL_3, wish).without_override == ""
+
+
+@given(
+    st.sampled_from(EVERY_MODEL),
+    st.integers(1, 131_072),
+    st.none() | st.integers(1, 256),
+    st.sampled_from(["Throughput", "Latency"]),
+)
+def test_a_wish_bound_to_what_is_planned_anyway_is_planned_alike(
+    model: Architecture, context: int, concurrency: int | None, objective: Objective
+) -> None:
+    wish = Wish(context, concurrency, objective=objective)
+    for layout in decided(model, wish).alternatives:
+        bound = replace(
+            wish,
+            product=layout.product,
+            tensor_parallel_size=layout.tensor_parallel_size,
+            pipeline_parallel_size=layout.pipeline_parallel_size,
+        )
+        assert decided(model, bound).alternatives == (layout,)

@@ -21,6 +21,7 @@ from escadre.core.layouts.candidate import (
     refuse_memory,
 )
 from escadre.core.layouts.shapes import MOST_GPUS
+from escadre.core.profile import EngineProfile
 
 __all__ = ["Asked", "Judged"]
 
@@ -45,15 +46,16 @@ class Asked(NamedTuple):
     wish: Wish
     need: Need
     percent: int
+    profile: EngineProfile
     sizes: tuple[int, ...]
     legal: dict[int, LayoutRefusal | None]
     stages: dict[int, Architecture]
 
     @staticmethod
-    def of(architecture: Architecture, wish: Wish, percent: int) -> "Asked":
+    def of(architecture: Architecture, wish: Wish, percent: int, profile: EngineProfile) -> "Asked":
         """Nothing is judged yet."""
         sizes = candidate_sizes(architecture, MOST_GPUS)
-        return Asked(architecture, wish, _need(wish), percent, sizes, {}, {})
+        return Asked(architecture, wish, _need(wish), percent, profile, sizes, {}, {})
 
     def judge(self, product: GPUProduct, shape: Shape) -> Judged:
         """The shape, filled where it is legal, with as many requests as the wish leaves open."""

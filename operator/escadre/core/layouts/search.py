@@ -41,6 +41,7 @@ from escadre.core.layouts.shapes import (
 )
 from escadre.core.layouts.told import bounded, explain, explain_override, layout_of, rejected
 from escadre.core.listing import listed
+from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.reasons import Reason
 
 __all__ = ["GPUProduct", "LayoutDecision", "every_refusal", "plan_layout"]
@@ -84,10 +85,10 @@ def plan_layout(
     profile: EngineProfile = DEFAULT_PROFILE,
 ) -> LayoutDecision:
     """Decides the layout of one replica; pure, so its answers are kept for the next pass."""
-    decision = _decide(architecture, wish, products, utilization_percent)
+    decision = _decide(Asked.of(architecture, wish, utilization_percent, profile), products)
     if wish.unbound is wish:
         return decision
-    free = plan_layout(architecture, wish.unbound, products, utilization_percent)
+    free = plan_layout(architecture, wish.unbound, products, utilization_percent, profile)
     instead = free.layout.summary if free.layout else "none"
     if not decision.alternatives and free.layout:
         message = f"{decision.message}; without spec.layout it would be {instead}"
@@ -95,13 +96,8 @@ def plan_layout(
     return replace(decision, without_override=instead)
 
 
-def _decide(
-    architecture: Architecture,
-    wish: Wish,
-    products: tuple[GPUProduct, ...],
-    utilization_percent: int,
-) -> LayoutDecision:
-    asked = Asked.of(architecture, wish, utilization_percent)
+def _decide(asked: Asked, products: Sequence[GPUProduct]) -> LayoutDecision:
+    architecture, wish = asked.architecture, asked.wish
     refusal = _refuse_wish(asked, products)
     if refusal is not None:
         return LayoutDecision((), refusal.reason, refusal.message)
@@ -133,7 +129,7 @@ def every_refusal(
     profile: EngineProfile = DEFAULT_PROFILE,
 ) -> tuple[RejectedLayout, ...]:
     """Every layout that was tried and refused, also those that a status has no room for."""
-    asked = Asked.of(architecture, wish, utilization_percent)
+    asked = Asked.of(architecture, wish, utilization_percent, profile)
     if _refuse_wish(asked, products) is not None:
         return ()
     return tuple(refused for search in _searches(asked, products) for refused in search.rejected)
@@ -158,7 +154,7 @@ def _refuse_wish(asked: Asked, products: Sequence[GPUProduct]) -> LayoutRefusal 
             reasons.CONTEXT_TOO_LONG,
             f"contextLength {need.context} is more than the {most} tokens the model allows",
         )
-    unserved = check_method(asked.architecture)
+    unserved = check_method(asked.architecture, asked.profile)
     if unserved is not None:
         return unserved
     if need.typical > need.context:
@@ -182,7 +178,7 @@ def _refuse_wish(asked: Asked, products: Sequence[GPUProduct]) -> LayoutRefusal 
 
 def _search(asked: Asked, product: GPUProduct) -> _Search:
     """What fits one node, else what is next to it, and what a larger node would hold."""
-    refusal = check_dtype(asked.architecture, product.compute_capability)
+    refusal = check_dtype(asked.architecture, product.compute_capability, asked.profile)
     if refusal is not None:
         return _Search((), None, (rejected(product, Shape(), refusal),))
     fitting: list[Candidate] = []

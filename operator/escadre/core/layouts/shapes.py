@@ -33,8 +33,9 @@ __all__ = [
 
 MOST_GPUS: Final = 64
 _PAIR: Final = 2
-# Cards on a board with NVLink switches; -NVL and -PCIe are single cards, at most bridged in pairs.
+# Boards with NVLink switches. What is called PCIe or NVL is a single card, bridged to one at most.
 _LINKED: Final = re.compile(r"SXM\d*|HBM\d\w*|H20|H200|H800|B[23]00|GB[23]00|GH200")
+_SINGLE: Final = frozenset({"PCIE", "NVL"})
 
 
 def is_parted(product: GPUProduct) -> bool:
@@ -57,8 +58,8 @@ def linked_gpus(product: GPUProduct) -> int:
 
 @lru_cache(maxsize=256)
 def _on_a_board(name: str) -> bool:
-    words = set(name.split("-"))
-    return "NVL" not in words and any(_LINKED.fullmatch(word) for word in words)
+    words = set(name.upper().split("-"))
+    return not words & _SINGLE and any(_LINKED.fullmatch(word) for word in words)
 
 
 def inside_links(shape: Shape, product: GPUProduct) -> bool:
