@@ -112,7 +112,7 @@ def newer_wish(patch: pytest.MonkeyPatch, quantization: str | None = None) -> No
             wish.context_length,
             wish.concurrency,
             wish.typical_tokens,
-            quantization,
+            quantization=quantization,
         )
 
     patch.setattr(Wish, "of", staticmethod(of))

@@ -106,7 +106,7 @@ def test_a_field_of_the_wish_added_later_changes_no_hash_until_it_is_set() -> No
     newer = NewerWish(32768, 32, 4096)
     assert ReplicaInputs.of(newer, PLATFORM, DIGEST, REPOSITORY, LAYOUT) == INPUTS
     assert INPUTS.matches(newer, PLATFORM, DIGEST, REPOSITORY)
-    chosen = NewerWish(32768, 32, 4096, "fp8")
+    chosen = NewerWish(32768, 32, 4096, quantization="fp8")
     assert not INPUTS.matches(chosen, PLATFORM, DIGEST, REPOSITORY)
     assert ReplicaInputs.of(chosen, PLATFORM, DIGEST, REPOSITORY, LAYOUT).hash != INPUTS.hash
 
