@@ -31,6 +31,7 @@ from escadre.core.engines.shape import shape_of
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
 from escadre.core.layouts.told import short_product
+from escadre.core.profile import profile_for
 
 
 def planned(model: Architecture, wish: Wish, *products: GPUProduct, percent: int = 92) -> Layout:
