@@ -4,7 +4,7 @@ import pytest
 from tests.core.shapes import EVERY_MODEL, LARGE_2, MISTRAL_7B, SMALL_3
 
 from escadre import reasons
-from escadre.api.approval import Architecture
+from escadre.api.approval import Architecture, TensorBytes
 from escadre.core.engines.gpu_memory import GIB
 from escadre.core.engines.stages import check_stages, heaviest_stage
 
@@ -56,3 +56,33 @@ def test_all_stages_together_hold_the_model(model: Architecture, stages: int) ->
     assert stage.weight_bytes <= model.weight_bytes
     if stages > 1:
         assert stage.weight_bytes <= heaviest_stage(model, stages - 1).weight_bytes
+
+
+def test_headers_that_were_read_tell_embedding_from_head() -> None:
+    embedding = 2 * 2 * 128_256 * 4096
+    groups = TensorBytes(
+        sharded=LLAMA_8B.weight_bytes - embedding - 500_000,
+        replicated=500_000,
+        embedding=embedding,
+        experts=0,
+        encoder_sharded=0,
+        encoder_replicated=0,
+    )
+    stage = heaviest_stage(LLAMA_8B.model_copy(update={"tensors": groups}), 4)
+    assert stage.weight_bytes / GIB == pytest.approx(3.77 * 1.12, rel=0.01)
+    assert stage.tensors is not None
+    assert stage.tensors.replicated == 125_000
+    assert stage.tensors.embedding == embedding // 2
+
+
+def test_an_encoder_stays_whole_in_its_stage() -> None:
+    groups = TensorBytes(
+        sharded=46_000_000_000,
+        replicated=20_000_000,
+        embedding=1_100_000_000,
+        experts=0,
+        encoder_sharded=800_000_000,
+        encoder_replicated=102_792_280,
+    )
+    stage = heaviest_stage(SMALL_3.model_copy(update={"tensors": groups}), 2)
+    assert stage.weight_bytes == 23_010_000_000 + 1_100_000_000 + 902_792_280

@@ -44,18 +44,38 @@ def heaviest_stage(architecture: Architecture, stages: int) -> Architecture:
 
     vLLM gives what layers are left over to middle stages (vllm-project/vllm:vllm/distributed/
     utils.py get_pp_indices), embedding and encoders to the first, the output head to the last.
-    Counted is one stage that has all of it: the most layers, and embedding or head; whether the
-    two share their weights is not among the facts, and is taken to be so. A vision encoder counts
-    with 1 GiB (the published ones have 0.4 billion weights, 0.8 GB). Measured on Llama 3.1 8B in
-    four stages: first and last 12 % over an even split; this says 20 %.
+    Counted is one stage that has all of it: the most layers, embedding or head, and the encoder.
+    Where the headers were not read, embedding and head are taken for one tensor and a vision
+    encoder for 1 GiB (the published ones have 0.4 billion weights, 0.8 GB). Measured on Llama 3.1
+    8B in four stages: first and last 12 % over an even split; this says 20 %, with headers 12 %.
     """
     if stages == 1:
         return architecture
     layers = -(-architecture.layers // stages)
+    groups = architecture.tensors
     embedding = _ELEMENT * architecture.vocabulary_size * architecture.hidden_size
-    inner = max(0, architecture.weight_bytes - embedding)
-    held = -(-inner * layers // architecture.layers) + embedding
-    if architecture.vision_heads is not None:
-        held += GIB
-    held = min(held, architecture.weight_bytes)
-    return architecture.model_copy(update={"layers": layers, "weight_bytes": held})
+    ends, encoder = embedding, GIB if architecture.vision_heads is not None else 0
+    if groups is not None:
+        ends, encoder = groups.embedding, groups.encoder_sharded + groups.encoder_replicated
+        embedding = min(ends, max(embedding, -(-ends // 2)))
+    inner = max(0, architecture.weight_bytes - ends - (encoder if groups else 0))
+
+    def share(whole: int) -> int:
+        return -(-whole * layers // architecture.layers)
+
+    held = min(share(inner) + embedding + encoder, architecture.weight_bytes)
+    return architecture.model_copy(
+        update={
+            "layers": layers,
+            "weight_bytes": held,
+            "tensors": groups
+            and groups.model_copy(
+                update={
+                    "sharded": share(groups.sharded),
+                    "replicated": share(groups.replicated),
+                    "embedding": embedding,
+                    "experts": share(groups.experts),
+                }
+            ),
+        }
+    )

@@ -12,7 +12,7 @@ planned anew in its own slot: its own GPUs count as free for its replacement, so
 spare GPU.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.drafts import draft_of
-from escadre.core.fleet.occupancy import Occupancy
+from escadre.core.fleet.insufficient import Insufficient
 from escadre.core.fleet.placement import (
     Draft,
     Rank,
@@ -41,7 +41,7 @@ from escadre.core.fleet.spread import Holders
 from escadre.core.fleet.uncounted import uncounted
 from escadre.core.layouts.decisions import Layouts, products_of
 from escadre.reasons import Reason
-from escadre.reasons.said import NOTHING, Amount, Said, joined, plain, say
+from escadre.reasons.said import NOTHING, Amount, Said, plain, say
 
 __all__ = ["DeploymentPlan", "FleetPlan", "SlotPlan", "plan_fleet"]
 
@@ -109,7 +109,7 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
     )
     given = _Given(
         pulls.states,
-        _Insufficient(placed.pool, drafts, nodes, snapshot.unused),
+        Insufficient(placed.pool, drafts, nodes, snapshot.unused),
         {} if any(draft.unplaced for draft in drafts) else nodes,
     )
     plans = {
@@ -208,41 +208,11 @@ def _held(facts: list[DeploymentFacts]) -> dict[Place, set[DeploymentKey]]:
     return places
 
 
-class _Insufficient:
-    """Messages for slots without a node, made once per product and size."""
-
-    def __init__(
-        self,
-        pool: GPUPool,
-        drafts: list[Draft],
-        nodes: Mapping[str, NodeFacts],
-        unused: Sequence[Unused],
-    ) -> None:
-        self._pool, self._unused = pool, unused
-        self._drafts, self._nodes = drafts, nodes
-        self._occupancy: Occupancy | None = None
-        self._messages: dict[tuple[str, int], Said] = {}
-
-    def message(self, layout: Layout) -> Said:
-        key = (layout.product, layout.gpus)
-        if key not in self._messages:
-            self._messages[key] = self._describe(layout)
-        return self._messages[key]
-
-    def _describe(self, layout: Layout) -> Said:
-        """What is missing, who holds what there is, and what is not counted; when somebody asks."""
-        self._occupancy = self._occupancy or Occupancy(self._drafts, self._nodes)
-        missing = self._pool.describe(layout.product, layout.gpus)
-        held = self._occupancy.describe(layout.product)
-        closed = uncounted(self._unused, layout.product)
-        return joined("; ", [missing, *(part for part in (held, closed) if part)])
-
-
 class _Given(NamedTuple):
     """What every plan is finished with; replicas are ``at_home`` nowhere while a slot waits."""
 
     states: Mapping[Place, WeightsOnNode]
-    insufficient: _Insufficient
+    insufficient: Insufficient
     at_home: Mapping[str, NodeFacts]
 
 
