@@ -18,12 +18,23 @@ from tests.core.fleets import (
     node,
     snapshot,
 )
-from tests.core.shapes import A100, H100, H200, L40S, LARGE_2, MEDIUM_3, MISTRAL_7B, SMALL_3
+from tests.core.shapes import (
+    A100,
+    EVERY_GPU,
+    H100,
+    H200,
+    L40S,
+    LARGE_2,
+    MEDIUM_3,
+    MISTRAL_7B,
+    SMALL_3,
+)
 
 from escadre import reasons
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import Wish
-from escadre.core.fleet.plan import FleetPlan, plan_fleet
+from escadre.core.facts.node import NodeFacts
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
 
 SMALL = digest("small")
 
@@ -203,6 +214,80 @@ def test_a_plan_carried_out_is_at_rest(seen: FleetSnapshot) -> None:
         for slot in one.slots:
             if (key, slot.slot) in placed:
                 assert slot.node == placed[key, slot.slot]
+
+
+def all_verified(seen: FleetSnapshot) -> FleetSnapshot:
+    """Every pull has come to its end."""
+    return replace(
+        seen,
+        nodes=tuple(
+            replace(
+                one,
+                unbelieved=None,
+                verified=one.verified | {entry.manifest_digest for entry in one.wanted},
+            )
+            for one in seen.nodes
+        ),
+    )
+
+
+@given(histories())
+@settings(max_examples=50, deadline=None)
+def test_a_healthy_placement_is_a_fixed_point(seen: FleetSnapshot) -> None:
+    """Whatever is planned, pulled and carried out a few times, and then nothing any more."""
+    for _ in range(6):
+        seen = all_verified(carry_out(seen, plan_fleet(seen)))
+    plan = plan_fleet(seen)
+    assert all_verified(carry_out(seen, plan)) == seen
+    assert plan_fleet(all_verified(carry_out(seen, plan))) == plan
+
+
+NEWCOMERS = st.builds(
+    lambda gpus, product, blocked, unfit, silent, foreign: replace(
+        node("a-new-one", gpus, product),
+        blocked=blocked,
+        unfit=unfit,
+        unbelieved=silent,
+        gpus_foreign=min(gpus, foreign),
+    ),
+    st.integers(1, 16),
+    st.sampled_from(EVERY_GPU),
+    st.sampled_from(["", "", "cordoned"]),
+    st.booleans(),
+    st.sampled_from([None, SILENT]),
+    st.sampled_from([0, 0, 3]),
+)
+
+
+def placed(plan: DeploymentPlan) -> set[int]:
+    """Slots that were given GPUs; others are only as they are recorded."""
+    return {
+        one.slot for one in plan.slots if one.node is not None and one.reason == reasons.PLANNED
+    }
+
+
+@given(histories(), NEWCOMERS)
+@settings(max_examples=100, deadline=None)
+def test_a_new_node_takes_no_layout_away(seen: FleetSnapshot, newcomer: NodeFacts) -> None:
+    """Neither of what runs nor of what waits; also one that nothing can be placed on."""
+    before = plan_fleet(seen).deployments
+    after = plan_fleet(replace(seen, nodes=(*seen.nodes, newcomer))).deployments
+    for key, one in before.items():
+        assert (after[key].layout is None) <= (one.layout is None)
+
+
+@given(histories(), NEWCOMERS, st.sampled_from([1, 2]), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_what_runs_keeps_its_layout_beside_a_weaker_card_of_its_product(
+    seen: FleetSnapshot, newcomer: NodeFacts, part: int, apart: bool
+) -> None:
+    settled = carry_out(seen, plan_fleet(seen))
+    before = plan_fleet(settled).deployments
+    weaker = replace(newcomer, memory_bytes=newcomer.memory_bytes // part, apart=apart)
+    after = plan_fleet(replace(settled, nodes=(*settled.nodes, weaker))).deployments
+    for one in settled.deployments:
+        if one.replicas and placed(before[one.key]):
+            assert after[one.key].layout == before[one.key].layout
 
 
 @given(histories())

@@ -16,7 +16,26 @@ from escadre.core.layouts.candidate import GPUProduct
 from escadre.core.layouts.estimate import Asked, Filled, estimate
 from escadre.core.layouts.search import plan_layout
 
-MODELS = st.sampled_from(EVERY_MODEL)
+
+@st.composite
+def odd_models(draw: st.DrawFn) -> Architecture:
+    """A published model with sizes that none has, larger than what each GPU more costs."""
+    like = draw(st.sampled_from(EVERY_MODEL))
+    heads = draw(st.sampled_from([8, 12, 20, 24, 36, 40, 48, 96, 128]))
+    odd = {
+        "attention_heads": heads,
+        "key_value_heads": draw(st.sampled_from([1, 2, 3, 4, 6, 8, heads])),
+        "head_dimension": draw(st.sampled_from([64, 80, 128])),
+        "hidden_size": draw(st.sampled_from([1024, 2880, 4096, 7168])),
+        "intermediate_size": draw(st.sampled_from([1001, 8960, 14336, 28672])),
+        "layers": draw(st.integers(1, 96)),
+        "vocabulary_size": draw(st.integers(1000, 300_000)),
+        "weight_bytes": draw(st.integers(10**10, 10**12)),
+    }
+    return like.model_copy(update=odd)
+
+
+MODELS = st.sampled_from(EVERY_MODEL) | odd_models()
 GPUS = st.sampled_from(EVERY_GPU)
 
 
@@ -83,7 +102,7 @@ def test_more_gpus_never_leave_a_replica_less_cache(
     assert caches == sorted(caches)
 
 
-@given(MODELS, st.integers(16, 300), st.integers(1, 64), st.integers(50, 99))
+@given(st.sampled_from(EVERY_MODEL), st.integers(16, 300), st.integers(1, 64), st.integers(50, 99))
 def test_more_memory_and_more_utilisation_never_hold_less(
     model: Architecture, gibibytes: int, more: int, percent: int
 ) -> None:
