@@ -18,20 +18,23 @@ def products_of(nodes: Iterable[NodeFacts]) -> tuple[GPUProduct, ...]:
 
     A node that can never serve says nothing of its product, neither of its cards nor of its size.
     """
-    products: dict[str, GPUProduct] = {}
-    for node in sorted(nodes, key=lambda node: node.name):
-        if node.gpus <= 0 or not node.product or node.unfit:
-            continue
-        one = GPUProduct(
+    kinds = {
+        (
             node.product,
             node.memory_bytes,
             node.reserved_bytes,
             node.compute_capability,
             node.gpus,
             node.apart,
-        )
-        other = products.get(node.product)
-        products[node.product] = one if other is None else _joined(one, other)
+        ): None
+        for node in sorted(nodes, key=lambda node: node.name)
+        if node.gpus > 0 and node.product and not node.unfit
+    }
+    products: dict[str, GPUProduct] = {}
+    for kind in kinds:  # thousands of nodes are of a few kinds
+        one = GPUProduct(*kind)
+        other = products.get(one.name)
+        products[one.name] = one if other is None else _joined(one, other)
     return tuple(products[name] for name in sorted(products))
 
 
