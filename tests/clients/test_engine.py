@@ -290,6 +290,25 @@ async def test_a_slow_engine_times_out(session: aiohttp.ClientSession, engine: E
     assert asked.is_set()
 
 
+async def test_an_engine_that_answers_while_our_loop_stands_is_read(
+    session: aiohttp.ClientSession, engine: Engine
+) -> None:
+    """As when a plan of a large fleet is computed meanwhile: the time-out comes late."""
+    stood = False
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal stood
+        end = time.monotonic() + (0.0 if stood else 1.0)
+        stood = True
+        while time.monotonic() < end:
+            pass
+        return await real_body(request)
+
+    engine.handler = handler
+    assert isinstance(await scraped(session, engine, 0.2), Demand)
+    assert len(engine.peers) == 2
+
+
 async def test_an_endless_body_is_given_up(session: aiohttp.ClientSession, engine: Engine) -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -1,17 +1,23 @@
 """controller/fleet.py: at rest nothing is made or planned, and what asks for a plan gets one."""
 
+import asyncio
+import threading
 from collections.abc import Iterable
 
+import pytest
 from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving
 from tests.controller.world import World
 
 from escadre import reasons
 from escadre.clients.kube import GPU_NODES, MODEL_DEPLOYMENTS, PODS
+from escadre.controller import fleet
 from escadre.controller.keys import FLEET, deployment_key, node_key
 from escadre.controller.manager import reconcile
 from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.fleet.belief import AGENT_GRACE_SECONDS
+from escadre.core.fleet.plan import FleetPlan, plan_fleet
 
 CHAT = deployment_key("team", "chat")
 
@@ -39,6 +45,25 @@ async def test_at_rest_no_fact_is_made_anew_and_nothing_is_planned() -> None:
     assert identities(after.nodes) == identities(before.nodes)
     assert operator.context.memory.plan is plan
     assert operator.woken == set()
+
+
+async def test_a_large_plan_is_made_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    operator = await serving(world)
+    world.deploy("other")
+    await look(operator)
+    had_a_turn = threading.Event()
+
+    def plan(snapshot: FleetSnapshot) -> FleetPlan:
+        assert had_a_turn.wait(20), "the loop stood while it planned"
+        return plan_fleet(snapshot)
+
+    monkeypatch.setattr(fleet, "plan_fleet", plan)
+    monkeypatch.setattr(fleet, "_LARGE", 1)
+    asyncio.get_running_loop().call_later(0.01, had_a_turn.set)
+    operator.woken.clear()
+    await reconcile(operator.context, FLEET)
+    assert deployment_key("team", "other") in operator.woken
 
 
 async def test_a_deployment_asks_for_a_plan_and_is_woken_by_it_though_it_asks_for_the_same() -> (

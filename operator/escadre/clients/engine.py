@@ -7,6 +7,7 @@ the rest. What is missing or not a number is None, never zero. Nothing is decide
 """
 
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ __all__ = [
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 _CONNECTIONS: Final = 128
 KEPT_SECONDS: Final = 4.5  # vLLM hangs up after 5; whoever is first meets no request half-way
+_LATE: Final = 1.5  # times the time-out: our own loop stood, the engine may have answered
 _RUNNING: Final = b"vllm:num_requests_running"
 _WAITING: Final = b"vllm:num_requests_waiting"
 
@@ -109,9 +111,21 @@ async def scrape(
 ) -> Demand | ScrapeFailure:
     """Reads one engine's metrics; a fault of network or engine is an answer, not an exception.
 
-    A kept connection that the engine has closed meanwhile is replaced. The text format is asked for
-    by name, since Python servers write ``vllm_…`` for ``vllm:…`` in the other one.
+    A kept connection that the engine has closed meanwhile is replaced. A time-out that comes late
+    says nothing of the engine, which is asked once more.
     """
+    began = time.monotonic()
+    answer = await _once(session, target, timeout_seconds)
+    timed_out = isinstance(answer, ScrapeFailure) and answer.cause == "Timeout"
+    if timed_out and time.monotonic() - began > _LATE * timeout_seconds:
+        return await _once(session, target, timeout_seconds)
+    return answer
+
+
+async def _once(
+    session: aiohttp.ClientSession, target: Target, timeout_seconds: float
+) -> Demand | ScrapeFailure:
+    """The text format is asked for by name: Python servers write ``vllm_…`` for ``vllm:…`` else."""
     url = target.url
     headers = {"Accept": "text/plain"} | ({"Connection": "close"} if target.leaving else {})
     try:

@@ -4,10 +4,12 @@ Also the only one where the turn of a platform change is given on.
 """
 
 import asyncio
+from typing import Final
 
 from escadre.controller.context import Context
 from escadre.controller.keys import deployment_key, node_key
 from escadre.core.facts.deployment import DeploymentFacts
+from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.fleet.freshness import edited, stands
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
 from escadre.core.replicas.order import Order, plan_order
@@ -15,13 +17,14 @@ from escadre.machinery.queue import Priority
 
 __all__ = ["reconcile_fleet"]
 
+_LARGE: Final = 500  # deployments and nodes; a smaller plan takes less than some hundredths
+
 
 async def reconcile_fleet(context: Context) -> float | None:
     """Plans all deployments anew and wakes those, and the nodes, whose plan is another now.
 
     Facts that are those of the last plan need no other one. In a large fleet each part takes a good
-    part of a second, more where processors are few: others have a turn in between, the renewal of
-    the Lease above all, which is lost after some seconds.
+    part of a second, seconds where processors are few: others have a turn in between.
     """
     memory, began = context.memory, context.now()
     snapshot = context.sight().snapshot()
@@ -31,7 +34,7 @@ async def reconcile_fleet(context: Context) -> float | None:
     if before is None or before.made_for != snapshot:
         await asyncio.sleep(0)
         began = context.now()
-        memory.plan = plan_fleet(snapshot)
+        memory.plan = await _plan(snapshot)
         _wake(context, before, memory.plan)
         took += context.now() - began
     await asyncio.sleep(0)
@@ -41,6 +44,17 @@ async def reconcile_fleet(context: Context) -> float | None:
     memory.planned = context.now()
     memory.planning = took + memory.planned - began
     return memory.order.again
+
+
+async def _plan(snapshot: FleetSnapshot) -> FleetPlan:
+    """Beside the loop when it is large: it reads nothing but the snapshot, which is frozen.
+
+    A loop that stands for seconds answers no probe, and takes every engine that it was just
+    reading for one that does not answer.
+    """
+    if len(snapshot.deployments) + len(snapshot.nodes) < _LARGE:
+        return plan_fleet(snapshot)
+    return await asyncio.to_thread(plan_fleet, snapshot)
 
 
 def _forget_gone(context: Context) -> None:
