@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.shapes import (
     A100,
+    B200,
     EVERY_GPU,
     EVERY_MODEL,
     H100,
@@ -25,6 +26,16 @@ from escadre.core.layouts.search import GPUProduct, plan_layout
 from escadre.core.layouts.shapes import inside_links, linked_gpus
 
 FAST = Wish(32768, 8, objective="Latency")
+MINISTRAL_3B = MISTRAL_7B.model_copy(
+    update={
+        "dtype": "float8",
+        "weight_bytes": 4_670_000_000,
+        "hidden_size": 3072,
+        "intermediate_size": 9216,
+        "layers": 26,
+        "vocabulary_size": 131072,
+    }
+)
 PCIE = gpu("NVIDIA-H100-PCIe", 81559, (9, 0))
 
 
@@ -39,7 +50,19 @@ def summaries(model: Architecture, wish: Wish, *products: GPUProduct) -> list[st
             SMALL_3,
             (H100,),
             ["8×H100 tp8", "4×H100 tp4", "2×H100 tp2", "1×H100 tp1"],
-            id="most GPUs first, fewer where there is no room for them",
+            id="the fastest first, fewer GPUs where there is no room for them",
+        ),
+        pytest.param(
+            MINISTRAL_3B,
+            (B200,),
+            ["2×B200 tp2", "4×B200 tp4", "8×B200 tp8", "1×B200 tp1"],
+            id="not twice the GPUs for less than a tenth",
+        ),
+        pytest.param(
+            SMALL_3,
+            (replace(H100, node_gpus=1), replace(H200, node_gpus=1)),
+            ["1×H200 tp1", "1×H100 tp1"],
+            id="the faster memory of two like cards",
         ),
         pytest.param(SMALL_3, (PCIE, L40S), ["1×H100 tp1", "2×L40S tp2"], id="one GPU before PCIe"),
         pytest.param(
@@ -52,7 +75,7 @@ def summaries(model: Architecture, wish: Wish, *products: GPUProduct) -> list[st
             SMALL_3,
             (replace(A100, node_gpus=2), replace(H100, node_gpus=2)),
             ["2×H100 tp2", "2×A100-80GB tp2", "1×H100 tp1", "1×A100-80GB tp1"],
-            id="the newer card of equals",
+            id="the faster card of the same number",
         ),
     ],
 )

@@ -4,42 +4,65 @@ Throughput: the fewest GPUs a replica, for then the same GPUs hold most replicas
 for the weights' type before emulation; the least cache left over, so that large cards stay for
 large models.
 
-Latency: inside one NVLink domain before across PCIe; native arithmetic; then the most GPUs that
-share each layer, for a step of decoding reads every weight once and each GPU reads its part
-(a published sweep of one dense FP8 model on one, two, four and eight GPUs: 55, 45, 33 and 26 ms a
-token, vllm-project/recipes); then the newer cards.
+Latency: inside one NVLink domain before across PCIe; native arithmetic; then the shortest step of
+decoding by core/engines/speed.py, with the wished requests of typicalTokens, or one. Steps that
+differ by less than a tenth count as equal, for the estimate is not better than that: of these the
+fewest GPUs.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-from escadre.api.approval import Architecture
 from escadre.core.engines.gpu_memory import BLOCK_TOKENS
 from escadre.core.engines.legality import is_native
-from escadre.core.facts.model import Wish
-from escadre.core.layouts.candidate import Candidate, Need
-from escadre.core.layouts.shapes import inside_links
+from escadre.core.engines.speed import speed_of
+from escadre.core.layouts.asked import Asked
+from escadre.core.layouts.candidate import Candidate
+from escadre.core.layouts.shapes import card_for, inside_links
 
-__all__ = ["Ranking", "ranking"]
+__all__ = ["ranked"]
 
-Ranking = Callable[[Candidate], tuple[int, ...]]
+_ALIKE: Final = 1.1
 
 
-def ranking(architecture: Architecture, wish: Wish, need: Need) -> Ranking:
-    """The order of candidates under the wish's objective, best first; ties stay as they came."""
+class _Timed(NamedTuple):
+    seconds: float
+    one: Candidate
 
-    def native(one: Candidate) -> bool:
-        return is_native(architecture, one.product.compute_capability)
 
-    def left(one: Candidate) -> int:
-        blocks = one.fill.blocks - need.blocks(need.concurrency or 1)
-        return blocks * BLOCK_TOKENS * one.fill.bytes_per_token * one.shape.gpus
+def ranked(asked: Asked, found: Iterable[Candidate]) -> list[Candidate]:
+    """Best first under the wish's objective; of equal ones the first stays the first."""
+    if asked.wish.objective == "Throughput":
+        return sorted(
+            found, key=lambda one: (one.shape.gpus, not _is_native(asked, one), _left(asked, one))
+        )
+    timed = [_Timed(_step_seconds(asked, one), one) for one in found]
+    fastest = min((each.seconds for each in timed), default=0.0)
 
-    def throughput(one: Candidate) -> tuple[int, ...]:
-        return (one.shape.gpus, not native(one), left(one))
+    def order(each: _Timed) -> tuple[bool, bool, int, int, float]:
+        slower = int(math.log(each.seconds / fastest, _ALIKE))
+        linked = inside_links(each.one.shape, each.one.product)
+        native = _is_native(asked, each.one)
+        return (not linked, not native, slower, each.one.shape.gpus, each.seconds)
 
-    def latency(one: Candidate) -> tuple[int, ...]:
-        major, minor = one.product.compute_capability
-        linked = inside_links(one.shape, one.product)
-        return (not linked, not native(one), -one.shape.tensor, -major, -minor, left(one))
+    return [each.one for each in sorted(timed, key=order)]
 
-    return latency if wish.objective == "Latency" else throughput
+
+def _is_native(asked: Asked, one: Candidate) -> bool:
+    return is_native(asked.architecture, one.product.compute_capability)
+
+
+def _left(asked: Asked, one: Candidate) -> int:
+    """Bytes of cache that the wish does not need, over all GPUs."""
+    blocks = one.fill.blocks - asked.need.blocks(asked.need.concurrency or 1)
+    return blocks * BLOCK_TOKENS * one.fill.bytes_per_token * one.shape.gpus
+
+
+def _step_seconds(asked: Asked, one: Candidate) -> float:
+    """What a sequence waits for its next token, while as many run as are wished."""
+    speed = speed_of(
+        asked.architecture, one.limits, card_for(one.product).rates, one.shape.pipeline
+    )
+    running = asked.need.concurrency or 1
+    return speed.decode.seconds(running, running * asked.need.typical)

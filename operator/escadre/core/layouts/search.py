@@ -31,7 +31,7 @@ from escadre.core.layouts.candidate import (
     Candidate,
     GPUProduct,
 )
-from escadre.core.layouts.ranks import ranking
+from escadre.core.layouts.ranks import ranked
 from escadre.core.layouts.shapes import (
     beyond,
     inside_links,
@@ -102,10 +102,7 @@ def _decide(asked: Asked, products: Sequence[GPUProduct]) -> LayoutDecision:
     if refusal is not None:
         return LayoutDecision((), refusal.reason, refusal.message)
     searches = _searches(asked, products)
-    found = sorted(
-        (one for search in searches for one in search.fitting),
-        key=ranking(architecture, wish, asked.need),
-    )
+    found = ranked(asked, (one for search in searches for one in search.fitting))
     if not found:
         refused = bounded([search.rejected for search in searches])
         if wish.unbound is not wish:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from escadre.core.engines.cards import Card, card_of
 from escadre.core.engines.shape import Shape
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import GPUProduct
@@ -24,6 +25,7 @@ from escadre.core.layouts.candidate import GPUProduct
 __all__ = [
     "MOST_GPUS",
     "beyond",
+    "card_for",
     "inside_links",
     "is_parted",
     "linked_gpus",
@@ -48,12 +50,22 @@ def most_on_a_node(product: GPUProduct) -> int:
     return 1 if is_parted(product) else min(product.node_gpus, MOST_GPUS)
 
 
-def linked_gpus(product: GPUProduct) -> int:
-    """How many GPUs of one node NVLink joins, 1 where none: by the product's name.
+@lru_cache(maxsize=256)
+def card_for(product: GPUProduct) -> Card:
+    """The card that the product is, or the one whose speed is taken for it."""
+    return card_of(product.name, product.memory_bytes >> 20, product.compute_capability)
 
-    Every such board's name is known; a product that is not known has its GPUs on PCIe.
+
+def linked_gpus(product: GPUProduct) -> int:
+    """How many GPUs of one node NVLink joins, 1 where none.
+
+    Of a card that is not known by its name, for links are not like those of a card that is alike.
     """
-    return most_on_a_node(product) if _on_a_board(product.name) else 1
+    card = card_for(product)
+    joined = card.rates.nvlink_domain.value if card.derived_from is None else MOST_GPUS
+    if card.derived_from is not None and not _on_a_board(product.name):
+        joined = 1
+    return max(1, min(joined, most_on_a_node(product)))
 
 
 @lru_cache(maxsize=256)
