@@ -1,30 +1,34 @@
-"""`make oracle`: vLLM's own layers judge generated shapes; the answers are committed.
+"""`make oracle`: vLLM's own layers judge and weigh models; the answers are committed.
 
-Needs the environment that `make demo ENGINE=vllm` installs (6 GB, no GPU). The table it writes is
-read by tests/core/engines/test_oracle.py, without vLLM.
+Generated shapes are judged (shapes.py, judge.py), the catalog's models weighed (published.py,
+weigh.py). Needs the environment that `make demo ENGINE=vllm` installs (6 GB, no GPU). The tables
+are read by tests/core/engines/test_oracle.py and test_weighed.py, without vLLM.
 """
 
 import argparse
 import gzip
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from e2e.engine.oracle.published import published
 from e2e.engine.oracle.shapes import NUMBER, SIZES, shapes
 from e2e.engine.vllm.install import VERSION, ensure_vllm
 
-__all__ = ["TABLE", "main"]
+__all__ = ["TABLE", "WEIGHED", "main"]
 
-_DATA: Final = Path(__file__).parents[3] / "tests" / "core" / "engines" / "data"
+_ROOT: Final = Path(__file__).parents[3]
+_DATA: Final = _ROOT / "tests" / "core" / "engines" / "data"
 TABLE: Final = _DATA / f"oracle-vllm-{VERSION}.jsonl.gz"
+WEIGHED: Final = _DATA / f"weighed-vllm-{VERSION}.jsonl"
 _QUIET: Final = {
     "HF_HUB_OFFLINE": "1",
     "PYTHONWARNINGS": "ignore",
     "VLLM_LOGGING_LEVEL": "CRITICAL",
     "VLLM_NO_USAGE_STATS": "1",
 }
-_JUDGE: Final = Path(__file__).with_name("judge.py")
 
 
 def main() -> None:
@@ -32,24 +36,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m e2e.engine.oracle", description=__doc__)
     parser.add_argument("--shapes", type=int, default=NUMBER)
     parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--weighed", type=Path, default=WEIGHED)
+    parser.add_argument("--only-weigh", action="store_true", help="judge no shapes")
     options = parser.parse_args()
-    python = ensure_vllm() / "bin" / "python"
-    asked = "".join(f"{shape.asked()}\n" for shape in shapes(options.shapes))
+    models = list(published())
+    print(f"vLLM {VERSION} weighs {len(models)} models: a minute", flush=True)
+    _write(options.weighed, _ask("weigh", [model.asked() for model in models]))
+    if options.only_weigh:
+        return
     print(
         f"vLLM {VERSION} judges {options.shapes} shapes at {len(SIZES)} sizes: minutes", flush=True
     )
+    answer = _ask("judge", [shape.asked() for shape in shapes(options.shapes)])
+    _write(options.table, gzip.compress(answer, mtime=0))
+
+
+def _ask(script: str, lines: Sequence[str]) -> bytes:
+    """What the script says in vLLM's Python: as many lines as it is asked."""
     answer = subprocess.run(
-        [str(python), str(_JUDGE)],
-        input=asked.encode(),
-        env={**os.environ, **_QUIET},
+        [str(ensure_vllm() / "bin" / "python"), "-m", f"e2e.engine.oracle.{script}"],
+        input="".join(f"{line}\n" for line in lines).encode(),
+        env={**os.environ, **_QUIET, "PYTHONPATH": str(_ROOT)},
         stdout=subprocess.PIPE,
         check=True,
     )
-    if (lines := answer.stdout.count(b"\n")) != options.shapes:
-        raise SystemExit(f"{lines} answers for {options.shapes} shapes")
-    options.table.parent.mkdir(parents=True, exist_ok=True)
-    options.table.write_bytes(gzip.compress(answer.stdout, mtime=0))
-    print(options.table)
+    if (said := answer.stdout.count(b"\n")) != len(lines):
+        raise SystemExit(f"{said} answers for {len(lines)} lines of {script}")
+    return answer.stdout
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    print(path)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Reads one JSON document a line, {"files": {name: content}, "sizes"}; answers each with the sizes of
 which vLLM says the same, [[what it says, sizes], …]: "" where it builds the model, "{size}" for the
-size. The layers are built on the meta device, in the place of one of so many GPUs: a stand-in of
-the process groups says how many there are. No weights, no GPU, no process but this one.
+size. The layers are built on the meta device, in the place of one of so many GPUs (seat.py). No
+weights, no GPU, no process but this one.
 """
 
 import json
@@ -15,74 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import vllm.distributed.parallel_state as groups
-import vllm.model_executor.layers.quantization.fp8 as eight_bits
-from vllm.config import (
-    CacheConfig,
-    DeviceConfig,
-    ModelConfig,
-    ParallelConfig,
-    VllmConfig,
-)
+from vllm.config import ParallelConfig, VllmConfig
 from vllm.model_executor.model_loader.utils import initialize_model
 
-logging.disable(logging.CRITICAL)
-# There is none for blocks on a CPU; vLLM checks their shapes before it looks for one.
-eight_bits.init_fp8_linear_kernel = lambda *_, **__: None
-
-
-class Members:
-    """What layers ask of torch's group of processes."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def size(self) -> int:
-        return self._size
-
-    def rank(self) -> int:
-        return 0
-
-
-class Group:
-    """Says how many there are, and that this is the first."""
-
-    def __init__(self, size: int) -> None:
-        self.world_size = size
-        self.rank = self.rank_in_group = self.local_rank = 0
-        self.ranks = list(range(size))
-        self.is_first_rank = True
-        self.is_last_rank = size == 1
-        self.device_group = self.cpu_group = Members(size)
-        self.device_communicator = None
-        self.use_device_communicator = False
-        self.unique_name = f"stand-in:{size}"
-
-
-def play(size: int) -> None:
-    """One of so many GPUs, in a single stage."""
-    one, many = Group(1), Group(size)
-    for name in ("_WORLD", "_TP", "_ETP", "_EP"):
-        setattr(groups, name, many)
-    for name in ("_PP", "_DP", "_DCP", "_PCP", "_EPLB"):
-        setattr(groups, name, one)
-
-
-def configured(folder: Path, form: str) -> VllmConfig:
-    model = ModelConfig(
-        model=str(folder),
-        config_format=form,
-        skip_tokenizer_init=True,
-        dtype="bfloat16",
-        max_model_len=1024,
-        enforce_eager=True,
-    )
-    return VllmConfig(
-        model_config=model,
-        cache_config=CacheConfig(block_size=16),
-        parallel_config=ParallelConfig(),
-        device_config=DeviceConfig("cpu"),
-    )
+from e2e.engine.oracle.seat import configured, play
 
 
 def verdict(config: VllmConfig, size: int) -> str:
@@ -116,4 +52,6 @@ def main() -> None:
         print(json.dumps(sorted(told.items())), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
+    main()

@@ -28,6 +28,12 @@ _GPUS = """\
 The products that `escadre plan --nodes` and `--gpu` of `escadre layout` know. The operator never
 uses this table: it knows what its nodes report. *Visible* is what is planned with where the driver
 does not say what it reserves.
+
+The agent has read two real cards, an H100 80GB HBM3 and an H200, each alone in a virtual machine,
+with driver 580.159.04: there the total that NVML tells, less what it calls reserved, is to the byte
+the memory that CUDA sees. No NVLink, no MIG and none of the other products were seen; of those we
+say what the sources say. How vLLM fills a GPU was measured by others, not by us, see
+[layouts](../use/layouts.md#what-one-layout-holds).
 """
 
 

@@ -1,0 +1,109 @@
+"""Weights and cache of one GPU, held against vLLM's own layers for the catalog's models.
+
+The table is made by `make oracle`, with vLLM and without a GPU; here it is read without vLLM. Each
+row is the first GPU of a stage: bytes of the layers' parameters and constant buffers as vLLM lays
+them out before it loads, and of the cache that its attention layers ask for.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+
+import pytest
+from e2e.engine.oracle.__main__ import WEIGHED
+from e2e.engine.oracle.published import published
+from typing_extensions import override
+
+from escadre.api.approval import Architecture
+from escadre.core.catalog.shelf import find
+from escadre.core.engines.gpu_memory import GIB, MIB, key_value_bytes_per_token, weights_bytes
+
+_COLLECTIVES = 128 * MIB  # what several GPUs take while loading: not in the layers
+_TINY = 128 * 1024  # bytes of single numbers and of filters for sound, which are not counted
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One GPU of one model, as vLLM has it; ``whole`` are the parameters of all of the model."""
+
+    model: str
+    form: str
+    whole: int
+    size: int
+    stages: int
+    stage: int
+    parameters: int
+    buffers: int
+    cache: int
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.model} {self.form} TP{self.size} PP{self.stages}.{self.stage}"
+
+    @property
+    def facts(self) -> Architecture:
+        """Of the catalog, with the weights as they were weighed."""
+        entry = find(self.model)
+        assert entry is not None
+        assert entry.architecture is not None
+        return entry.architecture.model_copy(
+            update={"weight_bytes": self.whole, "format": self.form}
+        )
+
+
+@cache
+def table() -> tuple[Weighed, ...]:
+    rows: list[Weighed] = []
+    lines = WEIGHED.read_text(encoding="ascii").splitlines()
+    for model, line in zip(published(), map(json.loads, lines), strict=True):
+        assert line["model"] == model.name
+        whole = line["ranks"][0][3]
+        rows += (Weighed(model.name, model.form, whole, *rank) for rank in line["ranks"])
+        asked = [(size, stages, at) for size, stages in model.layouts for at in range(stages)]
+        assert [tuple(rank[:3]) for rank in line["ranks"]] == asked
+    return tuple(rows)
+
+
+def unsplit() -> list[Weighed]:
+    return [row for row in table() if row.stages == 1]
+
+
+@pytest.mark.parametrize("row", unsplit(), ids=str)
+def test_the_cache_of_a_token_is_what_the_attention_layers_ask_for(row: Weighed) -> None:
+    assert key_value_bytes_per_token(row.facts, row.size) == row.cache
+
+
+@pytest.mark.parametrize("row", unsplit(), ids=str)
+def test_the_weights_are_those_of_the_layers_and_little_more(row: Weighed) -> None:
+    laid = row.parameters + row.buffers
+    more = weights_bytes(row.facts, row.size) - later(row) - laid
+    assert -_TINY <= more <= max(laid // 100, GIB // 4) + projector(row)
+
+
+def later(row: Weighed) -> int:
+    """Bytes that come after the layers: buffers of collectives, copies of MLA's projections."""
+    collectives = _COLLECTIVES if row.size > 1 else 0
+    latent = row.facts.latent_attention
+    if latent is None:
+        return collectives
+    heads = row.facts.attention_heads // row.size
+    width = 2 * heads * row.facts.head_dimension * latent.kv_lora_rank
+    return collectives + 2 * row.facts.layers * width
+
+
+def projector(row: Weighed) -> int:
+    """Counted whole on each GPU; the layers for Hugging Face's files split it."""
+    seeing = row.form == "huggingface" and row.facts.vision_heads is not None
+    return 2 * 2 * row.facts.hidden_size**2 if seeing else 0
+
+
+def test_stages_hold_each_layer_once_and_their_caches_add_up() -> None:
+    for (model, form, size, stages), group in groupby(
+        table(), lambda row: (row.model, row.form, row.size, row.stages)
+    ):
+        rows = list(group)
+        [one] = [row for row in unsplit() if (row.model, row.form, row.size) == (model, form, size)]
+        assert len(rows) == stages
+        assert sum(row.cache for row in rows) == one.cache
+        assert sum(row.parameters for row in rows) >= one.parameters
