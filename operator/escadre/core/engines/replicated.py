@@ -11,15 +11,17 @@ __all__ = ["replicated_bytes"]
 
 _ELEMENT: Final = 2  # bytes of a weight that is not quantised
 _WIDE: Final = 4  # of norms and routers, which some files keep in float32
+_SOUND_WIDTH: Final = 5120  # of Voxtral's encoder after it joins four frames
+_SOUND: Final = 16 << 20  # bytes of its convolutions and positions: 14 MiB weighed
 
 
 def replicated_bytes(architecture: Architecture) -> int:
-    """Tensors that every GPU keeps whole: norms, router, latent projections, vision adapter.
+    """Tensors that every GPU keeps whole: norms, router, latent projections, adapters of encoders.
 
     Summed over the headers where they were read, else computed from the dimensions. The rank of the
     query latent is not among those; a quarter of the width bounds it for the published Mistral
     models (vllm-project/vllm:vllm/model_executor/models/deepseek_v2.py, pixtral.py
-    VisionLanguageAdapter).
+    VisionLanguageAdapter, voxtral.py AudioLanguageAdapter; of sound also the convolutions).
     """
     groups = architecture.tensors
     if groups is not None:
@@ -34,4 +36,6 @@ def replicated_bytes(architecture: Architecture) -> int:
         total += _ELEMENT * architecture.layers * hidden * ranks
     if architecture.vision_heads is not None:
         total += _ELEMENT * 2 * hidden * hidden
+    if architecture.audio_heads is not None:
+        total += _ELEMENT * (_SOUND_WIDTH + hidden) * hidden + _SOUND
     return total
