@@ -116,6 +116,9 @@ bench-before-5000: ready-bench ## the cold start of 5,000, beside 0.1.0's
 bench-plan: $(STAMP) ## planning alone, no cluster: 2,000 deployments on 5,000 nodes, as seconds of CPU
 	$(BIN)/python -m e2e.bench.plan $(ARGS)
 
+bench-speed: $(STAMP) ## the estimate of speed beside measured runs of vLLM (82 MB, once)
+	@$(BIN)/python -m e2e.bench.speed $(ARGS)
+
 oracle: $(STAMP) ## developers: have vLLM judge generated models anew, without a GPU (6 GB, once)
 	$(BIN)/python -m e2e.engine.oracle
 

@@ -23,15 +23,16 @@ from escadre.core.engines.rates import Rates
 
 __all__ = ["DecodeStep", "Speed", "speed_of"]
 
-# What engines reach. The first six were fitted on 127 runs of vLLM with two dense models on
-# H100 SXM (tests/core/engines/data/speed.csv marks them), _EXPERTS on MiniMax-M2.5.
+# What engines reach: fitted on 127 runs of vLLM with two dense models on H100 SXM, _ROUTER and
+# _SEQUENCE on 239 of MiniMax-M2.5 (e2e/bench/speed/runs.py marks them). The share of NVLink lies in
+# what all-reduce of large messages was measured to reach there, 0.35 to 0.5.
 _MEMORY: Final = 0.9  # of the memory's bandwidth
-_ARITHMETIC: Final = 0.9  # of the tensor cores
-_NVLINK: Final = 0.58  # of one direction
-_STEP: Final = 1.2e-3  # seconds: scheduler, sampler, answers of a step
+_ARITHMETIC: Final = 0.86  # of the tensor cores
+_NVLINK: Final = 0.46  # of one direction
+_STEP: Final = 1.6e-3  # seconds: scheduler, sampler, answers of a step
 _LAYER: Final = 35e-6  # seconds: the kernels of a layer beside reading and computing
-_SEQUENCE: Final = 44e-6  # seconds: sampler and bookkeeping of a sequence
-_EXPERTS: Final = 0.7  # of what _MEMORY reaches: experts are read in pieces
+_ROUTER: Final = 25e-6  # seconds: choosing the experts of a layer and sorting the tokens for them
+_SEQUENCE: Final = 20e-6  # seconds: sampler and bookkeeping of a sequence
 # Times of all-reduce of small messages, and the share of PCIe that large ones reach, on H100, L40S
 # and RTX PRO 6000: aiconfigurator-core 0.12.0, systems/data/*/comm/vllm/*/custom_allreduce_perf.
 _SUM: Final = 5e-6  # seconds
@@ -107,7 +108,8 @@ def speed_of(
     sums = _sums_per_token(architecture, size, rates)
     each = (_SEQUENCE + token + sums) / stages + (last - first) / (most - 1)
     cached = key_value_bytes_per_token(architecture, size) / (rates.memory.value * _MEMORY * stages)
-    fixed = first + _STEP * stages + architecture.layers * (_LAYER + _wait_per_layer(size, rates))
+    layer = _LAYER + _wait_per_layer(size, rates) + (_ROUTER if architecture.experts else 0)
+    fixed = first + _STEP * stages + architecture.layers * layer
     prompt = limits.max_num_batched_tokens
     attention = _attention_operations(architecture, prompt) / size
     read = token + sums + attention / (rates.bits16.value * _ATTENTION)
@@ -126,7 +128,7 @@ def _read_seconds(architecture: Architecture, work: _Work, rates: Rates, *, runn
     experts = architecture.experts
     chosen = 0.0 if experts is None else 1 - (1 - experts.per_token / experts.routed) ** running
     reached = rates.memory.value * _MEMORY
-    return work.always_bytes / reached + chosen * work.expert_bytes / (reached * _EXPERTS)
+    return (work.always_bytes + chosen * work.expert_bytes) / reached
 
 
 def _wait_per_layer(size: int, rates: Rates) -> float:

@@ -1,0 +1,1 @@
+"""The speed estimate beside measured runs of vLLM: see docs/use/how-it-decides.md."""
