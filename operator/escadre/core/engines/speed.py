@@ -23,9 +23,9 @@ from escadre.core.engines.rates import Rates
 
 __all__ = ["DecodeStep", "Speed", "speed_of"]
 
-# What engines reach: fitted on 127 runs of vLLM with two dense models on H100 SXM, _ROUTER and
-# _SEQUENCE on 239 of MiniMax-M2.5 (e2e/bench/speed/runs.py marks them). The share of NVLink lies in
-# what all-reduce of large messages was measured to reach there, 0.35 to 0.5.
+# What engines reach: five numbers fitted on 127 runs of vLLM with two dense models on H100 SXM,
+# _ROUTER and _SEQUENCE on 239 of MiniMax-M2.5 (e2e/bench/speed/runs.py marks them). The share of
+# NVLink lies in what all-reduce of large messages was measured to reach there, 0.35 to 0.5.
 _MEMORY: Final = 0.9  # of the memory's bandwidth
 _ARITHMETIC: Final = 0.86  # of the tensor cores
 _NVLINK: Final = 0.46  # of one direction
@@ -39,7 +39,9 @@ _SUM: Final = 5e-6  # seconds
 _SUM_ON_PCIE: Final = 3e-6  # seconds, per GPU from three on
 _PCIE_PAIR: Final = 0.3
 _PCIE_MORE: Final = 0.2
-_ATTENTION: Final = 0.4  # of the tensor cores, over a prompt
+# Of the tensor cores, attention over a prompt: from 0.49 to 0.68, medians of six products, there
+# in systems/data/*/attention/vllm/*/context_attention_perf.
+_ATTENTION: Final = 0.5
 _PAIR: Final = 2
 _SUMS_PER_LAYER: Final = 2
 _ACTIVATION: Final = 2  # bytes of an element between GPUs
