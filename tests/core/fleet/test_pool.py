@@ -27,9 +27,15 @@ def nodes(draw: st.DrawFn) -> list[NodeFacts]:
 def naive(
     there: list[NodeFacts], pool: GPUPool, gpus: int, within: Collection[str], without: set[str]
 ) -> str | None:
-    """Agent ready, fewest left over, name."""
+    """Agent ready, smallest block broken up, fewest left over, name."""
+
+    def broken(free: int) -> int:
+        return max(
+            block for block in (8, 4, 2, 1) if free // block % 2 > (free - gpus) // block % 2
+        )
+
     able = [
-        (not one.agent_ready, pool.free(one.name), one.name)
+        (not one.agent_ready, broken(pool.free(one.name)), pool.free(one.name), one.name)
         for one in there
         if not one.blocked
         and one.product == H100.name
@@ -37,7 +43,7 @@ def naive(
         and one.name in within
         and one.name not in without
     ]
-    return min(able)[2] if able else None
+    return min(able)[3] if able else None
 
 
 @given(nodes(), st.data())

@@ -1,6 +1,8 @@
 """Nodes in the order in which a planning pass takes them, kept sorted while GPUs are given out.
 
-The order is: agent ready, fewest GPUs left over (whole nodes stay whole for large layouts), name.
+The order is: agent ready, smallest block of free GPUs broken up, fewest GPUs left over, name.
+Free GPUs are blocks of 8, 4, 2 and 1, as a number is in binary: one GPU of five leaves the four
+together, one GPU of four does not, and a layout of four would need them.
 core/fleet/pool.py keeps shelves of each product, and of those nodes of it that have some weights:
 the best of a few among many thousand is found without looking at the others. Pure.
 """
@@ -33,6 +35,11 @@ class Shelves:
 
     def in_order(self, gpus: int) -> Iterator[str]:
         """Those with so many free GPUs, best first."""
-        for rank in sorted(self._names):
-            if rank[1] >= gpus:
-                yield from self._names[rank]
+        able = [rank for rank in self._names if rank[1] >= gpus]
+        for rank in sorted(able, key=lambda rank: (rank[0], _broken(rank[1], gpus), rank[1])):
+            yield from self._names[rank]
+
+
+def _broken(free: int, gpus: int) -> int:
+    """The largest block that is there before and not after, as a power of two; 0 for no GPUs."""
+    return (free ^ (free - gpus)).bit_length()
