@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.shapes import (
     A100,
-    B200,
     EVERY_GPU,
     EVERY_MODEL,
     H100,
@@ -54,8 +53,8 @@ def summaries(model: Architecture, wish: Wish, *products: GPUProduct) -> list[st
         ),
         pytest.param(
             MINISTRAL_3B,
-            (B200,),
-            ["2×B200 tp2", "4×B200 tp4", "8×B200 tp8", "1×B200 tp1"],
+            (H100,),
+            ["4×H100 tp4", "8×H100 tp8", "2×H100 tp2", "1×H100 tp1"],
             id="not twice the GPUs for less than a tenth",
         ),
         pytest.param(
