@@ -453,6 +453,79 @@ def test_experts_that_the_engine_could_not_count_are_refused_before_a_weight_is_
     assert not [path for path in source.read_paths if path.endswith(".safetensors")]
 
 
+class Moving:
+    """A folder whose files are others once each was read: a mirror that is written meanwhile."""
+
+    def __init__(self, root: Path, later: dict[str, dict[str, Any]]) -> None:
+        self.folder = FolderSource(root)
+        self.root = root
+        self.later = {path: json.dumps(document).encode() for path, document in later.items()}
+        self.wrote: set[str] = set()
+
+    def files(self) -> list[HubFile]:
+        """With the size of what they will be: only the content changes."""
+        for path, content in self.later.items():
+            now = (self.root / path).read_bytes()
+            size = max(len(now), len(content))
+            (self.root / path).write_bytes(now.ljust(size))
+            self.later[path] = content.ljust(size)
+        return self.folder.files()
+
+    def read(self, file: HubFile, sink: Sink) -> None:
+        if file.path in self.wrote:
+            (self.root / file.path).write_bytes(self.later[file.path])
+        self.folder.read(file, sink)
+        if file.path in self.later:
+            self.wrote.add(file.path)
+
+
+@pytest.mark.parametrize(
+    ("shared", "later", "says"),
+    [
+        pytest.param(
+            0,
+            {"config.json": {**BESIDE, "num_local_experts": 4}},
+            "num_experts is 8, but config.json says num_local_experts 4",
+            id="another number beside",
+        ),
+        pytest.param(
+            1,
+            {"params.json": {"moe": EXPERTS}},
+            "params.json needs other files beside it than when it was read first",
+            id="a file that was not needed",
+        ),
+        pytest.param(
+            0,
+            {"params.json": {"moe": {**EXPERTS, "num_shared_experts": 1}}},
+            "params.json needs other files beside it than when it was read first",
+            id="a file that is needed no more",
+        ),
+    ],
+)
+def test_what_is_hashed_is_checked_and_not_what_was_read_before(
+    shared: int, later: dict[str, dict[str, Any]], says: str, tmp_path: Path
+) -> None:
+    mixtral(tmp_path, {**EXPERTS, "num_shared_experts": shared}, BESIDE)
+    now = json.loads((tmp_path / "params.json").read_text())
+    if "params.json" in later:
+        later = {"params.json": now | later["params.json"]}
+    with pytest.raises(IntakeError, match=says):
+        make_draft(Moving(tmp_path, later), lambda *_: None)
+
+
+def test_a_method_that_is_not_served_is_refused_in_what_is_hashed_too(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(HF_SMALL_3))
+    (tmp_path / "tokenizer.json").write_text("{}")
+    header = b'{"w":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}'
+    (tmp_path / "model.safetensors").write_bytes(
+        len(header).to_bytes(8, "little") + header + bytes(4)
+    )
+    numbers = {"quant_method": "hqq"}
+    later = {"config.json": {**HF_SMALL_3, "quantization_config": numbers}}
+    with pytest.raises(IntakeError, match="hqq, which vLLM"):
+        make_draft(Moving(tmp_path, later), lambda *_: None)
+
+
 def test_what_the_files_say_otherwise_than_the_catalog_is_told(model: Path, tmp_path: Path) -> None:
     program = cluster("https://mirror.example")
     terms = [

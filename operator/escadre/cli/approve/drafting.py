@@ -7,6 +7,7 @@ Called by cli/approve/draft.py; writes nothing.
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from escadre.api.approval import Architecture
@@ -16,7 +17,7 @@ from escadre.core.decimals import bytes_text
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.architecture import Stored, read_architecture, read_facts
-from escadre.core.weights.beside import BESIDE, check_beside, completed
+from escadre.core.weights.beside import check_beside, completed
 from escadre.core.weights.digesting import FileDigester
 from escadre.core.weights.intake import (
     LARGEST_JSON,
@@ -27,7 +28,12 @@ from escadre.core.weights.intake import (
     select_files,
 )
 from escadre.core.weights.manifest import Manifest, ManifestFile
-from escadre.core.weights.numberformat import SEPARATE, check_served, read_format
+from escadre.core.weights.numberformat import (
+    SEPARATE,
+    NumberFormat,
+    check_served,
+    read_format,
+)
 from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_tensors
 
@@ -69,6 +75,9 @@ def make_draft(
     for path, document in documents.items():
         if path.endswith(".index.json"):
             check_index(path, document, selection.weights)
+    if completed(selection, documents[selection.config]) != selection:
+        raise _changed(selection)
+    _checked(selection, documents.__getitem__, profile)
     manifest = Manifest(tuple(each.file for each in read))
     text = manifests.render(manifest)
     tensors = [tensor for each in read for tensor in each.tensors]
@@ -84,6 +93,7 @@ def _foreseen(source: Source, listed: Mapping[str, HubFile], profile: EngineProf
     The files are read again with the others: what is drafted comes from the bytes that are hashed.
     """
 
+    @cache
     def document(path: str) -> Mapping[str, object]:
         start = _Start(listed[path])
         source.read(listed[path], start.take)
@@ -92,14 +102,32 @@ def _foreseen(source: Source, listed: Mapping[str, HubFile], profile: EngineProf
     selection = select_files(listed)
     config = document(selection.config)
     chosen = completed(selection, config)
-    if chosen != selection:
-        check_beside(chosen, config, document(BESIDE))
+    numbers = _checked(chosen, document, profile)
+    read_facts(chosen, config, Stored(1, "bfloat16", numbers), profile)
+    return chosen
+
+
+def _checked(
+    selection: Selection, document: Callable[[str], Mapping[str, object]], profile: EngineProfile
+) -> NumberFormat | None:
+    """In which numbers the weights are; refuses what the configuration rules out.
+
+    Asked of what is read first and again of the bytes that are hashed: a mirror may change.
+    """
+    config = document(selection.config)
+    check_beside(selection, config, document)
     separate = document(SEPARATE) if SEPARATE in selection.files else None
     numbers = read_format(Part(selection.config, config), separate)
     if numbers is not None:
         check_served(selection.config, numbers.method, profile)
-    read_facts(selection, config, Stored(1, "bfloat16", numbers), profile)
-    return chosen
+    return numbers
+
+
+def _changed(selection: Selection) -> IntakeError:
+    return IntakeError(
+        f"{selection.config} needs other files beside it than when it was read first: somebody "
+        "changes the files; wait until they stay as they are, then draft again"
+    )
 
 
 @dataclass(frozen=True, slots=True)
