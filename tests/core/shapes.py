@@ -1,6 +1,6 @@
 """Shapes of published Mistral models and of GPUs, for the planner's tests."""
 
-from escadre.api.approval import Architecture, Experts, LatentAttention
+from escadre.api.approval import Architecture, Experts, LatentAttention, SlidingWindow
 from escadre.core.layouts.search import GPUProduct
 
 MIB = 1 << 20
@@ -32,6 +32,15 @@ MISTRAL_7B = Architecture(
     head_dimension=128,
     vocabulary_size=32768,
     max_context_length=32768,
+)
+MISTRAL_7B_V01 = MISTRAL_7B.model_copy(
+    update={"sliding_window": SlidingWindow(tokens=4096, pattern_layers=1, full_layers=0)}
+)
+INTERLEAVED = MISTRAL_7B.model_copy(
+    update={
+        "max_context_length": 131072,
+        "sliding_window": SlidingWindow(tokens=4096, pattern_layers=4, full_layers=1),
+    }
 )
 SMALL_3 = MISTRAL_7B.model_copy(
     update={
@@ -89,4 +98,13 @@ LARGE_3 = SMALL_4.model_copy(
         "experts": Experts(routed=128, per_token=4, shared=1, intermediate_size=4096),
     }
 )
-EVERY_MODEL = (MISTRAL_7B, SMALL_3, LARGE_2, MEDIUM_3, SMALL_4, LARGE_3)
+EVERY_MODEL = (
+    MISTRAL_7B_V01,
+    INTERLEAVED,
+    MISTRAL_7B,
+    SMALL_3,
+    LARGE_2,
+    MEDIUM_3,
+    SMALL_4,
+    LARGE_3,
+)

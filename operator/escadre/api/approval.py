@@ -34,6 +34,7 @@ __all__ = [
     "ModelApprovalStatus",
     "Quantization",
     "SignatureRecord",
+    "SlidingWindow",
     "TensorBytes",
 ]
 
@@ -56,6 +57,18 @@ class LatentAttention(Model):
 
     kv_lora_rank: _Count = Field(description="Rank of the compressed key-value latent.")
     rope_head_dimension: _Count = Field(description="Dimension of the rotary part of the key.")
+
+
+class SlidingWindow(Model):
+    """Layers that see the last tokens only; which ones repeats from layer to layer."""
+
+    tokens: _Count = Field(description="Tokens that such a layer sees.")
+    pattern_layers: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="Layers after which the kinds of layers repeat; 1: all are alike."
+    )
+    full_layers: Annotated[int, Field(ge=0, le=4096)] = Field(
+        description="Of those, the layers without a window."
+    )
 
 
 class Experts(Model):
@@ -136,6 +149,9 @@ class Architecture(Model):
     )
     latent_attention: LatentAttention | None = Field(
         default=None, description="Set when the model uses multi-head latent attention."
+    )
+    sliding_window: SlidingWindow | None = Field(
+        default=None, description="Set when layers keep a window of tokens in the cache."
     )
     experts: Experts | None = Field(
         default=None, description="Set when the model is a mixture of experts."

@@ -109,7 +109,10 @@ class MemoryArithmetic(Model):
         description="Activations, collectives and CUDA graphs, estimated for the planner's vLLM."
     )
     key_value_cache_bytes: Bytes = Field(description="Left for the key-value cache.")
-    key_value_bytes_per_token: Bytes = Field(description="Cache for one token on one GPU.")
+    key_value_bytes_per_token: Bytes = Field(
+        description="Cache for one token on one GPU; beside layers with a window, in one of the "
+        "groups of layers that take room in turn."
+    )
 
 
 class Capacity(Model):
@@ -117,7 +120,8 @@ class Capacity(Model):
 
     key_value_tokens: _Count = Field(description="Tokens the key-value cache of a replica holds.")
     required_tokens: _Count = Field(
-        description="max(contextLength, concurrency × typicalTokens): what it must hold."
+        description="max(contextLength, concurrency × typicalTokens): what it must hold; with "
+        "layers that keep a window, the room which that takes."
     )
     full_length_requests: _Count = Field(description="Requests of contextLength that fit at once.")
     typical_requests: _Count = Field(description="Requests of typicalTokens that fit at once.")

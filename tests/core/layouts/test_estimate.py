@@ -5,11 +5,17 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.shapes import EVERY_GPU, EVERY_MODEL, H100, LARGE_2, SMALL_3
+from tests.core.shapes import EVERY_GPU, EVERY_MODEL, H100, LARGE_2, MISTRAL_7B_V01, SMALL_3
 
 from escadre import reasons
 from escadre.api.approval import Architecture
-from escadre.core.engines.gpu_memory import GIB, EngineLimits, batched_tokens, visible_bytes
+from escadre.core.engines.gpu_memory import (
+    BLOCK_TOKENS,
+    GIB,
+    EngineLimits,
+    batched_tokens,
+    visible_bytes,
+)
 from escadre.core.engines.legality import check_size
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import GPUProduct
@@ -72,7 +78,7 @@ def test_it_says_of_a_planned_layout_what_the_plan_says(
     assert (fill.usable_bytes, fill.weights_bytes) == (memory.usable_bytes, memory.weights_bytes)
     assert fill.overhead_bytes == found.filled.overhead.total == memory.overhead_bytes
     assert fill.cache_bytes == memory.key_value_cache_bytes
-    assert found.filled.key_value_tokens == plan.capacity.key_value_tokens
+    assert found.filled.fill.blocks * BLOCK_TOKENS == plan.capacity.key_value_tokens
     assert int(found.filled.concurrency) == plan.capacity.full_length_requests
 
 
@@ -112,6 +118,13 @@ def test_more_memory_and_more_utilisation_never_hold_less(
         for each, share in ((gibibytes, percent), (gibibytes + more, percent + 1))
     ]
     assert longest == sorted(longest)
+
+
+def test_with_windows_the_tokens_are_those_of_requests_of_that_length() -> None:
+    found = filled(MISTRAL_7B_V01, asked(1, seen(H100), context=32768))
+    assert found.fill.groups.blocks_for(32768) == (4096 - 1 + 2 * 8192 + 15) // 16 + 1
+    assert found.key_value_tokens == int(found.concurrency * 32768)
+    assert found.longest == MISTRAL_7B_V01.max_context_length
 
 
 def test_the_longest_that_fits_fits_and_one_block_more_does_not() -> None:

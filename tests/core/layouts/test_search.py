@@ -19,6 +19,7 @@ from tests.core.shapes import (
     LARGE_3,
     MEDIUM_3,
     MISTRAL_7B,
+    MISTRAL_7B_V01,
     SMALL_3,
     T4,
     gpu,
@@ -101,6 +102,16 @@ def test_concurrency_defaults_to_256_at_most() -> None:
 
 def test_typical_tokens_default_to_a_short_context() -> None:
     assert planned(MISTRAL_7B, Wish(1000), H100).typical_tokens == 1000
+
+
+def test_windows_hold_more_and_the_status_counts_room_in_blocks() -> None:
+    wish = Wish(32768, 16, 32768)
+    whole, window = planned(MISTRAL_7B, wish, A100), planned(MISTRAL_7B_V01, wish, A100)
+    assert (whole.gpus, window.gpus) == (2, 1)
+    assert whole.capacity.required_tokens == 16 * 32768
+    assert window.capacity.required_tokens == 16 * 16 * 1281  # (4,096 - 1 + 2 × 8,192) / 16, and 1
+    assert window.capacity.key_value_tokens >= window.capacity.required_tokens
+    assert window.capacity.full_length_requests >= 16
 
 
 def test_sequences_raise_the_batch() -> None:

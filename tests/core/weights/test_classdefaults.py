@@ -61,7 +61,6 @@ def test_heads_of_vision(document: dict[str, Any], heads: int) -> None:
         pytest.param({"audio_config": {"model_type": "voxtral_encoder"}}, 20, id="by its type"),
         pytest.param({"model_type": "voxtral", "audio_config": {"a": 14}}, 20, id="whole"),
         pytest.param({"model_type": "voxtral"}, 20, id="the class builds one unasked"),
-        pytest.param({"model_type": "voxtral_realtime", "audio_config": {}}, 32, id="realtime"),
         pytest.param(
             {"model_type": "voxtral", "audio_config": {"encoder_attention_heads": 16}},
             16,

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from escadre.api.approval import SlidingWindow
 from escadre.cli.shared.marks import heading, mark
 from escadre.cli.shared.tables import grid
 from escadre.core.catalog.entry import SOURCES, Entry
@@ -81,12 +82,20 @@ def _shape(entry: Entry) -> list[tuple[str, str]]:
     if told.latent_attention is not None:
         rank = told.latent_attention
         facts.append(("latent", f"{rank.kv_lora_rank} + {rank.rope_head_dimension} for a token"))
+    if told.sliding_window is not None:
+        facts.append(("window", _window(told.sliding_window)))
     if told.vision_heads is not None:
         facts.append(("vision", f"encoder with {told.vision_heads} heads"))
     if told.audio_heads is not None:
         facts.append(("audio", f"encoder with {told.audio_heads} heads"))
     cached = key_value_bytes_per_token(told, 1)
     return [*facts, ("cache", f"{cached:,} bytes per token on one GPU")]
+
+
+def _window(window: SlidingWindow) -> str:
+    with_one = window.pattern_layers - window.full_layers
+    of = f"{with_one} of {window.pattern_layers} layers" if window.full_layers else "all layers"
+    return f"{of} see the last {window.tokens:,} tokens"
 
 
 def _sources(entry: Entry) -> list[Text]:

@@ -194,9 +194,11 @@ def arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:
         f"{bytes_text(memory.usable_bytes)} = {bytes_text(memory.weights_bytes)} weights + "
         f"{bytes_text(memory.overhead_bytes)} overhead + {cache} cache"
     )
+    wished = max(layout.max_model_len, layout.max_num_seqs * layout.typical_tokens)
+    is_room = "=" if wished == capacity.required_tokens else "for"  # windows take less
     room = (
         f"{cache} ÷ {memory.key_value_bytes_per_token:,} bytes per token = "
-        f"{tokens(capacity.key_value_tokens)}; needed {capacity.required_tokens:,} = "
+        f"{tokens(capacity.key_value_tokens)}; needed {capacity.required_tokens:,} {is_room} "
         f"max({layout.max_model_len:,}, {layout.max_num_seqs} × {layout.typical_tokens:,})"
     )
     holds = (

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from escadre.api.approval import SlidingWindow
 from escadre.core.catalog.entry import GIB, MB, Entry, Shape, Weights, bfloat16
 
 __all__ = ["BEFORE_2025"]
@@ -37,7 +38,8 @@ _MISTRAL_7B_V01: Final = replace(
     documented=8192,
     shape=_7B_OLD,
     weights=bfloat16(_7B_OLD),
-    notes=("sliding window of 4096 tokens, planned as full attention", _LIMIT_UNSURE),
+    window=SlidingWindow(tokens=4096, pattern_layers=1, full_layers=0),
+    notes=(_LIMIT_UNSURE,),
     sources=("docs", "litgpt", "vllm"),
 )
 _LARGE_2407: Final = Entry(
@@ -84,6 +86,7 @@ BEFORE_2025: Final = (
         family="Mistral 7B v0.2",
         released="2023-12-11",
         documented=32768,
+        window=None,
         notes=(),
     ),
     _MISTRAL_7B,
@@ -145,7 +148,9 @@ BEFORE_2025: Final = (
         limit=32768,
         shape=Shape(4096, 36, 32, 8, 128, 12288, 131072),
         weights=bfloat16(Shape(4096, 36, 32, 8, 128, 12288, 131072)),
-        notes=("interleaved windows of 32768 tokens; no more than one window is planned",),
+        notes=(
+            "its windows of 32768 tokens reach as far as the engine's limit, so they save no cache",
+        ),
         sources=("docs", "config", "vllm"),
     ),
     Entry(

@@ -23,6 +23,7 @@ _COMPARED: Final = {
     "vision_heads": "heads of the vision encoder",
     "audio_heads": "heads of the audio encoder",
     "latent_attention": "latent attention",
+    "sliding_window": "window of the layers",
     "experts": "experts",
 }
 _PERCENT: Final = 5  # sources round, and some count without the encoder

@@ -7,7 +7,7 @@ source gives the bytes of the weights they are computed from the dimensions, and
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from escadre.api.approval import Architecture, Experts, LatentAttention
+from escadre.api.approval import Architecture, Experts, LatentAttention, SlidingWindow
 from escadre.core.weights.architecture import Dtype
 
 __all__ = ["GIB", "MB", "SOURCES", "VISION_HEADS_UNSURE", "Entry", "Shape", "Weights", "bfloat16"]
@@ -86,6 +86,7 @@ class Entry:
         vision_heads: attention heads of the vision encoder.
         audio_heads: of the audio encoder.
         latent: of multi-head latent attention.
+        window: of layers that see the last tokens only.
         experts: of a mixture.
         unserved: why no layout is planned, "" where one is.
         notes: what is not confirmed, or what a reader would stumble over.
@@ -104,6 +105,7 @@ class Entry:
     vision_heads: int | None = None
     audio_heads: int | None = None
     latent: LatentAttention | None = None
+    window: SlidingWindow | None = None
     experts: Experts | None = None
     unserved: str = ""
     notes: tuple[str, ...] = ()
@@ -131,5 +133,6 @@ class Entry:
             vision_heads=self.vision_heads,
             audio_heads=self.audio_heads,
             latent_attention=self.latent,
+            sliding_window=self.window,
             experts=self.experts,
         )

@@ -3,6 +3,7 @@
 from typing import Final
 
 from escadre.core.catalog.entry import MB, Entry, Shape, Weights
+from escadre.core.weights.encoders import OWN_CACHE
 
 __all__ = ["CLOSED", "OTHERS"]
 
@@ -51,13 +52,7 @@ OTHERS: Final = (
         "2026-02-04",
         _APACHE,
         131072,
-        shape=Shape(3072, 26, 32, 8, 128, 9216, 131072, tied=True),
-        weights=Weights("bfloat16", 8900 * MB),
-        audio_heads=32,
-        notes=(
-            "sliding window of 8192 tokens, planned as full attention",
-            "bytes of the weights from one unconfirmed report",
-        ),
+        unserved=OWN_CACHE,
         sources=("docs", "recipes", "config", "vllm"),
     ),
     Entry(

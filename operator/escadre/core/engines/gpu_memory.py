@@ -16,6 +16,7 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 from escadre.core.engines.replicated import replicated_bytes
+from escadre.core.engines.windows import BLOCK_TOKENS, CacheGroups, cache_groups
 
 __all__ = [
     "BLOCK_TOKENS",
@@ -26,7 +27,7 @@ __all__ = [
     "GPUFill",
     "Overhead",
     "batched_tokens",
-    "blocks_for",
+    "cache_layers",
     "effective_utilization",
     "fill_gpu",
     "key_value_bytes_per_token",
@@ -38,7 +39,6 @@ __all__ = [
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
-BLOCK_TOKENS: Final = 16  # tokens per block of the key-value cache, vLLM's default on CUDA
 CACHE_ELEMENT: Final = 2  # bytes; --kv-cache-dtype auto keeps the 16-bit type of the model
 _ELEMENT: Final = 2  # bytes of one activation, and of one weight that is not quantised
 _SAMPLER_BYTES: Final = 40  # per row and vocabulary entry; 39 measured, see _activation_bytes
@@ -54,17 +54,23 @@ class EngineLimits:
     tensor_parallel_size: int
     max_num_seqs: int
     max_num_batched_tokens: int
+    pipeline_parallel_size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class GPUFill:
-    """One GPU, filled. ``cache_bytes`` is negative when the rest does not fit."""
+    """One GPU, filled. ``cache_bytes`` is negative when the rest does not fit.
+
+    ``bytes_per_token`` is the room of one token in the layers of one group, which are all layers
+    where none has a window.
+    """
 
     visible_bytes: int
     usable_bytes: int
     weights_bytes: int
     overhead_bytes: int
     bytes_per_token: int
+    groups: CacheGroups
 
     @property
     def cache_bytes(self) -> int:
@@ -92,11 +98,6 @@ class Overhead:
     def total(self) -> int:
         """All of it."""
         return self.non_torch + self.graphs + self.activation
-
-
-def blocks_for(tokens: int) -> int:
-    """Blocks that one request of ``tokens`` takes."""
-    return -(-tokens // BLOCK_TOKENS)
 
 
 def visible_bytes(product: str, memory_bytes: int, reserved_bytes: int | None) -> int:
@@ -169,7 +170,7 @@ def weights_bytes(architecture: Architecture, tensor_parallel_size: int) -> int:
 def key_value_bytes_per_token(architecture: Architecture, tensor_parallel_size: int) -> int:
     """Cache of one token on one GPU; with MLA the latent is whole on every GPU.
 
-    vllm-project/vllm:vllm/v1/kv_cache_interface.py; sliding windows count as full attention.
+    vllm-project/vllm:vllm/v1/kv_cache_interface.py; as long as no window of a layer is full.
     """
     latent = architecture.latent_attention
     if latent is not None:
@@ -207,13 +208,25 @@ def fill_gpu(
     architecture: Architecture, limits: EngineLimits, visible: int, percent: int | Fraction
 ) -> GPUFill:
     """The memory of one GPU under these flags."""
+    groups = cache_layers(architecture, limits)
+    every = key_value_bytes_per_token(architecture, limits.tensor_parallel_size)
     return GPUFill(
         visible_bytes=visible,
         usable_bytes=visible * percent // 100,
         weights_bytes=weights_bytes(architecture, limits.tensor_parallel_size),
         overhead_bytes=overhead_bytes(architecture, limits),
-        bytes_per_token=key_value_bytes_per_token(architecture, limits.tensor_parallel_size),
+        bytes_per_token=every // architecture.layers * groups.layers,
+        groups=groups,
     )
+
+
+def cache_layers(architecture: Architecture, limits: EngineLimits) -> CacheGroups:
+    """How the cache serves the layers; a step for each stage and one ahead are in flight.
+
+    vllm-project/vllm:vllm/config/vllm.py max_in_flight_tokens
+    """
+    steps = limits.pipeline_parallel_size + 1
+    return cache_groups(architecture, steps * limits.max_num_batched_tokens)
 
 
 def _ceil(amount: int, parts: int) -> int:

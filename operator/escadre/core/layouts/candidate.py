@@ -15,7 +15,7 @@ from escadre.core.engines.gpu_memory import (
     EngineLimits,
     GPUFill,
     batched_tokens,
-    blocks_for,
+    cache_layers,
     effective_utilization,
     fill_gpu,
     overhead_bytes,
@@ -23,6 +23,7 @@ from escadre.core.engines.gpu_memory import (
 )
 from escadre.core.engines.legality import LayoutRefusal
 from escadre.core.engines.shape import Shape
+from escadre.core.engines.windows import CacheGroups
 
 __all__ = ["Candidate", "GPUProduct", "Need", "candidate", "most_sequences", "refuse_memory"]
 
@@ -52,13 +53,15 @@ class Need(NamedTuple):
     typical: int
     concurrency: int | None
 
-    def tokens(self, concurrency: int) -> int:
-        """Tokens of cache, as the status shows them."""
+    def tokens(self, concurrency: int, groups: CacheGroups | None = None) -> int:
+        """Tokens of cache, as the status shows them; with windows what its blocks have room for."""
+        if groups is not None and groups.sliding:
+            return self.blocks(concurrency, groups) * BLOCK_TOKENS
         return max(self.context, concurrency * self.typical)
 
-    def blocks(self, concurrency: int) -> int:
+    def blocks(self, concurrency: int, groups: CacheGroups) -> int:
         """Blocks of cache: each request rounds up."""
-        return max(blocks_for(self.context), concurrency * blocks_for(self.typical))
+        return max(groups.blocks_for(self.context), concurrency * groups.blocks_for(self.typical))
 
 
 class Candidate(NamedTuple):
@@ -90,7 +93,8 @@ def candidate(
 
 
 def _limits(shape: Shape, sequences: int, visible: int) -> EngineLimits:
-    return EngineLimits(shape.tensor, sequences, batched_tokens(visible, sequences))
+    batched = batched_tokens(visible, sequences)
+    return EngineLimits(shape.tensor, sequences, batched, shape.pipeline)
 
 
 def most_sequences(stage: Architecture, need: Need, one: Candidate) -> Candidate:
@@ -103,15 +107,17 @@ def most_sequences(stage: Architecture, need: Need, one: Candidate) -> Candidate
     def with_sequences(sequences: int) -> Candidate:
         limits = _limits(one.shape, sequences, one.fill.visible_bytes)
         overhead = overhead_bytes(stage, limits)
-        return one._replace(limits=limits, fill=replace(one.fill, overhead_bytes=overhead))
+        groups = cache_layers(stage, limits)
+        fill = replace(one.fill, overhead_bytes=overhead, groups=groups)
+        return one._replace(limits=limits, fill=fill)
 
-    typical = blocks_for(need.typical)
+    typical = one.fill.groups.blocks_for(need.typical)
     high = min(_MOST_DEFAULT_CONCURRENCY, one.fill.blocks // typical)
     low, best = 1, one
     middle = max(1, min(high, with_sequences(high).fill.blocks // typical))
     while low < high:
         tried = with_sequences(middle)
-        if tried.fill.blocks >= need.blocks(middle):
+        if tried.fill.blocks >= need.blocks(middle, tried.fill.groups):
             low, best = middle, tried
         else:
             high = middle - 1
@@ -129,16 +135,17 @@ def refuse_memory(need: Need, fill: GPUFill) -> LayoutRefusal | None:
             f"{_gigabytes(fill.usable_bytes)} usable",
         )
     concurrency = need.concurrency or 1
-    if fill.blocks >= need.blocks(concurrency):
+    needed = need.blocks(concurrency, fill.groups)
+    if fill.blocks >= needed:
         return None
     what = (
         f"one request of {need.context:,} tokens needs"
-        if need.blocks(concurrency) == blocks_for(need.context)
+        if needed == fill.groups.blocks_for(need.context)
         else f"{concurrency:,} requests of {need.typical:,} tokens need"
     )
     return LayoutRefusal(
         reasons.CACHE_TOO_SMALL,
-        f"{what} {need.blocks(concurrency) * BLOCK_TOKENS:,} tokens of key-value cache; "
+        f"{what} {needed * BLOCK_TOKENS:,} tokens of key-value cache; "
         f"{_gigabytes(fill.cache_bytes)} beside the weights hold {fill.blocks * BLOCK_TOKENS:,}, "
         f"at {fill.bytes_per_token:,} bytes per token on each GPU",
     )

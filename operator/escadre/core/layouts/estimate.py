@@ -15,7 +15,6 @@ from escadre.core.engines.gpu_memory import (
     EngineLimits,
     GPUFill,
     Overhead,
-    blocks_for,
     fill_gpu,
     overhead_of,
 )
@@ -67,16 +66,20 @@ def estimate(architecture: Architecture, asked: Asked) -> Estimate:
     if refusal is not None:
         return Estimate(None, refusal)
     stage = heaviest_stage(architecture, asked.stages)
-    fill = fill_gpu(stage, asked.limits, asked.visible_bytes, 100 * asked.utilization)
+    limits = replace(asked.limits, pipeline_parallel_size=asked.stages)
+    fill = fill_gpu(stage, limits, asked.visible_bytes, 100 * asked.utilization)
     token = fill.bytes_per_token * asked.cache_element_bytes // CACHE_ELEMENT
     fill = replace(fill, bytes_per_token=token)
+    concurrency = Fraction(fill.blocks, fill.groups.blocks_for(asked.max_model_len))
     tokens = fill.blocks * BLOCK_TOKENS
     filled = Filled(
         fill=fill,
         overhead=overhead_of(stage, asked.limits),
-        key_value_tokens=tokens,
-        concurrency=Fraction(fill.blocks, blocks_for(asked.max_model_len)),
-        longest=min(tokens, architecture.max_context_length),
+        key_value_tokens=(
+            int(concurrency * asked.max_model_len) if fill.groups.sliding else tokens
+        ),
+        concurrency=concurrency,
+        longest=fill.groups.longest(fill.blocks, architecture.max_context_length),
     )
     return Estimate(filled, _refuse(architecture, asked, fill))
 

@@ -55,7 +55,7 @@ def _is_native(asked: Asked, one: Candidate) -> bool:
 
 def _left(asked: Asked, one: Candidate) -> int:
     """Bytes of cache that the wish does not need, over all GPUs."""
-    blocks = one.fill.blocks - asked.need.blocks(asked.need.concurrency or 1)
+    blocks = one.fill.blocks - asked.need.blocks(asked.need.concurrency or 1, one.fill.groups)
     return blocks * BLOCK_TOKENS * one.fill.bytes_per_token * one.shape.gpus
 
 

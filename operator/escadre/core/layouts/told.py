@@ -11,7 +11,7 @@ from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.api.deployment import REJECTED, Capacity, Layout, MemoryArithmetic, RejectedLayout
 from escadre.core.counting import count
-from escadre.core.engines.gpu_memory import BLOCK_TOKENS, blocks_for
+from escadre.core.engines.gpu_memory import BLOCK_TOKENS
 from escadre.core.engines.refusal import LayoutRefusal
 from escadre.core.engines.shape import Shape, shape_of
 from escadre.core.facts.model import Wish
@@ -65,9 +65,9 @@ def layout_of(need: Need, one: Candidate) -> Layout:
         ),
         capacity=Capacity(
             key_value_tokens=fill.blocks * BLOCK_TOKENS,
-            required_tokens=need.tokens(limits.max_num_seqs),
-            full_length_requests=fill.blocks // blocks_for(need.context),
-            typical_requests=fill.blocks // blocks_for(need.typical),
+            required_tokens=need.tokens(limits.max_num_seqs, fill.groups),
+            full_length_requests=fill.blocks // fill.groups.blocks_for(need.context),
+            typical_requests=fill.blocks // fill.groups.blocks_for(need.typical),
         ),
     )
 
@@ -116,8 +116,8 @@ def explain(
     best = max(close, key=lambda one: (one.fill.blocks, one.product.name), default=None)
     if best is not None and best.fill.blocks:
         tokens = best.fill.blocks * BLOCK_TOKENS
-        context = min(tokens, architecture.max_context_length)
-        requests = count(best.fill.blocks // blocks_for(need.typical), "request")
+        context = best.fill.groups.longest(best.fill.blocks, architecture.max_context_length)
+        requests = count(best.fill.blocks // best.fill.groups.blocks_for(need.typical), "request")
         parts.append(
             f"the most is {tokens:,} tokens on {best.shape.gpus}×{best.product.name}: "
             f"contextLength up to {context}, or {requests} of {need.typical:,} tokens"

@@ -14,13 +14,15 @@ from pydantic import ValidationError
 
 from escadre.api.approval import Architecture, Experts, LatentAttention, TensorBytes
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
-from escadre.core.weights.classdefaults import encoder_of, text_of
+from escadre.core.weights.classdefaults import encoder_of, text_kind, text_of
+from escadre.core.weights.encoders import check_encoder
 from escadre.core.weights.intake import IntakeError, Selection
 from escadre.core.weights.length import huggingface_length, mistral_length
 from escadre.core.weights.numberformat import SEPARATE, Dtype, NumberFormat, read_format
 from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import Tensor
 from escadre.core.weights.tensorgroups import tensor_bytes
+from escadre.core.weights.windows import huggingface_window, mistral_window
 
 __all__ = ["Dtype", "Stored", "read_architecture", "read_facts", "stored"]
 
@@ -156,16 +158,19 @@ def _mistral(params: Part, profile: EngineProfile) -> dict[str, object]:
     multimodal = params.part("multimodal")
     vision = multimodal.part("vision_encoder_args") or params.part("vision_encoder")
     audio = multimodal.part("whisper_model_args").part("encoder_args")
+    check_encoder(params, audio)
+    layers = params.number("n_layers")
     facts: dict[str, object] = {
         "hidden_size": hidden,
         "intermediate_size": dense,
-        "layers": params.number("n_layers"),
+        "layers": layers,
         "attention_heads": heads,
         "key_value_heads": params.number("n_kv_heads", default=heads),
         "head_dimension": _head_dimension(params, hidden, heads),
         "vocabulary_size": params.number("vocab_size"),
         "max_context_length": mistral_length(params, profile),
         "latent_attention": _latent(params),
+        "sliding_window": mistral_window(params, layers),
     }
     if vision:
         facts["vision_heads"] = vision.number("num_attention_heads")
@@ -189,16 +194,19 @@ def _huggingface(config: Part, profile: EngineProfile) -> dict[str, object]:
     hidden = text.number("hidden_size")
     dense = text.number("intermediate_size")
     vision, audio = encoder_of(config, "vision_config"), encoder_of(config, "audio_config")
+    check_encoder(config, audio)
+    layers = text.number("num_hidden_layers")
     facts: dict[str, object] = {
         "hidden_size": hidden,
         "intermediate_size": dense,
-        "layers": text.number("num_hidden_layers"),
+        "layers": layers,
         "attention_heads": heads,
         "key_value_heads": text.number("num_key_value_heads", default=heads),
         "head_dimension": _head_dimension(text, hidden, heads),
         "vocabulary_size": text.number("vocab_size"),
         "max_context_length": huggingface_length(text, profile),
         "latent_attention": _latent(text),
+        "sliding_window": huggingface_window(text, text_kind(config), layers),
     }
     if vision:
         facts["vision_heads"] = vision.number("num_attention_heads")

@@ -10,7 +10,7 @@ from typing import Final
 
 from escadre.core.weights.reading import Part
 
-__all__ = ["encoder_of", "text_of"]
+__all__ = ["encoder_of", "text_kind", "text_of"]
 
 _Defaults = Mapping[str, int]
 
@@ -31,7 +31,6 @@ _MISTRAL: Final[_Defaults] = {
 _TEXT: Final[Mapping[str, _Defaults]] = {
     "llama": _LLAMA,
     "mistral": _MISTRAL,
-    "voxtral_realtime_text": _MISTRAL,
     "mixtral": {**_MISTRAL, "num_local_experts": 8, "num_experts_per_tok": 2},
     "ministral3": {
         **_MISTRAL,
@@ -62,23 +61,17 @@ _ENCODER_HEADS: Final[Mapping[str, int]] = {
     "clip_vision_model": 12,
     "siglip_vision_model": 12,
     "voxtral_encoder": 20,
-    "voxtral_realtime_encoder": 32,
 }
 # The class of the whole: model_type of its parts, and what it gives the text besides.
 _PARTS: Final[Mapping[str, Mapping[str, str]]] = {
     "mistral3": {"text_config": "mistral", "vision_config": "pixtral"},
     "llava": {"text_config": "llama", "vision_config": "clip_vision_model"},
     "voxtral": {"text_config": "llama", "audio_config": "voxtral_encoder"},
-    "voxtral_realtime": {
-        "text_config": "voxtral_realtime_text",
-        "audio_config": "voxtral_realtime_encoder",
-    },
 }
 _ALWAYS_THERE: Final = {  # an encoder that the class builds although the file says nothing of it
     ("mistral3", "vision_config"): 16,
     ("llava", "vision_config"): 16,
     ("voxtral", "audio_config"): 20,
-    ("voxtral_realtime", "audio_config"): 32,
 }
 _VOXTRAL_TEXT: Final[_Defaults] = {
     "vocab_size": 131072,
@@ -95,11 +88,16 @@ def text_of(config: Part) -> Part:
     """The text part, with the defaults of its class."""
     whole = config.text("model_type")
     text = config.part("text_config") or config
-    kind = text.text("model_type") if text is config else _kind(config, text, "text_config")
-    defaults = dict(_TEXT.get(kind, {}))
+    defaults = dict(_TEXT.get(text_kind(config), {}))
     if whole == "voxtral" and text is not config:
         defaults |= _VOXTRAL_TEXT
     return text.filled(defaults)
+
+
+def text_kind(config: Part) -> str:
+    """The model_type of the text part, "" where nothing says it."""
+    text = config.part("text_config")
+    return _kind(config, text, "text_config") if text else config.text("model_type")
 
 
 def encoder_of(config: Part, name: str) -> Part:
