@@ -57,9 +57,32 @@ def test_the_document_is_as_it_is_documented(params: Path) -> None:
         "reason": None,
         "message": None,
         "maxNumBatchedTokens": 8192,
+        "speed": {
+            "prefillTokensPerSecond": 16869,
+            "decodeStepSeconds": {
+                "fixed": 0.0184828,
+                "perRunning": 7.38503e-05,
+                "perCachedToken": 5.43416e-08,
+            },
+        },
         "gpu": "NVIDIA-H100-80GB-HBM3",
         "notes": [],
     }
+
+
+def test_the_speed_is_that_of_the_product_and_the_cache(params: Path) -> None:
+    """Only a product has one; a cache in one byte is read in half the time."""
+    whole, half = estimated(params)["speed"], estimated(params, kv_cache_dtype="fp8")["speed"]
+    token = whole["decodeStepSeconds"]["perCachedToken"]
+    assert half["decodeStepSeconds"]["perCachedToken"] == pytest.approx(token / 2, rel=1e-4)
+    assert half["prefillTokensPerSecond"] == whole["prefillTokensPerSecond"]
+    assert estimated(params, gpu=None, visible_memory="79.18")["speed"] is None
+    assert estimated(params, tensor_parallel="3")["speed"] is None
+
+
+def test_people_read_it_in_tokens_per_second(params: Path) -> None:
+    said = " ".join(Program().run(*line(params)).out.split())
+    assert "17,000 of a prompt; with 4,779 tokens in the cache 53 for one request alone" in said
 
 
 def test_the_terms_fill_the_gpu(params: Path) -> None:

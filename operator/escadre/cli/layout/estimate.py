@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from escadre.api.approval import Architecture
 from escadre.cli.layout import estimateview
 from escadre.cli.layout.asked import (
     CacheType,
@@ -22,6 +23,7 @@ from escadre.cli.layout.model import LocalModel
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.core.engines.cards import Card
+from escadre.core.engines.speed import Speed, speed_of
 from escadre.core.engines.textonly import without_encoder
 from escadre.core.layouts.estimate import Asked, Estimate, estimate
 
@@ -73,9 +75,14 @@ def _estimate(
     model = chosen.model
     weights = read_weights(model, weights_bytes)
     asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
-    found = _of(model, weights, asked, memory.card, text_only=text_only)
-    unknown = dtype_notes(memory.card, model)
-    told = Told(asked, found, memory.card, (*chosen.notes, *memory.notes, *notes, *unknown))
+    architecture = model.architecture(weights)
+    if text_only:
+        architecture = without_encoder(architecture, model.encoder_bytes)
+    card = memory.card
+    found = _of(model, architecture, asked, card)
+    unknown = dtype_notes(card, model)
+    speed = _speed(architecture, asked, card) if card and found.filled else None
+    told = Told(asked, found, card, (*chosen.notes, *memory.notes, *notes, *unknown), speed)
     environment_of(context).answer(
         output,
         document=lambda: estimateview.document(told),
@@ -84,11 +91,11 @@ def _estimate(
     raise typer.Exit(NOT_READY if found.refusal else OK)
 
 
-def _of(
-    model: LocalModel, weights: int, asked: Asked, card: Card | None, *, text_only: bool
-) -> Estimate:
-    architecture = model.architecture(weights)
-    if text_only:
-        architecture = without_encoder(architecture, model.encoder_bytes)
+def _of(model: LocalModel, architecture: Architecture, asked: Asked, card: Card | None) -> Estimate:
     unable = refused_by(card, model, architecture)
     return Estimate(None, unable) if unable else estimate(architecture, asked)
+
+
+def _speed(architecture: Architecture, asked: Asked, card: Card) -> Speed:
+    speed = speed_of(architecture, asked.limits, card.rates, asked.stages)
+    return speed.cached_in(asked.cache_element_bytes)

@@ -9,10 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from escadre.cli.layout.legal import with_notes, words_of
+from escadre.cli.shared import speeds
 from escadre.cli.shared.marks import mark
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import bytes_text, tokens
 from escadre.core.engines.cards import Card
+from escadre.core.engines.speed import Speed
 from escadre.core.layouts.estimate import Asked, Estimate, Filled
 
 __all__ = ["Told", "document", "view"]
@@ -26,6 +28,7 @@ class Told:
     found: Estimate
     card: Card | None
     notes: tuple[str, ...]
+    speed: Speed | None = None
 
 
 def view(told: Told) -> Group:
@@ -39,6 +42,7 @@ def view(told: Told) -> Group:
     parts: list[RenderableType] = [head]
     if filled is not None:
         parts += [Text(), _terms(told.asked, filled), Text(), *_holds(told.asked, filled)]
+        parts += _pace(told.asked, filled, told.speed)
     return with_notes(parts, told.notes)
 
 
@@ -81,6 +85,20 @@ def _holds(asked: Asked, filled: Filled) -> list[Text]:
     ]
 
 
+def _pace(asked: Asked, filled: Filled, speed: Speed | None) -> list[RenderableType]:
+    """Where all requests run at once, with as much of the cache as each can have."""
+    if speed is None or filled.key_value_tokens <= 0:
+        return []
+    requests = asked.limits.max_num_seqs
+    each = max(1, min(asked.max_model_len, filled.key_value_tokens // requests))
+    prompts, alone, together = speeds.cells(speed, requests, each)
+    words = (
+        f"Estimated speed, in tokens per second: {prompts} of a prompt; with {tokens(each)} in the "
+        f"cache {alone} for one request alone, {together} for each of {requests:,} at once."
+    )
+    return [Text(words)]
+
+
 def _hundredths(value: Fraction) -> float:
     """Rounded down: never more than there is."""
     return (value.numerator * 100 // value.denominator) / 100
@@ -96,6 +114,7 @@ def document(told: Told) -> dict[str, Any]:
         "reason": refusal.reason.name if refusal else None,
         "message": words_of(refusal) if refusal else None,
         "maxNumBatchedTokens": told.asked.limits.max_num_batched_tokens,
+        "speed": speeds.document(told.speed) if told.speed else None,
         "gpu": told.card.product if told.card else None,
         "notes": list(told.notes),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from escadre.api.deployment import Layout, RejectedLayout
 from escadre.cli.plan.prospect import Fleet, Prospect
+from escadre.cli.plan.speeds import Paced, paced
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.decisions import products_of
 from escadre.core.layouts.search import every_refusal, plan_layout
@@ -21,6 +22,7 @@ class Tried:
 
     others: tuple[Layout, ...]
     rejected: tuple[RejectedLayout, ...]
+    speeds: tuple[Paced, ...] = ()  # of the layout that is planned, then of the others
 
 
 def tried_for(prospects: Sequence[Prospect], fleet: Fleet) -> list[Tried]:
@@ -35,5 +37,6 @@ def tried_for(prospects: Sequence[Prospect], fleet: Fleet) -> list[Tried]:
         wish, percent = Wish.of(one.wish.spec), fleet.gpu_memory_utilization_percent
         decision = plan_layout(model.architecture, wish, products, percent, fleet.profile)
         refused = every_refusal(model.architecture, wish, products, percent, fleet.profile)
-        found.append(Tried(decision.alternatives[1:], refused))
+        speeds = paced(model.architecture, decision.alternatives, products)
+        found.append(Tried(decision.alternatives[1:], refused, speeds))
     return found

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from escadre import reasons
+from escadre.cli.plan import speeds
 from escadre.cli.plan.picture import Picture
 from escadre.cli.plan.pictureview import picture_view
 from escadre.cli.plan.prospect import Prospect
@@ -62,6 +63,12 @@ def _one(each: Prospect, tried: Tried | None) -> Group:
         parts += [Text(), heading("Layouts tried"), layout_table(None, rejected)]
     if tried and tried.others:
         parts += [Text(), heading("Layouts that come after it"), _others(tried)]
+    if tried and tried.speeds:
+        parts += [
+            Text(),
+            heading("Speed, estimated, in tokens per second"),
+            speeds.view(tried.speeds),
+        ]
     if plan.slots:
         parts += [Text(), heading("Replicas"), _slots(each, plan)]
     if plan.weights:
@@ -204,6 +211,7 @@ def _document(each: Prospect, tried: Tried | None) -> dict[str, Any]:
             _dump(one) for one in (tried.rejected if tried else plan.rejected if plan else ())
         ],
         "alternatives": [_dump(one) for one in tried.others] if tried else [],
+        "speeds": speeds.document(tried.speeds) if tried else [],
         "replicas": [
             {"slot": s.slot, "node": s.node, "reason": _name(s.reason), "message": str(s.message)}
             for s in (plan.slots if plan else ())

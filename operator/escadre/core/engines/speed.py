@@ -14,11 +14,15 @@ over the GPUs per layer (Megatron-LM, arXiv 1909.08053); stages of a pipeline wo
 other on each token, so they divide only what their own batch, a share of the running, asks for.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.gpu_memory import EngineLimits, key_value_bytes_per_token
+from escadre.core.engines.gpu_memory import (
+    CACHE_ELEMENT,
+    EngineLimits,
+    key_value_bytes_per_token,
+)
 from escadre.core.engines.rates import Rates
 
 __all__ = ["DecodeStep", "Speed", "speed_of"]
@@ -74,6 +78,11 @@ class Speed:
 
     prefill_tokens_per_second: float
     decode: DecodeStep
+
+    def cached_in(self, element_bytes: int) -> "Speed":
+        """The same with a cache whose numbers take so many bytes, instead of two."""
+        token = self.decode.per_cached_token * element_bytes / CACHE_ELEMENT
+        return replace(self, decode=replace(self.decode, per_cached_token=token))
 
 
 @dataclass(frozen=True, slots=True)
