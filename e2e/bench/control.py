@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from e2e.bench.audit import AuditLog
 from e2e.bench.client import BareClient
 from e2e.bench.fleet import Fleet
 from e2e.bench.floor import apply_all, intents
@@ -48,7 +47,7 @@ def _options() -> argparse.Namespace:
 async def _run(options: argparse.Namespace, fleet: Fleet, folder: Path) -> dict[str, Any]:
     operator = OperatorProcess(fleet.cluster, folder, profile=options.profile)
     async with BareClient(fleet.cluster, CONNECTIONS) as client:
-        measure = Measure(fleet, operator, client, AuditLog(fleet.cluster.audit_log))
+        measure = Measure(fleet, operator, client, fleet.cluster.audit)
         try:
             operator.start()
             await fleet.report_weights(client)

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from e2e.bench.audit import OPERATOR, AuditLog, Entry
 from e2e.bench.client import MERGE, BareClient
 from e2e.bench.fleet import DEPLOYMENTS_PATH, Fleet, wish_name
 from e2e.bench.floor import CHILDREN
 from e2e.bench.numbers import percentile
 from e2e.bench.process import OperatorProcess
+from e2e.cluster.audit import OPERATOR, AuditLog, Entry
 from e2e.cluster.wait import wait_for_async
 from e2e.stage.stage import TEAM
 

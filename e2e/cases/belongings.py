@@ -7,8 +7,8 @@ labels of weights are written while a case looks, and are none of its business.
 import json
 from dataclasses import dataclass
 
-from e2e.cases.audit import OPERATOR, Request
 from e2e.cases.serving import pods_of
+from e2e.cluster.audit import OPERATOR, Entry
 from e2e.stage.stage import TEAM, Json, Stage
 from escadre.names import node_weights_label, volume_name
 
@@ -46,14 +46,14 @@ class Belongings:
             volumes=volume.rpartition("-")[0],
         )
 
-    def is_touched_by(self, one: Request) -> bool:
+    def is_touched_by(self, one: Entry) -> bool:
         """Whether the operator asked for a change of what belongs to the deployment."""
-        if one.user != OPERATOR or not one.writes or one.resource in _IN_PASSING:
+        if one.user != OPERATOR or not one.writes or one.target in _IN_PASSING:
             return False
-        if one.resource == "nodes":
+        if one.target == "nodes":
             # One write takes away or adds the labels of all weights that came or went.
             return one.name in self.nodes and self.label in _changed_labels(one)
-        if one.resource == "persistentvolumes":
+        if one.target == "persistentvolumes":
             return one.name.startswith(self.volumes)
         return one.namespace == TEAM and (one.name == self.name or self._is_child(one.name))
 
@@ -78,7 +78,7 @@ def _labels(stage: Stage, node: str) -> Json:
     return labels
 
 
-def _changed_labels(one: Request) -> Json:
+def _changed_labels(one: Entry) -> Json:
     """The labels that a merge patch of a Node sets or takes away."""
     labels: Json = (json.loads(one.body) or {}).get("metadata", {}).get("labels", {})
     return labels

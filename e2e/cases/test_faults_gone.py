@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.cases.audit import OPERATOR, Request, mark, requests
 from e2e.cases.faulting import clear, frozen, leader
+from e2e.cluster.audit import OPERATOR, Entry
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import TEAM, Stage
 
@@ -31,12 +31,12 @@ def _children(stage: Stage) -> int:
     return len(stage.cluster.list("services,networkpolicies,pdb", "-n", TEAM))
 
 
-def _made(stage: Stage, since: int) -> list[Request]:
+def _made(stage: Stage, since: int) -> list[Entry]:
     """What the operator made; a status or an event is no child."""
     return [
         one
-        for one in requests(stage.cluster, since)
-        if one.user == OPERATOR and one.code == CREATED and one.resource != "events"
+        for one in stage.cluster.audit.answered(since)
+        if one.user == OPERATOR and one.code == CREATED and one.target != "events"
     ]
 
 
@@ -47,7 +47,7 @@ def test_nothing_is_made_for_deployments_that_are_gone(stage: Stage) -> None:
         stage.deploy(name, "base")
     every = before + 3 * len(NAMES)
     wait_for(lambda: _children(stage) == every, 120, f"{every} children", lambda: _children(stage))
-    since = mark(stage.cluster)
+    since = stage.cluster.audit.mark()
     with frozen(leader(stage)):  # for less than its Lease lasts
         clear(stage, *NAMES)
         wait_for(lambda: _children(stage) == before, 30, "none", lambda: _children(stage))

@@ -1,10 +1,7 @@
 """Machines and control plane: a node imaged anew, the API server away, several operators."""
 
-from datetime import datetime
-
 import pytest
 
-from e2e.cases.audit import OPERATOR, Request, mark, requests
 from e2e.cases.faulting import (
     clear,
     engine_pods,
@@ -15,6 +12,7 @@ from e2e.cases.faulting import (
     scale_operators,
 )
 from e2e.cases.serving import Traffic
+from e2e.cluster.audit import OPERATOR, Entry
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import NAMESPACE, Stage
 from escadre.machinery.lease import Terms
@@ -78,17 +76,17 @@ def test_of_three_operators_one_writes_and_hands_over(stage: Stage) -> None:
     try:
         scale_operators(stage, 3)
         first = str(wait_for(lambda: leader(stage), 30, "an operator to lead"))
-        begin = mark(cluster)
+        begin = cluster.audit.mark()
         stage.deploy("handed", "base")
         ready(stage, "handed")
         cluster.kubectl("delete", "pod", first, "-n", NAMESPACE, "--wait=false")
         second = str(wait_for(lambda: _other_leader(stage, first), 60, "another operator to lead"))
         stage.deploy("handed", "base", scaling={"minReplicas": 2, "maxReplicas": 2})
         assert ready(stage, "handed")["status"]["replicas"]["summary"] == "2/2"
-        done = [one for one in requests(cluster, begin) if one.user == OPERATOR and one.writes]
+        done = [one for one in cluster.audit.answered(begin) if one.user == OPERATOR and one.writes]
         assert _handed_over(done, first, second) < LEASE_SECONDS, "released, not run out"
-        writes = [one for one in done if one.resource not in {"leases", "events"}]
-        in_order = [one.pod for one in sorted(writes, key=lambda one: one.at)]
+        writes = [one for one in done if one.target not in {"leases", "events"}]
+        in_order = [one.pod for one in sorted(writes, key=lambda one: one.received)]
         assert set(in_order) == {first, second}
         assert in_order.index(second) == in_order.count(first), "they wrote at the same time"
     finally:
@@ -101,9 +99,9 @@ def _other_leader(stage: Stage, before: str) -> str:
     return now if now != before else ""
 
 
-def _handed_over(done: list[Request], first: str, second: str) -> float:
+def _handed_over(done: list[Entry], first: str, second: str) -> float:
     """Seconds from the last word of one leader about the Lease to the first of the next."""
-    told = sorted((one for one in done if one.resource == "leases"), key=lambda one: one.at)
-    last = max(one.at for one in told if one.pod == first)
-    taken = next(one.at for one in told if one.pod == second and one.code < 300)
-    return (datetime.fromisoformat(taken) - datetime.fromisoformat(last)).total_seconds()
+    told = sorted((one for one in done if one.target == "leases"), key=lambda one: one.received)
+    last = max(one.received for one in told if one.pod == first)
+    taken = next(one.received for one in told if one.pod == second and one.code < 300)
+    return taken - last

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from e2e.cases.audit import AGENT, OPERATOR, Request, requests
 from e2e.cases.serving import pods_of, serving
+from e2e.cluster.audit import AGENT, OPERATOR, Entry
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import NAMESPACE, TEAM, Stage
 
@@ -39,7 +39,7 @@ ROLES = frozenset({"clusterroles", "clusterrolebindings", "roles", "rolebindings
 def test_every_right_is_needed_and_none_is_missing(stage: Stage) -> None:
     _use_rights(stage)
     granted = set(_granted(stage))
-    seen = sorted(requests(stage.cluster), key=lambda one: one.at)
+    seen = sorted(stage.cluster.audit.answered(), key=lambda one: one.received)
     assert not list(_refused(seen))
     used = set(_used(seen))
     assert used <= granted
@@ -111,19 +111,19 @@ def _granted(stage: Stage) -> Iterator[Right]:
                         yield from ((user, group, resource, verb) for verb in rule["verbs"])
 
 
-def _used(seen: list[Request]) -> Iterator[Right]:
+def _used(seen: list[Entry]) -> Iterator[Right]:
     for one in seen:
         if one.user in {OPERATOR, AGENT} and not one.unauthorised:
-            yield one.user, one.group, one.resource, one.verb
+            yield one.user, one.group, one.target, one.verb
             if one.verb == "patch" and one.code == 201:  # an apply that creates: both are checked
-                yield one.user, one.group, one.resource, "create"
+                yield one.user, one.group, one.target, "create"
 
 
-def _refused(seen: list[Request]) -> Iterator[Request]:
+def _refused(seen: list[Entry]) -> Iterator[Entry]:
     """Requests that RBAC refused, but for those while Helm had taken the roles away."""
     uninstalled = False
     for one in seen:
-        if one.resource in ROLES and one.name.startswith("escadre-") and one.code < 300:
+        if one.target in ROLES and one.name.startswith("escadre-") and one.code < 300:
             uninstalled = {"delete": True, "create": False}.get(one.verb, uninstalled)
         if one.user in {OPERATOR, AGENT} and one.unauthorised and not uninstalled:
             yield one

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from e2e.cases.audit import OPERATOR, mark, requests
 from e2e.cases.faulting import engine_process
 from e2e.cases.serving import Traffic, pods_of, ready_pods, serving
+from e2e.cluster.audit import OPERATOR
 from e2e.cluster.wait import wait_for
 from e2e.stage.stage import TEAM, Json, Stage
 
@@ -35,7 +35,7 @@ def test_replicas_follow_the_queue_and_no_request_is_lost(
         with Traffic(stage, "scale", clients=20, max_tokens=96) as load:
             wait_for(lambda: _replicas(stage, "scale")["ready"] == 3, 60, "3 ready replicas")
             up = stage.mdep("scale")["status"]["lastScale"]
-            began = mark(stage.cluster)  # before anybody may think of fewer
+            began = stage.cluster.audit.mark()  # before anybody may think of fewer
         assert load.summary.lost == 0, load.summary
         assert (up["to"], up["target"], up["reason"]) == (3, 8, "DemandUp")
         assert up["from"] in {1, 2}
@@ -76,16 +76,18 @@ def _event(stage: Stage, name: str, words: str) -> None:
 
 def _drained_before_deletion(stage: Stage, name: str, since: int, count: int) -> None:
     """Each deleted replica's pod was taken out of the Service first, well before."""
-    done = [one for one in requests(stage.cluster, since) if one.user == OPERATOR and one.writes]
+    done = [
+        one for one in stage.cluster.audit.answered(since) if one.user == OPERATOR and one.writes
+    ]
     labelled = {
-        one.name.rsplit("-", 2)[0]: one.at
+        one.name.rsplit("-", 2)[0]: one.received
         for one in done
-        if one.resource == "pods" and one.name.startswith(f"{name}-")
+        if one.target == "pods" and one.name.startswith(f"{name}-")
     }
     deleted = {
-        one.name: one.at
+        one.name: one.received
         for one in done
-        if (one.resource, one.verb) == ("deployments", "delete") and one.name.startswith(f"{name}-")
+        if (one.target, one.verb) == ("deployments", "delete") and one.name.startswith(f"{name}-")
     }
     assert len(deleted) == count, (labelled, deleted)
     assert labelled.keys() == deleted.keys()

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.cases.audit import mark, requests
 from e2e.cases.belongings import Belongings
 from e2e.cases.faulting import until_rolled_out
 from e2e.cases.serving import Traffic, ready_pods, serving
@@ -48,14 +47,14 @@ def _tags(stage: Stage) -> set[str]:
 @contextmanager
 def _unnoticed(stage: Stage) -> Iterator[None]:
     """The replicas stay as they are, serve all the while, and nobody writes to what they are."""
-    before, began = Belongings.of(stage, NAME), mark(stage.cluster)
+    before, began = Belongings.of(stage, NAME), stage.cluster.audit.mark()
     assert len(before.pods) == 2
     assert len(before.held) == len(before.nodes)
     with Traffic(stage, NAME, rate=4) as traffic:
         yield
     assert traffic.summary.lost == 0, traffic.summary
     assert Belongings.of(stage, NAME) == before
-    written = [one for one in requests(stage.cluster, began) if before.is_touched_by(one)]
+    written = [one for one in stage.cluster.audit.answered(began) if before.is_touched_by(one)]
     assert not written, "\n".join(map(str, written))
 
 

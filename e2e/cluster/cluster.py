@@ -15,6 +15,7 @@ from typing import Any, Self
 import aiohttp
 
 from e2e.cluster.addresses import API_PORT, host_link
+from e2e.cluster.audit import AuditLog
 from e2e.cluster.binaries import provide_programs
 from e2e.cluster.config import ClusterConfig, RunnerConfig
 from e2e.cluster.control import call
@@ -110,6 +111,11 @@ class Cluster:
     def audit_log(self) -> Path:
         """The API server's audit log: one JSON line per finished request."""
         return self.state.audit_log
+
+    @property
+    def audit(self) -> AuditLog:
+        """What that log says."""
+        return AuditLog(self.audit_log)
 
     @property
     def ready_seconds(self) -> dict[str, float]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from e2e.bench.audit import OPERATOR, AuditLog
+from e2e.cluster.audit import OPERATOR
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
@@ -149,7 +149,7 @@ def two_ready(stage: Stage) -> bool:
 
 
 def test_a_leader_killed_again_and_again_loses_nothing(stage: Stage) -> None:
-    audit = AuditLog(stage.cluster.audit_log)
+    audit = stage.cluster.audit
     mark = audit.mark()
     took = []
     for number in range(1, KILLS + 1):

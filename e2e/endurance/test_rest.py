@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.bench.audit import AGENT, OPERATOR, AuditLog, Entry
+from e2e.cluster.audit import AGENT, OPERATOR, AuditLog, Entry
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec

@@ -15,8 +15,8 @@ from typing import Final
 import pytest
 import yaml
 
-from e2e.cases.audit import OPERATOR, Request, mark, requests
 from e2e.cases.serving import Traffic, pods_of, ready_pods
+from e2e.cluster.audit import OPERATOR, Entry
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
@@ -58,7 +58,7 @@ class Upgrade:
     after: Standing
     later: Standing
     pulled: tuple[int, int]
-    written: list[Request]
+    written: list[Entry]
     short: Summary
     long: Summary
 
@@ -144,7 +144,7 @@ def upgrade(stage: Stage) -> Upgrade:
     )
     with answers as long:
         drain_one(stage)
-        before, began, old = Standing.of(stage), mark(cluster), told(stage)
+        before, began, old = Standing.of(stage), cluster.audit.mark(), told(stage)
         pulled = stage.mirror_log.stat().st_size
         with Traffic(stage, SMALL, rate=4) as short:
             install(stage, CHART, *THIS)
@@ -188,15 +188,15 @@ def drains(standing: Standing) -> dict[str, str]:
     return {name: one[ANNOTATION_DRAIN] for name, one in notes.items() if ANNOTATION_DRAIN in one}
 
 
-def writes(cluster: Cluster, since: int) -> list[Request]:
+def writes(cluster: Cluster, since: int) -> list[Entry]:
     """What operators wrote, of whichever version, beside statuses, events and their own lease."""
     return [
         one
-        for one in requests(cluster, since)
+        for one in cluster.audit.answered(since)
         if one.user == OPERATOR
         and one.writes
         and one.namespace in {TEAM, ""}
-        and one.resource not in WRITES_IN_PASSING
+        and one.target not in WRITES_IN_PASSING
     ]
 
 

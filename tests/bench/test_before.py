@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from e2e.bench.audit import OPERATOR, AuditLog, Entry
 from e2e.bench.before.__main__ import main
 from e2e.bench.before.edits import Sightings
 from e2e.bench.before.lines import judge, over_before, table
@@ -18,6 +17,7 @@ from e2e.bench.before.trail import (
 )
 from e2e.bench.builds import before
 from e2e.bench.client import BareClient
+from e2e.cluster.audit import OPERATOR, AuditLog, Entry
 from e2e.upgrade.earlier import EarlierError
 
 ADMIN = "escadre-test-admin"

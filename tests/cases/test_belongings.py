@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from e2e.cases.audit import AGENT, OPERATOR, Request
 from e2e.cases.belongings import Belongings
+from e2e.cluster.audit import AGENT, OPERATOR, Entry
 from e2e.stage.stage import TEAM
 
 MINE, OTHERS = "escadre.node-restriction/mine", "escadre.node-restriction/others"
@@ -19,7 +19,7 @@ LIFE = Belongings(
 )
 
 
-def write(resource: str, name: str, **more: Any) -> Request:
+def write(resource: str, name: str, **more: Any) -> Entry:
     labels = more.pop("labels", None)
     body = {"metadata": {"labels": labels}} if labels is not None else None
     given: dict[str, Any] = {
@@ -27,15 +27,17 @@ def write(resource: str, name: str, **more: Any) -> Request:
         "pod": "escadre-operator-1",
         "verb": "patch",
         "group": "",
-        "resource": resource,
+        "resource": resource.partition("/")[0],
+        "subresource": resource.partition("/")[2],
         "namespace": "",
         "name": name,
         "code": 200,
         "unauthorised": False,
-        "at": "",
+        "received": 0.0,
+        "done": 0.0,
         "body": json.dumps(body),
     }
-    return Request(**(given | more))
+    return Entry(**(given | more))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def write(resource: str, name: str, **more: Any) -> Request:
         "its volume",
     ],
 )
-def test_a_write_to_its_own_is_noticed(one: Request) -> None:
+def test_a_write_to_its_own_is_noticed(one: Entry) -> None:
     assert LIFE.is_touched_by(one)
 
 
@@ -90,5 +92,5 @@ def test_a_write_to_its_own_is_noticed(one: Request) -> None:
         "an approval's status",
     ],
 )
-def test_what_others_cause_is_not(one: Request) -> None:
+def test_what_others_cause_is_not(one: Entry) -> None:
     assert not LIFE.is_touched_by(one)

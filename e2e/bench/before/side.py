@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from e2e.bench.audit import AuditLog
 from e2e.bench.builds import Build
 from e2e.bench.client import MERGE, BareClient, Request
 from e2e.bench.fleet import Fleet, Variant
 from e2e.bench.measure import Measure
 from e2e.bench.process import OperatorProcess
+from e2e.cluster.audit import AuditLog
 from e2e.cluster.config import REPOSITORY, RunnerConfig
 from e2e.stage.stage import TEAM
 
@@ -108,7 +108,7 @@ async def standing(build: Build, folder: Path, size: Size) -> AsyncIterator[Side
         fleet.wait_agents()
         operator = OperatorProcess(fleet.cluster, folder, build=build)
         async with BareClient(fleet.cluster, CONNECTIONS) as client:
-            side = Side(build, fleet, operator, client, AuditLog(fleet.cluster.audit_log))
+            side = Side(build, fleet, operator, client, fleet.cluster.audit)
             try:
                 operator.start()
                 await fleet.report_weights(client)

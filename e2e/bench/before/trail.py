@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from e2e.bench.audit import OPERATOR, Entry
 from e2e.bench.floor import CHILDREN
+from e2e.cluster.audit import OPERATOR, Entry
 
 __all__ = [
     "applied_after_owner",
