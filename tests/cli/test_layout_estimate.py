@@ -162,10 +162,31 @@ def test_text_only_leaves_the_encoder_out(tmp_path: Path) -> None:
     text = json.loads(ran.out)
     assert text["weights"] == whole["weights"] - 1024
     assert text["activation"] < whole["activation"]
-    refused = program.run(*line(tmp_path, weights_bytes=None, tensor_parallel="32"))
-    assert "vision encoder" in refused.out
-    legal = program.run(*line(tmp_path, weights_bytes=None, tensor_parallel="32"), "--text-only")
-    assert legal.code == 0
+
+
+def test_the_heads_of_an_encoder_left_out_divide_all_the_same(params: Path) -> None:
+    ran = Program().run(*line(params, tensor_parallel="32"), "--text-only", "-o", "json")
+    told = json.loads(ran.out)
+    assert (ran.code, told["fits"], told["weights"]) == (1, False, None)
+    assert "vision encoder" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "less"),
+    [
+        ("mistral-small-3-2-24b-instruct-2506", 800_000_000),
+        ("voxtral-small-24b-2507", 1_258_000_000),
+        ("mistral-7b-v0-3", 0),
+    ],
+)
+def test_text_only_of_a_published_model(name: str, less: int) -> None:
+    asked = line(Path(), weights_bytes=None)
+    at = asked.index("--config")
+    asked = [*asked[:at], "--model", name, *asked[at + 2 :]]
+    whole = json.loads(Program().run(*asked, "-o", "json").out)
+    text = json.loads(Program().run(*asked, "--text-only", "-o", "json").out)
+    assert whole["weights"] - text["weights"] == less
+    assert text["activation"] <= whole["activation"]
 
 
 @pytest.mark.parametrize("gpu", ["H100", "L40S"])
@@ -216,13 +237,14 @@ def test_an_engine_version_decides_how_long_a_context_may_be(tmp_path: Path) -> 
     assert newer["notes"][0].startswith("vLLM 1.0 is not known here; it is judged as 0.32")
 
 
-def test_text_only_leaves_the_heads_of_sound_out(tmp_path: Path) -> None:
+def test_heads_of_sound_divide_also_without_the_encoder(tmp_path: Path) -> None:
     encoder = {"whisper_model_args": {"encoder_args": {"n_heads": 20}}}
     path = put(tmp_path, "params.json", {**SMALL_3, "vision_encoder": None, "multimodal": encoder})
     refused = estimated(path, tensor_parallel="8")
     assert refused["reason"] == "HeadsNotDivisible"
     assert "20 attention heads of the audio encoder" in refused["message"]
-    assert Program().run(*line(path, tensor_parallel="8"), "--text-only").code == 0
+    assert Program().run(*line(path, tensor_parallel="8"), "--text-only").code == 1
+    assert Program().run(*line(path, tensor_parallel="4"), "--text-only").code == 0
 
 
 @pytest.mark.parametrize("kind", ["fp8", "fp8_e4m3", "fp8_e5m2"])

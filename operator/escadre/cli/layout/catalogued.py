@@ -35,6 +35,12 @@ class Chosen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Published(LocalModel):
     told: Architecture
+    left_out: int
+
+    @property
+    @override
+    def encoder_bytes(self) -> int:
+        return self.left_out
 
     @override
     def architecture(self, weight_bytes: int) -> Architecture:
@@ -55,7 +61,14 @@ def chosen_model(context: typer.Context, config: Path | None) -> Chosen:
     if told is None:
         raise BadInput(f"--model {name}: no layout is planned for {entry.family}: {entry.unserved}")
     model = _Published(
-        _SELECTION, {}, told.weight_bytes, told.dtype, None, judged.profile, told=told
+        _SELECTION,
+        {},
+        told.weight_bytes,
+        told.dtype,
+        None,
+        judged.profile,
+        told=told,
+        left_out=entry.encoder_bytes,
     )
     said = f"{entry.repository} as the catalog describes it; its files may say otherwise"
     return Chosen(model, (*notes, said, *doubts(entry)))

@@ -23,6 +23,7 @@ from escadre.cli.layout.model import LocalModel
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.core.engines.cards import Card
+from escadre.core.engines.legality import LayoutRefusal, check_size
 from escadre.core.engines.speed import Speed, speed_of
 from escadre.core.engines.textonly import without_encoder
 from escadre.core.layouts.estimate import Asked, Estimate, estimate
@@ -75,11 +76,11 @@ def _estimate(
     model = chosen.model
     weights = read_weights(model, weights_bytes)
     asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
-    architecture = model.architecture(weights)
-    if text_only:
-        architecture = without_encoder(architecture, model.encoder_bytes)
+    whole = model.architecture(weights)
+    architecture = without_encoder(whole, model.encoder_bytes) if text_only else whole
     card = memory.card
-    found = _of(model, architecture, asked, card)
+    unable = _unable(model, whole, asked, card)
+    found = Estimate(None, unable) if unable else estimate(architecture, asked)
     unknown = dtype_notes(card, model)
     speed = _speed(architecture, asked, card) if card and found.filled else None
     told = Told(asked, found, card, (*chosen.notes, *memory.notes, *notes, *unknown), speed)
@@ -91,9 +92,15 @@ def _estimate(
     raise typer.Exit(NOT_READY if found.refusal else OK)
 
 
-def _of(model: LocalModel, architecture: Architecture, asked: Asked, card: Card | None) -> Estimate:
-    unable = refused_by(card, model, architecture)
-    return Estimate(None, unable) if unable else estimate(architecture, asked)
+def _unable(
+    model: LocalModel, whole: Architecture, asked: Asked, card: Card | None
+) -> LayoutRefusal | None:
+    """What stands against the whole model, also where its encoder is left out.
+
+    vLLM makes the encoder, without memory, before it drops it: its heads have to divide as ever.
+    """
+    unable = refused_by(card, model, whole)
+    return unable or check_size(whole, asked.limits.tensor_parallel_size)
 
 
 def _speed(architecture: Architecture, asked: Asked, card: Card) -> Speed:

@@ -76,6 +76,7 @@ _PIXTRAL: Final = replace(
     released="2024-09-11",
     weights=bfloat16(_12B, _ENCODER),
     vision_heads=16,
+    encoder_bytes=_ENCODER,
 )
 BEFORE_2025: Final = (
     _MISTRAL_7B_V01,

@@ -85,6 +85,8 @@ class Entry:
         weights: None where neither type nor bytes are known.
         vision_heads: attention heads of the vision encoder.
         audio_heads: of the audio encoder.
+        encoder_bytes: of the weights at least those of the encoder, from its dimensions; 0 where
+            they are not known.
         latent: of multi-head latent attention.
         window: of layers that see the last tokens only.
         experts: of a mixture.
@@ -104,6 +106,7 @@ class Entry:
     weights: Weights | None = None
     vision_heads: int | None = None
     audio_heads: int | None = None
+    encoder_bytes: int = 0
     latent: LatentAttention | None = None
     window: SlidingWindow | None = None
     experts: Experts | None = None

@@ -45,6 +45,7 @@ _SMALL_4: Final = Entry(
     shape=Shape(4096, 36, 32, 32, 64, 12288, 131072),
     weights=Weights("float8", 11263 * GIB // 100, stated=True),
     vision_heads=16,
+    encoder_bytes=800 * MB,
     latent=LatentAttention(kv_lora_rank=256, rope_head_dimension=64),
     experts=Experts(routed=128, per_token=4, shared=1, intermediate_size=2048),
     notes=(_LONGER, VISION_HEADS_UNSURE),
@@ -61,6 +62,7 @@ _LARGE_3: Final = Entry(
     shape=Shape(7168, 61, 128, 128, 128, 16384, 131072),
     weights=Weights("float8", 63470 * GIB // 100, stated=True),
     vision_heads=16,
+    encoder_bytes=4980 * MB,  # 48 layers of 1664, feed-forward 8192
     latent=LatentAttention(kv_lora_rank=512, rope_head_dimension=64),
     experts=Experts(routed=128, per_token=4, shared=1, intermediate_size=4096),
     notes=(_LONGER,),

@@ -8,6 +8,7 @@ from escadre.core.weights.encoders import OWN_CACHE
 __all__ = ["CLOSED", "OTHERS"]
 
 _APACHE: Final = "Apache-2.0"
+_WHISPER: Final = 1258 * MB  # 32 layers of 1280, feed-forward 5120, in bfloat16
 
 OTHERS: Final = (
     Entry(
@@ -30,6 +31,7 @@ OTHERS: Final = (
         shape=Shape(3072, 30, 32, 8, 128, 8192, 131072),
         weights=Weights("bfloat16", 9400 * MB, stated=True),
         audio_heads=20,
+        encoder_bytes=_WHISPER,
         notes=("the dimensions are not confirmed by a source",),
         sources=("docs", "config", "card", "vllm"),
     ),
@@ -43,6 +45,7 @@ OTHERS: Final = (
         shape=Shape(5120, 40, 32, 8, 128, 32768, 131072),
         weights=Weights("bfloat16", 48500 * MB, stated=True),
         audio_heads=20,
+        encoder_bytes=_WHISPER,
         sources=("docs", "config", "card", "vllm"),
     ),
     Entry(

@@ -39,6 +39,7 @@ _SMALL_31: Final = replace(
     documented=131072,
     weights=Weights("bfloat16", 48020 * MB),
     vision_heads=16,
+    encoder_bytes=_ENCODER,
     notes=(VISION_HEADS_UNSURE, "bytes of the weights as of Mistral Small 3.2"),
 )
 _SMALL_32: Final = replace(
@@ -75,6 +76,7 @@ _MINISTRAL: Final = Entry(
     shape=_3B_3,
     weights=Weights("float8", 435 * GIB // 100, stated=True),
     vision_heads=16,
+    encoder_bytes=_ENCODER,
     notes=(VISION_HEADS_UNSURE,),
     sources=("docs", "recipes", "kaito", "transformers", "vllm"),
 )
@@ -141,6 +143,7 @@ SINCE_2025: Final = (
         shape=_24B,
         weights=Weights("float8", 24900 * MB + _ENCODER),
         vision_heads=16,
+        encoder_bytes=_ENCODER,
         notes=(VISION_HEADS_UNSURE, _LATER_LIMIT),
         sources=("docs", "config", "vllm"),
     ),

@@ -1,8 +1,10 @@
 """A model that is served without its encoder of images or sound: its facts as the engine sees them.
 
 vLLM leaves out the encoder and the projector behind it, their weights and the run with the largest
-images or sounds that it profiles, when it is started with --language-model-only
-(vllm-project/vllm:vllm/model_executor/models/interfaces.py _mark_tower_model). Pure.
+images or sounds that it profiles, when it is started with --language-model-only. It makes the
+encoder's layers all the same, on the meta device, before it drops them, and ends where their heads
+do not divide (vllm-project/vllm:vllm/model_executor/models/interfaces.py _mark_tower_model,
+utils.py no_init_weights): these facts are for memory, and legality is judged on the whole. Pure.
 """
 
 from typing import Final
