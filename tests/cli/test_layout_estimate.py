@@ -44,14 +44,14 @@ def test_the_document_is_as_it_is_documented(params: Path) -> None:
     """The assistant of docs/use/how-it-decides.md, to the byte."""
     assert estimated(params) == {
         "weights": 48056346712,
-        "kvCache": 25062158002,
-        "activation": 4261412864,
-        "graphs": 536870912,
-        "nonTorch": 268435456,
+        "kvCache": 27092201138,
+        "activation": 2113929216,
+        "graphs": 620756992,
+        "nonTorch": 301989888,
         "visible": 84983939072,
         "usable": 78185223946,
-        "kvTokens": 152944,
-        "maxConcurrency": 4.66,
+        "kvTokens": 165328,
+        "maxConcurrency": 5.04,
         "maxModelLenThatFits": 131072,
         "fits": True,
         "reason": None,
@@ -194,7 +194,7 @@ def test_on_80_columns_nothing_is_cut(params: Path, gpu: str) -> None:
     out = Program(width=80).run(*line(params, gpu=gpu)).out
     assert max(len(words) for words in out.splitlines()) <= 80
     assert "…" not in out
-    assert "CUDA graphs  536.9 MB" in out
+    assert "CUDA graphs  620.8 MB" in out
     assert ("fits" in out.splitlines()[0]) == (gpu == "H100")
 
 
@@ -259,3 +259,28 @@ def test_a_cache_of_bytes_holds_twice_the_tokens(params: Path, kind: str) -> Non
 def test_a_cache_of_another_kind_is_not_counted(params: Path) -> None:
     ran = Program().run(*line(params, kv_cache_dtype="nvfp4"))
     assert (ran.code, ran.out) == (2, "")
+
+
+def test_another_version_is_counted_with_its_own_terms(tmp_path: Path) -> None:
+    """VLLM 0.19 took 2.1 GiB beside torch on two H100, 0.11 a sampler of 38 bytes an entry."""
+    path = put(tmp_path, "params.json", SMALL_3)
+    flags = {"tensor_parallel": "2", "max_num_seqs": "1024"}
+    old, middle, new = (
+        estimated(path, **flags, engine_version=version) for version in ("0.11", "0.19", "0.32")
+    )
+    assert old["nonTorch"] < middle["nonTorch"] == new["nonTorch"]
+    assert old["activation"] > middle["activation"] > new["activation"]
+    assert old["graphs"] == middle["graphs"] == 0 < new["graphs"]
+
+
+def test_stages_share_the_layers_and_the_tightest_is_shown(params: Path) -> None:
+    one, two = estimated(params), estimated(params, pipeline_parallel="2")
+    assert two["weights"] > one["weights"] // 2
+    assert two["kvTokens"] > 2 * one["kvTokens"]
+    ran = Program().run(*line(params, pipeline_parallel="2", tensor_parallel="2"))
+    assert "on 4 × NVIDIA-H100-80GB-HBM3" in ran.out
+
+
+def test_more_stages_than_layers_are_no_layout(params: Path) -> None:
+    told = estimated(params, pipeline_parallel="41")
+    assert (told["reason"], told["weights"]) == ("PipelineNotSupported", None)

@@ -6,6 +6,8 @@ A table of core/profile.py for people; escadre.generate writes it.
 from collections.abc import Iterator
 from itertools import pairwise
 
+from escadre.core.engines.gpu_memory import MIB
+from escadre.core.memoryterms import GENERATIONS, MemoryTerms
 from escadre.core.profile import DEFAULT_PROFILE, PROFILES, EngineProfile
 
 __all__ = ["engines_reference"]
@@ -26,6 +28,18 @@ refuses without a flag of its own, counts as not served.
 |---|---|
 """
 
+_MEMORY = """
+## Memory beside weights and cache
+
+What one GPU holds, from a version on; the rest is worked out from the model and the flags
+([how](../use/layouts.md#what-one-layout-holds)). Activation is the larger of a forward pass and of
+the sampler: bytes for each of `--max-num-seqs` rows and each entry of the vocabulary, beside three
+tensors of a batch. CUDA graphs count where they come out of `--gpu-memory-utilization`.
+
+| from | sampler bytes | non-torch, TP 1 | TP on switches | TP on PCIe | graphs of | source |
+|---|---|---|---|---|---|---|
+"""
+
 
 def engines_reference() -> str:
     """The page."""
@@ -37,7 +51,19 @@ def engines_reference() -> str:
         if (changes := tuple(_changes(older, newer)))
     ]
     head = _HEAD.format(version=DEFAULT_PROFILE.version, oldest=oldest.version)
-    return head + "\n".join(rows) + "\n"
+    memory = "\n".join(_terms(terms) for terms in GENERATIONS)
+    return head + "\n".join(rows) + "\n" + _MEMORY + memory + "\n"
+
+
+def _terms(terms: MemoryTerms) -> str:
+    sampler = str(terms.sampler)
+    if terms.dense_sampler != terms.sampler:
+        sampler = f"{terms.dense_sampler}, with experts or MLA {terms.sampler}"
+    sizes = (terms.non_torch, terms.non_torch_switched, terms.non_torch_bus)
+    counted = "all" if terms.dense_graphs else "experts, MLA" if terms.expert_graphs else "none"
+    since = f"0.{terms.since}" if terms.since else "before"
+    cells = (since, sampler, *(f"{size // MIB:,} MiB" for size in sizes), counted, terms.source)
+    return f"| {' | '.join(cells)} |"
 
 
 def _changes(older: EngineProfile, newer: EngineProfile) -> Iterator[str]:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from escadre.core.memoryterms import MemoryTerms, terms_of
 from escadre.engineflags import ENGINE_VERSION, VERSION
 
 __all__ = ["DEFAULT_PROFILE", "PROFILES", "EngineProfile", "Profiled", "minor_of", "profile_for"]
@@ -31,6 +32,7 @@ class EngineProfile:
             (vllm/config/model.py _get_and_verify_max_len).
         caps_params: whether a params.json without max_seq_len allows 128,000 tokens at most,
             whatever its max_position_embeddings (vllm/transformers_utils/configs/mistral.py).
+        memory: what it takes of a GPU beside weights and cache.
         lowest_capability: of a GPU that its wheels run on.
     """
 
@@ -38,6 +40,7 @@ class EngineProfile:
     quantization: frozenset[str]
     stretches_yarn: bool
     caps_params: bool
+    memory: MemoryTerms
     lowest_capability: tuple[int, int] = (7, 5)
 
 
@@ -106,6 +109,7 @@ def _profiles() -> dict[tuple[int, int], EngineProfile]:
             quantization=frozenset(methods),
             stretches_yarn=minor < _YARN_AS_IT_STANDS,
             caps_params=minor < _PARAMS_UNCAPPED,
+            memory=terms_of(minor),
         )
     return found
 

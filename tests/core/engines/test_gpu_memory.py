@@ -7,7 +7,6 @@ from tests.core.shapes import (
     EVERY_MODEL,
     LARGE_2,
     LARGE_3,
-    MEDIUM_3,
     MISTRAL_7B,
     SMALL_3,
     SMALL_4,
@@ -25,8 +24,9 @@ from escadre.core.engines.gpu_memory import (
     overhead_bytes,
     overhead_of,
     visible_bytes,
-    weights_bytes,
 )
+from escadre.core.engines.weights_memory import weights_bytes
+from escadre.core.profile import PROFILES, EngineProfile, profile_for
 
 SIZES = st.sampled_from([1, 2, 4, 8, 16])
 
@@ -92,7 +92,8 @@ def test_estimate_is_below_and_near_what_vllm_measured(
 ) -> None:
     """H100 of 79.18 GiB, utilisation 0.90, 1024 sequences, vLLM 0.11 (llm-d-planner's table)."""
     visible = round(79.18 * GIB)
-    fill = fill_gpu(model, EngineLimits(size, 1024, 8192), visible, 90)
+    early = profile_for("0.11").profile.memory
+    fill = fill_gpu(model, EngineLimits(size, 1024, 8192, terms=early), visible, 90)
     assert 0 <= round(fill.weights_bytes / GIB - weights, 2) < 0.2
     assert 0 <= cache - fill.cache_bytes / GIB < 1.5
 
@@ -172,24 +173,47 @@ def test_more_sequences_never_leave_more_cache(
     assert few <= many
 
 
-FEW, SOME, MANY = (1, 1, 2048), (2, 256, 8192), (8, 1024, 16384)
+@pytest.mark.parametrize("model", EVERY_MODEL)
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.version)
+def test_the_terms_of_the_overhead_add_up(model: Architecture, profile: EngineProfile) -> None:
+    for size, seqs, batched in ((1, 1, 2048), (2, 256, 8192), (8, 1024, 16384)):
+        limits = EngineLimits(size, seqs, batched, terms=profile.memory)
+        terms = overhead_of(model, limits)
+        assert terms.non_torch + terms.graphs + terms.activation == terms.total
+        assert overhead_bytes(model, limits) == terms.total
+        assert min(terms.non_torch, terms.activation) > 0 <= terms.graphs
 
 
 @pytest.mark.parametrize(
-    ("model", "few", "some", "many"),
+    ("version", "size", "switched", "measured"),
     [
-        pytest.param(MISTRAL_7B, 1090519040, 2315255808, 2952790016, id="7B"),
-        pytest.param(SMALL_3, 2675965952, 5100273664, 10200547328, id="Small 3"),
-        pytest.param(LARGE_2, 1468006400, 3338665984, 3682598912, id="Large 2"),
-        pytest.param(MEDIUM_3, 2810183680, 5486149632, 10200547328, id="Medium 3"),
-        pytest.param(SMALL_4, 3554672640, 7289700352, 11987320832, id="Small 4"),
-        pytest.param(LARGE_3, 7161774080, 9302966272, 12423528448, id="Large 3"),
+        pytest.param("0.11", 1, True, 0.13, id="one GPU"),
+        pytest.param("0.11", 2, True, 0.55, id="two GPUs"),
+        pytest.param("0.19", 1, True, 0.27, id="one GPU, 0.19"),
+        pytest.param("0.19", 2, True, 2.07, id="two on NVLink switches, 0.19"),
+        pytest.param("0.19", 4, True, 2.13, id="four on NVLink switches, 0.19"),
     ],
 )
-def test_the_terms_of_the_overhead_add_up_to_what_it_was_before_it_had_names(
-    model: Architecture, few: int, some: int, many: int
+def test_non_torch_memory_is_what_was_measured(
+    version: str, size: int, switched: bool, measured: float
 ) -> None:
-    for numbers, total in ((FEW, few), (SOME, some), (MANY, many)):
-        terms = overhead_of(model, EngineLimits(*numbers))
-        assert terms.non_torch + terms.graphs + terms.activation == terms.total == total
-        assert overhead_bytes(model, EngineLimits(*numbers)) == total
+    """Sources: core/memoryterms.py."""
+    terms = profile_for(version).profile.memory
+    limits = EngineLimits(size, 8, 2048, terms=terms, switched=switched)
+    assert 0 <= overhead_of(MISTRAL_7B, limits).non_torch / GIB - measured < 0.12
+
+
+@pytest.mark.parametrize(
+    ("version", "dense", "experts"),
+    [
+        pytest.param("0.20", 0, 0, id="none comes out of the utilisation"),
+        pytest.param("0.21", 512, 512 + 3 * 64, id="the first runner estimates them"),
+        pytest.param("0.29", 512 + 80, 512 + 3 * 64, id="both runners estimate them"),
+    ],
+)
+def test_graphs_count_from_the_version_on_that_estimates_them(
+    version: str, dense: int, experts: int
+) -> None:
+    limits = EngineLimits(1, 32, 8192, terms=profile_for(version).profile.memory)
+    assert overhead_of(MISTRAL_7B, limits).graphs == dense * MIB
+    assert overhead_of(SMALL_4, limits).graphs == experts * MIB

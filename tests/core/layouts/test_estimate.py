@@ -9,6 +9,7 @@ from tests.core.shapes import EVERY_GPU, EVERY_MODEL, H100, LARGE_2, MISTRAL_7B_
 
 from escadre import reasons
 from escadre.api.approval import Architecture
+from escadre.core.engines.cards import may_be_switched
 from escadre.core.engines.gpu_memory import (
     BLOCK_TOKENS,
     GIB,
@@ -68,10 +69,23 @@ def test_it_says_of_a_planned_layout_what_the_plan_says(
     plan = plan_layout(model, Wish(context_length=16384, concurrency=4), (gpu,), 92).layout
     if plan is None:
         return
-    limits = EngineLimits(plan.tensor_parallel_size, plan.max_num_seqs, plan.max_num_batched_tokens)
+    limits = EngineLimits(
+        plan.tensor_parallel_size,
+        plan.max_num_seqs,
+        plan.max_num_batched_tokens,
+        plan.pipeline_parallel_size,
+        switched=may_be_switched(gpu.name),
+    )
     share = Fraction(plan.gpu_memory_utilization_percent, 100)
-    stages = plan.pipeline_parallel_size
-    found = estimate(model, Asked(limits, plan.max_model_len, seen(gpu), share, stages=stages))
+    found = estimate(
+        model,
+        Asked(
+            limits,
+            plan.max_model_len,
+            seen(gpu),
+            share,
+        ),
+    )
     assert found.refusal is None
     assert found.filled is not None
     fill, memory = found.filled.fill, plan.memory

@@ -1,7 +1,7 @@
 """What `escadre layout estimate` is asked: numbers from the command line, checked. Pure."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from escadre.cli.layout.gpu import card_named
 from escadre.cli.layout.model import LocalModel
 from escadre.cli.shared.failures import BadInput
-from escadre.core.engines.cards import Card
+from escadre.core.engines.cards import Card, is_switched
 from escadre.core.engines.gpu_memory import (
     CACHE_ELEMENT,
     GIB,
@@ -19,8 +19,17 @@ from escadre.core.engines.gpu_memory import (
     effective_utilization,
     visible_bytes,
 )
+from escadre.core.profile import EngineProfile
 
-__all__ = ["CacheType", "Memory", "read_limits", "read_memory", "read_utilization", "read_weights"]
+__all__ = [
+    "CacheType",
+    "Memory",
+    "on_engine",
+    "read_limits",
+    "read_memory",
+    "read_utilization",
+    "read_weights",
+]
 
 
 class CacheType(StrEnum):
@@ -73,8 +82,8 @@ def read_utilization(text: str, visible: int) -> tuple[Fraction, tuple[str, ...]
     if ours == percent:
         return share, ()
     note = (
-        f"the operator gives {ours / 100:.2f} on such a card: CUDA graphs of dense models lie "
-        "outside the utilisation, and 2 GiB stay free for them"
+        f"the operator gives {ours / 100:.2f} on such a card: 2 GiB stay free for what vLLM does "
+        "not foresee"
     )
     return share, (note,)
 
@@ -87,6 +96,18 @@ def read_limits(size: int, max_num_seqs: int, batched: int | None, visible: int)
             f"{max_num_seqs}"
         )
     return EngineLimits(size, max_num_seqs, batched or batched_tokens(visible, max_num_seqs))
+
+
+def on_engine(
+    limits: EngineLimits, stages: int, profile: EngineProfile, card: Card | None
+) -> EngineLimits:
+    """The limits on a version of vLLM, in so many pipeline stages; cards not named count most."""
+    return replace(
+        limits,
+        pipeline_parallel_size=stages,
+        terms=profile.memory,
+        switched=card is None or is_switched(card.product),
+    )
 
 
 def read_weights(model: LocalModel, given: int | None) -> int:

@@ -11,6 +11,7 @@ from escadre.api.approval import Architecture
 from escadre.cli.layout import estimateview
 from escadre.cli.layout.asked import (
     CacheType,
+    on_engine,
     read_limits,
     read_memory,
     read_utilization,
@@ -43,7 +44,9 @@ def register(group: typer.Typer) -> None:
 
 def _estimate(
     context: typer.Context,
-    tensor_parallel: Annotated[int, typer.Option(min=1, max=1024, help="GPUs of a replica.")],
+    tensor_parallel: Annotated[
+        int, typer.Option(min=1, max=1024, help="GPUs of a replica or stage.")
+    ],
     max_model_len: Annotated[int, typer.Option(min=1, max=1 << 24, help="Longest context.")],
     max_num_seqs: Annotated[int, typer.Option(min=1, max=65536, help="Requests at once.")],
     gpu_memory_utilization: Annotated[
@@ -57,6 +60,9 @@ def _estimate(
     weights_bytes: Annotated[
         int | None, typer.Option(min=1, max=1 << 50, help="Of a model without weight files.")
     ] = None,
+    pipeline_parallel: Annotated[
+        int, typer.Option(min=1, max=1024, help="Stages of a replica, each of so many GPUs.")
+    ] = 1,
     max_num_batched_tokens: Annotated[
         int | None, typer.Option(min=1, max=1 << 24, help="Default: as the operator sets it.")
     ] = None,
@@ -74,6 +80,7 @@ def _estimate(
     limits = read_limits(tensor_parallel, max_num_seqs, max_num_batched_tokens, visible)
     chosen = chosen_model(context, config)
     model = chosen.model
+    limits = on_engine(limits, pipeline_parallel, model.profile, memory.card)
     weights = read_weights(model, weights_bytes)
     asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
     whole = model.architecture(weights)
@@ -104,5 +111,5 @@ def _unable(
 
 
 def _speed(architecture: Architecture, asked: Asked, card: Card) -> Speed:
-    speed = speed_of(architecture, asked.limits, card.rates, asked.stages)
+    speed = speed_of(architecture, asked.limits, card.rates, asked.limits.pipeline_parallel_size)
     return speed.cached_in(asked.cache_element_bytes)

@@ -48,7 +48,8 @@ def view(told: Told) -> Group:
 
 def _what(told: Told) -> str:
     product = told.card.product if told.card else "GPU"
-    size = told.asked.limits.tensor_parallel_size
+    limits = told.asked.limits
+    size = limits.tensor_parallel_size * limits.pipeline_parallel_size
     return f"{tokens(told.asked.max_model_len)} on {size} × {product}"
 
 

@@ -6,7 +6,9 @@ feature discovery labels it. Pure data, the source beside each card; what torch 
 core/engines/gpu_memory.py's answer.
 """
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from escadre.core.engines.rates import RATES, Rates
@@ -45,6 +47,9 @@ class Card:
         return frozenset(self.product.upper().split("-")) | self.also
 
 
+# Boards with NVLink switches. What is called PCIe or NVL is a single card, bridged to one at most.
+_BOARDS: Final = re.compile(r"SXM\d*|HBM\d\w*|H20|H200|H800|B[23]00|GB[23]00|GH200")
+_SINGLE: Final = frozenset({"PCIE", "NVL"})
 _TABLE: Final = "thundergolfer.com/blog/nvidia-gpu-memory-capacity"
 _SYSTEMS: Final = "ai-dynamo/aiconfigurator:aic-core/src/aiconfigurator_core/systems"
 _LABELS: Final = "label nvidia.com/gpu.memory in public node listings"
@@ -107,3 +112,19 @@ def card_of(product: str, mebibytes: int, capability: tuple[int, int]) -> Card:
     same = same or [card for card in CARDS if card.capability[0] == capability[0]]
     alike = min(same or CARDS, key=lambda card: (abs(card.mebibytes - mebibytes), card.product))
     return Card(product, mebibytes, capability, "reported", derived_from=alike.product)
+
+
+@lru_cache(maxsize=256)
+def is_switched(product: str) -> bool:
+    """Whether NVLink switches join the GPUs of a node, by the product's name.
+
+    Every such board's name is known; a product that is not known has its GPUs on PCIe.
+    """
+    words = set(product.upper().split("-"))
+    return not words & _SINGLE and any(_BOARDS.fullmatch(word) for word in words)
+
+
+@lru_cache(maxsize=256)
+def may_be_switched(product: str) -> bool:
+    """The same, but yes of a product that is not known."""
+    return is_switched(product) or all(card.product != product for card in CARDS)

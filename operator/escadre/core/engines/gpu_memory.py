@@ -6,8 +6,11 @@ core/layouts/search.py asks it whether a layout fits. The equation is vLLM's own
     usable = visible × utilisation
     cache  = usable - weights - overhead(non-torch + activation peak + CUDA graphs)
 
-Every term errs towards too much, so a layout that is planned starts; tests/core/test_memory.py
-holds the terms against measured start-ups. Pure integers, rounded against the model.
+Every term errs towards too much, so a layout that is planned starts; tests/core/engines holds the
+terms against measured start-ups. The terms have files of their own: weights_memory.py,
+activation.py; the constants of each version of vLLM are core/memoryterms.py. Of the stages of a
+pipeline the tightest speaks for all: vLLM takes the least number of blocks over its workers
+(vllm/v1/core/kv_cache_utils.py get_kv_cache_configs). Pure integers, rounded against the model.
 """
 
 from dataclasses import dataclass
@@ -15,7 +18,9 @@ from fractions import Fraction
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.replicated import replicated_bytes
+from escadre.core.engines.activation import activation_bytes
+from escadre.core.engines.limits import WHOLE, EngineLimits, Stage, stages_of
+from escadre.core.engines.weights_memory import weights_bytes
 from escadre.core.engines.windows import BLOCK_TOKENS, CacheGroups, cache_groups
 
 __all__ = [
@@ -40,21 +45,8 @@ __all__ = [
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 CACHE_ELEMENT: Final = 2  # bytes; --kv-cache-dtype auto keeps the 16-bit type of the model
-_ELEMENT: Final = 2  # bytes of one activation, and of one weight that is not quantised
-_SAMPLER_BYTES: Final = 40  # per row and vocabulary entry; 39 measured, see _activation_bytes
-_LATENT_WORKSPACE_TOKENS: Final = 65536  # most tokens of vLLM's chunked prefill with MLA
 _SMALL_CARD: Final = 24 * GIB
 _SMALL_CARD_SLACK: Final = 2 * GIB
-
-
-@dataclass(frozen=True, slots=True)
-class EngineLimits:
-    """The engine's flags that decide its overhead."""
-
-    tensor_parallel_size: int
-    max_num_seqs: int
-    max_num_batched_tokens: int
-    pipeline_parallel_size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +54,7 @@ class GPUFill:
     """One GPU, filled. ``cache_bytes`` is negative when the rest does not fit.
 
     ``bytes_per_token`` is the room of one token in the layers of one group, which are all layers
-    where none has a window.
+    where none has a window; ``stage`` the pipeline stage it belongs to, the tightest of them.
     """
 
     visible_bytes: int
@@ -71,6 +63,7 @@ class GPUFill:
     overhead_bytes: int
     bytes_per_token: int
     groups: CacheGroups
+    stage: Stage = WHOLE
 
     @property
     def cache_bytes(self) -> int:
@@ -117,9 +110,8 @@ def visible_bytes(product: str, memory_bytes: int, reserved_bytes: int | None) -
 def effective_utilization(visible: int, percent: int) -> int:
     """--gpu-memory-utilization in percent: the platform's, less on cards of 24 GB and below.
 
-    CUDA graphs of dense models live outside the utilisation (profile_cudagraph_memory returns 0,
-    vllm-project/vllm:vllm/v1/worker/gpu/model_runner.py); 8 % of a small card is too little for
-    them, so 2 GiB stay free (kaito-project/kaito:pkg/model/interface.go lowers it likewise).
+    What vLLM does not foresee has to live in the rest: 8 % of a small card is too little for it, so
+    2 GiB stay free (kaito-project/kaito:pkg/model/interface.go lowers it likewise).
     """
     if visible > _SMALL_CARD or visible <= _SMALL_CARD_SLACK:
         return percent
@@ -136,37 +128,6 @@ def batched_tokens(visible: int, max_num_seqs: int) -> int:
     return max(8192 if visible >= 70 * GIB else 2048, max_num_seqs)
 
 
-def weights_bytes(architecture: Architecture, tensor_parallel_size: int) -> int:
-    """Bytes of weights and constant buffers on one GPU.
-
-    The tensors as stored, divided by the tensor parallel size, except what each GPU keeps whole
-    (replicated.py), the key-value projections of GPUs beyond the key-value heads
-    (vllm-project/vllm:vllm/model_executor/layers/linear.py QKVParallelLinear), the vocabulary
-    padded to 64 (layers/vocab_parallel_embedding.py), the rotary table (layers/rotary_embedding:
-    32 MiB for 131,072 tokens, seen in start-up logs), and with several GPUs the buffers their
-    collectives make while loading (0.07 GiB seen).
-    """
-    size = tensor_parallel_size
-    replicated = min(replicated_bytes(architecture), architecture.weight_bytes)
-    total = replicated + _ceil(architecture.weight_bytes - replicated, size)
-    heads = architecture.key_value_heads
-    if architecture.latent_attention is None and size > heads:
-        projections = (
-            architecture.layers
-            * 2
-            * architecture.hidden_size
-            * heads
-            * architecture.head_dimension
-            * _ELEMENT
-        )
-        total += _ceil(projections, heads) - projections // size
-    padding = -architecture.vocabulary_size % 64
-    total += _ceil(padding * architecture.hidden_size * 2 * _ELEMENT, size)
-    total += _absorbed_bytes(architecture, size)
-    total += 128 * MIB if size > 1 else 0
-    return total + architecture.max_context_length * architecture.head_dimension * _ELEMENT
-
-
 def key_value_bytes_per_token(architecture: Architecture, tensor_parallel_size: int) -> int:
     """Cache of one token on one GPU; with MLA the latent is whole on every GPU.
 
@@ -181,113 +142,85 @@ def key_value_bytes_per_token(architecture: Architecture, tensor_parallel_size: 
     return architecture.layers * width * CACHE_ELEMENT
 
 
-def overhead_of(architecture: Architecture, limits: EngineLimits) -> Overhead:
-    """What vLLM takes beside weights and cache: non-torch, activation peak, CUDA graphs.
-
-    Non-torch: 0.13 GiB measured on one GPU, 0.54 to 0.6 on two and more, NCCL grows to 0.4 more
-    (ai-dynamo/aiconfigurator:src/aiconfigurator_core/systems). Graphs: mixture-of-experts models
-    run on the runner that subtracts them, 0.4 to 1.9 GiB on H100; dense ones on the runner that
-    does not, and 0.5 GiB pays for its silent fall-back (vllm-project/vllm:vllm/config/vllm.py).
-    """
-    graphs = 512 * MIB
-    if architecture.experts is not None or architecture.latent_attention is not None:
-        graphs += 3 * MIB * min(2 * limits.max_num_seqs, 512)
+def overhead_of(architecture: Architecture, limits: EngineLimits, stage: Stage = WHOLE) -> Overhead:
+    """What vLLM takes beside weights and cache: non-torch, activation peak, CUDA graphs."""
     return Overhead(
-        non_torch=256 * MIB if limits.tensor_parallel_size == 1 else GIB,
-        graphs=graphs,
-        activation=_activation_bytes(architecture, limits),
+        non_torch=_non_torch_bytes(limits),
+        graphs=_graph_bytes(architecture, limits),
+        activation=activation_bytes(architecture, limits, stage),
     )
 
 
-def overhead_bytes(architecture: Architecture, limits: EngineLimits) -> int:
+def overhead_bytes(architecture: Architecture, limits: EngineLimits, stage: Stage = WHOLE) -> int:
     """The sum of ``overhead_of``."""
-    return overhead_of(architecture, limits).total
+    return overhead_of(architecture, limits, stage).total
 
 
 def fill_gpu(
     architecture: Architecture, limits: EngineLimits, visible: int, percent: int | Fraction
 ) -> GPUFill:
-    """The memory of one GPU under these flags."""
-    groups = cache_layers(architecture, limits)
-    every = key_value_bytes_per_token(architecture, limits.tensor_parallel_size)
+    """The memory of one GPU under these flags; of several stages, one of the tightest."""
+    stages = dict.fromkeys(stages_of(architecture.layers, limits.pipeline_parallel_size))
+    fills = (
+        _filled(architecture, limits, stage, visible, visible * percent // 100) for stage in stages
+    )
+    return min(fills, key=lambda fill: fill.cache_bytes // fill.bytes_per_token)
+
+
+def _filled(
+    architecture: Architecture, limits: EngineLimits, stage: Stage, visible: int, usable: int
+) -> GPUFill:
+    size = limits.tensor_parallel_size
+    groups = cache_layers(architecture, limits, stage)
+    every = key_value_bytes_per_token(architecture, size)
     return GPUFill(
         visible_bytes=visible,
-        usable_bytes=visible * percent // 100,
-        weights_bytes=weights_bytes(architecture, limits.tensor_parallel_size),
-        overhead_bytes=overhead_bytes(architecture, limits),
+        usable_bytes=usable,
+        weights_bytes=weights_bytes(architecture, size, stage),
+        overhead_bytes=overhead_bytes(architecture, limits, stage),
         bytes_per_token=every // architecture.layers * groups.layers,
         groups=groups,
+        stage=stage,
     )
 
 
-def cache_layers(architecture: Architecture, limits: EngineLimits) -> CacheGroups:
-    """How the cache serves the layers; a step for each stage and one ahead are in flight.
+def cache_layers(
+    architecture: Architecture, limits: EngineLimits, stage: Stage = WHOLE
+) -> CacheGroups:
+    """How the cache serves a stage's layers; a step for each stage and one ahead are in flight.
 
     vllm-project/vllm:vllm/config/vllm.py max_in_flight_tokens
     """
     steps = limits.pipeline_parallel_size + 1
-    return cache_groups(architecture, steps * limits.max_num_batched_tokens)
+    held = architecture
+    if not stage.whole:
+        held = architecture.model_copy(update={"layers": max(1, stage.layers)})
+    return cache_groups(held, steps * limits.max_num_batched_tokens)
 
 
-def _ceil(amount: int, parts: int) -> int:
-    return -(-amount // parts)
+def _non_torch_bytes(limits: EngineLimits) -> int:
+    """What the process holds of the GPU outside torch; NVLink switches bring the largest buffers.
 
-
-def _absorbed_bytes(architecture: Architecture, size: int) -> int:
-    """MLA keeps 16-bit copies of the up-projections for decoding beside the weights as stored.
-
-    vllm-project/vllm:vllm/v1/attention/backends/mla/common.py process_weights_after_loading
+    A pipeline without tensor parallelism made none of NCCL's before the cache is sized (0.07 GiB
+    seen), and counts as one GPU does.
     """
-    latent = architecture.latent_attention
-    if latent is None:
-        return 0
-    heads = _ceil(architecture.attention_heads, size)
-    width = 2 * heads * architecture.head_dimension * latent.kv_lora_rank
-    return architecture.layers * width * _ELEMENT
+    terms = limits.terms
+    if limits.tensor_parallel_size == 1:
+        return terms.non_torch
+    return terms.non_torch_switched if limits.switched else terms.non_torch_bus
 
 
-def _activation_bytes(architecture: Architecture, limits: EngineLimits) -> int:
-    """Peak of vLLM's profile run: the larger of forward pass and sampler, and the vision encoder.
+def _graph_bytes(architecture: Architecture, limits: EngineLimits) -> int:
+    """CUDA graphs, as far as they come out of the utilisation (core/memoryterms.py).
 
-    Sampler: max_num_seqs rows over the whole vocabulary, not split over GPUs; measured 4.76, 5.64
-    and 7.38 GiB at 1024 rows and 128,256, 151,936 and 201,088 entries, 39 bytes per entry
-    (llm-d-incubation/llm-d-planner:docs/empirical-vllm-memory-results.md). Forward: the tensors of
-    one layer, all counted as live. Vision: encoder and images of one batch, 0.8 to 1 GiB reported
-    for one image.
+    Graphs are captured for batches up to twice max_num_seqs, 512 at most. 0.4 to 1.9 GiB were seen
+    on H100 with mixtures of experts, an estimate of 1 GiB with a dense model of 8 billion; 0.5 GiB
+    pays for the smallest, and since 0.21 for a dense model's silent fall-back to the first runner.
     """
-    rows = min(limits.max_num_seqs, limits.max_num_batched_tokens)
-    sampler = _SAMPLER_BYTES * rows * architecture.vocabulary_size
-    forward = _ELEMENT * limits.max_num_batched_tokens * _live_width(architecture, limits)
-    total = max(sampler, forward) + _latent_workspace(architecture, limits)
-    if architecture.vision_heads is not None:
-        total += GIB + 128 * 1024 * limits.max_num_batched_tokens
-    return total
-
-
-def _live_width(architecture: Architecture, limits: EngineLimits) -> int:
-    """Elements per token that one layer's forward pass holds on one GPU, counted generously."""
-    size = limits.tensor_parallel_size
-    heads = _ceil(architecture.attention_heads, size)
-    key_value_heads = _ceil(architecture.key_value_heads, size)
-    attention = (2 * heads + 2 * key_value_heads) * architecture.head_dimension
-    feed_forward = 3 * _ceil(architecture.intermediate_size, size)
-    experts = architecture.experts
-    if experts is not None:
-        expert = _ceil(experts.intermediate_size, size)
-        routed = experts.per_token * (max(2 * expert, architecture.hidden_size) + expert)
-        feed_forward = max(feed_forward, routed + 3 * experts.shared * expert)
-    return 4 * architecture.hidden_size + attention + feed_forward
-
-
-def _latent_workspace(architecture: Architecture, limits: EngineLimits) -> int:
-    """Up-projected context of MLA's chunked prefill, 65,536 tokens at most.
-
-    vllm-project/vllm:vllm/v1/attention/backends/mla/common.py
-    """
-    latent = architecture.latent_attention
-    if latent is None:
-        return 0
-    heads = _ceil(architecture.attention_heads, limits.tensor_parallel_size)
-    width = 2 * heads * architecture.head_dimension
-    width += latent.kv_lora_rank + latent.rope_head_dimension
-    return _ELEMENT * _LATENT_WORKSPACE_TOKENS * width
+    terms = limits.terms
+    captured = min(2 * limits.max_num_seqs, 512)
+    if architecture.experts is not None or architecture.latent_attention is not None:
+        return 512 * MIB + 3 * MIB * captured if terms.expert_graphs else 0
+    if terms.dense_graphs:
+        return 512 * MIB + 5 * MIB * captured // 4
+    return 512 * MIB if terms.expert_graphs else 0

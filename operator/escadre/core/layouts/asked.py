@@ -10,10 +10,11 @@ from escadre.api.approval import Architecture
 from escadre.core.engines.legality import candidate_sizes, check_size
 from escadre.core.engines.refusal import LayoutRefusal
 from escadre.core.engines.shape import Shape
-from escadre.core.engines.stages import check_stages, heaviest_stage
+from escadre.core.engines.stages import check_stages
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import (
     Candidate,
+    Engine,
     GPUProduct,
     Need,
     candidate,
@@ -38,8 +39,7 @@ class Judged(NamedTuple):
 class Asked(NamedTuple):
     """For what, how full a GPU may be, and what is the same on every product.
 
-    ``legal`` says of each tensor parallel size what stands against it; ``stages`` are the heaviest
-    ones of each number of them.
+    ``legal`` says of each tensor parallel size what stands against it.
     """
 
     architecture: Architecture
@@ -49,24 +49,23 @@ class Asked(NamedTuple):
     profile: EngineProfile
     sizes: tuple[int, ...]
     legal: dict[int, LayoutRefusal | None]
-    stages: dict[int, Architecture]
 
     @staticmethod
     def of(architecture: Architecture, wish: Wish, percent: int, profile: EngineProfile) -> "Asked":
         """Nothing is judged yet."""
         sizes = candidate_sizes(architecture, MOST_GPUS)
-        return Asked(architecture, wish, _need(wish), percent, profile, sizes, {}, {})
+        return Asked(architecture, wish, _need(wish), percent, profile, sizes, {})
 
     def judge(self, product: GPUProduct, shape: Shape) -> Judged:
         """The shape, filled where it is legal, with as many requests as the wish leaves open."""
         refusal = self._refusal(shape)
         if refusal is not None:
             return Judged(None, refusal)
-        stage = self._stage(shape)
-        one = candidate(stage, self.need, product, shape, self.percent)
+        engine = Engine(self.percent, self.profile.memory)
+        one = candidate(self.architecture, self.need, product, shape, engine)
         refusal = refuse_memory(self.need, one.fill)
         if refusal is None and self.need.concurrency is None:
-            one = most_sequences(stage, self.need, one)
+            one = most_sequences(self.architecture, self.need, one)
         return Judged(one, refusal)
 
     def _refusal(self, shape: Shape) -> LayoutRefusal | None:
@@ -74,12 +73,6 @@ class Asked(NamedTuple):
         if shape.tensor not in self.legal:
             self.legal[shape.tensor] = check_size(self.architecture, shape.tensor)
         return self.legal[shape.tensor] or check_stages(self.architecture, shape.pipeline)
-
-    def _stage(self, shape: Shape) -> Architecture:
-        """What a GPU of the heaviest stage sees of the model."""
-        if shape.pipeline not in self.stages:
-            self.stages[shape.pipeline] = heaviest_stage(self.architecture, shape.pipeline)
-        return self.stages[shape.pipeline]
 
 
 def _need(wish: Wish) -> Need:

@@ -10,22 +10,30 @@ from typing import Final, NamedTuple
 from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.core.decimals import in_tenths
+from escadre.core.engines.cards import may_be_switched
 from escadre.core.engines.gpu_memory import (
     BLOCK_TOKENS,
     EngineLimits,
     GPUFill,
     batched_tokens,
-    cache_layers,
     effective_utilization,
     fill_gpu,
-    overhead_bytes,
     visible_bytes,
 )
 from escadre.core.engines.legality import LayoutRefusal
 from escadre.core.engines.shape import Shape
 from escadre.core.engines.windows import CacheGroups
+from escadre.core.memoryterms import MemoryTerms
 
-__all__ = ["Candidate", "GPUProduct", "Need", "candidate", "most_sequences", "refuse_memory"]
+__all__ = [
+    "Candidate",
+    "Engine",
+    "GPUProduct",
+    "Need",
+    "candidate",
+    "most_sequences",
+    "refuse_memory",
+]
 
 _MOST_DEFAULT_CONCURRENCY: Final = 256
 _GIGA: Final = 10**9
@@ -74,30 +82,33 @@ class Candidate(NamedTuple):
     fill: GPUFill
 
 
-def candidate(
-    stage: Architecture,
-    need: Need,
-    product: GPUProduct,
-    shape: Shape,
-    utilization_percent: int,
-) -> Candidate:
-    """The layout with the wished concurrency, or one request: see most_sequences.
+class Engine(NamedTuple):
+    """How full it may make a GPU in percent, and what it takes beside weights and cache."""
 
-    ``stage`` is the model, or the heaviest of its pipeline stages (core/engines/stages.py).
-    """
+    utilization_percent: int
+    terms: MemoryTerms
+
+
+def candidate(
+    architecture: Architecture, need: Need, product: GPUProduct, shape: Shape, engine: Engine
+) -> Candidate:
+    """The layout with the wished concurrency, or one request: see most_sequences."""
     visible = visible_bytes(product.name, product.memory_bytes, product.reserved_bytes)
-    percent = effective_utilization(visible, utilization_percent)
-    limits = _limits(shape, need.concurrency or 1, visible)
-    fill = fill_gpu(stage, limits, visible, percent)
+    percent = effective_utilization(visible, engine.utilization_percent)
+    sequences = need.concurrency or 1
+    limits = EngineLimits(
+        tensor_parallel_size=shape.tensor,
+        max_num_seqs=sequences,
+        max_num_batched_tokens=batched_tokens(visible, sequences),
+        pipeline_parallel_size=shape.pipeline,
+        terms=engine.terms,
+        switched=may_be_switched(product.name),
+    )
+    fill = fill_gpu(architecture, limits, visible, percent)
     return Candidate(product, shape, limits, percent, fill)
 
 
-def _limits(shape: Shape, sequences: int, visible: int) -> EngineLimits:
-    batched = batched_tokens(visible, sequences)
-    return EngineLimits(shape.tensor, sequences, batched, shape.pipeline)
-
-
-def most_sequences(stage: Architecture, need: Need, one: Candidate) -> Candidate:
+def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Candidate:
     """The layout with as many sequences as typical requests fit beside contextLength, at most 256.
 
     More sequences cost more overhead, so what fits falls with them: a binary search finds it. What
@@ -105,10 +116,13 @@ def most_sequences(stage: Architecture, need: Need, one: Candidate) -> Candidate
     """
 
     def with_sequences(sequences: int) -> Candidate:
-        limits = _limits(one.shape, sequences, one.fill.visible_bytes)
-        overhead = overhead_bytes(stage, limits)
-        groups = cache_layers(stage, limits)
-        fill = replace(one.fill, overhead_bytes=overhead, groups=groups)
+        visible = one.fill.visible_bytes
+        limits = replace(
+            one.limits,
+            max_num_seqs=sequences,
+            max_num_batched_tokens=batched_tokens(visible, sequences),
+        )
+        fill = fill_gpu(architecture, limits, visible, one.utilization_percent)
         return one._replace(limits=limits, fill=fill)
 
     typical = one.fill.groups.blocks_for(need.typical)

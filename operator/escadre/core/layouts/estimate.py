@@ -19,7 +19,7 @@ from escadre.core.engines.gpu_memory import (
     overhead_of,
 )
 from escadre.core.engines.legality import LayoutRefusal, check_size
-from escadre.core.engines.stages import check_stages, heaviest_stage
+from escadre.core.engines.stages import check_stages
 from escadre.core.layouts.candidate import Need, refuse_memory
 
 __all__ = ["Asked", "Estimate", "Filled", "estimate"]
@@ -29,7 +29,7 @@ __all__ = ["Asked", "Estimate", "Filled", "estimate"]
 class Asked:
     """The engine's flags, the memory of one GPU, and the bytes of a number in the cache.
 
-    Of several pipeline stages the heaviest is filled.
+    Of several pipeline stages the tightest is filled.
     """
 
     limits: EngineLimits
@@ -37,7 +37,6 @@ class Asked:
     visible_bytes: int
     utilization: Fraction
     cache_element_bytes: int = CACHE_ELEMENT
-    stages: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +61,17 @@ class Estimate:
 def estimate(architecture: Architecture, asked: Asked) -> Estimate:
     """Fills one GPU; it fits when one request of max_model_len does, as vLLM asks."""
     refusal = check_size(architecture, asked.limits.tensor_parallel_size)
-    refusal = refusal or check_stages(architecture, asked.stages)
+    refusal = refusal or check_stages(architecture, asked.limits.pipeline_parallel_size)
     if refusal is not None:
         return Estimate(None, refusal)
-    stage = heaviest_stage(architecture, asked.stages)
-    limits = replace(asked.limits, pipeline_parallel_size=asked.stages)
-    fill = fill_gpu(stage, limits, asked.visible_bytes, 100 * asked.utilization)
+    fill = fill_gpu(architecture, asked.limits, asked.visible_bytes, 100 * asked.utilization)
     token = fill.bytes_per_token * asked.cache_element_bytes // CACHE_ELEMENT
     fill = replace(fill, bytes_per_token=token)
     concurrency = Fraction(fill.blocks, fill.groups.blocks_for(asked.max_model_len))
     tokens = fill.blocks * BLOCK_TOKENS
     filled = Filled(
         fill=fill,
-        overhead=overhead_of(stage, asked.limits),
+        overhead=overhead_of(architecture, asked.limits, fill.stage),
         key_value_tokens=(
             int(concurrency * asked.max_model_len) if fill.groups.sliding else tokens
         ),

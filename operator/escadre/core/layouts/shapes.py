@@ -12,12 +12,11 @@ what vLLM recommends (docs/serving/parallelism_scaling.md).
 Stages make up a power of two GPUs, or the whole node: what is left over is then of use to others.
 """
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from escadre.core.engines.cards import Card, card_of
+from escadre.core.engines.cards import Card, card_of, is_switched
 from escadre.core.engines.shape import Shape
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import GPUProduct
@@ -35,9 +34,6 @@ __all__ = [
 
 MOST_GPUS: Final = 64
 _PAIR: Final = 2
-# Boards with NVLink switches. What is called PCIe or NVL is a single card, bridged to one at most.
-_LINKED: Final = re.compile(r"SXM\d*|HBM\d\w*|H20|H200|H800|B[23]00|GB[23]00|GH200")
-_SINGLE: Final = frozenset({"PCIE", "NVL"})
 
 
 def is_parted(product: GPUProduct) -> bool:
@@ -63,15 +59,9 @@ def linked_gpus(product: GPUProduct) -> int:
     """
     card = card_for(product)
     joined = card.rates.nvlink_domain.value if card.derived_from is None else MOST_GPUS
-    if card.derived_from is not None and not _on_a_board(product.name):
+    if card.derived_from is not None and not is_switched(product.name):
         joined = 1
     return max(1, min(joined, most_on_a_node(product)))
-
-
-@lru_cache(maxsize=256)
-def _on_a_board(name: str) -> bool:
-    words = set(name.upper().split("-"))
-    return not words & _SINGLE and any(_LINKED.fullmatch(word) for word in words)
 
 
 def inside_links(shape: Shape, product: GPUProduct) -> bool:

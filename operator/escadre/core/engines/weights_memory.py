@@ -1,0 +1,116 @@
+"""Bytes of weights and constant buffers on one GPU of a replica.
+
+core/engines/gpu_memory.py asks it. Pure integers, rounded against the model.
+"""
+
+from typing import Final
+
+from escadre.api.approval import Architecture
+from escadre.core.engines.limits import WHOLE, Stage
+from escadre.core.engines.replicated import replicated_bytes
+from escadre.core.engines.textonly import encoder_bytes
+
+__all__ = ["weights_bytes"]
+
+_MIB: Final = 1 << 20
+_GIB: Final = 1 << 30
+_ELEMENT: Final = 2  # bytes of a weight that is not quantised
+_VOCABULARY: Final = 64  # what the vocabulary is padded to a multiple of
+_MXFP4_WIDTH: Final = 256  # what the kernels of MXFP4 pad the width of an expert to
+
+
+def weights_bytes(
+    architecture: Architecture, tensor_parallel_size: int, stage: Stage = WHOLE
+) -> int:
+    """Bytes of weights and constant buffers on one GPU of ``stage``.
+
+    The tensors as stored, divided by the tensor parallel size, except what each GPU keeps whole
+    (replicated.py), the key-value projections of GPUs beyond the key-value heads
+    (vllm-project/vllm:vllm/model_executor/layers/linear.py QKVParallelLinear), the vocabulary
+    padded to 64 (layers/vocab_parallel_embedding.py), the rotary table (layers/rotary_embedding:
+    32 MiB for 131,072 tokens, seen in start-up logs), and with several GPUs the buffers their
+    collectives make while loading (0.07 GiB seen).
+    """
+    size = tensor_parallel_size
+    held = _held_bytes(architecture, stage)
+    replicated = min(_of_stage(replicated_bytes(architecture), architecture, stage), held)
+    total = replicated + _ceil(held - replicated, size)
+    total += _of_stage(_added_bytes(architecture, size), architecture, stage)
+    padding = -architecture.vocabulary_size % _VOCABULARY
+    total += _ceil(padding * architecture.hidden_size * 2 * _ELEMENT, size)
+    total += 128 * _MIB if size > 1 else 0
+    return total + architecture.max_context_length * architecture.head_dimension * _ELEMENT
+
+
+def _ceil(amount: int, parts: int) -> int:
+    return -(-amount // parts)
+
+
+def _of_stage(amount: int, architecture: Architecture, stage: Stage) -> int:
+    """The part of ``amount``, which all layers have, that the stage's layers have."""
+    return amount if stage.whole else _ceil(amount * stage.layers, architecture.layers)
+
+
+def _held_bytes(architecture: Architecture, stage: Stage) -> int:
+    """Stored bytes of a stage: its layers, the embedding in the first, the head in the last.
+
+    Whether both share their weights only the headers tell; where they were not read it is taken to
+    be so, and the layers weigh most. The encoder is in the first stage; without headers 1 GiB
+    bounds those that are published.
+    """
+    if stage.whole:
+        return architecture.weight_bytes
+    groups = architecture.tensors
+    one = _ELEMENT * architecture.vocabulary_size * architecture.hidden_size
+    ends = one if groups is None else groups.embedding
+    encoder = encoder_bytes(groups)
+    held = _of_stage(max(0, architecture.weight_bytes - ends - encoder), architecture, stage)
+    held += min(one, ends) if stage.first or stage.last else 0
+    if stage.first and architecture.vision_heads is not None:
+        held += encoder or _GIB
+    return min(held, architecture.weight_bytes)
+
+
+def _added_bytes(architecture: Architecture, size: int) -> int:
+    """What an engine makes of the layers beside the tensors as stored, on one GPU."""
+    return (
+        _repeated_bytes(architecture, size)
+        + _absorbed_bytes(architecture, size)
+        + _ceil(_padded_bytes(architecture), size)
+    )
+
+
+def _repeated_bytes(architecture: Architecture, size: int) -> int:
+    """Key-value projections of GPUs beyond the key-value heads."""
+    heads = architecture.key_value_heads
+    if architecture.latent_attention is not None or size <= heads:
+        return 0
+    width = architecture.hidden_size * heads * architecture.head_dimension
+    projections = architecture.layers * 2 * width * _ELEMENT
+    return _ceil(projections, heads) - projections // size
+
+
+def _padded_bytes(architecture: Architecture) -> int:
+    """Experts in MXFP4 are padded along the width; gpt-oss has 2,880: 12.8 → 13.5, 60.8 → 64.4 GiB.
+
+    vllm-project/vllm:vllm/model_executor/layers/quantization/mxfp4.py; 17 bytes for 32 numbers.
+    """
+    experts, numbers = architecture.experts, architecture.quantization
+    if experts is None or numbers is None or numbers.method != "mxfp4":
+        return 0
+    padding = -architecture.hidden_size % _MXFP4_WIDTH
+    rows = architecture.layers * experts.routed * 3 * experts.intermediate_size
+    return _ceil(rows * padding * 17, 32)
+
+
+def _absorbed_bytes(architecture: Architecture, size: int) -> int:
+    """MLA keeps 16-bit copies of the up-projections for decoding beside the weights as stored.
+
+    vllm-project/vllm:vllm/v1/attention/backends/mla/common.py process_weights_after_loading
+    """
+    latent = architecture.latent_attention
+    if latent is None:
+        return 0
+    heads = _ceil(architecture.attention_heads, size)
+    width = 2 * heads * architecture.head_dimension * latent.kv_lora_rank
+    return architecture.layers * width * _ELEMENT
