@@ -67,7 +67,7 @@ def summaries(model: Architecture, wish: Wish, *products: GPUProduct) -> list[st
         pytest.param(
             MEDIUM_3,
             (A100, replace(H100, node_gpus=4)),
-            ["4×H100 tp4", "8×A100-80GB tp8", "4×A100-80GB tp4"],
+            ["4×H100 tp4", "2×H100 tp2", "8×A100-80GB tp8", "4×A100-80GB tp4", "2×A100-80GB tp2"],
             id="native FP8 before more GPUs",
         ),
         pytest.param(
@@ -94,7 +94,7 @@ def test_throughput_is_the_default_and_takes_the_fewest_gpus() -> None:
 
 
 def test_what_latency_refuses_is_what_does_not_fit() -> None:
-    decision = plan_layout(MEDIUM_3, FAST, (H100,), 92)
+    decision = plan_layout(MEDIUM_3, replace(FAST, context_length=65536), (H100,), 92)
     assert [one.tensor_parallel_size for one in decision.rejected] == [1, 2]
 
 
