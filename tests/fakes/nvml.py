@@ -8,6 +8,7 @@ where there is one; a call that is not here does not exist.
 
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pynvml
 
@@ -19,6 +20,8 @@ class FakeNvml:
 
     NVML_NVLINK_MAX_LINKS = pynvml.NVML_NVLINK_MAX_LINKS
     NVML_FI_DEV_GET_GPU_RECOVERY_ACTION = pynvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION
+    NVML_GPU_FABRIC_STATE_COMPLETED = pynvml.NVML_GPU_FABRIC_STATE_COMPLETED
+    c_nvmlGpuFabricInfo_v2_t = pynvml.c_nvmlGpuFabricInfo_v2_t
     nvmlMemory_v2 = pynvml.nvmlMemory_v2
     NVMLError = pynvml.NVMLError
     NVMLError_NotSupported = pynvml.NVMLError_NotSupported
@@ -99,6 +102,26 @@ class FakeNvml:
         if link >= len(links):
             raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
         return int(links[link])
+
+    def nvmlDeviceGetGpuFabricInfoV(self, gpu: dict[str, Any], info: Any) -> int:
+        self._answer(gpu, "fabric")
+        if "fabric" not in gpu:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        cluster, info.cliqueId, info.state, info.status = gpu["fabric"]
+        info.clusterUuid[:] = UUID(cluster).bytes
+        return int(pynvml.NVML_SUCCESS)
+
+    def nvmlDeviceGetMaxPcieLinkGeneration(self, gpu: dict[str, Any]) -> int:
+        return self._pcie(gpu, 0)
+
+    def nvmlDeviceGetMaxPcieLinkWidth(self, gpu: dict[str, Any]) -> int:
+        return self._pcie(gpu, 1)
+
+    def _pcie(self, gpu: dict[str, Any], which: int) -> int:
+        self._answer(gpu, "pcie")
+        if "pcie" not in gpu:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return int(gpu["pcie"][which])
 
     def nvmlDeviceGetRemappedRows(self, gpu: dict[str, Any]) -> tuple[int, ...]:
         self._answer(gpu, "rows")

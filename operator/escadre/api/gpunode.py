@@ -26,6 +26,7 @@ __all__ = [
     "GPUNodeStatus",
     "MirrorSource",
     "NodeWeights",
+    "PCIe",
     "Store",
     "WantedWeights",
 ]
@@ -58,6 +59,15 @@ class GPUNodeSpec(Model):
     )
 
 
+class PCIe(Model):
+    """The link of a GPU to its machine."""
+
+    generation: Annotated[int, Field(ge=1, le=16)] = Field(
+        description="Highest generation that GPU and slot do together; less may run while idle."
+    )
+    lanes: Annotated[int, Field(ge=1, le=64)] = Field(description="Most lanes, the same way.")
+
+
 class GPU(Model):
     """One GPU as NVML reports it."""
 
@@ -79,6 +89,15 @@ class GPU(Model):
         description="major.minor, e.g. 9.0."
     )
     nvlink: bool = Field(description="Whether at least one NVLink is active.")
+    nvlinks: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        default=None, description="NVLinks that are active; null where NVML tells of none."
+    )
+    fabric_clique: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None,
+        description="GPUs with the same one reach each other over NVLink, also across nodes: "
+        "cluster UUID and clique, as the label nvidia.com/gpu.clique has it.",
+    )
+    pcie: PCIe | None = Field(default=None, description="PCIe; null where NVML does not tell.")
     mig: bool = Field(default=False, description="Whether MIG mode is on.")
     healthy: bool = Field(description="False when NVML says the GPU needs attention.")
     message: Annotated[str, Text(512)] = Field(default="", description="Why it is not healthy.")

@@ -6,6 +6,7 @@ data/nvml-two-h100.json was written by hand after public listings of an H100; it
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pynvml
 import pytest
@@ -14,6 +15,7 @@ from tests.fakes.nvml import FakeNvml
 from escadre import reasons
 from escadre.agent.gpus.nvml import NvmlInventory
 from escadre.agent.gpus.simulated import SimulatedInventory
+from escadre.api.gpunode import PCIe
 from escadre.errors import Refusal
 
 DATA = Path(__file__).parent / "data"
@@ -35,13 +37,43 @@ def test_a_healthy_node_is_read(nvml: FakeNvml) -> None:
     assert first.nvlink
     assert first.healthy
     assert (second.index, second.mig) == (1, True)
+    assert (first.nvlinks, first.fabric_clique) == (18, None)
+    assert first.pcie == PCIe(generation=5, lanes=16)
 
 
 def test_what_a_gpu_cannot_tell_stays_unknown(nvml: FakeNvml) -> None:
-    for name in ("reserved", "mig", "links", "rows", "action"):
+    for name in ("reserved", "mig", "links", "fabric", "pcie", "rows", "action"):
         nvml.reading["gpus"][0].pop(name)
     gpu = NvmlInventory(nvml).read().gpus[0]
     assert (gpu.reserved_bytes, gpu.mig, gpu.nvlink, gpu.healthy) == (None, False, False, True)
+    assert (gpu.nvlinks, gpu.fabric_clique, gpu.pcie) == (None, None, None)
+
+
+RACK = "0a1b2c3d-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("fabric", "clique"),
+    [
+        pytest.param([RACK, 7, 3, 0], f"{RACK}.7", id="joined"),
+        pytest.param([RACK, 7, 2, 0], None, id="still joining"),
+        pytest.param([RACK, 7, 3, 999], None, id="joining failed"),
+        pytest.param([str(UUID(int=0)), 0, 3, 0], None, id="within a node"),
+    ],
+)
+def test_the_clique_is_told_of_gpus_that_have_joined_a_fabric_of_several_nodes(
+    nvml: FakeNvml, fabric: list[str | int], clique: str | None
+) -> None:
+    nvml.reading["gpus"][0]["fabric"] = fabric
+    assert NvmlInventory(nvml).read().gpus[0].fabric_clique == clique
+
+
+def test_links_that_are_down_are_not_counted(nvml: FakeNvml) -> None:
+    nvml.reading["gpus"][0]["links"][3:] = [0] * 15
+    nvml.reading["gpus"][1]["links"] = [0] * 18
+    first, second = NvmlInventory(nvml).read().gpus
+    assert (first.nvlink, first.nvlinks) == (True, 3)
+    assert (second.nvlink, second.nvlinks) == (False, 0)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +84,7 @@ def test_what_a_gpu_cannot_tell_stays_unknown(nvml: FakeNvml) -> None:
         pytest.param({"links": 999}, id="unknown error"),
         pytest.param({"rows": 27}, id="not ready"),
         pytest.param({"memory": 999}, id="memory"),
+        pytest.param({"fabric": 999, "pcie": 13}, id="fabric and PCIe"),
         pytest.param({"name": 999, "capability": 999}, id="name and capability"),
     ],
 )
@@ -77,7 +110,7 @@ def test_a_value_that_cannot_be_read_any_more_is_as_it_was(nvml: FakeNvml) -> No
     assert after == before.gpus[0].model_copy(update={"reserved_bytes": None})
 
 
-@pytest.mark.parametrize("question", ["name", "memory", "mig", "links", "rows"])
+@pytest.mark.parametrize("question", ["name", "memory", "mig", "links", "fabric", "pcie", "rows"])
 def test_a_gpu_that_needs_a_reset_is_a_fault_whatever_was_asked(
     nvml: FakeNvml, question: str
 ) -> None:

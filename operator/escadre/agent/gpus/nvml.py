@@ -15,6 +15,7 @@ import pynvml
 
 from escadre import reasons
 from escadre.agent.gpus.inventory import Inventory
+from escadre.agent.gpus.links import active_links, fabric_clique, pcie_link
 from escadre.api.gpunode import GPU
 from escadre.errors import Refusal
 
@@ -102,6 +103,7 @@ class NvmlInventory:
         last = last if last and last.uuid == uuid else _unseen(index)
         mig = self._known(lambda: nvml.nvmlDeviceGetMigMode(handle)[0], last.mig)
         memory, source = self._memory(handle, last)
+        links = active_links(nvml, self._known, handle)
         complaint = self._complaint(handle)
         return GPU(
             index=index,
@@ -118,9 +120,10 @@ class NvmlInventory:
                 lambda: "{}.{}".format(*nvml.nvmlDeviceGetCudaComputeCapability(handle)),
                 last.compute_capability,
             ),
-            nvlink=any(
-                self._link_is_up(handle, link) for link in range(nvml.NVML_NVLINK_MAX_LINKS)
-            ),
+            nvlink=bool(links),
+            nvlinks=links,
+            fabric_clique=fabric_clique(nvml, self._known, handle),
+            pcie=pcie_link(nvml, self._known, handle),
             mig=bool(mig),
             healthy=not complaint,
             message=complaint,
@@ -137,9 +140,6 @@ class NvmlInventory:
                 return self._system_memory(), "System"
 
         return self._known(ask, (last.memory_bytes, last.memory_source))
-
-    def _link_is_up(self, handle: Any, link: int) -> bool:
-        return bool(self._known(lambda: self._nvml.nvmlDeviceGetNvLinkState(handle, link), 0))
 
     def _complaint(self, handle: Any) -> str:
         """What NVML says the GPU needs; empty when nothing."""
