@@ -6,6 +6,7 @@ from tests.core.layout import LAYOUT
 from tests.core.shapes import SMALL_3
 
 from escadre.api.approval import Architecture
+from escadre.api.deployment import Layout
 from escadre.core.facts.model import Wish
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
@@ -54,11 +55,12 @@ def replica_of(
     model: Architecture = SMALL_3,
     node: str | None = "gpu-0",
     drain: Drain | None = None,
+    layout: Layout = LAYOUT,
 ) -> Json:
     """The workload object of a replica."""
     wish = Wish(context_length=32768, concurrency=32)
-    inputs = ReplicaInputs.of(wish, platform_text(engine), DIGEST, REPOSITORY, LAYOUT)
-    spec = ReplicaSpec(slot, inputs, LAYOUT, model, node)
+    inputs = ReplicaInputs.of(wish, platform_text(engine), DIGEST, REPOSITORY, layout)
+    spec = ReplicaSpec(slot, inputs, layout, model, node)
     template = pod_template(owner, spec, engine)
     return replica(owner, slot, inputs=inputs, template=template, node=node, drain=drain)
 

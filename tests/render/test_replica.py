@@ -109,6 +109,13 @@ def test_every_flag_is_explicit() -> None:
     ]
 
 
+def test_stages_are_a_flag_and_all_their_gpus_are_asked_for() -> None:
+    staged = LAYOUT.model_copy(update={"gpus": 4, "pipeline_parallel_size": 2})
+    (engine,) = pod(layout=staged)["containers"]
+    assert {"--tensor-parallel-size=2", "--pipeline-parallel-size=2"} <= set(engine["args"])
+    assert engine["resources"]["limits"]["nvidia.com/gpu"] == "4"
+
+
 @pytest.mark.parametrize(
     ("format_", "tokenizer", "flags"),
     [

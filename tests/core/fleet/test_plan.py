@@ -254,3 +254,28 @@ def test_products_speak_for_their_smallest_card_and_largest_node() -> None:
     (product,) = products_of((node("n1", 8), odd, node("n3", 0, A100)))
     assert (product.node_gpus, product.memory_bytes) == (8, H100.memory_bytes - 1)
     assert product.compute_capability == (8, 9)
+
+
+def test_a_bound_layout_that_is_refused_moves_nothing_and_says_what_would_be() -> None:
+    bound = Wish(32768, tensor_parallel_size=3)
+    one = deployment("a", wish=bound, replicas=(running("n1", matches=False),))
+    plan = plan_of(plan_fleet(snapshot((one,), (node("n1"),))), "a")
+    assert plan.reason == reasons.LAYOUT_OVERRIDE_REFUSED
+    assert [slot.node for slot in plan.slots] == ["n1"]
+    assert plan.without_override == "1×H100 tp1"
+
+
+def test_a_bound_layout_is_placed_like_any_other() -> None:
+    bound = Wish(32768, product=L40S.name, tensor_parallel_size=2, pipeline_parallel_size=2)
+    nodes = (node("n1"), node("n2", 2, L40S), node("n3", 4, L40S))
+    plan = plan_of(plan_fleet(snapshot((deployment("a", wish=bound),), nodes)), "a")
+    assert plan.layout is not None
+    assert (plan.layout.summary, plan.slots[0].node) == ("4×L40S tp2 pp2", "n3")
+    assert plan.without_override == "1×H100 tp1"
+
+
+def test_latency_takes_fewer_gpus_where_more_are_not_free() -> None:
+    fast = Wish(32768, 8, objective="Latency")
+    nodes = (replace(node("n1"), gpus_foreign=5), replace(node("n2"), gpus_foreign=7))
+    one = plan_of(plan_fleet(snapshot((deployment("a", wish=fast),), nodes)), "a")
+    assert (one.slots[0].node, one.layout and one.layout.summary) == ("n1", "2×H100 tp2")

@@ -7,7 +7,8 @@ import pytest
 from tests.core.shapes import H100, L40S, LARGE_2, MISTRAL_7B
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.legality import candidate_sizes
+from escadre.core.catalog.shelf import CATALOG
+from escadre.core.engines.legality import candidate_sizes, check_size
 from escadre.core.engines.shape import Shape
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.search import GPUProduct
@@ -109,3 +110,11 @@ def test_beyond_a_node(product: GPUProduct, wish: Wish, expected: str) -> None:
 def test_no_shape_is_tried_twice(product: GPUProduct) -> None:
     tried = [*within(SIZES, product, WISH), *beyond(SIZES, product, WISH)]
     assert len(tried) == len(set(tried))
+
+
+@pytest.mark.parametrize("size", [2, 4, 8, 16])
+def test_no_published_mixture_needs_expert_parallelism_to_be_legal(size: int) -> None:
+    published = [one.architecture for one in CATALOG]
+    mixtures = [one for one in published if one is not None and one.experts is not None]
+    assert len(mixtures) > 5
+    assert [one for one in mixtures if check_size(one, size) is not None] == []
