@@ -8,7 +8,7 @@ import pytest
 
 from e2e.cases.faulting import clear, engine_pods, ready, until_cleared
 from e2e.cluster.wait import wait_for
-from e2e.stage.stage import Json, Stage
+from e2e.stage.stage import NAMESPACE, Json, Stage
 from escadre.names import LABEL_AGENT, NODE_LABEL_PRODUCT
 
 pytestmark = pytest.mark.cluster
@@ -89,11 +89,27 @@ def _cards(stage: Stage, change: str) -> Iterator[None]:
     before = stage.cluster.get("node", NODE)["metadata"]["labels"]["nvidia.com/gpu.count"]
     stage.cluster.kubectl("label", "node", NODE, f"nvidia.com/gpu.count={len(gpus)}", "--overwrite")
     try:
+        _look_again(stage, [one["product"] for one in gpus])
         yield
     finally:
         count = f"nvidia.com/gpu.count={before}"
         stage.cluster.kubectl("label", "node", NODE, count, "--overwrite")
         stage.simulate_gpus(NODE)
+        _look_again(stage, ["NVIDIA-H100-80GB-HBM3"] * 8)
+
+
+def _look_again(stage: Stage, products: list[str]) -> None:
+    """A fresh agent looks at once, not when its turn comes; until these cards are reported."""
+    agents = ("-n", NAMESPACE, "-l", "app.kubernetes.io/component=agent")
+    on_node = f"--field-selector=spec.nodeName={NODE}"
+    stage.cluster.kubectl("delete", "pods", *agents, on_node, "--wait=false")
+
+    def reported() -> bool:
+        gpus = stage.cluster.get("gpunode", NODE)["status"]["gpus"]
+        return [one["product"] for one in gpus] == products
+
+    wait_for(reported, 60, f"a report of {len(products)} cards")
+    stage.wait_installed()
 
 
 @pytest.mark.usefixtures("alone")

@@ -78,6 +78,30 @@ def test_a_new_version_or_setting_of_the_operator_leaves_replicas_alone(served: 
         _seen(served)
 
 
+def test_a_version_that_the_engines_are_not_is_said_and_replaces_nothing(served: Stage) -> None:
+    with _unnoticed(served):
+        _install(served, engine={"version": "0.31"})
+        said = _mismatch(served, "judged as for 0.31")
+        assert "the engine says that it is vLLM 0.32.0" in said
+        _install(served, engine={"version": "0.40"})
+        said = _mismatch(served, "judged as for 0.40")
+        assert "vLLM 0.40 is not known here; it is judged as 0.32" in said
+        _install(served, engine={"version": None})
+        wait_for(
+            lambda: not served.condition(NAME, "EngineMismatch")["status"],
+            60,
+            "the condition to go",
+        )
+
+
+def _mismatch(stage: Stage, words: str) -> str:
+    def said() -> str:
+        found = stage.condition(NAME, "EngineMismatch")
+        return str(found["message"]) if words in found["message"] else ""
+
+    return str(wait_for(said, 60, f"EngineMismatch with {words}"))
+
+
 def test_a_new_engine_value_replaces_one_replica_at_a_time(served: Stage) -> None:
     before = set(ready_pods(served, NAME))
     with Traffic(served, NAME, rate=4) as traffic:

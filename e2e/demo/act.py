@@ -63,8 +63,8 @@ class Act:
             self.recorder.say(self.cluster.kubectl("apply", "-f", str(QUICKSTART)))
         with step("weights are pulled and verified"):
             self._watch_pull()
-        with step("the plan is explained"):
-            self.recorder.say(self._escadre("plan", "-f", str(QUICKSTART / "2-deployment.yaml")))
+        with step("the plan is explained and drawn: who has which GPU"):
+            self._plan()
         with step("ready"):
             self._wait_ready()
             self.recorder.say(self._escadre("status", "assistant", "-n", TEAM))
@@ -152,6 +152,13 @@ class Act:
 
     def _verified(self) -> bool:
         return self._has_come("WeightsReady")
+
+    def _plan(self) -> None:
+        said = self._escadre("plan", "-f", str(QUICKSTART / "2-deployment.yaml"))
+        self.recorder.say(said)
+        picture = said.partition("\nGPUs\n")[2]
+        nodes = [spec.name for spec in self.cluster.config.nodes if spec.gpus]
+        assert any(line.startswith(tuple(nodes)) for line in picture.splitlines()), said
 
     def _wait_ready(self) -> None:
         def ready() -> bool:

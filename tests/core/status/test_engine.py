@@ -58,7 +58,8 @@ def test_nothing_is_said_where_the_engines_are_as_set(
         pytest.param(
             "0.40",
             (("chat-0", "0.32.0"),),
-            "chat-0: the engine says that it is vLLM 0.32.0, and layouts are judged as for 0.40",
+            "chat-0: the engine says that it is vLLM 0.32.0, and layouts are judged as for 0.40; "
+            "vLLM 0.40 is not known here; it is judged as 0.32, the nearest older version that is",
             id="not known, and not the engine's",
         ),
     ],

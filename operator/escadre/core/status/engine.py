@@ -53,14 +53,14 @@ def engine_leaves(seen: EngineSeen, previous: Told) -> list[Leaf]:
 def _differs(judged: Profiled, odd: list[tuple[str, str]]) -> Leaf:
     version = odd[0][1]
     names = listed([name for name, one in odd if one == version], _NAMED)
-    note = profile_for(version).note
+    notes = [one for one in (profile_for(version).note, judged.note) if one]
     words = say(
         "{names}: the engine says that it is vLLM {version}, and layouts are judged as for "
-        "{asked}{note}",
+        "{asked}{notes}",
         names=names,
         version=version,
         asked=judged.asked,
-        note=f"; {note}" if note else "",
+        notes="".join(f"; {one}" for one in notes),
     )
     return true(ConditionType.ENGINE_MISMATCH, reasons.ENGINE_VERSION_DIFFERS, words)
 
