@@ -35,6 +35,12 @@ class Published:
         """Whose layout of files it is; vLLM has other layers for encoders in each."""
         return "mistral" if "params.json" in self.files else "huggingface"
 
+    @property
+    def dtype(self) -> Literal["bfloat16", "float8"]:
+        """What the layers are built with, whatever the model is published in."""
+        quantised = any("quantization_config" in content for content in self.files.values())
+        return "float8" if quantised else "bfloat16"
+
     def asked(self) -> str:
         """A line for weigh.py."""
         return json.dumps({"model": self.name, "files": self.files, "layouts": self.layouts})

@@ -7,7 +7,7 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 
-__all__ = ["replicated_bytes"]
+__all__ = ["encoder_replicated_bytes", "replicated_bytes"]
 
 _ELEMENT: Final = 2  # bytes of a weight that is not quantised
 _WIDE: Final = 4  # of norms and routers, which some files keep in float32
@@ -34,6 +34,14 @@ def replicated_bytes(architecture: Architecture) -> int:
     if latent is not None:
         ranks = latent.kv_lora_rank + latent.rope_head_dimension + -(-hidden // 4)
         total += _ELEMENT * architecture.layers * hidden * ranks
+    return total + encoder_replicated_bytes(architecture)
+
+
+def encoder_replicated_bytes(architecture: Architecture) -> int:
+    """Of these, those of the encoder and what joins it to the decoder: the same in every stage."""
+    groups, hidden, total = architecture.tensors, architecture.hidden_size, 0
+    if groups is not None:
+        return groups.encoder_replicated
     if architecture.vision_heads is not None:
         total += _ELEMENT * 2 * hidden * hidden
     if architecture.audio_heads is not None:

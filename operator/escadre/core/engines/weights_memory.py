@@ -7,7 +7,7 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 from escadre.core.engines.limits import WHOLE, Stage
-from escadre.core.engines.replicated import replicated_bytes
+from escadre.core.engines.replicated import encoder_replicated_bytes, replicated_bytes
 from escadre.core.engines.textonly import encoder_bytes
 
 __all__ = ["weights_bytes"]
@@ -15,6 +15,9 @@ __all__ = ["weights_bytes"]
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _ELEMENT: Final = 2  # bytes of a weight that is not quantised
+_LARGE: Final = 6144  # width of the decoders that are published with large encoders, and more
+# Bytes of a weight of an expert.
+_WEIGHT: Final = {"bfloat16": 2, "float16": 2, "float8": 1, "int8": 1}
 _VOCABULARY: Final = 64  # what the vocabulary is padded to a multiple of
 _MXFP4_WIDTH: Final = 256  # what the kernels of MXFP4 pad the width of an expert to
 
@@ -33,7 +36,9 @@ def weights_bytes(
     """
     size = tensor_parallel_size
     held = _held_bytes(architecture, stage)
-    replicated = min(_of_stage(replicated_bytes(architecture), architecture, stage), held)
+    encoder = encoder_replicated_bytes(architecture)
+    of_layers = replicated_bytes(architecture) - encoder
+    replicated = min(_of_stage(of_layers, architecture, stage) + encoder, held)
     total = replicated + _ceil(held - replicated, size)
     total += _of_stage(_added_bytes(architecture, size), architecture, stage)
     padding = -architecture.vocabulary_size % _VOCABULARY
@@ -54,9 +59,10 @@ def _of_stage(amount: int, architecture: Architecture, stage: Stage) -> int:
 def _held_bytes(architecture: Architecture, stage: Stage) -> int:
     """Stored bytes of a stage: its layers, the embedding in the first, the head in the last.
 
-    Whether both share their weights only the headers tell; where they were not read it is taken to
-    be so, and the layers weigh most. The encoder is in the first stage; without headers 1 GiB
-    bounds those that are published.
+    As vLLM's layers weigh (tests/core/engines/test_weighed.py), encoders are whole in every stage,
+    and so are both ends of Mixtral. Whether the ends share their weights only the headers tell;
+    where they were not read it is taken to be so, and the layers weigh most. Without headers 1 GiB
+    bounds the encoders of small models, and 5 GiB those of large ones, which have 48 layers.
     """
     if stage.whole:
         return architecture.weight_bytes
@@ -64,11 +70,43 @@ def _held_bytes(architecture: Architecture, stage: Stage) -> int:
     one = _ELEMENT * architecture.vocabulary_size * architecture.hidden_size
     ends = one if groups is None else groups.embedding
     encoder = encoder_bytes(groups)
-    held = _of_stage(max(0, architecture.weight_bytes - ends - encoder), architecture, stage)
-    held += min(one, ends) if stage.first or stage.last else 0
-    if stage.first and architecture.vision_heads is not None:
-        held += encoder or _GIB
+    held = _layers_bytes(architecture, architecture.weight_bytes - ends - encoder, stage)
+    if architecture.experts is not None and architecture.latent_attention is None:
+        held += 2 * one if groups is None else ends
+    elif stage.first or stage.last:
+        held += min(one, ends)
+    if architecture.vision_heads is not None or architecture.audio_heads is not None:
+        held += encoder or (_GIB if architecture.hidden_size < _LARGE else 5 * _GIB)
     return min(held, architecture.weight_bytes)
+
+
+def _layers_bytes(architecture: Architecture, inner: int, stage: Stage) -> int:
+    """What the layers of the stage hold of ``inner``, the bytes of all layers.
+
+    The first layers of some models have no experts and hardly weigh (Mistral Large 3: three of 61;
+    all of them count for one): the stages behind hold more than their share.
+    """
+    inner = max(0, inner)
+    having = _layers_with_experts(architecture, inner)
+    if having < stage.layers:
+        return _of_stage(inner, architecture, stage)
+    light = architecture.layers - having if stage.first else 0
+    return _ceil(inner * (stage.layers - max(0, light - 1)), having)
+
+
+def _layers_with_experts(architecture: Architecture, inner: int) -> int:
+    """As many as the bytes allow, all where they say nothing: numbers below a byte have scales."""
+    experts, groups = architecture.experts, architecture.tensors
+    if experts is None or architecture.dtype not in _WEIGHT:
+        return architecture.layers
+    expert = 3 * architecture.hidden_size * experts.intermediate_size
+    expert *= _WEIGHT[architecture.dtype]
+    if groups is not None:
+        return min(groups.experts // (experts.routed * expert), architecture.layers)
+    attention = 2 * architecture.hidden_size * architecture.attention_heads
+    attention *= architecture.head_dimension * _ELEMENT
+    layer = (experts.routed + experts.shared) * expert + attention
+    return min(max(0, inner) // layer, architecture.layers)
 
 
 def _added_bytes(architecture: Architecture, size: int) -> int:
