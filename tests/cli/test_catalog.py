@@ -29,6 +29,7 @@ def test_the_document_is_as_it_is_documented() -> None:
         "documentedContextLength": 32768,
         "planned": True,
         "reason": None,
+        "firstEngineVersion": None,
         "weightsStated": False,
         "architecture": {
             "format": "mistral",

@@ -67,3 +67,19 @@ def test_heads_of_an_audio_encoder_count() -> None:
     told = asked("legal", *name, "--tensor-parallel", "4,8", "-o", "json")
     assert [one["legal"] for one in told["results"]] == [True, False]
     assert "20 attention heads" in told["results"][1]["message"]
+
+
+def test_a_model_that_came_with_a_later_version_of_the_engine() -> None:
+    line = ("layout", "legal", "--model", "mistral-small-4-119b-2603", "--tensor-parallel", "4")
+    older = Program().run(*line, "--engine-version", "0.19")
+    assert (older.code, older.out) == (2, "")
+    assert "vLLM 0.19 does not serve it, 0.20 is the first that does" in older.err
+    assert Program().run(*line, "--engine-version", "0.20").code == 0
+
+
+def test_a_draft_model_beside_its_model_is_no_second_meaning_of_a_name() -> None:
+    ran = Program().run("layout", "legal", "--model", "medium-3-5", "--tensor-parallel", "8")
+    assert ran.code == 0
+    draft = Program().run("layout", "legal", "--model", "medium eagle", "--tensor-parallel", "8")
+    assert draft.code == 2
+    assert "it drafts tokens for Mistral Medium 3.5" in draft.err

@@ -2,8 +2,11 @@
 
 import pytest
 
+from escadre import reasons
 from escadre.core.catalog.entry import SOURCES, Entry
 from escadre.core.catalog.shelf import CATALOG, find, like, name_of
+from escadre.core.engines.legality import check_size
+from escadre.core.profile import profile_for
 
 PLANNED = [entry for entry in CATALOG if not entry.unserved]
 BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "float8": 1, "float4": 0.5}
@@ -83,3 +86,36 @@ def test_words_find_what_has_all_of_them_newest_first() -> None:
     released = [entry.released for entry in like("ministral")]
     assert released == sorted(released, reverse=True)
     assert like("gpt") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "unserved"),
+    [
+        ("mistral-small-4-119b-2603", "0.19", "vLLM 0.19 does not serve it, 0.20 is the first"),
+        ("mistral-small-4-119b-2603", "0.20", ""),
+        ("mistral-small-4-119b-2603-nvfp4", "0.11", "vLLM 0.11 does not serve it"),
+        ("mistral-medium-3-5-128b", "0.17", "0.18 is the first that does"),
+        ("mistral-medium-3-5-128b", "0.32", ""),
+        ("mistral-7b-v0-3", "0.11", ""),
+        ("mistral-large-4-1t-a52b", "0.32", "does not know its architecture"),
+        ("mistral-medium-3-5-128b-eagle", "0.32", "serves nothing by itself"),
+    ],
+)
+def test_which_version_of_the_engine_serves_a_model(name: str, version: str, unserved: str) -> None:
+    entry = find(name)
+    assert entry is not None
+    told = entry.unserved_by(profile_for(version).profile)
+    assert unserved in told
+    assert bool(told) == bool(unserved)
+
+
+def test_blocks_of_large_3_forbid_what_splits_them() -> None:
+    entry = find("mistral-large-3-675b-instruct-2512")
+    assert entry is not None
+    told = entry.architecture
+    assert told is not None
+    wide = told.model_copy(update={"vision_heads": None})
+    refusals = {size: check_size(wide, size) for size in (16, 32, 64)}
+    assert refusals[16] is refusals[32] is None
+    assert refusals[64] is not None
+    assert refusals[64].reason == reasons.QUANTIZATION_NOT_DIVISIBLE

@@ -13,13 +13,16 @@ _NAMED = 4
 def entry_named(name: str, option: str) -> Entry:
     """The model of that repository or name; words that only one model has will do.
 
+    Where several have them, those count with which can be planned.
+
     Raises:
         BadInput: none or several, naming those that come near.
     """
     exact = find(name)
     if exact is not None:
         return exact
-    found = like(name)
+    every = like(name)
+    found = tuple(entry for entry in every if not entry.unserved) or every
     if len(found) == 1:
         return found[0]
     if found:

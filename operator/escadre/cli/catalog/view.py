@@ -63,7 +63,13 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         facts.append(("weights", f"{weights_text(entry).removeprefix('~')}, {how}"))
     facts += _shape(entry)
     facts += [("not planned", entry.unserved)] if entry.unserved else []
+    first = _first_engine(entry)
+    facts += [("engine", f"vLLM {first} is the first that serves it")] if first else []
     return [*facts, *(("note", note) for note in entry.notes)]
+
+
+def _first_engine(entry: Entry) -> str | None:
+    return ".".join(map(str, entry.first_engine)) if any(entry.first_engine) else None
 
 
 def _shape(entry: Entry) -> list[tuple[str, str]]:
@@ -115,6 +121,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "documentedContextLength": entry.documented or None,
         "planned": not entry.unserved,
         "reason": entry.unserved or None,
+        "firstEngineVersion": _first_engine(entry),
         "weightsStated": weights.stated if weights else None,
         "architecture": told.model_dump(mode="json", by_alias=True, exclude_none=True)
         if told

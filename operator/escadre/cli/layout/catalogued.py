@@ -57,9 +57,9 @@ def chosen_model(context: typer.Context, config: Path | None) -> Chosen:
     if config is not None:
         return Chosen(read_model(config, judged.profile), notes)
     entry = entry_named(str(name), "--model")
-    told = entry.architecture
-    if told is None:
-        raise BadInput(f"--model {name}: no layout is planned for {entry.family}: {entry.unserved}")
+    told, unserved = entry.architecture, entry.unserved_by(judged.profile)
+    if told is None or unserved:
+        raise BadInput(f"--model {name}: no layout is planned for {entry.family}: {unserved}")
     model = _Published(
         _SELECTION,
         {},

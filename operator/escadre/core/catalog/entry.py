@@ -7,7 +7,8 @@ source gives the bytes of the weights they are computed from the dimensions, and
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from escadre.api.approval import Architecture, Experts, LatentAttention, SlidingWindow
+from escadre.api.approval import Architecture, Experts, LatentAttention, Quantization, SlidingWindow
+from escadre.core.profile import EngineProfile
 from escadre.core.weights.architecture import Dtype
 
 __all__ = ["GIB", "MB", "SOURCES", "VISION_HEADS_UNSURE", "Entry", "Shape", "Weights", "bfloat16"]
@@ -90,6 +91,9 @@ class Entry:
         latent: of multi-head latent attention.
         window: of layers that see the last tokens only.
         experts: of a mixture.
+        quantization: how its weights are quantised, where that limits how they are split.
+        first_engine: the first version of vLLM that serves it, where it is newer than the oldest
+            profile.
         unserved: why no layout is planned, "" where one is.
         notes: what is not confirmed, or what a reader would stumble over.
         sources: keys of SOURCES.
@@ -110,6 +114,8 @@ class Entry:
     latent: LatentAttention | None = None
     window: SlidingWindow | None = None
     experts: Experts | None = None
+    quantization: Quantization | None = None
+    first_engine: tuple[int, int] = (0, 0)
     unserved: str = ""
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ("docs",)
@@ -138,4 +144,12 @@ class Entry:
             latent_attention=self.latent,
             sliding_window=self.window,
             experts=self.experts,
+            quantization=self.quantization,
         )
+
+    def unserved_by(self, profile: EngineProfile) -> str:
+        """Why no layout is planned for that version of the engine, "" where one is."""
+        major, minor = self.first_engine
+        if self.unserved or (major, minor) <= tuple(map(int, profile.version.split("."))):
+            return self.unserved
+        return f"vLLM {profile.version} does not serve it, {major}.{minor} is the first that does"

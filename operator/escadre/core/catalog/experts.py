@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from escadre.api.approval import Experts, LatentAttention
+from escadre.api.approval import Experts, LatentAttention, Quantization
 from escadre.core.catalog.entry import GIB, MB, VISION_HEADS_UNSURE, Entry, Shape, Weights
 
 __all__ = ["EXPERTS"]
@@ -46,6 +46,7 @@ _SMALL_4: Final = Entry(
     weights=Weights("float8", 11263 * GIB // 100, stated=True),
     vision_heads=16,
     encoder_bytes=800 * MB,
+    first_engine=(0, 20),
     latent=LatentAttention(kv_lora_rank=256, rope_head_dimension=64),
     experts=Experts(routed=128, per_token=4, shared=1, intermediate_size=2048),
     notes=(_LONGER, VISION_HEADS_UNSURE),
@@ -65,6 +66,7 @@ _LARGE_3: Final = Entry(
     encoder_bytes=4980 * MB,  # 48 layers of 1664, feed-forward 8192
     latent=LatentAttention(kv_lora_rank=512, rope_head_dimension=64),
     experts=Experts(routed=128, per_token=4, shared=1, intermediate_size=4096),
+    quantization=Quantization(method="compressed-tensors", block=[128, 128]),
     notes=(_LONGER,),
     sources=("docs", "recipes", "kaito", "card", "vllm"),
 )
@@ -92,18 +94,21 @@ EXPERTS: Final = (
         _LARGE_3,
         repository="mistralai/Mistral-Large-3-675B-Instruct-2512-NVFP4",
         weights=Weights("float4", 400000 * MB),
+        quantization=None,
         notes=("bytes of the weights from one unconfirmed report", _LONGER),
     ),
     replace(
         _LARGE_3,
         repository="mistralai/Mistral-Large-3-675B-Base-2512",
         weights=Weights("bfloat16", 1352000 * MB),
+        quantization=None,
     ),
     _SMALL_4,
     replace(
         _SMALL_4,
         repository="mistralai/Mistral-Small-4-119B-2603-NVFP4",
         weights=Weights("float4", 6595 * GIB // 100, stated=True),
+        quantization=Quantization(method="compressed-tensors", group_size=16),
     ),
     _LEANSTRAL,
     replace(

@@ -5,7 +5,7 @@ from typing import Final
 from escadre.core.catalog.entry import MB, Entry, Shape, Weights
 from escadre.core.weights.encoders import OWN_CACHE
 
-__all__ = ["CLOSED", "OTHERS"]
+__all__ = ["CLOSED", "DRAFTING", "OTHERS"]
 
 _APACHE: Final = "Apache-2.0"
 _WHISPER: Final = 1258 * MB  # 32 layers of 1280, feed-forward 5120, in bfloat16
@@ -86,6 +86,33 @@ OTHERS: Final = (
         0,
         unserved="it forecasts time series and is no language model",
         sources=("card",),
+    ),
+)
+
+
+def _drafting(name: str, target: str, released: str, licence: str) -> Entry:
+    """A head for speculative decoding (EAGLE), published apart from its model."""
+    return Entry(
+        f"mistralai/{name}",
+        f"{target}, EAGLE",
+        "not published",
+        released,
+        licence,
+        0,
+        unserved=f"it drafts tokens for {target} and serves nothing by itself, and engines are "
+        "planned without draft models",
+        sources=("docs", "recipes"),
+    )
+
+
+DRAFTING: Final = (
+    _drafting("Mistral-Large-3-675B-Instruct-2512-Eagle", "Mistral Large 3", "2025-12-02", _APACHE),
+    _drafting("Mistral-Small-4-119B-2603-eagle", "Mistral Small 4", "2026-03-16", _APACHE),
+    _drafting(
+        "Mistral-Medium-3.5-128B-EAGLE",
+        "Mistral Medium 3.5",
+        "2026-04-28",
+        "LicenseRef-Modified-MIT",
     ),
 )
 

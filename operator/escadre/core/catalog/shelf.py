@@ -10,12 +10,19 @@ from escadre.core.approvals.naming import approval_name
 from escadre.core.catalog.before2025 import BEFORE_2025
 from escadre.core.catalog.entry import Entry
 from escadre.core.catalog.experts import EXPERTS
-from escadre.core.catalog.others import CLOSED, OTHERS
+from escadre.core.catalog.others import CLOSED, DRAFTING, OTHERS
 from escadre.core.catalog.since2025 import SINCE_2025
 
 __all__ = ["CATALOG", "find", "like", "name_of"]
 
-CATALOG: Final[tuple[Entry, ...]] = (*BEFORE_2025, *SINCE_2025, *EXPERTS, *OTHERS, *CLOSED)
+CATALOG: Final[tuple[Entry, ...]] = (
+    *BEFORE_2025,
+    *SINCE_2025,
+    *EXPERTS,
+    *OTHERS,
+    *DRAFTING,
+    *CLOSED,
+)
 
 
 def name_of(entry: Entry) -> str:

@@ -168,6 +168,7 @@ SINCE_2025: Final = (
         shape=_125B,
         weights=Weights("float8", 12443 * GIB // 100, stated=True),
         vision_heads=16,
+        first_engine=(0, 18),
         notes=(VISION_HEADS_UNSURE,),
         sources=("docs", "recipes", "kaito", "sglang", "automodel", "vllm"),
     ),
