@@ -11,12 +11,13 @@ _WORDS = """\
 
 ## Speed
 
-What the estimate of speed counts with: GB/s of the memory, dense TFLOP/s in numbers of 16, 8 and 4
-bits, GB/s of NVLink in one direction and how many GPUs it joins, generation of PCIe with 16 lanes.
-The letter is the source. – stands where there is none: of numbers, the engine widens such weights
-to 16 bits; of NVLink, the GPUs have PCIe only. A bridge between two cards is not counted, for
-nothing says which two a pod is given. A product that is not in the list counts as the one most like
-it, of the same compute capability and nearest in memory.
+What the [estimate of speed](../use/how-it-decides.md#speed) counts with, also the operator's where
+`spec.objective` is `Latency`: GB/s of the memory, dense TFLOP/s in numbers of 16, 8 and 4 bits,
+GB/s of NVLink in one direction and how many GPUs it joins, generation of PCIe with 16 lanes. The
+letter is the source. – stands where there is none: of numbers, the engine widens such weights to 16
+bits; of NVLink, the GPUs have PCIe only. A bridge between two cards is not counted, for nothing
+says which two a pod is given. A product that is not in the list counts as the one most like it, of
+the same compute capability and nearest in memory.
 
 | product | memory | 16 bits | 8 bits | 4 bits | NVLink | joins | PCIe |
 |---|---|---|---|---|---|---|---|\
