@@ -192,10 +192,8 @@ def cache_layers(
     vllm-project/vllm:vllm/config/vllm.py max_in_flight_tokens
     """
     steps = limits.pipeline_parallel_size + 1
-    held = architecture
-    if not stage.whole:
-        held = architecture.model_copy(update={"layers": max(1, stage.layers)})
-    return cache_groups(held, steps * limits.max_num_batched_tokens)
+    layers = None if stage.whole else max(1, stage.layers)
+    return cache_groups(architecture, steps * limits.max_num_batched_tokens, layers)
 
 
 def _non_torch_bytes(limits: EngineLimits) -> int:

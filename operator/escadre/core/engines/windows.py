@@ -53,18 +53,21 @@ class CacheGroups:
         return low
 
 
-def cache_groups(architecture: Architecture, tokens_in_flight: int) -> CacheGroups:
+def cache_groups(
+    architecture: Architecture, tokens_in_flight: int, layers: int | None = None
+) -> CacheGroups:
     """The groups of a model, or of one pipeline stage of it.
 
     A group has as many layers as there are of the rarer kind, or of the commoner one when that is
     less than half as many again; a last group that is not full is padded.
 
     Args:
-        architecture: with the layers that one GPU holds.
+        architecture: of the whole model.
         tokens_in_flight: scheduled and not yet done, which no window lets go of.
+        layers: that one GPU holds, all of them where it is not said.
     """
     window = architecture.sliding_window
-    layers = architecture.layers
+    layers = architecture.layers if layers is None else layers
     if window is None or architecture.latent_attention is not None:
         return CacheGroups(layers)
     held = window.tokens - 1 + tokens_in_flight

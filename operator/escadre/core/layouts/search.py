@@ -184,6 +184,8 @@ def _search(asked: Asked, product: GPUProduct) -> _Search:
     for shape in within(asked.sizes, product, asked.wish):
         if fitting and not _compared(asked, shape, product):
             break
+        if any(one.shape.gpus == shape.gpus and _is_hopeless(asked, one) for one in close):
+            continue
         one, refusal = asked.judge(product, shape)
         if refusal is not None:
             refused.append(rejected(product, shape, refusal))
@@ -194,6 +196,11 @@ def _search(asked: Asked, product: GPUProduct) -> _Search:
         refused.extend(_larger(asked, product, others=bool(refused)))
     closest = max(close, key=lambda one: (one.fill.blocks, -one.shape.gpus), default=None)
     return _Search(tuple(fitting), closest, tuple(refused))
+
+
+def _is_hopeless(asked: Asked, one: Candidate) -> bool:
+    """Whether the weights are more than so many GPUs have together, in whatever shape."""
+    return asked.architecture.weight_bytes > one.shape.gpus * one.fill.usable_bytes
 
 
 def _compared(asked: Asked, shape: Shape, product: GPUProduct) -> bool:
@@ -209,8 +216,13 @@ def _larger(asked: Asked, product: GPUProduct, *, others: bool) -> Iterator[Reje
     bound = asked.wish.unbound is not asked.wish
     if is_parted(product) and not bound:
         return
+    judged: set[int] = set()  # one legal shape speaks for all with the same number of GPUs
     for shape in beyond(asked.sizes, product, asked.wish):
-        refusal = asked.judge(product, shape).refusal
+        if shape.gpus in judged:
+            continue
+        one, refusal = asked.judge(product, shape)
+        if one is not None:
+            judged.add(shape.gpus)
         if refusal is None:
             yield rejected(product, shape, _too_small(product, shape))
             return

@@ -77,13 +77,11 @@ def within(sizes: tuple[int, ...], product: GPUProduct, wish: Wish) -> tuple[Sha
 
 
 def beyond(sizes: tuple[int, ...], product: GPUProduct, wish: Wish) -> Iterator[Shape]:
-    """Shapes that need a larger node than there is, smallest first."""
-    most, linked = most_on_a_node(product), linked_gpus(product) > 1
+    """Shapes that need a larger node than there is, in the order in which they would be tried."""
+    most = most_on_a_node(product)
     shapes = _shapes(sizes, MOST_GPUS, wish.tensor_parallel_size, wish.pipeline_parallel_size)
-    for shape in _in_order(shapes, linked=False):
-        staged = linked and shape.pipeline not in {1, wish.pipeline_parallel_size}
-        if shape.gpus > most and not staged:
-            yield shape
+    ordered = _in_order(shapes, linked=linked_gpus(product) > 1)
+    return (shape for shape in ordered if shape.gpus > most)
 
 
 @lru_cache(maxsize=1024)
