@@ -29,7 +29,7 @@ __all__ = ["DecodeStep", "Speed", "speed_of"]
 
 # What engines reach: five numbers fitted on 127 runs of vLLM with two dense models on H100 SXM,
 # _ROUTER and _SEQUENCE on 239 of MiniMax-M2.5 (e2e/bench/speed/runs.py marks them). The share of
-# NVLink lies in what all-reduce of large messages was measured to reach there, 0.35 to 0.5.
+# NVLink is between what all-reduce of 8 MiB reaches there with two GPUs, 0.41, and eight, 0.64.
 _MEMORY: Final = 0.9  # of the memory's bandwidth
 _ARITHMETIC: Final = 0.86  # of the tensor cores
 _NVLINK: Final = 0.46  # of one direction
@@ -37,12 +37,13 @@ _STEP: Final = 1.6e-3  # seconds: scheduler, sampler, answers of a step
 _LAYER: Final = 35e-6  # seconds: the kernels of a layer beside reading and computing
 _ROUTER: Final = 25e-6  # seconds: choosing the experts of a layer and sorting the tokens for them
 _SEQUENCE: Final = 20e-6  # seconds: sampler and bookkeeping of a sequence
-# Times of all-reduce of small messages, and the share of PCIe that large ones reach, on H100, L40S
-# and RTX PRO 6000: aiconfigurator-core 0.12.0, systems/data/*/comm/vllm/*/custom_allreduce_perf.
+# All-reduce of small messages, and the share of PCIe that larger ones reach, on H100, L40S and RTX
+# PRO 6000: aiconfigurator-core 0.12.0, systems/data/*/comm, vllm's and nccl's. Beyond two GPUs
+# machines differ: with eight, 64 KiB take 0.16 ms on the L40S there and 0.03 on the RTX.
 _SUM: Final = 5e-6  # seconds
-_SUM_ON_PCIE: Final = 3e-6  # seconds, per GPU from three on
-_PCIE_PAIR: Final = 0.3
-_PCIE_MORE: Final = 0.2
+_SUM_ON_PCIE: Final = 4e-6  # seconds, per GPU from three on
+_PCIE_PAIR: Final = 0.6
+_PCIE_MORE: Final = 0.25
 # Of the tensor cores, attention over a prompt: from 0.49 to 0.68, medians of six products, there
 # in systems/data/*/attention/vllm/*/context_attention_perf.
 _ATTENTION: Final = 0.5
