@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo breaker oracle e2e test-upgrade \
-	bench-control bench-before bench-before-5000 bench-plan image clean lock binaries moved try-bare
+	bench-control bench-before bench-before-5000 bench-layout bench-plan image clean lock binaries moved try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -115,6 +115,9 @@ bench-before-5000: ready-bench ## the cold start of 5,000, beside 0.1.0's
 
 bench-plan: $(STAMP) ## planning alone, no cluster: 2,000 deployments on 5,000 nodes, as seconds of CPU
 	$(BIN)/python -m e2e.bench.plan $(ARGS)
+
+bench-layout: $(STAMP) ## the estimate of the cache beside published start-ups and peers (1.2 GB, once)
+	@$(BIN)/python -m e2e.bench.layout $(ARGS)
 
 bench-speed: $(STAMP) ## the estimate of speed beside measured runs of vLLM (82 MB, once)
 	@$(BIN)/python -m e2e.bench.speed $(ARGS)
