@@ -16,8 +16,16 @@ MISMATCH = "node gpu-0: consolidated.safetensors chunk 3: got sha256 1111…, ap
 TREAT = "Treat as an incident: compare the mirror's file with the approval, then mend it."
 SIGN = "Ask another authorised person for escadre approve sign NAME."
 
+OTHER = "assistant-0: the engine says that it is vLLM 0.31.1, and layouts are judged as for 0.32"
+SET_IT = "Set engine.version of the chart to what engine.image holds: no engine restarts for it."
+
 CASES = {
     "serving": deployment(),
+    "other-engine": deployment(
+        conditions=with_conditions(
+            condition("EngineMismatch", "True", "EngineVersionDiffers", OTHER, SET_IT)
+        )
+    ),
     "unseen": EMPTY,
     "pulling": PULLING,
     "signatures": deployment(  # of an operator that glued the next step to the message
@@ -83,6 +91,7 @@ CASES = {
 }
 BLOCKERS = {
     "serving": None,
+    "other-engine": None,
     "unseen": "wish",
     "pulling": "weights",
     "signatures": "approval",
@@ -100,7 +109,7 @@ def test_the_first_link_that_does_not_hold_is_explained(name: str) -> None:
     program = Program()
     program.server.put(MODEL_DEPLOYMENTS, body)
     ran = program.run("why", body["metadata"]["name"])
-    ready = name in {"serving", "revoked-serving"}
+    ready = name in {"serving", "revoked-serving", "other-engine"}
     assert (ran.code, ran.err) == (0 if ready else 1, "")
     check_golden(f"why-{name}", ran.out)
     document = json.loads(program.run("why", body["metadata"]["name"], "-o", "json").out)

@@ -23,6 +23,7 @@ from escadre.core.facts.model import Wish
 from escadre.core.facts.node import NodeFacts, WeightState
 from escadre.core.fleet.plan import plan_fleet
 from escadre.core.layouts.decisions import products_of
+from escadre.core.profile import profile_for
 
 SMALL = digest("small")
 
@@ -279,3 +280,16 @@ def test_latency_takes_fewer_gpus_where_more_are_not_free() -> None:
     nodes = (replace(node("n1"), gpus_foreign=5), replace(node("n2"), gpus_foreign=7))
     one = plan_of(plan_fleet(snapshot((deployment("a", wish=fast),), nodes)), "a")
     assert (one.slots[0].node, one.layout and one.layout.summary) == ("n1", "2×H100 tp2")
+
+
+def test_a_pass_judges_and_counts_as_the_engine_s_version_does() -> None:
+    """What 0.19 takes beside weights and cache is not what 0.32 takes."""
+    seen = snapshot((deployment("a"),), (node("n1"),))
+
+    def overhead(version: str) -> int:
+        profile = profile_for(version).profile
+        layout = plan_of(plan_fleet(replace(seen, profile=profile)), "a").layout
+        assert layout is not None
+        return layout.memory.overhead_bytes
+
+    assert overhead("0.19") != overhead("0.32") == overhead("0.32.4")
