@@ -131,6 +131,13 @@ def test_formats_follow_the_files(format_: str, tokenizer: str, flags: tuple[str
         assert f"--{name}={value}" in args
 
 
+@pytest.mark.parametrize("text_only", [None, False, True])
+def test_an_encoder_is_left_out_where_the_layout_says_it(text_only: bool | None) -> None:
+    layout = LAYOUT.model_copy(update={"text_only": text_only})
+    args = engine_args(layout, SMALL_3, "a", REPOSITORY, ENGINE)
+    assert ("--language-model-only" in args) == bool(text_only)
+
+
 @pytest.mark.parametrize(("percent", "text"), [(50, "0.50"), (9, "0.09"), (98, "0.98")])
 def test_memory_utilization_is_a_fraction(percent: int, text: str) -> None:
     layout = LAYOUT.model_copy(update={"gpu_memory_utilization_percent": percent})

@@ -81,6 +81,9 @@ class ModelDeploymentSpec(Model):
         default=None,
         description="Tokens a request really uses; default 4096, or contextLength if less.",
     )
+    text_only: bool | None = Field(
+        default=None, description="Serve without the model's encoder of images or sound."
+    )
     objective: Objective | None = Field(
         default=None,
         description="Throughput (default): the fewest GPUs a replica that hold the wish, so that "
@@ -110,8 +113,7 @@ class MemoryArithmetic(Model):
     )
     key_value_cache_bytes: Bytes = Field(description="Left for the key-value cache.")
     key_value_bytes_per_token: Bytes = Field(
-        description="Cache for one token on one GPU; beside layers with a window, in one of the "
-        "groups of layers that take room in turn."
+        description="Cache for one token on one GPU; with windows, in one group of layers."
     )
 
 
@@ -155,6 +157,7 @@ class Layout(Model):
     gpu_memory_utilization_percent: Annotated[int, Field(ge=1, le=100)] = Field(
         description="--gpu-memory-utilization, in percent."
     )
+    text_only: bool | None = Field(default=None, description="--language-model-only.")
     typical_tokens: _Tokens = Field(description="Tokens of a typical request, as planned with.")
     memory: MemoryArithmetic = Field(description="How one GPU is filled.")
     capacity: Capacity = Field(description="What one replica holds.")

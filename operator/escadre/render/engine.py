@@ -85,6 +85,7 @@ def engine_args(
         f"--config-format={native}",
         f"--load-format={load}",
         f"--shutdown-timeout={engine.drain_seconds}",
+        *(["--language-model-only"] if layout.text_only else []),
         *engine.extra_args,
     ]
 

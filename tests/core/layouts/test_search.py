@@ -26,7 +26,7 @@ from tests.core.shapes import (
 )
 
 from escadre import reasons
-from escadre.api.approval import Architecture, Quantization
+from escadre.api.approval import Architecture, Quantization, TensorBytes
 from escadre.api.deployment import Layout
 from escadre.core.engines.shape import shape_of
 from escadre.core.facts.model import Wish
@@ -112,6 +112,34 @@ def test_windows_hold_more_and_the_status_counts_room_in_blocks() -> None:
     assert window.capacity.required_tokens == 16 * 16 * 1281  # (4,096 - 1 + 2 × 8,192) / 16, and 1
     assert window.capacity.key_value_tokens >= window.capacity.required_tokens
     assert window.capacity.full_length_requests >= 16
+
+
+def test_text_only_leaves_out_what_the_encoder_takes_and_no_rule() -> None:
+    groups = TensorBytes(
+        sharded=SMALL_3.weight_bytes - 900,
+        replicated=0,
+        embedding=0,
+        experts=0,
+        encoder_sharded=800,
+        encoder_replicated=100,
+    )
+    model = SMALL_3.model_copy(update={"tensors": groups})
+    whole = planned(model, Wish(32768, 8), H100)
+    text = planned(model, Wish(32768, 8, text_only=True), H100)
+    assert (whole.text_only, text.text_only) == (None, True)
+    assert whole.memory.weights_bytes - text.memory.weights_bytes == 900
+    assert whole.memory.overhead_bytes > text.memory.overhead_bytes
+    odd = model.model_copy(update={"vision_heads": 15})
+    sizes = [
+        {one.tensor_parallel_size for one in plan_layout(odd, wish, (L4,), 92).rejected}
+        for wish in (Wish(32768, 64), Wish(32768, 64, text_only=True))
+    ]
+    assert sizes[0] == sizes[1], "vLLM makes the encoder before it drops it"
+
+
+def test_a_model_without_an_encoder_is_planned_as_ever_where_text_only_is_wished() -> None:
+    wish = Wish(32768, 8, text_only=True)
+    assert planned(MISTRAL_7B, wish, H100) == planned(MISTRAL_7B, Wish(32768, 8), H100)
 
 
 def test_sequences_raise_the_batch() -> None:

@@ -148,7 +148,8 @@ def test_the_target_of_scaling_replaces_nothing(target: int | None) -> None:
 
 def test_what_shapes_no_engine_is_not_recorded_of_a_layout() -> None:
     recorded = json.loads(INPUTS.text)["plan"]
-    assert set(recorded) == {str(field.alias) for field in Layout.model_fields.values()}
+    every = {str(field.alias) for field in Layout.model_fields.values()}
+    assert set(recorded) == every - {"textOnly"}, "and nothing that is unset"
     assert not {"targetQueueDepth", "rejected"} & set(recorded)
 
 
@@ -159,6 +160,9 @@ def test_what_shapes_no_engine_is_not_recorded_of_a_layout() -> None:
         pytest.param(Wish(32768, 16, 4096), ENGINE, DIGEST, REPOSITORY, id="concurrency"),
         pytest.param(Wish(32768, None, 4096), ENGINE, DIGEST, REPOSITORY, id="unset"),
         pytest.param(Wish(32768, 32, 2048), ENGINE, DIGEST, REPOSITORY, id="typical"),
+        pytest.param(
+            Wish(32768, 32, 4096, text_only=True), ENGINE, DIGEST, REPOSITORY, id="text only"
+        ),
         pytest.param(
             WISH,
             EngineSettings(image="registry.example/vllm@sha256:" + "f" * 64),

@@ -80,7 +80,7 @@ def test_the_layout_is_told_with_the_target_of_scaling_and_what_was_not_taken() 
     plan = planned(rejected=(smaller,))
     found = built(facts(line(), plan=plan, target=5))["plan"]
     assert found == {
-        **LAYOUT.model_dump(mode="json", by_alias=True),
+        **LAYOUT.model_dump(mode="json", by_alias=True, exclude_none=True),
         "targetQueueDepth": 5,
         "rejected": [smaller.model_dump(mode="json", by_alias=True, exclude_unset=True)],
     }

@@ -22,6 +22,7 @@ class Wish:
     product: str | None = None
     tensor_parallel_size: int | None = None
     pipeline_parallel_size: int | None = None
+    text_only: bool = False
 
     @staticmethod
     def of(spec: ModelDeploymentSpec | None) -> "Wish":
@@ -37,6 +38,7 @@ class Wish:
             product=layout.product,
             tensor_parallel_size=layout.tensor_parallel_size,
             pipeline_parallel_size=layout.pipeline_parallel_size,
+            text_only=bool(spec.text_only),
         )
 
     @property

@@ -11,6 +11,7 @@ from escadre.core.engines.legality import candidate_sizes, check_size
 from escadre.core.engines.refusal import LayoutRefusal
 from escadre.core.engines.shape import Shape
 from escadre.core.engines.stages import check_stages
+from escadre.core.engines.textonly import without_encoder
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import (
     Candidate,
@@ -39,7 +40,8 @@ class Judged(NamedTuple):
 class Asked(NamedTuple):
     """For what, how full a GPU may be, and what is the same on every product.
 
-    ``legal`` says of each tensor parallel size what stands against it.
+    ``legal`` says of each tensor parallel size what stands against it. ``served`` is the model as
+    it fills memory, without the encoder that the wish leaves out; legality asks for the whole.
     """
 
     architecture: Architecture
@@ -49,12 +51,20 @@ class Asked(NamedTuple):
     profile: EngineProfile
     sizes: tuple[int, ...]
     legal: dict[int, LayoutRefusal | None]
+    served: Architecture
 
     @staticmethod
     def of(architecture: Architecture, wish: Wish, percent: int, profile: EngineProfile) -> "Asked":
         """Nothing is judged yet."""
         sizes = candidate_sizes(architecture, MOST_GPUS)
-        return Asked(architecture, wish, _need(wish), percent, profile, sizes, {})
+        served = without_encoder(architecture) if wish.text_only else architecture
+        return Asked(architecture, wish, _need(wish), percent, profile, sizes, {}, served)
+
+    @property
+    def text_only(self) -> bool:
+        """Whether there is an encoder, and it is left out."""
+        heads = (self.architecture.vision_heads, self.architecture.audio_heads)
+        return self.wish.text_only and heads != (None, None)
 
     def judge(self, product: GPUProduct, shape: Shape) -> Judged:
         """The shape, filled where it is legal, with as many requests as the wish leaves open."""
@@ -62,10 +72,10 @@ class Asked(NamedTuple):
         if refusal is not None:
             return Judged(None, refusal)
         engine = Engine(self.percent, self.profile.memory)
-        one = candidate(self.architecture, self.need, product, shape, engine)
+        one = candidate(self.served, self.need, product, shape, engine)
         refusal = refuse_memory(self.need, one.fill)
         if refusal is None and self.need.concurrency is None:
-            one = most_sequences(self.architecture, self.need, one)
+            one = most_sequences(self.served, self.need, one)
         return Judged(one, refusal)
 
     def _refusal(self, shape: Shape) -> LayoutRefusal | None:

@@ -114,7 +114,7 @@ def _decide(asked: Asked, products: Sequence[GPUProduct]) -> LayoutDecision:
     best = [one.product.name for one in found]
     searches.sort(key=lambda search: _place_of(search, best))
     refused = bounded([search.rejected for search in searches])
-    layouts = tuple(layout_of(asked.need, one) for one in found)
+    layouts = tuple(layout_of(asked, one) for one in found)
     return LayoutDecision(layouts, reasons.PLANNED, layouts[0].summary, refused)
 
 
