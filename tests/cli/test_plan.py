@@ -384,6 +384,15 @@ def test_a_version_of_the_engine_that_is_not_known_is_said(tmp_path: Path) -> No
     assert "Note:" not in plan(fleet(engine={"version": "new"}), tmp_path, wish()).out
 
 
+def test_another_version_than_the_operators_is_judged_as_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "wish.yaml"
+    path.write_text(yaml.safe_dump(wish()))
+    program = fleet(engine={"version": "0.31"})
+    ran = program.run("plan", "-f", str(path), "--engine-version", "0.32")
+    assert "Note: Judged as vLLM 0.32; the operator judges as 0.31." in ran.out
+    assert "Note:" not in program.run("plan", "-f", str(path), "--engine-version", "0.31").out
+
+
 def test_the_version_that_the_operator_judges_for_counts(tmp_path: Path) -> None:
     def told(version: str) -> Any:
         program = fleet(engine={"version": version})

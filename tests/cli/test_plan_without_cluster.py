@@ -266,3 +266,24 @@ def test_the_picture_of_the_docs_is_what_is_printed() -> None:
     assert ran.code == 0
     assert block.split("…\n")[1] in ran.out
     assert nodes in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_another_version_of_the_engine_is_judged_as_that_one(tmp_path: Path) -> None:
+    def overhead(*more: str) -> int:
+        (item,) = document(plan(tmp_path, MEDIUM, more=(*more, "-o", "json")))["items"]
+        found: int = item["layout"]["memory"]["overheadBytes"]
+        return found
+
+    assert overhead("--engine-version", "0.11") != overhead()
+    assert overhead("--engine-version", "0.32.1") == overhead()
+
+
+def test_a_version_that_is_not_known_is_said_to_be(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, more=("--engine-version", "9.1"))
+    assert "vLLM 9.1 is not known here; it is judged as 0.32, the nearest older" in ran.out
+
+
+def test_what_is_no_version_is_refused(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, more=("--engine-version", "newest"))
+    assert ran.code == 2
+    assert "--engine-version newest: a version of vLLM is meant, like 0.32" in ran.err

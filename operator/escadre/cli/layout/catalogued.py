@@ -13,8 +13,8 @@ from typing_extensions import override
 from escadre.api.approval import Architecture
 from escadre.cli.catalog.named import doubts, entry_named
 from escadre.cli.layout.model import LocalModel, read_model
-from escadre.cli.layout.version import judged_as, version_option
 from escadre.cli.shared.carrying import CarryingCommand, noting
+from escadre.cli.shared.engineversion import judged_as, version_option
 from escadre.cli.shared.failures import BadInput
 from escadre.core.weights.intake import Selection
 

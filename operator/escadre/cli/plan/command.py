@@ -3,7 +3,7 @@
 Writes nothing to a cluster, and with --nodes asks none. Exit code 1: something stands in the way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,8 @@ from escadre.cli.plan.view import document, view
 from escadre.cli.plan.wishes import Wishes, read_wishes
 from escadre.cli.plan.wishfiles import read_texts
 from escadre.cli.plan.without import fleet_of
+from escadre.cli.shared.carrying import CarryingCommand
+from escadre.cli.shared.engineversion import asked_as, version_option
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import (
     NamespaceOption,
@@ -29,16 +31,21 @@ from escadre.cli.shared.session import (
     environment_of,
     run,
 )
-from escadre.cli.shared.target import ClusterCommand
+from escadre.cli.shared.target import target_options
+from escadre.core.profile import Profiled
 
 __all__ = ["register"]
+
+
+class _PlanCommand(CarryingCommand):
+    carried = (target_options, version_option)
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command(
         "plan",
-        cls=ClusterCommand,
+        cls=_PlanCommand,
         help="Show what files of ModelDeployments would get, without writing; with --nodes also "
         "without a cluster. Exits with 1 when something stands in the way.",
     )(_plan)
@@ -75,7 +82,7 @@ def _plan(
 ) -> None:
     environment = environment_of(context)
     texts = read_texts(files, environment.read_file)
-    now = environment.now()
+    now, judged = environment.now(), asked_as(context)
 
     async def live(session: Session) -> tuple[Wishes, Fleet]:
         wishes = read_wishes(texts, namespace or session.namespace)
@@ -86,6 +93,7 @@ def _plan(
     else:
         wishes = read_wishes(texts, namespace or "default")
         fleet = fleet_of(read_nodes(nodes, environment.read_file, TOLERATED), wishes)
+    fleet = _judged(fleet, judged)
     seen = _see(wishes, fleet, now, verbose=verbose or html is not None)
     if html is not None:
         write_page(html, page(seen.tried, seen.picture, fleet.notes))
@@ -96,6 +104,17 @@ def _plan(
         view=lambda: view(told, seen.picture, fleet.notes),
     )
     raise typer.Exit(OK if all(one.fine for one, _ in told) else NOT_READY)
+
+
+def _judged(fleet: Fleet, asked: Profiled | None) -> Fleet:
+    """The fleet as engines of the version asked for would serve it."""
+    if asked is None:
+        return fleet
+    taken, own = asked.profile, fleet.profile
+    notes = [f"{asked.note}."] if asked.note else []
+    if not fleet.assumed and taken.version != own.version:
+        notes.append(f"Judged as vLLM {taken.version}; the operator judges as {own.version}.")
+    return replace(fleet, profile=taken, notes=(*fleet.notes, *notes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""--engine-version: which version of vLLM `escadre layout` judges as. Carried by its commands."""
+"""--engine-version: which version of vLLM to judge as. Carried by `escadre layout` and `plan`."""
 
 from typing import Annotated, Final
 
@@ -9,14 +9,25 @@ from escadre.cli.shared.failures import BadInput
 from escadre.core.profile import Profiled, profile_for
 from escadre.engineflags import ENGINE_VERSION
 
-__all__ = ["judged_as", "version_option"]
+__all__ = ["asked_as", "judged_as", "version_option"]
 
 _KEY: Final = "escadre.engine-version"
 
 
 def judged_as(context: typer.Context) -> Profiled:
     """The profile that --engine-version names, that of the operator's version without it."""
-    version = str(context.meta.get(_KEY, ENGINE_VERSION))
+    return asked_as(context) or profile_for(ENGINE_VERSION)
+
+
+def asked_as(context: typer.Context) -> Profiled | None:
+    """The profile that --engine-version names, None without it.
+
+    Raises:
+        BadInput: it is no version.
+    """
+    version = context.meta.get(_KEY)
+    if version is None:
+        return None
     try:
         return profile_for(version)
     except ValueError as error:
@@ -28,7 +39,8 @@ def version_option(
         str | None,
         typer.Option(
             "--engine-version",
-            help=f"Judge as this version of vLLM; default {ENGINE_VERSION}.",
+            help=f"Judge as this version of vLLM; default {ENGINE_VERSION}, on a cluster that of "
+            "its operator.",
             metavar="VERSION",
             callback=noting(_KEY),
             expose_value=False,
