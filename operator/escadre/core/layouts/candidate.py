@@ -16,8 +16,10 @@ from escadre.core.engines.gpu_memory import (
     EngineLimits,
     GPUFill,
     batched_tokens,
+    cache_layers,
     effective_utilization,
     fill_gpu,
+    overhead_bytes,
     visible_bytes,
 )
 from escadre.core.engines.legality import LayoutRefusal
@@ -122,7 +124,12 @@ def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Ca
             max_num_seqs=sequences,
             max_num_batched_tokens=batched_tokens(visible, sequences),
         )
-        fill = fill_gpu(architecture, limits, visible, one.utilization_percent)
+        if one.shape.pipeline > 1:  # another stage may be the tightest
+            fill = fill_gpu(architecture, limits, visible, one.utilization_percent)
+            return one._replace(limits=limits, fill=fill)
+        overhead = overhead_bytes(architecture, limits)
+        groups = cache_layers(architecture, limits)
+        fill = replace(one.fill, overhead_bytes=overhead, groups=groups)
         return one._replace(limits=limits, fill=fill)
 
     typical = one.fill.groups.blocks_for(need.typical)
