@@ -160,10 +160,11 @@ def fill_gpu(
     architecture: Architecture, limits: EngineLimits, visible: int, percent: int | Fraction
 ) -> GPUFill:
     """The memory of one GPU under these flags; of several stages, one of the tightest."""
+    usable = visible * percent // 100
+    if limits.pipeline_parallel_size == 1:
+        return _filled(architecture, limits, WHOLE, visible, usable)
     stages = dict.fromkeys(stages_of(architecture.layers, limits.pipeline_parallel_size))
-    fills = (
-        _filled(architecture, limits, stage, visible, visible * percent // 100) for stage in stages
-    )
+    fills = (_filled(architecture, limits, stage, visible, usable) for stage in stages)
     return min(fills, key=lambda fill: fill.cache_bytes // fill.bytes_per_token)
 
 

@@ -4,6 +4,7 @@ core/engines/gpu_memory.py counts with them, core/layouts makes them. Pure.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from escadre.core.memoryterms import MemoryTerms
@@ -45,6 +46,7 @@ class Stage:
 WHOLE: Final = Stage(0, first=True, last=True)
 
 
+@lru_cache(maxsize=1024)
 def stages_of(layers: int, count: int) -> tuple[Stage, ...]:
     """The stages as vLLM cuts them: what does not divide goes to those before the last, backwards.
 
