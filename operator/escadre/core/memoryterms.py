@@ -10,6 +10,7 @@ from typing import Final
 __all__ = ["GENERATIONS", "MemoryTerms", "terms_of"]
 
 _MIB: Final = 1 << 20
+_SECOND_RUNNER: Final = 27  # the minor version that it came with, for dense models
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class MemoryTerms:
     expert_graphs: bool
     dense_graphs: bool
     source: str
+
+    @property
+    def second_runner(self) -> bool:
+        """Whether dense models run on the second model runner."""
+        return self.since >= _SECOND_RUNNER
 
 
 _EARLY: Final = (

@@ -73,6 +73,26 @@ def test_a_first_stage_has_no_sampler(
     assert activation_bytes(model, limits, last) > activation_bytes(model, limits, first)
 
 
+@pytest.mark.parametrize(
+    ("model", "version", "everywhere"),
+    [
+        pytest.param(SMALL_3, "0.26", True, id="the first runner"),
+        pytest.param(SMALL_3, "0.27", False, id="the second"),
+        pytest.param(SMALL_4, "0.32", True, id="experts count as on the first"),
+    ],
+)
+def test_the_first_runner_profiles_the_encoder_in_every_stage(
+    model: Architecture, version: str, *, everywhere: bool
+) -> None:
+    limits = EngineLimits(1, 32, 8192, 4, profile_for(version).profile.memory)
+    blind = model.model_copy(update={"vision_heads": None})
+    first, *others = stages_of(model.layers, 4)
+    assert activation_bytes(model, limits, first) > activation_bytes(blind, limits, first)
+    for stage in others:
+        more = activation_bytes(model, limits, stage) > activation_bytes(blind, limits, stage)
+        assert more == everywhere
+
+
 def test_experts_and_latents_leave_buffers_standing() -> None:
     """DeepSeek-V2-Lite, 0.19: 1.93 GiB."""
     lite = SMALL_4.model_copy(

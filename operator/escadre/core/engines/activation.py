@@ -1,9 +1,10 @@
 """Peak of vLLM's profile run on one GPU: forward pass, sampler, encoder, buffers that stay.
 
 core/engines/gpu_memory.py asks it. vllm-project/vllm:vllm/v1/worker/gpu_model_runner.py
-profile_run: the encoder with the largest images of a batch, a forward pass of
-max_num_batched_tokens, then the sampler over max_num_seqs rows; the larger of them is charged, with
-what the earlier left standing. Pure integers.
+profile_run, vllm/v1/worker/gpu/model_runner.py since the second runner: the encoder with the
+largest images of a batch, a forward pass of max_num_batched_tokens, then the sampler over
+max_num_seqs rows; the larger of them is charged, with what the earlier left standing. Pure
+integers.
 """
 
 from typing import Final
@@ -28,10 +29,20 @@ def activation_bytes(architecture: Architecture, limits: EngineLimits, stage: St
     if stage.last:
         peak = max(peak, _sampler_bytes(architecture, limits))
     standing = _expert_bytes(architecture, limits) + _latent_bytes(architecture)
-    if stage.first and architecture.vision_heads is not None:
+    if architecture.vision_heads is not None and _encodes(architecture, limits, stage):
         peak = max(peak, _GIB)
         standing += _batch_bytes(architecture, limits)
     return peak + standing
+
+
+def _encodes(architecture: Architecture, limits: EngineLimits, stage: Stage) -> bool:
+    """Whether a profile run encodes images there: the first runner does in every stage."""
+    return stage.first or not (limits.terms.second_runner and _is_dense(architecture))
+
+
+def _is_dense(architecture: Architecture) -> bool:
+    """Whether the second runner takes it since 0.27; others are counted as on the first."""
+    return architecture.experts is None and architecture.latent_attention is None
 
 
 def _ceil(amount: int, parts: int) -> int:
@@ -52,8 +63,8 @@ def _sampler_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     rows = min(limits.max_num_seqs, limits.max_num_batched_tokens)
     vocabulary = architecture.vocabulary_size + -architecture.vocabulary_size % _VOCABULARY
     terms = limits.terms
-    dense = architecture.experts is None and architecture.latent_attention is None
-    logits = (terms.dense_sampler if dense else terms.sampler) * rows * vocabulary
+    each = terms.dense_sampler if _is_dense(architecture) else terms.sampler
+    logits = each * rows * vocabulary
     return logits + _KEPT_WIDTHS * _batch_bytes(architecture, limits)
 
 
