@@ -29,8 +29,14 @@ from escadre import reasons
 from escadre.api.approval import Architecture, Quantization, TensorBytes
 from escadre.api.deployment import Layout
 from escadre.core.engines.shape import shape_of
+from escadre.core.engines.textonly import without_encoder
 from escadre.core.facts.model import Wish
-from escadre.core.layouts.search import GPUProduct, LayoutDecision, plan_layout
+from escadre.core.layouts.search import (
+    GPUProduct,
+    LayoutDecision,
+    every_refusal,
+    plan_layout,
+)
 from escadre.core.layouts.told import short_product
 from escadre.core.profile import profile_for
 
@@ -135,6 +141,24 @@ def test_text_only_leaves_out_what_the_encoder_takes_and_no_rule() -> None:
         for wish in (Wish(32768, 64), Wish(32768, 64, text_only=True))
     ]
     assert sizes[0] == sizes[1], "vLLM makes the encoder before it drops it"
+
+
+def test_text_only_tries_what_the_text_model_alone_would_try() -> None:
+    """Text that two L40S hold together, and nearly fill, with an encoder that they do not."""
+    groups = TensorBytes(
+        sharded=86_000_000_000,
+        replicated=0,
+        embedding=0,
+        experts=0,
+        encoder_sharded=0,
+        encoder_replicated=5_000_000_000,
+    )
+    model = SMALL_3.model_copy(update={"weight_bytes": 91_000_000_000, "tensors": groups})
+    tried = every_refusal(model, Wish(32768, 8, text_only=True), (L40S,), 92)
+    assert tried == every_refusal(without_encoder(model), Wish(32768, 8), (L40S,), 92)
+    assert {(1, 2), (2, 1)} <= {
+        (one.tensor_parallel_size, one.pipeline_parallel_size) for one in tried
+    }
 
 
 def test_a_model_without_an_encoder_is_planned_as_ever_where_text_only_is_wished() -> None:

@@ -200,7 +200,7 @@ def _search(asked: Asked, product: GPUProduct) -> _Search:
 
 def _is_hopeless(asked: Asked, one: Candidate) -> bool:
     """Whether the weights are more than so many GPUs have together, in whatever shape."""
-    return asked.architecture.weight_bytes > one.shape.gpus * one.fill.usable_bytes
+    return asked.served.weight_bytes > one.shape.gpus * one.fill.usable_bytes
 
 
 def _compared(asked: Asked, shape: Shape, product: GPUProduct) -> bool:
