@@ -126,9 +126,22 @@ def test_it_is_obeyed_and_says_what_would_have_been(
         pytest.param(
             SMALL_3,
             Wish(32768, 32, product="NVIDIA-H200"),
-            "asks for NVIDIA-H200, and no node has that product; there are NVIDIA-A100-SXM4-80GB, "
-            "NVIDIA-H100-80GB-HBM3, NVIDIA-L40S",
+            "asks for NVIDIA-H200, and no node that can serve has that product; there are "
+            "NVIDIA-A100-SXM4-80GB, NVIDIA-H100-80GB-HBM3, NVIDIA-L40S",
             id="no such product",
+        ),
+        pytest.param(
+            LARGE_2,
+            Wish(32768, 4, product=L40S.name),
+            "spec.layout asks for NVIDIA-L40S; NVIDIA-L40S tp1: each GPU would hold",
+            id="a product alone",
+        ),
+        pytest.param(
+            MISTRAL_7B,
+            Wish(32768, 8, tensor_parallel_size=16, pipeline_parallel_size=8),
+            "asks for tp16 pp8: 128 GPUs, and a replica has 64 at most; without spec.layout it "
+            "would be 1×L40S tp1",
+            id="more GPUs than any replica has",
         ),
     ],
 )

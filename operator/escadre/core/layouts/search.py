@@ -167,8 +167,8 @@ def _refuse_wish(asked: Asked, products: Sequence[GPUProduct]) -> LayoutRefusal 
     if asked.wish.product is not None and asked.wish.product not in names:
         return LayoutRefusal(
             reasons.LAYOUT_OVERRIDE_REFUSED,
-            f"spec.layout asks for {asked.wish.product}, and no node has that product; "
-            f"there are {listed(names, _PRODUCTS)}",
+            f"spec.layout asks for {asked.wish.product}, and no node that can serve has that "
+            f"product; there are {listed(names, _PRODUCTS)}",
         )
     return None
 

@@ -3,6 +3,7 @@
 core/layouts/search.py decides them, and says them from here. Pure.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -17,6 +18,7 @@ from escadre.core.engines.shape import Shape, shape_of
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.asked import Asked
 from escadre.core.layouts.candidate import Candidate, GPUProduct, Need
+from escadre.core.layouts.shapes import MOST_GPUS
 
 __all__ = [
     "bounded",
@@ -137,7 +139,12 @@ def explain_override(wish: Wish, refused: Sequence[RejectedLayout]) -> str:
     """What spec.layout asks for, and what stands against the first and last shape it allows."""
     sizes = (("tp", wish.tensor_parallel_size), ("pp", wish.pipeline_parallel_size))
     words = [f"{name}{size}" for name, size in sizes if size is not None]
-    words += [f"on {wish.product}"] if wish.product else []
+    if wish.product:
+        words += [f"on {wish.product}" if words else wish.product]
+    asks = f"spec.layout asks for {' '.join(words)}"
+    if not refused:  # both sizes are given, and nothing could be tried
+        gpus = math.prod(size or 1 for _, size in sizes)
+        return f"{asks}: {gpus:,} GPUs, and a replica has {MOST_GPUS} at most"
     ends = {one.product: [one] for one in reversed(refused)}
     for one in refused:
         ends[one.product][1:] = [one]
@@ -146,4 +153,4 @@ def explain_override(wish: Wish, refused: Sequence[RejectedLayout]) -> str:
         for product in sorted(ends)
         for one in ends[product]
     )
-    return "; ".join([f"spec.layout asks for {' '.join(words)}", *list(told)[:_TOLD]])
+    return "; ".join([asks, *list(told)[:_TOLD]])
