@@ -79,7 +79,7 @@ ANNOTATION_TEMPLATE_SHA256: Final = f"{GROUP}/template-sha256"  # tells a hand e
 ANNOTATION_NODE: Final = f"{GROUP}/planned-node"
 ANNOTATION_DRAIN: Final = f"{GROUP}/drain"  # JSON {cause, since}
 
-# Set by people on a Node without GPU feature discovery: an agent shall run there.
+# Set to "true" by people on a Node without GPU feature discovery: an agent shall run there.
 LABEL_AGENT: Final = f"{GROUP}/agent"
 
 # The kubelet may not set labels under this suffix on its own node (NodeRestriction).

@@ -120,8 +120,8 @@ def test_agents_run_where_the_product_is_known_or_people_want_one() -> None:
     spec = render("default").get("DaemonSet", "escadre-agent")["spec"]["template"]["spec"]
     required = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert required["nodeSelectorTerms"] == [
-        {"matchExpressions": [{"key": key, "operator": "Exists"}]}
-        for key in (LABEL_PRODUCT, LABEL_AGENT)
+        {"matchExpressions": [{"key": LABEL_PRODUCT, "operator": "Exists"}]},
+        {"matchExpressions": [{"key": LABEL_AGENT, "operator": "In", "values": ["true"]}]},
     ]
 
 
