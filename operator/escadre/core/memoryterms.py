@@ -24,7 +24,7 @@ class MemoryTerms:
         non_torch: CUDA context's growth, cuBLAS and the like, without collectives.
         non_torch_switched: with tensor parallelism among GPUs on NVLink switches.
         non_torch_bus: with tensor parallelism among GPUs that PCIe joins.
-        expert_graphs: whether the CUDA graphs of mixture-of-experts models and latent attention,
+        expert_graphs: whether the CUDA graphs of mixture-of-experts models and latent attention
             come out of the utilisation.
         dense_graphs: whether those of dense models do.
         source: of the numbers.
@@ -53,8 +53,9 @@ _EARLY: Final = (
 )
 _FUSED: Final = (
     "llm-d-incubation/llm-d-planner:docs/accuracy/vllm-v0.19.0-accuracy-report.md: non-torch 0.24 "
-    "to 0.46 GiB on one GPU, 2.06 to 2.17 with tensor parallelism on H100; since 0.17 top-k and "
-    "top-p sort nothing: logits in 16 bits, and in float32 themselves, their softmax, the noise"
+    "to 0.46 GiB on one GPU, 2.06 to 2.17 with tensor parallelism on H100; across PCIe as before, "
+    "which one start-up of 0.27 on two RTX PRO 6000 bears out; since 0.17 top-k and top-p sort "
+    "nothing: logits in 16 bits, and in float32 themselves, their softmax, the noise"
 )
 _ESTIMATED: Final = (
     "vllm-project/vllm:vllm/envs.py VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, default since 0.21"

@@ -14,10 +14,10 @@ from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout
 from escadre.cli.shared import speeds
 from escadre.cli.shared.tables import grid
-from escadre.core.engines.cards import card_of
-from escadre.core.engines.gpu_memory import MIB, EngineLimits
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.speed import Speed, speed_of
 from escadre.core.layouts.candidate import GPUProduct
+from escadre.core.layouts.shapes import card_for
 
 __all__ = ["Paced", "document", "paced", "view"]
 
@@ -40,7 +40,7 @@ def paced(
 
 
 def _paced(architecture: Architecture, layout: Layout, product: GPUProduct) -> Paced:
-    card = card_of(product.name, product.memory_bytes // MIB, product.compute_capability)
+    card = card_for(product)
     limits = EngineLimits(
         layout.tensor_parallel_size, layout.max_num_seqs, layout.max_num_batched_tokens
     )

@@ -1,6 +1,6 @@
 """Bytes of the weights that every GPU of a tensor parallel group keeps whole.
 
-core/engines/gpu_memory.py divides the others among the GPUs. Pure.
+core/engines/weights_memory.py divides the others among the GPUs. Pure.
 """
 
 from typing import Final

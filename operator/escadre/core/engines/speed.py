@@ -200,7 +200,7 @@ def _parameters_per_layer(architecture: Architecture) -> int:
     if latent is None:
         attention = hidden * width * 2 * (heads + architecture.key_value_heads)
     else:
-        query, rank = hidden // 4, latent.kv_lora_rank  # as in gpu_memory: not among the facts
+        query, rank = hidden // 4, latent.kv_lora_rank  # as in replicated.py: not a fact
         attention = hidden * (query + rank + latent.rope_head_dimension)
         attention += heads * (query * (width + latent.rope_head_dimension) + 2 * rank * width)
         attention += heads * width * hidden
