@@ -17,6 +17,7 @@ from escadre.cli.shared.tables import grid
 from escadre.cli.shared.weightsview import weights_table
 from escadre.cli.shared.words import bytes_text, count, short_digest, since, time_text, tokens
 from escadre.core.engines.shape import shape_of
+from escadre.core.status.conditions import TRUE_IS_BAD
 from escadre.names import ConditionType
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
 ]
 
 _TRUE_IS_WORK = {ConditionType.RECONCILING}
-_TRUE_IS_BAD = {ConditionType.STALLED, ConditionType.ENGINE_MISMATCH}
 # They repeat the condition that does not hold.
 _SUMMARIES = {ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED}
 _REPLICA_STATES: dict[str, State] = {
@@ -156,7 +156,7 @@ def _told_by(one: Condition, all_of_them: Sequence[Condition]) -> str:
 
 def _state(one: Condition) -> State:
     if one.status == "True":
-        bad: State = "blocked" if one.type in _TRUE_IS_BAD else "ok"
+        bad: State = "blocked" if one.type in TRUE_IS_BAD else "ok"
         return "working" if one.type in _TRUE_IS_WORK else bad
     if one.status == "False":
         return state_of(one.reason)

@@ -12,14 +12,12 @@ from escadre.names import NEVER, ConditionType
 from escadre.reasons import Kind, Reason
 from escadre.reasons.said import NOTHING, Said
 
-__all__ = ["Leaf", "as_progress", "as_ready", "false", "merge", "true", "unknown"]
+__all__ = ["TRUE_IS_BAD", "Leaf", "as_progress", "as_ready", "false", "merge", "true", "unknown"]
 
 Status = Literal["True", "False", "Unknown"]
 _GO_ON: Final = frozenset({Kind.UNDER_WAY, Kind.SETTLED})
-# Those that are there only while something is to be said.
-_TRUE_IS_NO_GOOD: Final = frozenset(
-    {ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.ENGINE_MISMATCH}
-)
+# Those that are there only while something is wrong.
+TRUE_IS_BAD: Final = frozenset({ConditionType.STALLED, ConditionType.ENGINE_MISMATCH})
 _UNWRITTEN: Final = datetime.fromisoformat(NEVER)
 
 
@@ -35,7 +33,8 @@ class Leaf:
     @property
     def next_step(self) -> str:
         """What its reader can do about it, "" when there is nothing to do."""
-        holds = self.status == "True" and self.type not in _TRUE_IS_NO_GOOD
+        unfinished = self.type in TRUE_IS_BAD or self.type == ConditionType.RECONCILING
+        holds = self.status == "True" and not unfinished
         return "" if holds else self.reason.next_step
 
     @property

@@ -10,7 +10,7 @@ from typing import Final
 
 from escadre import reasons
 from escadre.core.replicas.rollout import RolloutPlan
-from escadre.core.status.conditions import Leaf
+from escadre.core.status.conditions import TRUE_IS_BAD, Leaf
 from escadre.core.status.told import Past
 from escadre.names import ConditionType
 from escadre.reasons import Kind, Reason, Severity
@@ -37,7 +37,6 @@ _TOLD_WHEN_FALSE: Final = frozenset(
         ConditionType.SCALING,
     }
 )
-_TRUE_IS_BAD: Final = frozenset({ConditionType.STALLED, ConditionType.ENGINE_MISMATCH})
 _REPLICAS: Final = frozenset({ConditionType.SCHEDULED, ConditionType.SERVING})
 _STANDING: Final = frozenset({"Service", "NetworkPolicy", "PodDisruptionBudget"})  # once, for good
 _DEEDS: Final = frozenset({"Create", "Drain", "Delete", "Replace"})
@@ -87,7 +86,7 @@ def is_news(type_: str, before: Turn | None, now: Turn, ready: Turn | None) -> b
         return True
     if type_ == ConditionType.AVAILABLE:
         return _out_or_back(before, now, ready)
-    if type_ in _TRUE_IS_BAD:
+    if type_ in TRUE_IS_BAD:
         return ready is None or now[1] != ready[1]
     if type_ == ConditionType.SCALING and (ready is None or ready[0] != "True"):
         return False  # nothing serves: what stands in its way stands in the way of scaling
@@ -107,7 +106,7 @@ def is_warning(type_: str, before: Turn | None, now: Turn, *, serves: bool = Fal
 
     Not what is on its way to Ready, nor what goes on by itself while enough answers (``serves``).
     """
-    if type_ in _TRUE_IS_BAD:
+    if type_ in TRUE_IS_BAD:
         return True
     if serves and now[1].kind is Kind.UNDER_WAY:
         return False
