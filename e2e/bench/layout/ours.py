@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from statistics import mean
 
 from e2e.bench.layout.table import Startup
+from escadre.core.engines.amounts import GIB
 from escadre.core.engines.cards import is_switched
-from escadre.core.engines.gpu_memory import GIB, overhead_bytes
+from escadre.core.engines.gpu_memory import overhead_bytes
 from escadre.core.engines.limits import EngineLimits, stages_of
 from escadre.core.engines.weights_memory import weights_bytes
 from escadre.core.layouts.estimate import Asked, estimate

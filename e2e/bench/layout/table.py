@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from escadre.api.approval import Architecture
+from escadre.core.engines.amounts import GIB, MIB
 from escadre.core.engines.cards import cards_named
-from escadre.core.engines.gpu_memory import GIB, MIB, visible_bytes
+from escadre.core.engines.gpu_memory import visible_bytes
 
 __all__ = ["DATA", "Startup", "document", "startups"]
 

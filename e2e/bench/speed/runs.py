@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from e2e.bench.speed.models import KNOWN, architecture_of
+from escadre.core.engines.amounts import MIB
 from escadre.core.engines.cards import cards_named
-from escadre.core.engines.gpu_memory import (
-    MIB,
-    EngineLimits,
-    fill_gpu,
-    key_value_bytes_per_token,
-    visible_bytes,
-)
+from escadre.core.engines.gpu_memory import fill_gpu, key_value_bytes_per_token, visible_bytes
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.speed import speed_of
 
 __all__ = ["TABLE", "Run", "error", "estimated", "read_table", "refused", "run_of"]

@@ -6,7 +6,7 @@ A table of core/profile.py for people; escadre.generate writes it.
 from collections.abc import Iterator
 from itertools import pairwise
 
-from escadre.core.engines.gpu_memory import MIB
+from escadre.core.engines.amounts import MIB
 from escadre.core.memoryterms import GENERATIONS, MemoryTerms
 from escadre.core.profile import DEFAULT_PROFILE, PROFILES, EngineProfile
 

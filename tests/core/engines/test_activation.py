@@ -7,7 +7,7 @@ from tests.core.shapes import EVERY_MODEL, MISTRAL_7B, SMALL_3, SMALL_4
 
 from escadre.api.approval import Architecture
 from escadre.core.engines.activation import activation_bytes
-from escadre.core.engines.gpu_memory import GIB
+from escadre.core.engines.amounts import GIB
 from escadre.core.engines.limits import EngineLimits, stages_of
 from escadre.core.profile import PROFILES, profile_for
 

@@ -13,10 +13,8 @@ from tests.core.shapes import (
 )
 
 from escadre.api.approval import Architecture
+from escadre.core.engines.amounts import GIB, MIB
 from escadre.core.engines.gpu_memory import (
-    GIB,
-    MIB,
-    EngineLimits,
     batched_tokens,
     effective_utilization,
     fill_gpu,
@@ -25,6 +23,7 @@ from escadre.core.engines.gpu_memory import (
     overhead_of,
     visible_bytes,
 )
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.weights_memory import weights_bytes
 from escadre.core.profile import PROFILES, EngineProfile, profile_for
 

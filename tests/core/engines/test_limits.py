@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.core.shapes import EVERY_MODEL, MISTRAL_7B
 
 from escadre.api.approval import Architecture, TensorBytes
-from escadre.core.engines.gpu_memory import GIB, fill_gpu
+from escadre.core.engines.amounts import GIB
+from escadre.core.engines.gpu_memory import fill_gpu
 from escadre.core.engines.limits import WHOLE, EngineLimits, stages_of
 from escadre.core.engines.weights_memory import weights_bytes
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from tests.core.shapes import LARGE_3, MISTRAL_7B, SMALL_3
 
 from escadre.api.approval import Architecture, TensorBytes
-from escadre.core.engines.gpu_memory import weights_bytes
 from escadre.core.engines.replicated import replicated_bytes
 from escadre.core.engines.textonly import without_encoder
+from escadre.core.engines.weights_memory import weights_bytes
 
 GB = 10**9
 _NO_BYTES = TensorBytes(

@@ -9,7 +9,7 @@ from tests.core.shapes import EVERY_MODEL, LARGE_2, LARGE_3, MISTRAL_7B, SMALL_4
 
 from escadre.api.approval import Architecture
 from escadre.core.engines.cards import CARDS, card_of, cards_named
-from escadre.core.engines.gpu_memory import EngineLimits
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.rates import GIGA, NOTHING, SOURCES, TERA, Figure, Rates
 from escadre.core.engines.speed import speed_of
 

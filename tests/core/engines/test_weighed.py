@@ -17,8 +17,10 @@ from typing_extensions import override
 
 from escadre.api.approval import Architecture
 from escadre.core.catalog.shelf import find
-from escadre.core.engines.gpu_memory import GIB, MIB, key_value_bytes_per_token, weights_bytes
+from escadre.core.engines.amounts import GIB, MIB
+from escadre.core.engines.gpu_memory import key_value_bytes_per_token
 from escadre.core.engines.limits import stages_of
+from escadre.core.engines.weights_memory import weights_bytes
 
 _COLLECTIVES = 128 * MIB  # what several GPUs take while loading: not in the layers
 _TINY = 128 * 1024  # bytes of single numbers and of filters for sound, which are not counted

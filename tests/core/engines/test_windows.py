@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from tests.core.shapes import LARGE_3, MISTRAL_7B
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.gpu_memory import EngineLimits, fill_gpu, key_value_bytes_per_token
+from escadre.core.engines.gpu_memory import fill_gpu, key_value_bytes_per_token
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.windows import CacheGroups, cache_groups
 from escadre.core.weights.reading import Part
 from escadre.core.weights.windows import huggingface_window

@@ -9,15 +9,12 @@ from tests.core.shapes import EVERY_GPU, EVERY_MODEL, H100, LARGE_2, MISTRAL_7B_
 
 from escadre import reasons
 from escadre.api.approval import Architecture
+from escadre.core.engines.amounts import GIB
 from escadre.core.engines.cards import may_be_switched
-from escadre.core.engines.gpu_memory import (
-    BLOCK_TOKENS,
-    GIB,
-    EngineLimits,
-    batched_tokens,
-    visible_bytes,
-)
+from escadre.core.engines.gpu_memory import batched_tokens, visible_bytes
 from escadre.core.engines.legality import check_size
+from escadre.core.engines.limits import EngineLimits
+from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import GPUProduct
 from escadre.core.layouts.estimate import Asked, Filled, estimate

@@ -7,8 +7,9 @@ from escadre.cli.catalog.view import weights_text
 from escadre.core.catalog.entry import SOURCES, Entry
 from escadre.core.catalog.shelf import CATALOG, name_of
 from escadre.core.decimals import bytes_text
+from escadre.core.engines.amounts import MIB
 from escadre.core.engines.cards import CARDS
-from escadre.core.engines.gpu_memory import MIB, key_value_bytes_per_token, visible_bytes
+from escadre.core.engines.gpu_memory import key_value_bytes_per_token, visible_bytes
 
 __all__ = ["gpus_reference", "models_reference"]
 

@@ -9,16 +9,15 @@ from typing import Final
 from escadre.cli.layout.gpu import card_named
 from escadre.cli.layout.model import LocalModel
 from escadre.cli.shared.failures import BadInput
+from escadre.core.engines.amounts import GIB, MIB
 from escadre.core.engines.cards import Card, is_switched
 from escadre.core.engines.gpu_memory import (
     CACHE_ELEMENT,
-    GIB,
-    MIB,
-    EngineLimits,
     batched_tokens,
     effective_utilization,
     visible_bytes,
 )
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.profile import EngineProfile
 
 __all__ = [

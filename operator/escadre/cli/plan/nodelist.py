@@ -14,8 +14,8 @@ from typing import Any, Final
 from escadre.cli.plan.wishfiles import WishText, documents
 from escadre.cli.shared.cards import card_named
 from escadre.cli.shared.failures import BadInput
+from escadre.core.engines.amounts import MIB
 from escadre.core.engines.cards import Card
-from escadre.core.engines.gpu_memory import MIB
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.layouts.told import short_product
 from escadre.core.listing import listed

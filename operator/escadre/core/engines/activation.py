@@ -10,13 +10,12 @@ integers.
 from typing import Final
 
 from escadre.api.approval import Architecture
+from escadre.core.engines.amounts import GIB, ceil_div, padded_vocabulary
 from escadre.core.engines.limits import WHOLE, EngineLimits, Stage
 
 __all__ = ["activation_bytes"]
 
-_GIB: Final = 1 << 30
 _ELEMENT: Final = 2  # bytes of one activation
-_VOCABULARY: Final = 64
 _FORWARD_WIDTHS: Final = 5  # of a layer: input, residual, normalised, output and its copy
 _BETWEEN_WIDTHS: Final = 2  # hidden states and residual that go from stage to stage
 _KEPT_WIDTHS: Final = 3  # while sampling: input, output and residual of the batch
@@ -30,7 +29,7 @@ def activation_bytes(architecture: Architecture, limits: EngineLimits, stage: St
         peak = max(peak, _sampler_bytes(architecture, limits))
     standing = _expert_bytes(architecture, limits) + _latent_bytes(architecture)
     if architecture.vision_heads is not None and _encodes(architecture, limits, stage):
-        peak = max(peak, _GIB)
+        peak = max(peak, GIB)
         standing += _batch_bytes(architecture, limits)
     return peak + standing
 
@@ -45,10 +44,6 @@ def _is_dense(architecture: Architecture) -> bool:
     return architecture.experts is None and architecture.latent_attention is None
 
 
-def _ceil(amount: int, parts: int) -> int:
-    return -(-amount // parts)
-
-
 def _batch_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     """One tensor as wide as the model for every token of a batch, also the encoder's cache."""
     return _ELEMENT * limits.max_num_batched_tokens * architecture.hidden_size
@@ -61,10 +56,9 @@ def _sampler_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     from 0.6 to 70 billion parameters (core/memoryterms.py).
     """
     rows = min(limits.max_num_seqs, limits.max_num_batched_tokens)
-    vocabulary = architecture.vocabulary_size + -architecture.vocabulary_size % _VOCABULARY
     terms = limits.terms
     each = terms.dense_sampler if _is_dense(architecture) else terms.sampler
-    logits = each * rows * vocabulary
+    logits = each * rows * padded_vocabulary(architecture)
     return logits + _KEPT_WIDTHS * _batch_bytes(architecture, limits)
 
 
@@ -74,13 +68,13 @@ def _forward_bytes(architecture: Architecture, limits: EngineLimits, stage: Stag
     vLLM 0.19: 0.77 GiB of CodeLlama 7B, 0.85 of Granite 8B; 1.05 and 0.96 in pipeline stages.
     """
     size = limits.tensor_parallel_size
-    heads = _ceil(architecture.attention_heads, size)
-    key_value_heads = _ceil(architecture.key_value_heads, size)
+    heads = ceil_div(architecture.attention_heads, size)
+    key_value_heads = ceil_div(architecture.key_value_heads, size)
     attention = (2 * heads + 2 * key_value_heads) * architecture.head_dimension
-    feed_forward = 3 * _ceil(architecture.intermediate_size, size)
+    feed_forward = 3 * ceil_div(architecture.intermediate_size, size)
     experts = architecture.experts
     if experts is not None:
-        shared = 3 * experts.shared * _ceil(experts.intermediate_size, size)
+        shared = 3 * experts.shared * ceil_div(experts.intermediate_size, size)
         feed_forward = max(feed_forward, shared)
     widths = _FORWARD_WIDTHS + (0 if stage.whole else _BETWEEN_WIDTHS)
     width = widths * architecture.hidden_size + max(attention, feed_forward)
@@ -96,7 +90,7 @@ def _expert_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     experts = architecture.experts
     if experts is None:
         return 0
-    expert = _ceil(experts.intermediate_size, limits.tensor_parallel_size)
+    expert = ceil_div(experts.intermediate_size, limits.tensor_parallel_size)
     width = max(2 * expert, architecture.hidden_size) + expert
     return _ELEMENT * limits.max_num_batched_tokens * experts.per_token * width
 
@@ -117,5 +111,5 @@ def _up_projected_bytes(architecture: Architecture, size: int) -> int:
     """The latents of that workspace up-projected to keys and values, which a profile run does."""
     if architecture.latent_attention is None:
         return 0
-    heads = _ceil(architecture.attention_heads, size)
+    heads = ceil_div(architecture.attention_heads, size)
     return _ELEMENT * _LATENT_TOKENS * 2 * heads * architecture.head_dimension

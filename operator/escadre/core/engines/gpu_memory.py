@@ -19,16 +19,13 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 from escadre.core.engines.activation import activation_bytes
+from escadre.core.engines.amounts import GIB, MIB
 from escadre.core.engines.limits import WHOLE, EngineLimits, Stage, stages_of
 from escadre.core.engines.weights_memory import weights_bytes
 from escadre.core.engines.windows import BLOCK_TOKENS, CacheGroups, cache_groups
 
 __all__ = [
-    "BLOCK_TOKENS",
     "CACHE_ELEMENT",
-    "GIB",
-    "MIB",
-    "EngineLimits",
     "GPUFill",
     "Overhead",
     "batched_tokens",
@@ -39,11 +36,8 @@ __all__ = [
     "overhead_bytes",
     "overhead_of",
     "visible_bytes",
-    "weights_bytes",
 ]
 
-MIB: Final = 1 << 20
-GIB: Final = 1 << 30
 CACHE_ELEMENT: Final = 2  # bytes; --kv-cache-dtype auto keeps the 16-bit type of the model
 _SMALL_CARD: Final = 24 * GIB
 _SMALL_CARD_SLACK: Final = 2 * GIB

@@ -11,6 +11,7 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.approval import Architecture, Experts
+from escadre.core.engines.amounts import padded_vocabulary
 from escadre.core.engines.refusal import LayoutRefusal
 from escadre.core.engines.shards import broken_attention, broken_experts, broken_feed_forward
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
@@ -26,7 +27,6 @@ __all__ = [
     "is_native",
 ]
 
-_VOCABULARY_PADDING: Final = 64
 # Methods without a fall-back on Turing, by their get_min_capability:
 # vllm-project/vllm:vllm/model_executor/layers/quantization (modelopt, mxfp4, experts_int8).
 _FROM_8_0: Final = frozenset(
@@ -53,7 +53,7 @@ def candidate_sizes(architecture: Architecture, most: int) -> tuple[int, ...]:
     Only sizes that split the padded vocabulary evenly: it never excludes a power of two up to 64,
     and whatever else it excludes would only fill the list of what was rejected.
     """
-    padded = _padded_vocabulary(architecture)
+    padded = padded_vocabulary(architecture)
     return tuple(
         size
         for size in range(1, most + 1)
@@ -126,11 +126,6 @@ def is_native(architecture: Architecture, capability: tuple[int, int]) -> bool:
     return native
 
 
-def _padded_vocabulary(architecture: Architecture) -> int:
-    """vllm-project/vllm:vllm/model_executor/layers/vocab_parallel_embedding.py."""
-    return -(-architecture.vocabulary_size // _VOCABULARY_PADDING) * _VOCABULARY_PADDING
-
-
 def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
     """In the order in which vLLM 0.32 comes upon them: the configuration, then what it builds.
 
@@ -174,7 +169,7 @@ def _broken_encoder(architecture: Architecture, size: int) -> Iterator[LayoutRef
 
 
 def _broken_text(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
-    padded = _padded_vocabulary(architecture)
+    padded = padded_vocabulary(architecture)
     if padded % size:
         yield LayoutRefusal(
             reasons.VOCABULARY_NOT_DIVISIBLE,

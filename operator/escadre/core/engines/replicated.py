@@ -6,13 +6,14 @@ core/engines/weights_memory.py divides the others among the GPUs. Pure.
 from typing import Final
 
 from escadre.api.approval import Architecture
+from escadre.core.engines.amounts import MIB, ceil_div
 
 __all__ = ["encoder_replicated_bytes", "replicated_bytes"]
 
 _ELEMENT: Final = 2  # bytes of a weight that is not quantised
 _WIDE: Final = 4  # of norms and routers, which some files keep in float32
 _SOUND_WIDTH: Final = 5120  # of Voxtral's encoder after it joins four frames
-_SOUND: Final = 16 << 20  # bytes of its convolutions and positions: 14 MiB weighed
+_SOUND: Final = 16 * MIB  # bytes of its convolutions and positions: 14 MiB weighed
 
 
 def replicated_bytes(architecture: Architecture) -> int:
@@ -32,7 +33,7 @@ def replicated_bytes(architecture: Architecture) -> int:
         total += _WIDE * architecture.layers * architecture.experts.routed * hidden
     latent = architecture.latent_attention
     if latent is not None:
-        ranks = latent.kv_lora_rank + latent.rope_head_dimension + -(-hidden // 4)
+        ranks = latent.kv_lora_rank + latent.rope_head_dimension + ceil_div(hidden, 4)
         total += _ELEMENT * architecture.layers * hidden * ranks
     return total + encoder_replicated_bytes(architecture)
 

@@ -18,11 +18,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.gpu_memory import (
-    CACHE_ELEMENT,
-    EngineLimits,
-    key_value_bytes_per_token,
-)
+from escadre.core.engines.gpu_memory import CACHE_ELEMENT, key_value_bytes_per_token
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.rates import Rates
 
 __all__ = ["DecodeStep", "Speed", "speed_of"]

@@ -6,19 +6,17 @@ core/engines/gpu_memory.py asks it. Pure integers, rounded against the model.
 from typing import Final
 
 from escadre.api.approval import Architecture
+from escadre.core.engines.amounts import GIB, MIB, ceil_div, padded_vocabulary
 from escadre.core.engines.limits import WHOLE, Stage
 from escadre.core.engines.replicated import encoder_replicated_bytes, replicated_bytes
 from escadre.core.engines.textonly import encoder_bytes
 
 __all__ = ["weights_bytes"]
 
-_MIB: Final = 1 << 20
-_GIB: Final = 1 << 30
 _ELEMENT: Final = 2  # bytes of a weight that is not quantised
 _LARGE: Final = 6144  # width of the decoders that are published with large encoders, and more
 # Bytes of a weight of an expert.
 _WEIGHT: Final = {"bfloat16": 2, "float16": 2, "float8": 1, "int8": 1}
-_VOCABULARY: Final = 64  # what the vocabulary is padded to a multiple of
 _MXFP4_WIDTH: Final = 256  # what the kernels of MXFP4 pad the width of an expert to
 
 
@@ -39,21 +37,17 @@ def weights_bytes(
     encoder = encoder_replicated_bytes(architecture)
     of_layers = replicated_bytes(architecture) - encoder
     replicated = min(_of_stage(of_layers, architecture, stage) + encoder, held)
-    total = replicated + _ceil(held - replicated, size)
+    total = replicated + ceil_div(held - replicated, size)
     total += _of_stage(_added_bytes(architecture, size), architecture, stage)
-    padding = -architecture.vocabulary_size % _VOCABULARY
-    total += _ceil(padding * architecture.hidden_size * 2 * _ELEMENT, size)
-    total += 128 * _MIB if size > 1 else 0
+    padding = padded_vocabulary(architecture) - architecture.vocabulary_size
+    total += ceil_div(padding * architecture.hidden_size * 2 * _ELEMENT, size)
+    total += 128 * MIB if size > 1 else 0
     return total + architecture.max_context_length * architecture.head_dimension * _ELEMENT
-
-
-def _ceil(amount: int, parts: int) -> int:
-    return -(-amount // parts)
 
 
 def _of_stage(amount: int, architecture: Architecture, stage: Stage) -> int:
     """The part of ``amount``, which all layers have, that the stage's layers have."""
-    return amount if stage.whole else _ceil(amount * stage.layers, architecture.layers)
+    return amount if stage.whole else ceil_div(amount * stage.layers, architecture.layers)
 
 
 def _held_bytes(architecture: Architecture, stage: Stage) -> int:
@@ -76,7 +70,7 @@ def _held_bytes(architecture: Architecture, stage: Stage) -> int:
     elif stage.first or stage.last:
         held += min(one, ends)
     if architecture.vision_heads is not None or architecture.audio_heads is not None:
-        held += encoder or (_GIB if architecture.hidden_size < _LARGE else 5 * _GIB)
+        held += encoder or (GIB if architecture.hidden_size < _LARGE else 5 * GIB)
     return min(held, architecture.weight_bytes)
 
 
@@ -91,7 +85,7 @@ def _layers_bytes(architecture: Architecture, inner: int, stage: Stage) -> int:
     if having < stage.layers:
         return _of_stage(inner, architecture, stage)
     light = architecture.layers - having if stage.first else 0
-    return _ceil(inner * (stage.layers - max(0, light - 1)), having)
+    return ceil_div(inner * (stage.layers - max(0, light - 1)), having)
 
 
 def _layers_with_experts(architecture: Architecture, inner: int) -> int:
@@ -114,7 +108,7 @@ def _added_bytes(architecture: Architecture, size: int) -> int:
     return (
         _repeated_bytes(architecture, size)
         + _absorbed_bytes(architecture, size)
-        + _ceil(_padded_bytes(architecture), size)
+        + ceil_div(_padded_bytes(architecture), size)
     )
 
 
@@ -125,7 +119,7 @@ def _repeated_bytes(architecture: Architecture, size: int) -> int:
         return 0
     width = architecture.hidden_size * heads * architecture.head_dimension
     projections = architecture.layers * 2 * width * _ELEMENT
-    return _ceil(projections, heads) - projections // size
+    return ceil_div(projections, heads) - projections // size
 
 
 def _padded_bytes(architecture: Architecture) -> int:
@@ -138,7 +132,7 @@ def _padded_bytes(architecture: Architecture) -> int:
         return 0
     padding = -architecture.hidden_size % _MXFP4_WIDTH
     rows = architecture.layers * experts.routed * 3 * experts.intermediate_size
-    return _ceil(rows * padding * 17, 32)
+    return ceil_div(rows * padding * 17, 32)
 
 
 def _absorbed_bytes(architecture: Architecture, size: int) -> int:
@@ -149,6 +143,6 @@ def _absorbed_bytes(architecture: Architecture, size: int) -> int:
     latent = architecture.latent_attention
     if latent is None:
         return 0
-    heads = _ceil(architecture.attention_heads, size)
+    heads = ceil_div(architecture.attention_heads, size)
     width = 2 * heads * architecture.head_dimension * latent.kv_lora_rank
     return architecture.layers * width * _ELEMENT

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from escadre.api.approval import Architecture
+from escadre.core.engines.amounts import ceil_div
 
 __all__ = ["BLOCK_TOKENS", "CacheGroups", "cache_groups"]
 
@@ -77,14 +78,14 @@ def cache_groups(
     size, most = min(full, sliding), max(full, sliding)
     if 2 * most < 3 * size:
         size = most
-    repeats = -(-layers // window.pattern_layers)
+    repeats = ceil_div(layers, window.pattern_layers)
     return CacheGroups(
         layers=min(layers, repeats * size),
-        full=-(-full // size),
-        sliding=-(-sliding // size),
+        full=ceil_div(full, size),
+        sliding=ceil_div(sliding, size),
         held=held,
     )
 
 
 def _blocks(tokens: int) -> int:
-    return -(-tokens // BLOCK_TOKENS)
+    return ceil_div(tokens, BLOCK_TOKENS)

@@ -12,8 +12,6 @@ from escadre.api.approval import Architecture
 from escadre.core.decimals import in_tenths
 from escadre.core.engines.cards import may_be_switched
 from escadre.core.engines.gpu_memory import (
-    BLOCK_TOKENS,
-    EngineLimits,
     GPUFill,
     batched_tokens,
     cache_layers,
@@ -23,8 +21,9 @@ from escadre.core.engines.gpu_memory import (
     visible_bytes,
 )
 from escadre.core.engines.legality import LayoutRefusal
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.shape import Shape
-from escadre.core.engines.windows import CacheGroups
+from escadre.core.engines.windows import BLOCK_TOKENS, CacheGroups
 from escadre.core.memoryterms import MemoryTerms
 
 __all__ = [

@@ -9,17 +9,11 @@ from fractions import Fraction
 
 from escadre import reasons
 from escadre.api.approval import Architecture
-from escadre.core.engines.gpu_memory import (
-    BLOCK_TOKENS,
-    CACHE_ELEMENT,
-    EngineLimits,
-    GPUFill,
-    Overhead,
-    fill_gpu,
-    overhead_of,
-)
+from escadre.core.engines.gpu_memory import CACHE_ELEMENT, GPUFill, Overhead, fill_gpu, overhead_of
 from escadre.core.engines.legality import LayoutRefusal, check_size
+from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.stages import check_stages
+from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.layouts.candidate import Need, refuse_memory
 
 __all__ = ["Asked", "Estimate", "Filled", "estimate"]

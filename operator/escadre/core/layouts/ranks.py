@@ -14,9 +14,9 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from escadre.core.engines.gpu_memory import BLOCK_TOKENS
 from escadre.core.engines.legality import is_native
 from escadre.core.engines.speed import speed_of
+from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.layouts.asked import Asked
 from escadre.core.layouts.candidate import Candidate
 from escadre.core.layouts.shapes import card_for, inside_links

@@ -12,9 +12,9 @@ from escadre import reasons
 from escadre.api.approval import Architecture
 from escadre.api.deployment import REJECTED, Capacity, Layout, MemoryArithmetic, RejectedLayout
 from escadre.core.counting import count
-from escadre.core.engines.gpu_memory import BLOCK_TOKENS
 from escadre.core.engines.refusal import LayoutRefusal
 from escadre.core.engines.shape import Shape, shape_of
+from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.asked import Asked
 from escadre.core.layouts.candidate import Candidate, GPUProduct, Need
