@@ -76,6 +76,8 @@ def _changes(older: EngineProfile, newer: EngineProfile) -> Iterator[str]:
             "a params.json without `max_seq_len` is as long as its `max_position_embeddings`, "
             "which 128,000 tokens limited before"
         )
+    if newer.leaves_encoder_out and not older.leaves_encoder_out:
+        yield "`spec.textOnly` leaves out an encoder, which is served and counted before"
     if older.stretches_yarn and not newer.stretches_yarn:
         yield (
             "YaRN's factor lengthens a context no more: `max_position_embeddings` is taken as it "

@@ -32,6 +32,8 @@ class EngineProfile:
             (vllm/config/model.py _get_and_verify_max_len).
         caps_params: whether a params.json without max_seq_len allows 128,000 tokens at most,
             whatever its max_position_embeddings (vllm/transformers_utils/configs/mistral.py).
+        leaves_encoder_out: whether it has --language-model-only (vllm-project/vllm pull 34120,
+            newer than 0.16).
         memory: what it takes of a GPU beside weights and cache.
         lowest_capability: of a GPU that its wheels run on.
     """
@@ -40,6 +42,7 @@ class EngineProfile:
     quantization: frozenset[str]
     stretches_yarn: bool
     caps_params: bool
+    leaves_encoder_out: bool
     memory: MemoryTerms
     lowest_capability: tuple[int, int] = (7, 5)
 
@@ -94,6 +97,7 @@ _METHODS: Final = (
 )
 _YARN_AS_IT_STANDS: Final = 30
 _PARAMS_UNCAPPED: Final = 12
+_LEAVES_ENCODER_OUT: Final = 17
 
 
 def _profiles() -> dict[tuple[int, int], EngineProfile]:
@@ -109,6 +113,7 @@ def _profiles() -> dict[tuple[int, int], EngineProfile]:
             quantization=frozenset(methods),
             stretches_yarn=minor < _YARN_AS_IT_STANDS,
             caps_params=minor < _PARAMS_UNCAPPED,
+            leaves_encoder_out=minor >= _LEAVES_ENCODER_OUT,
             memory=terms_of(minor),
         )
     return found

@@ -161,6 +161,16 @@ def test_text_only_tries_what_the_text_model_alone_would_try() -> None:
     }
 
 
+def test_an_engine_that_cannot_leave_the_encoder_out_is_planned_with_it() -> None:
+    wish = Wish(32768, 8, text_only=True)
+    for version, left_out in (("0.16", None), ("0.17", True)):
+        profile = profile_for(version).profile
+        text = plan_layout(SMALL_3, wish, (H100,), 92, profile).alternatives[0]
+        assert text.text_only == left_out
+        whole = plan_layout(SMALL_3, replace(wish, text_only=False), (H100,), 92, profile)
+        assert (text == whole.alternatives[0]) == (left_out is None)
+
+
 def test_a_model_without_an_encoder_is_planned_as_ever_where_text_only_is_wished() -> None:
     wish = Wish(32768, 8, text_only=True)
     assert planned(MISTRAL_7B, wish, H100) == planned(MISTRAL_7B, Wish(32768, 8), H100)

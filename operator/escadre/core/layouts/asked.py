@@ -41,7 +41,8 @@ class Asked(NamedTuple):
     """For what, how full a GPU may be, and what is the same on every product.
 
     ``legal`` says of each tensor parallel size what stands against it. ``served`` is the model as
-    it fills memory, without the encoder that the wish leaves out; legality asks for the whole.
+    it fills memory, without the encoder that the wish leaves out, where the engine can; legality
+    asks for the whole.
     """
 
     architecture: Architecture
@@ -57,14 +58,17 @@ class Asked(NamedTuple):
     def of(architecture: Architecture, wish: Wish, percent: int, profile: EngineProfile) -> "Asked":
         """Nothing is judged yet."""
         sizes = candidate_sizes(architecture, MOST_GPUS)
-        served = without_encoder(architecture) if wish.text_only else architecture
+        served = architecture
+        if wish.text_only and profile.leaves_encoder_out:
+            served = without_encoder(architecture)
         return Asked(architecture, wish, _need(wish), percent, profile, sizes, {}, served)
 
     @property
     def text_only(self) -> bool:
         """Whether there is an encoder, and it is left out."""
-        heads = (self.architecture.vision_heads, self.architecture.audio_heads)
-        return self.wish.text_only and heads != (None, None)
+        whole, served = self.architecture, self.served
+        heads = (whole.vision_heads, whole.audio_heads)
+        return heads != (served.vision_heads, served.audio_heads)
 
     def judge(self, product: GPUProduct, shape: Shape) -> Judged:
         """The shape, filled where it is legal, with as many requests as the wish leaves open."""
