@@ -13,7 +13,7 @@ from escadre.api.approval import Architecture
 from escadre.core.engines.amounts import GIB, ceil_div, padded_vocabulary
 from escadre.core.engines.limits import WHOLE, EngineLimits, Stage
 
-__all__ = ["activation_bytes"]
+__all__ = ["activation_bytes", "is_dense"]
 
 _ELEMENT: Final = 2  # bytes of one activation
 _FORWARD_WIDTHS: Final = 5  # of a layer: input, residual, normalised, output and its copy
@@ -36,10 +36,10 @@ def activation_bytes(architecture: Architecture, limits: EngineLimits, stage: St
 
 def _encodes(architecture: Architecture, limits: EngineLimits, stage: Stage) -> bool:
     """Whether a profile run encodes images there: the first runner does in every stage."""
-    return stage.first or not (limits.terms.second_runner and _is_dense(architecture))
+    return stage.first or not (limits.terms.second_runner and is_dense(architecture))
 
 
-def _is_dense(architecture: Architecture) -> bool:
+def is_dense(architecture: Architecture) -> bool:
     """Whether the second runner takes it since 0.27; others are counted as on the first."""
     return architecture.experts is None and architecture.latent_attention is None
 
@@ -57,7 +57,7 @@ def _sampler_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     """
     rows = min(limits.max_num_seqs, limits.max_num_batched_tokens)
     terms = limits.terms
-    each = terms.dense_sampler if _is_dense(architecture) else terms.sampler
+    each = terms.dense_sampler if is_dense(architecture) else terms.sampler
     logits = each * rows * padded_vocabulary(architecture)
     return logits + _KEPT_WIDTHS * _batch_bytes(architecture, limits)
 

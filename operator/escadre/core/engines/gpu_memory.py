@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.activation import activation_bytes
+from escadre.core.engines.activation import activation_bytes, is_dense
 from escadre.core.engines.amounts import GIB, MIB
 from escadre.core.engines.limits import WHOLE, EngineLimits, Stage, stages_of
 from escadre.core.engines.weights_memory import weights_bytes
@@ -212,7 +212,7 @@ def _graph_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     """
     terms = limits.terms
     captured = min(2 * limits.max_num_seqs, 512)
-    if architecture.experts is not None or architecture.latent_attention is not None:
+    if not is_dense(architecture):
         return 512 * MIB + 3 * MIB * captured if terms.expert_graphs else 0
     if terms.dense_graphs:
         return 512 * MIB + 5 * MIB * captured // 4
