@@ -20,10 +20,11 @@ The operator takes its engines for vLLM {version} where the chart value `engine.
 other: name the one in `engine.image`. Drafts are read and layouts judged by its rules, and no
 engine restarts for it; one that says it is another makes `EngineMismatch` of its deployment True.
 `escadre layout` and `escadre plan` judge as another with `--engine-version`. Known is every minor
-version from {oldest} on; one that is not is judged as the nearest older one, and that is said. All of this was read in the source of these versions. A deprecated method, which vLLM
-refuses without a flag of its own, counts as not served. Whatever the version, engines are started
-with flags of {version}, and `engine.extraArgs` is held against its parser: an engine that lacks one
-of them ends at its start, and the last words of its pod name the flag.
+version from {oldest} on; one that is not is judged as the nearest older one, and that is said. All
+of this was read in the source of these versions. A deprecated method, which vLLM refuses without a
+flag of its own, counts as not served. Whatever the version, engines are started with flags of
+{version}, and `engine.extraArgs` is held against its parser: an engine that lacks one of them ends
+at its start, and the last words of its pod name the flag.
 
 | from | what changed for a model |
 |---|---|
