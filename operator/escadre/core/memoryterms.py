@@ -58,7 +58,8 @@ _FUSED: Final = (
     "nothing: logits in 16 bits, and in float32 themselves, their softmax, the noise"
 )
 _ESTIMATED: Final = (
-    "vllm-project/vllm:vllm/envs.py VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, default since 0.21"
+    "vllm-project/vllm:vllm/envs.py VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, default since 0.21; "
+    "v1/worker/gpu_model_runner.py profile_cudagraph_memory, of every model"
 )
 _SECOND: Final = (
     "vllm-project/vllm:vllm/config/vllm.py use_v2_model_runner; v1/worker/gpu/model_runner.py: "
@@ -73,7 +74,7 @@ _BOTH: Final = (
 GENERATIONS: Final = (
     MemoryTerms(0, 38, 38, 160 * _MIB, 640 * _MIB, 640 * _MIB, False, False, _EARLY),
     MemoryTerms(17, 14, 14, 288 * _MIB, 2208 * _MIB, 640 * _MIB, False, False, _FUSED),
-    MemoryTerms(21, 14, 14, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, False, _ESTIMATED),
+    MemoryTerms(21, 14, 14, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, True, _ESTIMATED),
     MemoryTerms(27, 14, 6, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, False, _SECOND),
     MemoryTerms(29, 14, 6, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, True, _BOTH),
 )

@@ -208,7 +208,8 @@ def _graph_bytes(architecture: Architecture, limits: EngineLimits) -> int:
 
     Graphs are captured for batches up to twice max_num_seqs, 512 at most. 0.4 to 1.9 GiB were seen
     on H100 with mixtures of experts, an estimate of 1 GiB with a dense model of 8 billion; 0.5 GiB
-    pays for the smallest, and since 0.21 for a dense model's silent fall-back to the first runner.
+    pays for the smallest, and in 0.27 and 0.28 for a dense model's silent fall-back to the first
+    runner.
     """
     terms = limits.terms
     captured = min(2 * limits.max_num_seqs, 512)
