@@ -49,6 +49,15 @@ def test_what_a_gpu_cannot_tell_stays_unknown(nvml: FakeNvml) -> None:
     assert (gpu.nvlinks, gpu.fabric_clique, gpu.pcie) == (None, None, None)
 
 
+@pytest.mark.parametrize("told", [[0, 16], [5, 0], [0xFFFFFFFF, 16], [5, 0xFFFFFFFF]])
+def test_a_pcie_link_that_cannot_be_stays_unknown(nvml: FakeNvml, told: list[int]) -> None:
+    nvml.reading["gpus"][0]["pcie"] = told
+    first, second = NvmlInventory(nvml).read().gpus
+    assert first.pcie is None
+    assert first.healthy
+    assert second.pcie == PCIe(generation=5, lanes=16)
+
+
 RACK = "0a1b2c3d-0000-4000-8000-000000000001"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from escadre.api.gpunode import PCIe
 
 __all__ = ["Known", "active_links", "fabric_clique", "pcie_link"]
@@ -49,11 +51,17 @@ def fabric_clique(nvml: Any, known: Known, handle: Any) -> str | None:
 
 
 def pcie_link(nvml: Any, known: Known, handle: Any) -> PCIe | None:
-    """The most that GPU and slot do together; what runs now falls while the GPU is idle."""
+    """The most that GPU and slot do together; what runs now falls while the GPU is idle.
+
+    Numbers that no link has are a driver's way to say that it does not know.
+    """
 
     def ask() -> PCIe | None:
         generation = nvml.nvmlDeviceGetMaxPcieLinkGeneration(handle)
         lanes = nvml.nvmlDeviceGetMaxPcieLinkWidth(handle)
-        return PCIe(generation=generation, lanes=lanes) if generation and lanes else None
+        try:
+            return PCIe(generation=generation, lanes=lanes)
+        except ValidationError:
+            return None
 
     return known(ask, None)
