@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo breaker oracle e2e test-upgrade \
-	bench-control bench-before bench-before-5000 bench-layout bench-plan image clean lock binaries moved try-bare
+	bench-control bench-before bench-before-5000 bench-layout bench-plan bench-speed image clean lock binaries moved try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
