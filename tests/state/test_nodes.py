@@ -246,6 +246,12 @@ def test_memory_is_measured_else_labelled_else_the_systems(
     [
         pytest.param(("memory", "compute"), card(0, compute_capability=""), "compute", id="memory"),
         pytest.param(("memory", "compute"), card(0, gib=0), "memory", id="capability"),
+        pytest.param(
+            ("product", "memory", "compute"),
+            card(0, compute_capability=""),
+            "compute",
+            id="product and memory",
+        ),
     ],
 )
 def test_what_the_agent_tells_is_not_said_to_be_missing(
@@ -256,6 +262,7 @@ def test_what_the_agent_tells_is_not_said_to_be_missing(
     assert facts(node, gpu) is None
     left = unused(node, [gpu])
     assert left is not None
+    assert left.product == "NVIDIA-L4"
     assert f"has no label nvidia.com/gpu.{lacks}" in left.why
 
 

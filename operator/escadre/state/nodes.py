@@ -15,7 +15,14 @@ from escadre.state.closed import passing, unfit, unplaceable, whole_cards
 from escadre.state.views import DeviceClaimView, GPUNodeView, NodeView, PodView
 from escadre.state.views.unoffered import LABEL_CAPABILITY, LABEL_MEMORY, LABEL_PRODUCT
 
-__all__ = ["belief_of", "memory_of", "node_facts", "own_label", "told_gpus"]
+__all__ = [
+    "belief_of",
+    "memory_of",
+    "node_facts",
+    "own_label",
+    "told_gpus",
+    "told_product",
+]
 
 _MEBIBYTE: Final = 1 << 20
 _PREFIX: Final = "nvidia.com"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from escadre.api.gpunode import GPU
 from escadre.core.facts.node import Unused
-from escadre.state.nodes import memory_of
+from escadre.state.nodes import memory_of, told_product
 from escadre.state.views import NodeView
 from escadre.state.views.unoffered import (
     LABEL_CAPABILITY,
@@ -24,11 +24,11 @@ def unused(node: NodeView, gpus: Sequence[GPU] = ()) -> Unused | None:
     why = node.unoffered or (_undescribed(node, gpus) if node.gpus else "")
     if not why or node.terminating:
         return None
-    return Unused(node.name, node.labels.get(LABEL_PRODUCT, ""), why)
+    return Unused(node.name, node.labels.get(LABEL_PRODUCT) or told_product(gpus), why)
 
 
 def _undescribed(node: NodeView, gpus: Sequence[GPU]) -> str:
-    if not node.labels.get(LABEL_PRODUCT):
+    if not node.labels.get(LABEL_PRODUCT) and not told_product(gpus):
         return unlabelled(node.labels)
     if memory_of(node, gpus):
         return (
