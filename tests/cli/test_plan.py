@@ -241,7 +241,34 @@ def test_without_the_right_to_list_nodes_the_agents_word_is_taken(tmp_path: Path
             "spec.contextLenght: unknown field; near it: contextLength",
             id="an unknown field",
         ),
-        pytest.param({"contextLength": -1}, "spec.contextLength: Input should be", id="a bound"),
+        pytest.param(
+            {"gpus": 4}, "spec.gpus: unknown field; there are approval, contextL", id="none near"
+        ),
+        pytest.param(
+            {"contextLength": -1}, "spec.contextLength: -1 is less than 1, the least", id="a bound"
+        ),
+        pytest.param(
+            {"concurrency": 60000}, "spec.concurrency: 60000 is more than 4,096", id="the other one"
+        ),
+        pytest.param(
+            {"contextLength": "32768"},
+            'spec.contextLength: "32768" is given; a whole number is meant',
+            id="a text for a number",
+        ),
+        pytest.param(
+            {"contextLength": True}, "spec.contextLength: true is given", id="a yes for a number"
+        ),
+        pytest.param({"contextLength": 2.5}, "spec.contextLength: 2.5 is given", id="a fraction"),
+        pytest.param(
+            {"layout": [4]}, "spec.layout: [4] is given; an object with fields", id="a list"
+        ),
+        pytest.param({"approval": 7}, "spec.approval: 7 is given; a text is meant", id="a number"),
+        pytest.param(
+            {"objective": "latency"},
+            'spec.objective: "latency" is none of Throughput, Latency',
+            id="another word",
+        ),
+        pytest.param({"approval": "A_b"}, '-a-z0-9.]*[a-z0-9])?$\', not "A_b"', id="a pattern"),
         pytest.param(
             {"scaling": {"minReplicas": 5, "maxReplicas": 2}},
             "minReplicas 5 is more than maxReplicas 2",

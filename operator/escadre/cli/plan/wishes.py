@@ -4,9 +4,8 @@ The API server judges for real when the files are applied; this says the same be
 people mistype most: unknown fields, wrong types, bounds, fields that contradict each other. Pure.
 """
 
-import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Model
 from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.schema import structural
+from escadre.cli.plan.fields import faults, shown
 from escadre.cli.plan.wishfiles import WishText, documents
 from escadre.errors import EscadreError, Refusal
 from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
@@ -96,28 +96,17 @@ def _refuse_second(
 
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
     model, raw = _SPECS[kind], body.get("spec") or {}
-    for path in _unknown(structural(model, people=True), raw, "spec"):
-        raise Refusal(reasons.INVALID_SPEC, f"{where}: {path}")
+    for fault in faults(structural(model, people=True), raw, "spec"):
+        raise Refusal(reasons.INVALID_SPEC, f"{where}: {fault}")
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in ("spec", *first["loc"]))
-        raise Refusal(reasons.INVALID_SPEC, f"{where}: {field}: {first['msg']}") from error
-
-
-def _unknown(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
-    """Fields that the schema does not have, each with the nearest that it has."""
-    if isinstance(value, dict) and "properties" in schema:
-        for name, child in value.items():
-            if name in schema["properties"]:
-                yield from _unknown(schema["properties"][name], child, f"{path}.{name}")
-                continue
-            close = difflib.get_close_matches(str(name), schema["properties"], n=1)
-            yield f"{path}.{name}: unknown field" + (f"; near it: {close[0]}" if close else "")
-    elif isinstance(value, list) and "items" in schema:
-        for index, child in enumerate(value):
-            yield from _unknown(schema["items"], child, f"{path}[{index}]")
+        words = first["msg"]
+        if isinstance(first["input"], str | int):
+            words += f", not {shown(first['input'])}"
+        raise Refusal(reasons.INVALID_SPEC, f"{where}: {field}: {words}") from error
 
 
 def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:

@@ -1,0 +1,77 @@
+"""What the API server would refuse in the fields of a wish, by the schema of its kind. Pure.
+
+Fields that the schema does not have, values of another type, and numbers and words outside of
+their bounds; each with its place, its value and what is meant. wishes.py asks it before it reads a
+wish, for pydantic would take a text for a number, as an API server never does.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, Final
+
+__all__ = ["faults", "shown"]
+
+_LONGEST: Final = 60
+_MEANT: Final = {
+    "integer": "a whole number",
+    "string": "a text",
+    "object": "an object with fields",
+    "array": "a list",
+    "boolean": "true or false",
+}
+# PyYAML reads an unquoted time as one; kubectl sends it as text, as it stands there.
+_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "integer": int,
+    "string": (str, date),
+    "object": dict,
+    "array": list,
+    "boolean": bool,
+}
+
+
+def faults(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
+    """Everything that is wrong in ``value``, a sentence each; nulls the API server drops."""
+    if value is None:
+        return
+    if not _is(schema["type"], value):
+        yield f"{path}: {shown(value)} is given; {_MEANT[schema['type']]} is meant"
+        return
+    yield from (f"{path}: {shown(value)} is {words}" for words in _outside(schema, value))
+    if isinstance(value, dict):
+        yield from _fields(schema.get("properties", {}), value, path)
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from faults(schema["items"], child, f"{path}[{index}]")
+
+
+def shown(value: object) -> str:
+    """The value as JSON has it; what is long is cut."""
+    told = json.dumps(value, ensure_ascii=False, default=str, skipkeys=True)
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+
+
+def _is(kind: str, value: Any) -> bool:
+    if kind == "integer" and isinstance(value, float):
+        return value.is_integer()  # as JSON, which has one kind of number
+    return isinstance(value, _TYPES[kind]) and (kind != "integer" or type(value) is not bool)
+
+
+def _outside(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"none of {', '.join(schema['enum'])}"
+    if "minimum" in schema and value < schema["minimum"]:
+        yield f"less than {schema['minimum']:,}, the least there may be"
+    if "maximum" in schema and value > schema["maximum"]:
+        yield f"more than {schema['maximum']:,}, the most there may be"
+
+
+def _fields(known: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name, child in value.items():
+        if name in known:
+            yield from faults(known[name], child, f"{path}.{name}")
+            continue
+        close = difflib.get_close_matches(str(name), known, n=1)
+        near = f"near it: {close[0]}" if close else f"there are {', '.join(known)}"
+        yield f"{path}.{name}: unknown field; {near}"
