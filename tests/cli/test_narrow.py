@@ -10,6 +10,7 @@ from tests.cli.world import GIB, approval, condition, deployment, replica, repli
 
 from escadre.cli.shared.tables import grid
 from escadre.clients.kube import GPU_NODES, MODEL_APPROVALS, MODEL_DEPLOYMENTS
+from escadre.core.catalog.shelf import CATALOG, name_of
 
 SPACE = "team-conversational-banking"
 NAME = "assistant-for-retail-customers-emea"
@@ -56,6 +57,21 @@ def test_one_line_an_object(
     for words in told:
         assert sum(words in row for row in rows) == 1, ran.out
     assert max(len(line) for line in ran.out.splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("width", "gone"), [(80, "LICENCE, PARAMETERS"), (120, "LICENCE"), (400, "")]
+)
+def test_names_of_the_catalog_can_be_copied(width: int, gone: str) -> None:
+    ran = Program(width=width).run("catalog", "list")
+    planned, _, others = ran.out.partition("NOT PLANNED")
+    rows = [line.split() for line in planned.splitlines() if line.startswith("✓")]
+    assert [words[1] for words in rows] == [name_of(one) for one in CATALOG if not one.unserved]
+    refused = {line.split()[1] for line in others.splitlines() if line.startswith("✗")}
+    assert refused == {name_of(one) for one in CATALOG if one.unserved}
+    assert max(len(line) for line in ran.out.splitlines()) <= width
+    told = f"Left out for want of room: {gone}; -o json has all.\n"
+    assert (told in ran.out) == ("Left out" in ran.out) == bool(gone)
 
 
 def test_so_do_the_pulls_of_one(program: Program) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from escadre.api.approval import SlidingWindow
@@ -18,20 +19,37 @@ __all__ = ["document", "one", "table", "weights_text"]
 
 
 def table(entries: Sequence[Entry]) -> Group:
-    """One line for each model."""
-    grid_ = grid("", "NAME", "PARAMETERS", "WEIGHTS", "CONTEXT", "LICENCE", "NOT PLANNED")
+    """One line for each model that can be planned with, then why the others cannot."""
+    able = [entry for entry in entries if not entry.unserved]
+    others = [entry for entry in entries if entry.unserved]
+    parts: list[RenderableType] = []
+    if able:
+        parts += [_able(able), Text()]
+    if others:
+        parts += [_others(others), Text()]
+    return Group(*parts, Text(f"{len(able)} of {len(entries)} can be planned with."))
+
+
+def _able(entries: Sequence[Entry]) -> Table:
+    columns = ("", "NAME", "PARAMETERS", "WEIGHTS", "CONTEXT", "LICENCE")
+    table = grid(*columns, whole=("NAME",), spare=("LICENCE", "PARAMETERS"))
     for entry in entries:
-        grid_.add_row(
-            mark("blocked" if entry.unserved else "ok"),
+        table.add_row(
+            mark("ok"),
             name_of(entry),
             entry.parameters,
             weights_text(entry),
             f"{entry.documented:,}" if entry.documented else "-",
             entry.licence,
-            entry.unserved,
         )
-    told = sum(not entry.unserved for entry in entries)
-    return Group(grid_, Text(), Text(f"{told} of {len(entries)} can be planned with."))
+    return table
+
+
+def _others(entries: Sequence[Entry]) -> Table:
+    table = grid("", "NOT PLANNED", "WHY", whole=("NOT PLANNED",))
+    for entry in entries:
+        table.add_row(mark("blocked"), name_of(entry), entry.unserved)
+    return table
 
 
 def weights_text(entry: Entry) -> str:

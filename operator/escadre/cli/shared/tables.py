@@ -3,10 +3,12 @@
 Long cells are folded, never cut: a digest or a URL that ends in … cannot be copied. The widest
 columns give way first, and none becomes narrower than its header while there is another way. Only
 a list with one line for each object shortens columns that it names, in their middle: names differ
-at their ends. `-o json`, and the view of the one object, have them whole.
+at their ends; or it leaves columns out, and says which. `-o json`, and the view of the one object,
+have them whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -49,6 +51,8 @@ class _Grid(Table):
     """Settles the widths itself: rich's own way breaks short headers in the middle of a word."""
 
     shorten: Sequence[Mapping[str, int]] = ()
+    whole: Collection[str] = ()
+    spare: Sequence[str] = ()
 
     @override
     def add_row(self, *cells: RenderableType | None, **given: Any) -> None:
@@ -78,15 +82,38 @@ class _Grid(Table):
                 widths[max(able, key=lambda i: widths[i])] -= 1
         return widths
 
+    def _leave_out(self, wanted: Sequence[int], most: int) -> list[str]:
+        """The spare columns that have to go, for the others to stand unfolded."""
+        widths = {str(c.header): width for c, width in zip(self.columns, wanted, strict=True)}
+        gone: list[str] = []
+        while sum(widths.values()) + _GAP * (len(widths) - 1) > most and len(gone) < len(
+            self.spare
+        ):
+            gone.append(self.spare[len(gone)])
+            del widths[gone[-1]]
+        return gone
+
     @override
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wanted = [_wanted(console, options, column) for column in self.columns]
+        gone = self._leave_out(wanted, options.max_width)
+        self._keep([column for column in self.columns if column.header not in gone])
         room = options.max_width - _GAP * (len(self.columns) - 1)
         wanted = [_wanted(console, options, column) for column in self.columns]
-        least = [cell_len(str(column.header)) for column in self.columns]
+        least = [
+            width if column.header in self.whole else cell_len(str(column.header))
+            for column, width in zip(self.columns, wanted, strict=True)
+        ]
         widths = _settle(self._shortened(wanted, least, room), least, room)
         for column, width in zip(self.columns, widths, strict=True):
             column.width = width
         yield from super().__rich_console__(console, options)
+        if gone:
+            yield Text(f"Left out for want of room: {', '.join(gone)}; -o json has all.")
+
+    def _keep(self, columns: Sequence[Column]) -> None:
+        """Only these; rich goes by their place where it pads."""
+        self.columns = [replace(one, _index=place) for place, one in enumerate(columns)]
 
 
 def _wanted(console: Console, options: ConsoleOptions, column: Column) -> int:
@@ -105,16 +132,23 @@ def _settle(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int 
     return [*widths]
 
 
-def grid(*columns: str, shorten: Sequence[Mapping[str, int]] = ()) -> Table:
+def grid(
+    *columns: str,
+    shorten: Sequence[Mapping[str, int]] = (),
+    whole: Collection[str] = (),
+    spare: Sequence[str] = (),
+) -> Table:
     """A table without lines; named columns get a header.
 
     ``shorten`` are groups of columns that may lose the middle of what they say, each to so many
-    characters: the first group before the second; within one the widest goes first.
+    characters: the first group before the second; within one the widest goes first. What is
+    ``whole`` gives way to nothing, for people copy it. ``spare`` are columns that are left out, one
+    after the other, before anything is folded.
     """
     table = _Grid(
         box=None, pad_edge=False, show_header=any(columns), header_style="", padding=(0, _GAP, 0, 0)
     )
-    table.shorten = shorten
+    table.shorten, table.whole, table.spare = shorten, whole, spare
     for name in columns:
         table.add_column(name, overflow="fold")
     return table

@@ -129,7 +129,10 @@ CLOSED: Final = (
     _closed("Mistral Embed", "2023-12", 8192, ""),
     _closed("Mistral Moderation", "2024-11", 8192, "Shieldstral 1.0 is its open counterpart"),
     _closed(
-        "Codestral 25.08", "2025-08", 131072, "Codestral 22B completes code, without production"
+        "Codestral 25.08",
+        "2025-08",
+        131072,
+        "Codestral 22B completes code, under a licence without production use",
     ),
     _closed("Codestral Embed", "2025-05", 8192, ""),
     _closed("Mistral Medium 3", "2025-05", 131072, "replaced by Mistral Medium 3.5"),
