@@ -106,7 +106,7 @@ def test_the_approval_of_a_file_wins_over_the_catalog(tmp_path: Path) -> None:
     body["spec"]["architecture"]["maxContextLength"] = 16384
     ran = plan(tmp_path, SMALL, body)
     assert ran.code == 1
-    assert "contextLength 32768 is more than the 16384 tokens the model allows" in ran.out
+    assert "contextLength 32,768 is more than the 16,384 tokens the model allows" in ran.out
     assert "catalog" not in ran.out
 
 

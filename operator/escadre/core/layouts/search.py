@@ -149,7 +149,7 @@ def _refuse_wish(asked: Asked, products: Sequence[GPUProduct]) -> LayoutRefusal 
     if need.context > most:
         return LayoutRefusal(
             reasons.CONTEXT_TOO_LONG,
-            f"contextLength {need.context} is more than the {most} tokens the model allows",
+            f"contextLength {need.context:,} is more than the {most:,} tokens the model allows",
         )
     unserved = check_method(asked.architecture, asked.profile)
     if unserved is not None:
@@ -157,7 +157,7 @@ def _refuse_wish(asked: Asked, products: Sequence[GPUProduct]) -> LayoutRefusal 
     if need.typical > need.context:
         return LayoutRefusal(
             reasons.TYPICAL_TOKENS_TOO_LONG,
-            f"typicalTokens {need.typical} is more than contextLength {need.context}",
+            f"typicalTokens {need.typical:,} is more than contextLength {need.context:,}",
         )
     names = sorted(product.name for product in products if product.node_gpus > 0)
     if not names:
