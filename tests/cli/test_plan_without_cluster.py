@@ -90,6 +90,7 @@ def test_what_cannot_be_placed_exits_with_1(tmp_path: Path) -> None:
         ("mistral-large-4-1t-a52b", "no layout is planned for Mistral Large 4: vLLM 0.32 does not"),
         ("small-4", "near it: mistral-small-4-119b-2603, mistral-small-4-119b-2603-nvfp4"),
         ("gpt", "no model of the catalog is called so; escadre catalog list has all"),
+        ("mistral-smal-4-119b-2603", "is called so; near it: mistral-small-4-119b-2603, mistral"),
     ],
 )
 def test_a_model_that_is_not_planned_is_named(tmp_path: Path, model: str, words: str) -> None:
@@ -145,6 +146,7 @@ def test_which_of_several_products_was_taken(
         ("0 x 8 x L4", "one node or more"),
         ("10001 x 8 x L4", "10,000 nodes at most"),
         ("nowhere.yaml", "nowhere.yaml: No such file"),
+        (" ", "--nodes: nothing is named; "),
     ],
 )
 def test_nodes_that_cannot_be_read_are_wrong_use(tmp_path: Path, nodes: str, words: str) -> None:
@@ -199,6 +201,31 @@ def test_nodes_as_kubectl_lists_them(tmp_path: Path) -> None:
     ran = plan(tmp_path, SMALL, nodes=str(file))
     assert ran.code == 2
     assert "no Node with GPUs in it" in ran.err
+
+
+def test_nodes_as_the_api_server_lists_them(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.json"
+    item = kubernetes_node("a")
+    del item["kind"]
+    file.write_text(json.dumps({"kind": "NodeList", "apiVersion": "v1", "items": [item]}))
+    told = document(plan(tmp_path, SMALL, nodes=str(file), more=("-o", "json")))
+    assert [each["name"] for each in told["nodes"]] == ["a"]
+
+
+def test_a_node_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.yaml"
+    file.write_text(yaml.safe_dump_all([kubernetes_node("a"), kubernetes_node("a")]))
+    ran = plan(tmp_path, SMALL, nodes=str(file))
+    assert (ran.code, ran.out) == (2, "")
+    assert f"--nodes {file}: Node a stands in it 2 times; leave all but one out" in ran.err
+
+
+def test_a_list_without_a_list_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.yaml"
+    file.write_text("kind: List\nitems: 5\n")
+    ran = plan(tmp_path, SMALL, nodes=str(file))
+    assert (ran.code, ran.out) == (2, "")
+    assert f"--nodes {file}, document 1: items of a List: 5 is given; a list is meant" in ran.err
 
 
 def test_eighty_columns_hold_the_picture(tmp_path: Path) -> None:

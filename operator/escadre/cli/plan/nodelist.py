@@ -50,6 +50,8 @@ def read_nodes(
     text: str, read: Callable[[str], str], tolerations: Sequence[Mapping[str, Any]]
 ) -> Nodes:
     """The nodes of --nodes; raises BadInput saying which part is wrong, and what is known."""
+    if not text.strip():
+        raise BadInput(f"--nodes: nothing is named; {_MEANT}")
     if _GROUP.match(text.strip()):
         return _typed(re.split(r"[,;\n]", text))
     file = _read(text, read)
@@ -119,6 +121,11 @@ def _listed(
     found = list(_described(bodies, tolerations))
     if not found:
         raise BadInput(f"--nodes {source}: no Node with GPUs in it; {_MEANT}")
+    name, times = Counter(one.name for one in found).most_common(1)[0]
+    if times > 1:
+        raise BadInput(
+            f"--nodes {source}: Node {name} stands in it {times} times; leave all but one out"
+        )
     shut = [f"{one.name} ({why})" for one in found if (why := _why_not(one))]
     if not shut:
         return Nodes(tuple(found), ())

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from escadre.cli.plan.fields import shown
 from escadre.errors import EscadreError
 
 __all__ = ["WishText", "documents", "read_texts"]
@@ -50,13 +51,26 @@ def _read(file: str, read: Callable[[str], str]) -> WishText:
 
 
 def documents(texts: Sequence[WishText]) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Source, number and content of every document that is an object; a List's items alone."""
+    """Source, number and content of every document that is an object; a list's items alone."""
     for each in texts:
         for number, body in enumerate(_parse(each), start=1):
-            items = [body]
-            if isinstance(body, dict) and body.get("kind") == "List":
-                items = body.get("items") or []
-            yield from ((each.source, number, item) for item in items if isinstance(item, dict))
+            objects = _objects(body, f"{each.source}, document {number}")
+            yield from ((each.source, number, one) for one in objects)
+
+
+def _objects(body: Any, where: str) -> list[dict[str, Any]]:
+    """The object, or those of a list: kubectl's List, or a NodeList, whose items name no kind."""
+    if not isinstance(body, dict):
+        return []
+    kind = str(body.get("kind"))
+    if not kind.endswith("List"):
+        return [body]
+    items = body.get("items") or []
+    if not isinstance(items, list):
+        raise EscadreError(f"{where}: items of a {kind}: {shown(items)} is given; a list is meant")
+    named = {"apiVersion": body.get("apiVersion"), "kind": kind.removesuffix("List")}
+    given = named if named["kind"] else {}
+    return [{**given, **item} for item in items if isinstance(item, dict)]
 
 
 def _parse(each: WishText) -> list[Any]:
