@@ -2,7 +2,7 @@
 
 from escadre.cli.shared.failures import BadInput
 from escadre.core.catalog.entry import Entry
-from escadre.core.catalog.shelf import find, like, name_of
+from escadre.core.catalog.shelf import find, like, name_of, spelled_like
 from escadre.core.listing import listed
 
 __all__ = ["doubts", "entry_named"]
@@ -28,9 +28,9 @@ def entry_named(name: str, option: str) -> Entry:
     if found:
         names = listed([name_of(entry) for entry in found], _NAMED)
         raise BadInput(f"{option} {name} means {len(found)} models: {names}; name one of them")
-    raise BadInput(
-        f"{option} {name}: no model of the catalog is called so; escadre catalog list has all"
-    )
+    near = spelled_like(name)
+    told = f"near it: {', '.join(near)}" if near else "escadre catalog list has all"
+    raise BadInput(f"{option} {name}: no model of the catalog is called so; {told}")
 
 
 def doubts(entry: Entry) -> tuple[str, ...]:

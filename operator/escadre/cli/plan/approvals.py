@@ -16,7 +16,7 @@ from escadre.cli.plan.wishes import ApprovalWish, DeploymentWish
 from escadre.cli.shared.words import count
 from escadre.core.approvals.verdict import allows_namespace
 from escadre.core.catalog.entry import Entry
-from escadre.core.catalog.shelf import find, like, name_of
+from escadre.core.catalog.shelf import CATALOG, find, like, name_of, spelled_like
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.listing import listed
 from escadre.reasons import Reason
@@ -102,7 +102,8 @@ def unknown_model(name: str) -> str:
     entry = find(name)
     if entry is not None:
         return f"{missing}, and no layout is planned for {entry.family}: {entry.unserved}"
-    near = [name_of(one) for one in like(name) if not one.unserved]
+    able = [one for one in CATALOG if not one.unserved]
+    near = [name_of(one) for one in like(name) if one in able] or spelled_like(name, able)
     told = f"near it: {listed(near, _NAMED)}" if near else "escadre catalog list has all"
     return f"{missing}, and no model of the catalog is called so; {told}"
 

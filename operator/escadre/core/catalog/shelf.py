@@ -4,6 +4,8 @@
 stands here: the operator plans with what an approval says and never looks at the catalog. Pure.
 """
 
+import difflib
+from collections.abc import Iterable
 from typing import Final
 
 from escadre.core.approvals.naming import approval_name
@@ -13,7 +15,7 @@ from escadre.core.catalog.experts import EXPERTS
 from escadre.core.catalog.others import CLOSED, DRAFTING, OTHERS
 from escadre.core.catalog.since2025 import SINCE_2025
 
-__all__ = ["CATALOG", "find", "like", "name_of"]
+__all__ = ["CATALOG", "find", "like", "name_of", "spelled_like"]
 
 CATALOG: Final[tuple[Entry, ...]] = (
     *BEFORE_2025,
@@ -41,6 +43,12 @@ def like(name: str) -> tuple[Entry, ...]:
     words = set(approval_name(name).split("-"))
     found = [entry for entry in CATALOG if words <= set(_words(entry))]
     return tuple(sorted(found, key=lambda entry: entry.released, reverse=True))
+
+
+def spelled_like(name: str, among: Iterable[Entry] = CATALOG) -> list[str]:
+    """The names of three models at most that ``name`` may have been meant for, nearest first."""
+    names = [name_of(entry) for entry in among]
+    return difflib.get_close_matches(approval_name(name), names, n=3)
 
 
 def _words(entry: Entry) -> list[str]:
