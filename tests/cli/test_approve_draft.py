@@ -72,7 +72,7 @@ def test_a_mirror_is_hashed_and_described(hub: MirrorServer, commit: str, tmp_pa
     assert manifest.digest(text) == spec.manifest_digest
     listed = [(file.path, file.size, file.sha256) for file in manifest.parse(text).files]
     assert listed == [(file.path, file.size, file.sha256) for file in spec.files]
-    assert f"to {hub.url}/manifests/" in ran.out
+    assert f"to {hub.url}/manifests/\n" in ran.out
 
 
 def test_the_folder_gives_the_same_draft(
@@ -237,6 +237,7 @@ def test_a_folder_is_drafted_without_a_cluster_and_what_was_not_looked_at_is_sai
     ran = program.run("approve", "draft", *TERMS, *given, "--out", str(tmp_path / "out"))
     assert ran.code == 0
     assert "not known whether --mirror internal exists: " in ran.err
+    assert ".manifest to where the mirror keeps its manifests\n" in ran.out
 
 
 @pytest.mark.parametrize(

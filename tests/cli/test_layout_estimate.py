@@ -222,7 +222,16 @@ def test_bytes_beside_those_of_the_files_are_refused(tmp_path: Path) -> None:
     safetensors(tmp_path, "consolidated.safetensors")
     ran = Program().run(*line(tmp_path))
     assert ran.code == 2
-    assert "the folder says it itself, 64 bytes" in ran.err
+    assert "--weights-bytes 48022792280: the 64 bytes of the model are known; leave" in ran.err
+
+
+def test_bytes_beside_those_of_the_catalog_are_refused() -> None:
+    given = line(Path("none"), weights_bytes="12")
+    at = given.index("--config")
+    model = ("--model", "mistral-small-3-2-24b-instruct-2506")
+    ran = Program().run(*given[:at], *model, *given[at + 2 :])
+    assert ran.code == 2
+    assert "--weights-bytes 12: the 48,020,000,000 bytes of the model are known; leave" in ran.err
 
 
 def test_an_engine_version_decides_how_long_a_context_may_be(tmp_path: Path) -> None:

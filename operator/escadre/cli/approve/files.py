@@ -76,7 +76,8 @@ def tell(
     for each in (manifest, approval):
         say(f"{'overwrote' if each in files.overwritten else 'wrote'} {each}")
     say(f"1. read {approval}")
-    say(f"2. copy {manifest} to {manifests_url or 'the manifests of the mirror'}/")
+    kept = f"{manifests_url}/" if manifests_url else "where the mirror keeps its manifests"
+    say(f"2. copy {manifest} to {kept}")
     say(f"3. kubectl apply -f {approval}")
     say(f"4. others sign: escadre approve sign {document['metadata']['name']}")
 

@@ -120,7 +120,8 @@ def read_weights(model: LocalModel, given: int | None) -> int:
         return given
     if given is not None:
         raise BadInput(
-            f"--weights-bytes {given}: the folder says it itself, {model.weight_bytes} bytes"
+            f"--weights-bytes {given}: the {model.weight_bytes:,} bytes of the model are known; "
+            "leave the option out"
         )
     return model.weight_bytes
 
