@@ -124,7 +124,7 @@ def explain(
         requests = count(best.fill.blocks // best.fill.groups.blocks_for(need.typical), "request")
         parts.append(
             f"the most is {tokens:,} tokens on {best.shape.gpus}×{best.product.name}: "
-            f"contextLength up to {context}, or {requests} of {need.typical:,} tokens"
+            f"contextLength up to {context:,}, or {requests} of {need.typical:,} tokens"
         )
     parts.extend(
         f"{shape_of(one).gpus}×{one.product} on one node would hold it, none has so many"
