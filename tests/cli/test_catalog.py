@@ -67,6 +67,8 @@ def test_what_the_engine_does_not_serve_says_so() -> None:
         (("show", "small-4"), "NAME small-4 means 2 models: mistral-small-4-119b-2603, "),
         (("show", "gpt"), "NAME gpt: no model of the catalog is called so; escadre catalog list"),
         (("show", "codestrall-22b"), "is called so; near it: codestral-22b-v0-1"),
+        (("show", "mistral-smal-3.2"), "so; near it: mistral-small-3-2-24b-instruct-2506\n"),
+        (("show", "mistral-small-3-2-24b-instruct-2605"), "so; near it: mistral-small-3-2-24b-in"),
         (("show", "mistral-embet"), "is called so; near it: mistral-embed"),
         (("list", "gpt"), "no model of the catalog is called gpt; escadre catalog list"),
     ],

@@ -5,7 +5,7 @@ stands here: the operator plans with what an approval says and never looks at th
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from escadre.core.approvals.naming import approval_name
@@ -17,6 +17,7 @@ from escadre.core.catalog.since2025 import SINCE_2025
 
 __all__ = ["CATALOG", "find", "like", "name_of", "spelled_like"]
 
+_NEAR: Final = 3
 CATALOG: Final[tuple[Entry, ...]] = (
     *BEFORE_2025,
     *SINCE_2025,
@@ -46,9 +47,20 @@ def like(name: str) -> tuple[Entry, ...]:
 
 
 def spelled_like(name: str, among: Iterable[Entry] = CATALOG) -> list[str]:
-    """The names of three models at most that ``name`` may have been meant for, nearest first."""
-    names = [name_of(entry) for entry in among]
-    return difflib.get_close_matches(approval_name(name), names, n=3)
+    """The names of three models at most that ``name`` may have been meant for.
+
+    Those that have all its words once each is spelled as the nearest word there is; else those
+    whose whole name is near.
+    """
+    names = {name_of(entry): _words(entry) for entry in among}
+    known = sorted({word for words in names.values() for word in words})
+    meant = {_nearest(word, known) for word in approval_name(name).split("-")}
+    found = [each for each, words in names.items() if meant <= set(words)]
+    return found[:_NEAR] or difflib.get_close_matches(approval_name(name), names, n=_NEAR)
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    return next(iter(difflib.get_close_matches(word, known, n=1)), word)
 
 
 def _words(entry: Entry) -> list[str]:
