@@ -297,12 +297,29 @@ def test_the_picture_of_the_docs_is_what_is_printed() -> None:
 
 def test_another_version_of_the_engine_is_judged_as_that_one(tmp_path: Path) -> None:
     def overhead(*more: str) -> int:
-        (item,) = document(plan(tmp_path, MEDIUM, more=(*more, "-o", "json")))["items"]
+        (item,) = document(plan(tmp_path, SMALL, more=(*more, "-o", "json")))["items"]
         found: int = item["layout"]["memory"]["overheadBytes"]
         return found
 
     assert overhead("--engine-version", "0.11") != overhead()
     assert overhead("--engine-version", "0.32.1") == overhead()
+
+
+def test_a_model_that_came_with_a_later_version_is_not_planned(tmp_path: Path) -> None:
+    small_4 = wish("mistral-small-4-119b-2603")
+    assert plan(tmp_path, small_4, more=("--engine-version", "0.20")).code == 0
+    ran = plan(tmp_path, small_4, more=("--engine-version", "0.19"))
+    assert ran.code == 1
+    assert (
+        "no layout is planned for Mistral Small 4: vLLM 0.19 does not serve it, 0.20 is the first "
+        "that does\n"
+    ) in ran.out
+
+
+def test_what_an_encoder_of_the_catalog_weighs_beside_text_only_is_said(tmp_path: Path) -> None:
+    note = "Note: chat/assistant: textOnly leaves 800.0 MB of the encoder's weights counted"
+    assert note in plan(tmp_path, {**SMALL, "spec": {**SMALL["spec"], "textOnly": True}}).out
+    assert "textOnly" not in plan(tmp_path, SMALL).out
 
 
 def test_a_version_that_is_not_known_is_said_to_be(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from escadre import reasons
 from escadre.api.approval import Architecture, ModelApprovalSpec
 from escadre.cli.catalog.named import doubts
 from escadre.cli.plan.wishes import ApprovalWish, DeploymentWish
-from escadre.cli.shared.words import count
+from escadre.cli.shared.words import bytes_text, count
 from escadre.core.approvals.verdict import allows_namespace
 from escadre.core.catalog.entry import Entry
 from escadre.core.catalog.shelf import CATALOG, find, like, name_of, spelled_like
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.listing import listed
+from escadre.core.profile import EngineProfile
 from escadre.reasons import Reason
 
 __all__ = ["KnownApproval", "catalog_notes", "from_catalog", "from_files", "unknown_model"]
@@ -66,14 +67,14 @@ def from_files(
 
 
 def from_catalog(
-    wishes: Iterable[DeploymentWish], known: Container[str]
+    wishes: Iterable[DeploymentWish], known: Container[str], profile: EngineProfile
 ) -> dict[str, KnownApproval]:
-    """For the approvals that nobody knows but whose name is that of a published model."""
+    """For the approvals that nobody knows but whose name is that of a model that is served."""
     found = {}
     for name in {wish.spec.approval for wish in wishes if wish.spec.approval not in known}:
         entry = find(name)
         told = entry.architecture if entry else None
-        if entry is not None and told is not None:
+        if entry is not None and told is not None and not entry.unserved_by(profile):
             found[name] = _of(name, entry, told)
     return found
 
@@ -96,13 +97,14 @@ def _of(name: str, entry: Entry, told: Architecture) -> KnownApproval:
     return KnownApproval(name, model, None, False, reasons.APPROVAL_NOT_FOUND, message)
 
 
-def unknown_model(name: str) -> str:
+def unknown_model(name: str, profile: EngineProfile) -> str:
     """Why an approval of this name cannot be planned without a cluster, and what to name."""
     missing = f"ModelApproval {name} is not in the files"
     entry = find(name)
     if entry is not None:
-        return f"{missing}, and no layout is planned for {entry.family}: {entry.unserved}"
-    able = [one for one in CATALOG if not one.unserved]
+        why = entry.unserved_by(profile)
+        return f"{missing}, and no layout is planned for {entry.family}: {why}"
+    able = [one for one in CATALOG if not one.unserved_by(profile)]
     near = [name_of(one) for one in like(name) if one in able] or spelled_like(name, able)
     told = f"near it: {listed(near, _NAMED)}" if near else "escadre catalog list has all"
     return f"{missing}, and no model of the catalog is called so; {told}"
@@ -117,6 +119,11 @@ def catalog_notes(wishes: Iterable[DeploymentWish], taken: Container[str]) -> tu
             continue
         for note in doubts(entry):
             notes[f"{entry.repository}: {note}"] = None
+        if wish.spec.text_only and entry.encoder_bytes:
+            notes[
+                f"{wish.namespace}/{wish.name}: textOnly leaves {bytes_text(entry.encoder_bytes)} "
+                "of the encoder's weights counted, for only a model's files say them for certain"
+            ] = None
         asked = wish.spec.context_length
         if entry.documented and asked > entry.documented:
             notes[

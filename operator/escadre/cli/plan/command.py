@@ -32,7 +32,7 @@ from escadre.cli.shared.session import (
     run,
 )
 from escadre.cli.shared.target import target_options
-from escadre.core.profile import Profiled
+from escadre.core.profile import DEFAULT_PROFILE, Profiled
 
 __all__ = ["register"]
 
@@ -92,7 +92,8 @@ def _plan(
         wishes, fleet = run(environment, live)
     else:
         wishes = read_wishes(texts, namespace or "default")
-        fleet = fleet_of(read_nodes(nodes, environment.read_file, TOLERATED), wishes)
+        profile = judged.profile if judged else DEFAULT_PROFILE
+        fleet = fleet_of(read_nodes(nodes, environment.read_file, TOLERATED), wishes, profile)
     fleet = _judged(fleet, judged)
     seen = _see(wishes, fleet, now, verbose=verbose or html is not None)
     if html is not None:

@@ -121,14 +121,14 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> Outlook:
         for key, wish in zip(keys, wishes.deployments, strict=True)
     ]
     if fleet.assumed:
-        prospects = [_without_cluster(one) for one in prospects]
+        prospects = [_without_cluster(one, fleet.profile) for one in prospects]
     return Outlook(tuple(prospects), plans)
 
 
-def _without_cluster(one: Prospect) -> Prospect:
+def _without_cluster(one: Prospect, profile: EngineProfile) -> Prospect:
     """Nothing is known of what nodes hold; an approval stands in the way only where it refuses."""
     if one.plan is None:
-        told = unknown_model(one.wish.spec.approval)
+        told = unknown_model(one.wish.spec.approval, profile)
         return replace(one, approval_message=told, assumed=True)
     plan = replace(one.plan, weights=())
     return replace(one, plan=plan, assumed=one.approval_reason != reasons.NAMESPACE_NOT_ALLOWED)
