@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from escadre.api.deployment import Layout, RejectedLayout
 from escadre.cli.plan.prospect import Fleet, Prospect
 from escadre.cli.plan.speeds import Paced, paced
+from escadre.core.engines.textonly import without_encoder
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.decisions import products_of
 from escadre.core.layouts.search import every_refusal, plan_layout
@@ -37,6 +38,8 @@ def tried_for(prospects: Sequence[Prospect], fleet: Fleet) -> list[Tried]:
         wish, percent = Wish.of(one.wish.spec), fleet.gpu_memory_utilization_percent
         decision = plan_layout(model.architecture, wish, products, percent, fleet.profile)
         refused = every_refusal(model.architecture, wish, products, percent, fleet.profile)
-        speeds = paced(model.architecture, decision.alternatives, products)
+        leaves_out = any(layout.text_only for layout in decision.alternatives)
+        served = without_encoder(model.architecture) if leaves_out else model.architecture
+        speeds = paced(served, decision.alternatives, products)
         found.append(Tried(decision.alternatives[1:], refused, speeds))
     return found
