@@ -64,8 +64,11 @@ def read_memory(gpu: str | None, visible: str | None) -> Memory:
     if (gpu is None) == (visible is None):
         raise BadInput("give the GPU as --gpu PRODUCT, or as --visible-memory GiB, not both")
     if visible is not None:
-        given = int(_decimal("--visible-memory", visible, "GiB as torch sees them") * GIB)
-        return Memory(given, None, ())
+        gibibytes = _decimal(visible)
+        if not gibibytes:
+            said = "GiB as torch sees them, like 79.18, are meant"
+            raise BadInput(f"--visible-memory {visible}: {said}")
+        return Memory(int(gibibytes * GIB), None, ())
     named = card_named(gpu or "")
     seen = visible_bytes(named.card.product, named.card.mebibytes * MIB, None)
     return Memory(seen, named.card, (named.note,) if named.note else ())
@@ -73,9 +76,10 @@ def read_memory(gpu: str | None, visible: str | None) -> Memory:
 
 def read_utilization(text: str, visible: int) -> tuple[Fraction, tuple[str, ...]]:
     """--gpu-memory-utilization, and a note where the operator would give less."""
-    share = _decimal("--gpu-memory-utilization", text, "a share above 0, at most 1")
-    if share > 1:
-        raise BadInput(f"--gpu-memory-utilization {text}: a share above 0, at most 1, is meant")
+    share = _decimal(text)
+    if not 0 < share <= 1:
+        said = "a share above 0, at most 1, is meant, like 0.92"
+        raise BadInput(f"--gpu-memory-utilization {text}: {said}")
     percent = int(share * 100)
     ours = effective_utilization(visible, percent)
     if ours == percent:
@@ -126,8 +130,6 @@ def read_weights(model: LocalModel, given: int | None) -> int:
     return model.weight_bytes
 
 
-def _decimal(option: str, text: str, meant: str) -> Fraction:
-    value = Fraction(text) if _DECIMAL.fullmatch(text) else Fraction(0)
-    if value <= 0:
-        raise BadInput(f"{option} {text}: {meant}, is meant, like 0.92 or 79.18")
-    return value
+def _decimal(text: str) -> Fraction:
+    """What is no number in digits counts as 0, which nobody means."""
+    return Fraction(text) if _DECIMAL.fullmatch(text) else Fraction(0)
