@@ -291,6 +291,7 @@ def test_a_mistake_in_the_file_is_named_with_its_place(
         pytest.param(b"a: [", ", line 1, column 5: not YAML: expected the node", id="no YAML"),
         pytest.param(b"a: \x01", ": not YAML: unacceptable character", id="a control character"),
         pytest.param(b"a: 2026-99-99", ": not YAML: month must be in 1..12", id="no such date"),
+        pytest.param(b"[" * 5000, ": nested too deeply to be read", id="no end"),
         pytest.param(b"\xff\xfe\x00", " is not text in UTF-8", id="binary"),
         pytest.param(b" \n", " is empty; it should hold a ModelDeployment", id="empty"),
         pytest.param(b"kind: Pod", ": no ModelDeployment of escadre.dev/v1alpha1", id="no wish"),

@@ -119,6 +119,12 @@ def test_configuration_that_is_not_json_is_refused() -> None:
         check_json("params.json", b"{")
 
 
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000])
+def test_json_that_is_nested_without_end_is_refused(content: bytes) -> None:
+    with pytest.raises(IntakeError, match="is nested too deeply for a configuration"):
+        check_json("params.json", content)
+
+
 def test_an_index_has_to_name_exactly_the_weights() -> None:
     index = {"weight_map": {"a": "model-1.safetensors"}}
     check_index("i", index, ["model-1.safetensors"])

@@ -40,6 +40,7 @@ def tensor(**changes: Any) -> dict[str, Any]:
     ("header", "says"),
     [
         pytest.param(b"{", "not JSON", id="not JSON"),
+        pytest.param(b"[" * 100_000, "header is nested too deeply", id="nested without end"),
         pytest.param([], "not a JSON object", id="a list"),
         pytest.param({"__metadata__": {}}, "no tensor", id="no tensor"),
         pytest.param({"a": {"dtype": "BF16"}}, "not described", id="fields missing"),

@@ -80,6 +80,8 @@ def _parse(each: WishText) -> list[Any]:
         mark = error.problem_mark or error.context_mark
         at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise EscadreError(f"{each.source}{at}: not YAML: {error.problem}") from error
+    except RecursionError as error:
+        raise EscadreError(f"{each.source}: nested too deeply to be read") from error
     except (yaml.YAMLError, ValueError) as error:  # a character or a date that YAML does not know
         first = str(error).partition("\n")[0]
         raise EscadreError(f"{each.source}: not YAML: {first}") from error

@@ -111,11 +111,13 @@ def check_json(path: str, content: bytes) -> Mapping[str, object]:
     """Read a configuration file; refuses keys with which loaders run code from elsewhere."""
     try:
         document = json.loads(content)
+        code = next((key for key in _keys(document) if key in _CODE_KEYS), None)
     except ValueError as error:
         raise IntakeError(f"{path} is not JSON: {error}") from error
-    for key in _keys(document):
-        if key in _CODE_KEYS:
-            raise IntakeError(f"{path} has the key {key}, which makes loaders run code")
+    except RecursionError as error:
+        raise IntakeError(f"{path} is nested too deeply for a configuration") from error
+    if code is not None:
+        raise IntakeError(f"{path} has the key {code}, which makes loaders run code")
     return document if isinstance(document, dict) else {}
 
 

@@ -74,12 +74,7 @@ def read_tensors(path: str, header: bytes, size: int) -> tuple[Tensor, ...]:
         header: the JSON header, without the eight bytes before it.
         size: of the whole file.
     """
-    try:
-        document = json.loads(header, object_pairs_hook=_unique)
-    except ValueError as error:
-        raise IntakeError(f"{path}: header is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise IntakeError(f"{path}: header is not a JSON object")
+    document = _parsed(path, header)
     document.pop("__metadata__", None)
     if not document:
         raise IntakeError(f"{path}: no tensor")
@@ -96,6 +91,18 @@ def read_tensors(path: str, header: bytes, size: int) -> tuple[Tensor, ...]:
         data = size - PREFIX - len(header)
         raise IntakeError(f"{path}: tensors end at byte {place} of {data} data bytes")
     return tuple(tensors)
+
+
+def _parsed(path: str, header: bytes) -> dict[str, object]:
+    try:
+        document = json.loads(header, object_pairs_hook=_unique)
+    except ValueError as error:
+        raise IntakeError(f"{path}: header is not JSON: {error}") from error
+    except RecursionError as error:
+        raise IntakeError(f"{path}: header is nested too deeply for tensors") from error
+    if not isinstance(document, dict):
+        raise IntakeError(f"{path}: header is not a JSON object")
+    return document
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
