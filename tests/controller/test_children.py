@@ -23,7 +23,7 @@ from escadre.controller.children import Applier
 from escadre.errors import Retryable
 from escadre.machinery.compact import Compact
 from escadre.machinery.informer import Informer
-from escadre.names import LABEL_MANAGED_BY
+from escadre.names import ANNOTATION_NODE, LABEL_MANAGED_BY
 from escadre.render.labels import Owner
 from escadre.render.service import service
 from escadre.render.volume import volume
@@ -197,6 +197,19 @@ async def test_a_hand_edit_is_mended(bench: Bench, kind: str, hand: Callable[[Js
     writes = len(bench.verbs)
     await bench.apply(intent)
     assert len(bench.verbs) == writes, "mended for good"
+
+
+async def test_a_replica_that_another_node_is_planned_for_is_not_one_put_right(
+    bench: Bench,
+) -> None:
+    intent = children()["Deployment"]
+    await bench.apply(intent)
+    meta = intent["metadata"]
+    notes = {**meta["annotations"], ANNOTATION_NODE: "elsewhere"}
+    done, applier = await bench.apply({**intent, "metadata": {**meta, "annotations": notes}})
+    assert done
+    assert applier.changed == [("replanned", "Deployment", meta["name"])]
+    assert bench.live(intent)["metadata"]["annotations"][ANNOTATION_NODE] == "elsewhere"
 
 
 async def test_an_edited_template_changes_once(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from escadre.machinery.diff import corrections, holds
 from escadre.machinery.informer import Informer
 from escadre.machinery.matched import Matched
 from escadre.machinery.packing import digest_of
-from escadre.names import GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
+from escadre.names import ANNOTATION_NODE, GROUP, LABEL_OWNER_NAME, LABEL_OWNER_UID
 from escadre.reasons import Reason
 
 __all__ = ["Applier"]
@@ -31,8 +31,8 @@ _WORDS: Final = Text(1024)  # of the API server: they stand in Ready beside othe
 class Applier:
     """Writes the children of one owner and collects what stood in the way.
 
-    ``changed`` lists what was written, as ``created|mended Kind name``; ``matched`` is kept from
-    pass to pass.
+    ``changed`` lists what was written, as ``created|mended|replanned Kind name``; ``matched`` is
+    kept from pass to pass.
     """
 
     api: Api
@@ -115,7 +115,7 @@ class Applier:
             return self._taken(resource, intent, found)
         if "deletionTimestamp" in found["metadata"]:
             return False  # comes again when it is gone
-        await self._write(resource, intent, found["metadata"]["uid"], cache)
+        await self._write(resource, intent, found["metadata"]["uid"], cache, "mended")
         return True
 
     async def _mend(
@@ -139,7 +139,8 @@ class Applier:
             cache.note_write(whole)
         body = {key: value for key, value in intent.items() if key not in {"apiVersion", "kind"}}
         if not holds(body, whole):
-            await self._write(resource, intent, live.uid, cache)
+            how = "replanned" if holds(_planned_as(body, whole), whole) else "mended"
+            await self._write(resource, intent, live.uid, cache, how)
         elif steps:
             self.changed.append(("mended", resource.kind, intent["metadata"]["name"]))
         else:
@@ -147,11 +148,11 @@ class Applier:
         return True
 
     async def _write(
-        self, resource: Resource, intent: Json, uid: str, cache: Informer[Compact]
+        self, resource: Resource, intent: Json, uid: str, cache: Informer[Compact], how: str
     ) -> None:
         body = {**intent, "metadata": {**intent["metadata"], "uid": uid}}
         cache.note_write(await self.api.apply(resource, body))
-        self.changed.append(("mended", resource.kind, intent["metadata"]["name"]))
+        self.changed.append((how, resource.kind, intent["metadata"]["name"]))
 
     def _owns(self, live: Compact) -> bool:
         return self.owner_uid in {live.controller_uid, live.labels.get(LABEL_OWNER_UID)}
@@ -183,6 +184,17 @@ class Applier:
             )
         )
         return False
+
+
+def _planned_as(body: Json, live: Json) -> Json:
+    """The intent with the node that is planned for the live object: that we change ourselves."""
+    notes = body["metadata"].get("annotations") or {}
+    planned = (live["metadata"].get("annotations") or {}).get(ANNOTATION_NODE)
+    if planned is None or ANNOTATION_NODE not in notes:
+        return body
+    return body | {
+        "metadata": body["metadata"] | {"annotations": notes | {ANNOTATION_NODE: planned}}
+    }
 
 
 def _child(intent: Mapping[str, Any]) -> str:

@@ -116,6 +116,7 @@ def test_deeds_are_told_once_done_and_what_was_mended_beside_them() -> None:
         ("created", "Deployment", "chat-2"),
         ("created", "Service", "chat"),
         ("created", "PersistentVolume", "weights"),
+        ("replanned", "Deployment", "chat-0"),
     ]
     told = list(news_of_deeds("chat", ROLLOUT, {0, 1}, changed, stood=True))
     assert [(one.reason, one.message, one.done) for one in told] == [

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Turn = tuple[str, Reason]  # status and why
-Change = tuple[str, str, str]  # created or mended, kind, name
+Change = tuple[str, str, str]  # created, mended or replanned, kind, name
 
 _TOLD_WHEN_FALSE: Final = frozenset(
     {
