@@ -62,7 +62,7 @@ def wishes(stage: Stage) -> Iterator[Stage]:
             TEAM,
             "Planned",
             "ContextTooLong",
-            ["65536", "32768", "Lower spec.contextLength"],
+            ["65,536", "32,768", "Lower spec.contextLength"],
             id="context longer than the model's",
         ),
         pytest.param(
