@@ -49,7 +49,8 @@ def test_a_token_of_the_cache_is_read_once_a_step() -> None:
 def test_every_term_is_above_zero(
     architecture: Architecture, card: object, size: int, stages: int, running: int
 ) -> None:
-    speed = speed_of(architecture, EngineLimits(size, running, 8192), rates(card.product), stages)  # type: ignore[attr-defined]
+    limits = EngineLimits(size, running, 8192, stages)
+    speed = speed_of(architecture, limits, rates(card.product))  # type: ignore[attr-defined]
     decode = speed.decode
     assert min(decode.fixed, decode.per_running, decode.per_cached_token) > 0
     assert speed.prefill_tokens_per_second > 0
@@ -79,8 +80,8 @@ def test_more_gpus_on_nvlink_decode_a_large_model_faster(architecture: Architect
 
 
 def test_across_pcie_stages_read_prompts_faster_than_tensor_parallelism() -> None:
-    whole = speed_of(LARGE_2, EngineLimits(8, 8, 2048), rates("NVIDIA-L40S"), 1)
-    staged = speed_of(LARGE_2, EngineLimits(1, 8, 2048), rates("NVIDIA-L40S"), 8)
+    whole = speed_of(LARGE_2, EngineLimits(8, 8, 2048), rates("NVIDIA-L40S"))
+    staged = speed_of(LARGE_2, EngineLimits(1, 8, 2048, 8), rates("NVIDIA-L40S"))
     assert staged.prefill_tokens_per_second > 2 * whole.prefill_tokens_per_second
     assert staged.decode.fixed > whole.decode.fixed
 

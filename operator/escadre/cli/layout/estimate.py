@@ -111,5 +111,5 @@ def _unable(
 
 
 def _speed(architecture: Architecture, asked: Asked, card: Card) -> Speed:
-    speed = speed_of(architecture, asked.limits, card.rates, asked.limits.pipeline_parallel_size)
+    speed = speed_of(architecture, asked.limits, card.rates)
     return speed.cached_in(asked.cache_element_bytes)

@@ -42,10 +42,12 @@ def paced(
 def _paced(architecture: Architecture, layout: Layout, product: GPUProduct) -> Paced:
     card = card_for(product)
     limits = EngineLimits(
-        layout.tensor_parallel_size, layout.max_num_seqs, layout.max_num_batched_tokens
+        layout.tensor_parallel_size,
+        layout.max_num_seqs,
+        layout.max_num_batched_tokens,
+        layout.pipeline_parallel_size,
     )
-    speed = speed_of(architecture, limits, card.rates, layout.pipeline_parallel_size)
-    return Paced(layout, speed, card.derived_from)
+    return Paced(layout, speed_of(architecture, limits, card.rates), card.derived_from)
 
 
 def view(found: Sequence[Paced]) -> Table:

@@ -98,17 +98,15 @@ class _Work:
     operations: int
 
 
-def speed_of(
-    architecture: Architecture, limits: EngineLimits, rates: Rates, pipeline_parallel_size: int = 1
-) -> Speed:
-    """The speed of one replica on ``limits.tensor_parallel_size`` × stages GPUs of these rates.
+def speed_of(architecture: Architecture, limits: EngineLimits, rates: Rates) -> Speed:
+    """The speed of one replica, tensor × pipeline parallel size GPUs of these rates.
 
     ``rates`` are ``card_of(product, mebibytes, capability).rates``. Of a mixture of experts the
     step is exact at one sequence and at ``limits.max_num_seqs``, and a straight line between, where
     the truth is a curve above it: few sequences soon need most experts. Prefill is that of a prompt
     of ``limits.max_num_batched_tokens``.
     """
-    size, stages = limits.tensor_parallel_size, pipeline_parallel_size
+    size, stages = limits.tensor_parallel_size, limits.pipeline_parallel_size
     work = _work_of(architecture)
     most = max(2, limits.max_num_seqs)
     first = _read_seconds(architecture, work, rates, running=1) / size

@@ -61,6 +61,6 @@ def _left(asked: Asked, one: Candidate) -> int:
 
 def _step_seconds(asked: Asked, one: Candidate) -> float:
     """What a sequence waits for its next token, while as many run as are wished."""
-    speed = speed_of(asked.served, one.limits, card_for(one.product).rates, one.shape.pipeline)
+    speed = speed_of(asked.served, one.limits, card_for(one.product).rates)
     running = asked.need.concurrency or 1
     return speed.decode.seconds(running, running * asked.need.typical)
