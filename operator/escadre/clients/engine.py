@@ -18,6 +18,7 @@ from typing import Final, Literal
 import aiohttp
 from yarl import URL
 
+from escadre.clients.bodies import read_bounded
 from escadre.clients.urls import origin
 from escadre.core.decimals import bytes_text
 from escadre.core.scaling.demand import Demand
@@ -138,7 +139,7 @@ async def _once(
         ) as response:
             if response.status != HTTPStatus.OK:
                 return ScrapeFailure("Status", f"reading {url}: HTTP {response.status}")
-            body = await _read(response)
+            body = await read_bounded(response, MAX_BODY_BYTES)
     except TimeoutError:
         return ScrapeFailure("Timeout", f"reading {url}: no answer in {timeout_seconds:g} s")
     except (aiohttp.ClientError, OSError) as error:
@@ -146,18 +147,6 @@ async def _once(
     if body is None:
         return ScrapeFailure("TooLarge", f"reading {url}: more than {bytes_text(MAX_BODY_BYTES)}")
     return scan(body)
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, None when it is too large."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            return None
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _sum(body: bytes, name: bytes) -> int | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import aiohttp
 
+from escadre.clients.bodies import read_bounded
 from escadre.clients.urls import origin
 from escadre.engineflags import VERSION
 
@@ -53,12 +54,8 @@ async def _version(response: aiohttp.ClientResponse) -> str | None:
         return None  # as while it loads or drains: later, perhaps
     if response.status != HTTPStatus.OK:
         return ""
-    body = b""
-    async for part in response.content.iter_any():
-        body += part
-        if len(body) > MAX_ANSWER_BYTES:
-            return ""
-    return _parsed(body)
+    body = await read_bounded(response, MAX_ANSWER_BYTES)
+    return "" if body is None else _parsed(body)
 
 
 def _parsed(body: bytes) -> str:
