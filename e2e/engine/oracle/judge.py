@@ -10,8 +10,6 @@ import json
 import logging
 import re
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,12 +39,7 @@ def main() -> None:
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)
         told: dict[str, list[int]] = {}
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in asked["files"].items():
-                Path(folder, name).write_text(json.dumps(content), encoding="utf-8")
-            play(1)
-            form = "mistral" if "params.json" in asked["files"] else "hf"
-            config = configured(Path(folder), form)
+        with configured(asked["files"]) as config:
             for size in asked["sizes"]:
                 told.setdefault(verdict(config, size), []).append(size)
         print(json.dumps(sorted(told.items())), flush=True)

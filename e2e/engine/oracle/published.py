@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from e2e.engine.oracle.shapes import mistral_3
 from escadre.core.catalog.entry import Entry
 from escadre.core.catalog.shelf import find
 
@@ -165,19 +166,7 @@ def _with_images(entry: Entry, encoder: dict[str, int]) -> dict[str, Any]:
         "hidden_act": "silu",
         "rope_theta": 1e4,
     }
-    return {
-        "architectures": ["Mistral3ForConditionalGeneration"],
-        "model_type": "mistral3",
-        "image_token_index": 10,
-        "multimodal_projector_bias": False,
-        "projector_hidden_act": "gelu",
-        "spatial_merge_size": 2,
-        "vision_feature_layer": -1,
-        "text_config": _dense(entry),
-        "vision_config": vision,
-        "tie_word_embeddings": shape.tied,
-        "torch_dtype": "bfloat16",
-    }
+    return mistral_3(_dense(entry), vision) | {"tie_word_embeddings": shape.tied}
 
 
 def _mixture(entry: Entry) -> dict[str, Any]:

@@ -4,7 +4,12 @@ Used by judge.py and weigh.py in the Python of vLLM's environment. What is built
 built on the meta device as on that GPU; nothing is sent, no process but this one is there.
 """
 
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import vllm.distributed.parallel_state as groups
 import vllm.model_executor.layers.quantization.fp8 as eight_bits
@@ -56,10 +61,19 @@ def play(size: int, stages: int = 1, stage: int = 0) -> None:
         setattr(groups, name, Group(stages, stage))
 
 
-def configured(folder: Path, form: str) -> VllmConfig:
-    """The model of the folder, for one GPU."""
+@contextmanager
+def configured(files: Mapping[str, Any]) -> Iterator[VllmConfig]:
+    """The model of these JSON files, by name, for one GPU; they lie in a folder until the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            Path(folder, name).write_text(json.dumps(content), encoding="utf-8")
+        play(1)
+        yield _config_of(folder, "mistral" if "params.json" in files else "hf")
+
+
+def _config_of(folder: str, form: str) -> VllmConfig:
     model = ModelConfig(
-        model=str(folder),
+        model=folder,
         config_format=form,
         skip_tokenizer_init=True,
         dtype="bfloat16",

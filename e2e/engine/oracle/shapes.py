@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Literal
 
-__all__ = ["NUMBER", "SEED", "SIZES", "Shape", "shapes"]
+__all__ = ["NUMBER", "SEED", "SIZES", "Shape", "mistral_3", "shapes"]
 
 SEED: Final = 20261128
 NUMBER: Final = 1760
@@ -210,6 +210,11 @@ def _mixtral_config(sizes: _Sizes) -> dict[str, Any]:
 
 def _mistral_3_config(sizes: _Sizes) -> dict[str, Any]:
     vision = _vision(sizes) | {"model_type": "pixtral", "head_dim": 64, "hidden_act": "silu"}
+    return mistral_3(_config(sizes), vision)
+
+
+def mistral_3(text: dict[str, Any], vision: dict[str, Any]) -> dict[str, Any]:
+    """A config.json of vision beside text, in Hugging Face's layout."""
     return {
         "architectures": ["Mistral3ForConditionalGeneration"],
         "model_type": "mistral3",
@@ -218,7 +223,7 @@ def _mistral_3_config(sizes: _Sizes) -> dict[str, Any]:
         "projector_hidden_act": "gelu",
         "spatial_merge_size": 2,
         "vision_feature_layer": -1,
-        "text_config": _config(sizes),
+        "text_config": text,
         "vision_config": vision,
         "torch_dtype": "bfloat16",
     }

@@ -11,9 +11,7 @@ in it.
 import json
 import logging
 import sys
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -47,12 +45,7 @@ def _bytes(tensors: Iterable[torch.Tensor]) -> int:
 
 
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in asked["files"].items():
-            Path(folder, name).write_text(json.dumps(content), encoding="utf-8")
-        play(1)
-        form = "mistral" if "params.json" in asked["files"] else "hf"
-        config = configured(Path(folder), form)
+    with configured(asked["files"]) as config:
         ranks = [
             weigh(config, size, stages, stage)
             for size, stages in asked["layouts"]
