@@ -5,7 +5,7 @@ from tests.agent.pull.test_choose import A
 
 from escadre.agent.pull.choose import after_failure
 from escadre.backoff import pause
-from escadre.clients.mirror.retry import RetryPolicy
+from escadre.clients.sources.retry import RetryPolicy
 
 
 @pytest.mark.parametrize(

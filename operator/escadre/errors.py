@@ -2,11 +2,11 @@
 
     EscadreError
     ├── Refusal             a wish that cannot be fulfilled as it stands; carries a stable reason
-    │   └── MirrorError     of clients/mirror
+    │   └── MirrorError     of clients/sources
     ├── Retryable           a fault outside that may pass; the caller tries again later
     ├── ApiError            of clients/kube: the API server did not do what was asked
     ├── ConnectionUnknown   of clients/kube: no way to an API server is known
-    ├── Cancelled           of clients/mirror: called off while reading
+    ├── Cancelled           of clients/sources: called off while reading
     ├── ManifestError       of core/weights: no canonical manifest
     ├── IntakeError         of core/weights: a model that must not be approved
     └── BadInput            of cli/shared: what was given on the command line is wrong

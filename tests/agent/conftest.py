@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.clients.mirror.faulty import Faulty, faulty
+from tests.clients.sources.faulty import Faulty, faulty
 
 from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.pull import Pull
@@ -18,10 +18,10 @@ from escadre.agent.pull.transfer import TransferLimits
 from escadre.agent.store.durable import remove_tree
 from escadre.agent.store.store import Store, open_store
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.mirror.factory import open_mirror
-from escadre.clients.mirror.protocol import Mirror
-from escadre.clients.mirror.retry import RetryPolicy
-from escadre.clients.mirror.transport import Timeouts
+from escadre.clients.sources.factory import open_source
+from escadre.clients.sources.protocol import Source
+from escadre.clients.sources.retry import RetryPolicy
+from escadre.clients.sources.transport import Timeouts
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.manifest import CHUNK_SIZE, Manifest, ManifestFile
 
@@ -112,8 +112,8 @@ def server(model: SampleModel, small: SampleModel) -> Iterator[Faulty]:
         yield world
 
 
-def opened_mirror(server: Faulty, idle: float = 60) -> Mirror:
-    return open_mirror(
+def opened_mirror(server: Faulty, idle: float = 60) -> Source:
+    return open_source(
         "tree",
         ModelMirrorSpec(type="http", url=server.url),
         repository="org/model",
@@ -123,7 +123,7 @@ def opened_mirror(server: Faulty, idle: float = 60) -> Mirror:
 
 
 @pytest.fixture
-def mirror(server: Faulty) -> Iterator[Mirror]:
+def mirror(server: Faulty) -> Iterator[Source]:
     opened = opened_mirror(server)
     yield opened
     opened.close()
@@ -140,7 +140,7 @@ Puller = Callable[[SampleModel], Pull]
 
 
 @pytest.fixture
-def pull(mirror: Mirror, store: Store) -> Puller:
+def pull(mirror: Source, store: Store) -> Puller:
     def make(model: SampleModel) -> Pull:
         return Pull(
             digest=model.digest,

@@ -15,7 +15,7 @@ from e2e.engine.ports import free_port
 from prometheus_client import CollectorRegistry
 from tests.agent.conftest import COMMIT, SampleModel, publish, sample_model, where
 from tests.agent.test_report import GPU_0
-from tests.clients.mirror.faulty import Faulty, flip, refuse
+from tests.clients.sources.faulty import Faulty, flip, refuse
 from tests.fakes.kube import FakeApi, FakeServer
 
 from escadre import reasons

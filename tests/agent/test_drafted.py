@@ -16,9 +16,9 @@ from escadre.agent.store.store import Store
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import make_draft
 from escadre.cli.approve.source import mirror_source
-from escadre.clients.mirror import errors
-from escadre.clients.mirror.credentials import Credentials
-from escadre.clients.mirror.factory import open_mirror
+from escadre.clients.sources import errors
+from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.factory import open_source
 
 
 @pytest.mark.parametrize("kind", ["huggingface", "http"])
@@ -35,7 +35,7 @@ def test_draft_publish_pull(tmp_path: Path, store: Store, kind: str) -> None:
         tree.publish_manifest(draft.digest, draft.text)
         if kind == "http":
             spec = ModelMirrorSpec(type="http", url=server.url)
-        mirror = open_mirror("m", spec, repository="org/tiny", revision=commit, credentials=token)
+        mirror = open_source("m", spec, repository="org/tiny", revision=commit, credentials=token)
         pull = Pull(
             digest=draft.digest,
             total=draft.manifest.total_bytes,

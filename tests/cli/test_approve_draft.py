@@ -19,7 +19,7 @@ from escadre.cli.approve.drafting import make_draft
 from escadre.cli.approve.source import FolderSource
 from escadre.clients.hub import HubFile
 from escadre.clients.kube import CONFIG_MAPS, MODEL_MIRRORS, SECRETS, ServerUnavailable
-from escadre.clients.mirror.protocol import Sink
+from escadre.clients.sources.protocol import Sink
 from escadre.core.weights import manifest
 from escadre.core.weights.intake import IntakeError
 from escadre.errors import EscadreError

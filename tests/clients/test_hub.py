@@ -7,11 +7,11 @@ import pytest
 from e2e.engine.checkpoint import write_checkpoint
 from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree
-from tests.clients.mirror.faulty import faulty, refuse
+from tests.clients.sources.faulty import faulty, refuse
 
 from escadre.clients.hub import list_files
-from escadre.clients.mirror.credentials import Credentials
-from escadre.clients.mirror.errors import MirrorUnavailable, NotFound, Unauthorized
+from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.errors import MirrorUnavailable, NotFound, Unauthorized
 
 
 @pytest.fixture(scope="module")

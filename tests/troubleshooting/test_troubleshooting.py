@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import pytest
 from tests.troubleshooting.scenes import SCENES, Told, told_by
 
-from escadre.clients.mirror.credentials import credentials_from_secret
+from escadre.clients.sources.credentials import credentials_from_secret
 from escadre.errors import Refusal
 from escadre.reasons import REASONS, Kind
 

@@ -26,9 +26,9 @@ from escadre.agent.report import build_status
 from escadre.agent.reporter import Reporter
 from escadre.agent.view import View
 from escadre.api.gpunode import GPUNodeStatus, WantedWeights
-from escadre.clients.mirror.credentials import credentials_from_secret
-from escadre.clients.mirror.factory import open_mirror
-from escadre.clients.mirror.protocol import Mirror
+from escadre.clients.sources.credentials import credentials_from_secret
+from escadre.clients.sources.factory import open_source
+from escadre.clients.sources.protocol import Source
 from escadre.errors import Refusal
 from escadre.machinery.serving import Endpoint, serving
 from escadre.metrics.agent import AgentMetrics
@@ -131,7 +131,7 @@ class Agent:
     def _keeper(self, metrics: AgentMetrics) -> Keeper:
         return Keeper(
             root=self.settings.store_path,
-            open_mirror=self._open_mirror,
+            open_source=self._open_source,
             limits=TransferLimits(
                 files=self.settings.concurrent_files, chunks=self.settings.concurrent_chunks
             ),
@@ -141,10 +141,10 @@ class Agent:
             look_every=self.look_every,
         )
 
-    async def _open_mirror(self, want: WantedWeights) -> Mirror:
+    async def _open_source(self, want: WantedWeights) -> Source:
         name = want.source.credentials_secret_name
         credentials = credentials_from_secret(name, await self.api.secret(name)) if name else None
-        return open_mirror(
+        return open_source(
             want.source.name,
             want.source,
             repository=want.repository,

@@ -22,18 +22,18 @@ from escadre.agent.pull.transfer import TransferLimits
 from escadre.agent.store.store import Store, open_store
 from escadre.agent.view import FailedPull, RunningPull, StoreView
 from escadre.api.gpunode import WantedWeights
-from escadre.clients.mirror.errors import MirrorError
-from escadre.clients.mirror.protocol import Mirror
-from escadre.clients.mirror.retry import Cancelled
+from escadre.clients.sources.errors import MirrorError
+from escadre.clients.sources.protocol import Source
+from escadre.clients.sources.retry import Cancelled
 from escadre.errors import EscadreError, Refusal
 from escadre.metrics.agent import AgentMetrics
 
-__all__ = ["Keeper", "OpenMirror", "Times"]
+__all__ = ["Keeper", "OpenSource", "Times"]
 
 _log = structlog.get_logger(__name__)
 _TRY_STORE_EVERY: Final = 10.0
 
-OpenMirror = Callable[[WantedWeights], Awaitable[Mirror]]
+OpenSource = Callable[[WantedWeights], Awaitable[Source]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Keeper:
 
     Args:
         root: folder of the store.
-        open_mirror: gives the mirror of a want, with its credentials; raises Refusal.
+        open_source: gives the mirror of a want, with its credentials; raises Refusal.
         limits: how much a pull does at once.
         metrics: told of results.
         times: the clocks.
@@ -68,7 +68,7 @@ class Keeper:
     """
 
     root: Path
-    open_mirror: OpenMirror
+    open_source: OpenSource
     limits: TransferLimits
     metrics: AgentMetrics
     times: Times
@@ -188,7 +188,7 @@ class Keeper:
         log = _log.bind(digest=want.manifest_digest, mirror=want.source.name)
         log.info("pulling weights", repository=want.repository, bytes=want.bytes)
         try:
-            mirror = await self.open_mirror(want)
+            mirror = await self.open_source(want)
             try:
                 pull = Pull(
                     digest=want.manifest_digest,

@@ -1,6 +1,6 @@
 """The list of files of a repository at a commit, from a mirror with a Hugging Face hub's routes.
 
-Metadata only, for the drafting tool: bytes go through clients/mirror, and the digests that count
+Metadata only, for the drafting tool: bytes go through clients/sources, and the digests that count
 are computed from them. huggingface_hub is imported here and nowhere else, after its telemetry was
 switched off; its client gets a timeout and the mirror's certificates, and may not go elsewhere.
 """
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from escadre.clients.mirror.credentials import Credentials
-from escadre.clients.mirror.errors import MirrorUnavailable, NotFound, Unauthorized
-from escadre.clients.mirror.transport import origin, shown, tls_context
+from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.errors import MirrorUnavailable, NotFound, Unauthorized
+from escadre.clients.sources.transport import origin, shown, tls_context
 
 __all__ = ["HubFile", "list_files"]
 

@@ -10,7 +10,7 @@ from escadre.agent.pull.pull import Pull
 from escadre.agent.pull.transfer import TransferLimits
 from escadre.agent.store.store import open_store
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.mirror.factory import open_mirror
+from escadre.clients.sources.factory import open_source
 
 
 def main(store: str, url: str, digest: str, total: str, commit: str) -> None:
@@ -18,7 +18,7 @@ def main(store: str, url: str, digest: str, total: str, commit: str) -> None:
     Pull(
         digest=digest,
         total=int(total),
-        mirror=open_mirror("tree", spec, repository="org/model", revision=commit),
+        mirror=open_source("tree", spec, repository="org/model", revision=commit),
         store=open_store(Path(store), lambda: "2026-11-22T00:00:00Z"),
         meter=Meter(time.monotonic),
         stop=threading.Event(),

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from tests.agent.conftest import Puller, SampleModel, opened_mirror, where
-from tests.clients.mirror.faulty import Answer, Fault, Faulty, flip, refuse, reset, stall
+from tests.clients.sources.faulty import Answer, Fault, Faulty, flip, refuse, reset, stall
 
 from escadre import reasons
 from escadre.agent.pull.pull import Pull
 from escadre.agent.store import blobs
 from escadre.agent.store.store import Store
-from escadre.clients.mirror.errors import (
+from escadre.clients.sources.errors import (
     DigestMismatch,
     MirrorError,
     MirrorSlow,
@@ -20,7 +20,7 @@ from escadre.clients.mirror.errors import (
     NotFound,
     Unauthorized,
 )
-from escadre.clients.mirror.retry import Cancelled
+from escadre.clients.sources.retry import Cancelled
 from escadre.core.weights.manifest import CHUNK_SIZE
 from escadre.errors import Refusal
 

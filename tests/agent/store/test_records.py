@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.agent.conftest import Puller, SampleModel, now, reopened
-from tests.clients.mirror.faulty import Faulty
+from tests.clients.sources.faulty import Faulty
 
 from escadre.agent.store.partial import PartialFile, partial_paths
 from escadre.agent.store.records import BlobRecord, ModelRecord, read_record, write_record

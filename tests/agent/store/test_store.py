@@ -21,13 +21,13 @@ from tests.agent.conftest import (
     sample_model,
     where,
 )
-from tests.clients.mirror.faulty import Faulty, stall_from
+from tests.clients.sources.faulty import Faulty, stall_from
 
 from escadre import reasons
 from escadre.agent.pull.pull import Pull
 from escadre.agent.store.quarantine import MAX_SAMPLES, BadBytes, set_aside
 from escadre.agent.store.store import Store, open_store
-from escadre.clients.mirror.protocol import Mirror
+from escadre.clients.sources.protocol import Source
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.manifest import CHUNK_SIZE, Manifest, ManifestFile
 from escadre.errors import Refusal
@@ -163,7 +163,7 @@ def test_a_path_that_cannot_be_a_store_is_told(disk: Path) -> None:
 
 
 def test_manifests_that_contradict_each_other_are_refused(
-    pull: Puller, large: bytes, store: Store, server: Faulty, mirror: Mirror
+    pull: Puller, large: bytes, store: Store, server: Faulty, mirror: Source
 ) -> None:
     honest = sample_model({"w": large})
     publish(server, honest)
@@ -200,7 +200,7 @@ def tiny_disk(disk: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("size", [20 << 20, 30 << 20, 60 << 20])
 def test_a_full_disk_is_told_with_numbers_and_left_as_it_was(
-    tiny_disk: Path, server: Faulty, mirror: Mirror, size: int, pull: Puller
+    tiny_disk: Path, server: Faulty, mirror: Source, size: int, pull: Puller
 ) -> None:
     model = sample_model({"w": b"w" * size})
     publish(server, model)

@@ -14,10 +14,10 @@ from escadre.agent.pull.meter import Meter
 from escadre.agent.store.blobs import Blobs
 from escadre.agent.store.durable import disk_faults
 from escadre.agent.store.partial import PartialFile
-from escadre.clients.mirror.errors import DigestMismatch, MirrorUnavailable
-from escadre.clients.mirror.protocol import Mirror, Reader, RemoteFile
-from escadre.clients.mirror.retry import Cancelled, RetryPolicy, Wait, attempt, read_range
-from escadre.clients.mirror.transport import shown
+from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable
+from escadre.clients.sources.protocol import Reader, RemoteFile, Source
+from escadre.clients.sources.retry import Cancelled, RetryPolicy, Wait, attempt, read_range
+from escadre.clients.sources.transport import shown
 from escadre.core.weights.manifest import Chunk, chunks_of
 
 __all__ = ["Fetcher"]
@@ -27,7 +27,7 @@ __all__ = ["Fetcher"]
 class Fetcher:
     """What every fetch of one pull shares."""
 
-    mirror: Mirror
+    mirror: Source
     blobs: Blobs
     meter: Meter
     retry: RetryPolicy

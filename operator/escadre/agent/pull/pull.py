@@ -13,9 +13,9 @@ from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.transfer import Transfer, TransferLimits
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Store
-from escadre.clients.mirror.errors import DigestMismatch
-from escadre.clients.mirror.protocol import Mirror
-from escadre.clients.mirror.retry import Cancelled, attempt
+from escadre.clients.sources.errors import DigestMismatch
+from escadre.clients.sources.protocol import Source
+from escadre.clients.sources.retry import Cancelled, attempt
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.manifest import Manifest, ManifestError, ManifestFile
 from escadre.errors import Refusal
@@ -39,7 +39,7 @@ class Pull:
 
     digest: str
     total: int
-    mirror: Mirror
+    mirror: Source
     store: Store
     meter: Meter
     stop: threading.Event

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from escadre.agent.pull.fetch import Fetcher
 from escadre.agent.store.blobs import Blobs
 from escadre.agent.store.partial import PartialFile
-from escadre.clients.mirror.errors import RangesUnsupported
-from escadre.clients.mirror.retry import Cancelled, RetryPolicy
+from escadre.clients.sources.errors import RangesUnsupported
+from escadre.clients.sources.retry import Cancelled, RetryPolicy
 from escadre.core.weights.manifest import Chunk, ManifestFile
 
 __all__ = ["Transfer", "TransferLimits"]

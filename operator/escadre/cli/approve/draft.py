@@ -39,7 +39,7 @@ from escadre.clients.kube import (
     Forbidden,
     NotFound,
 )
-from escadre.clients.mirror.credentials import Credentials, credentials_from_secret
+from escadre.clients.sources.credentials import Credentials, credentials_from_secret
 from escadre.core.approvals.naming import approval_name
 from escadre.core.profile import EngineProfile
 from escadre.errors import EscadreError

@@ -11,11 +11,11 @@ from typing import Final, Protocol
 
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.hub import HubFile, list_files
-from escadre.clients.mirror.credentials import Credentials
-from escadre.clients.mirror.errors import NotFound
-from escadre.clients.mirror.factory import open_mirror
-from escadre.clients.mirror.protocol import RemoteFile, Sink
-from escadre.clients.mirror.retry import RetryPolicy, attempt, read_range
+from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.errors import NotFound
+from escadre.clients.sources.factory import open_source
+from escadre.clients.sources.protocol import RemoteFile, Sink
+from escadre.clients.sources.retry import RetryPolicy, attempt, read_range
 from escadre.errors import EscadreError
 
 __all__ = ["FolderSource", "MirrorSource", "Source", "mirror_source"]
@@ -93,7 +93,7 @@ def mirror_source(
             f"ModelMirror {name} is of type {spec.type}, a plain tree without a list of files: "
             "draft from the folder behind it with --folder"
         )
-    mirror = open_mirror(
+    mirror = open_source(
         name,
         spec,
         repository=repository,

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Mirror", "Reader", "RemoteFile", "Sink"]
+__all__ = ["Reader", "RemoteFile", "Sink", "Source"]
 
 Sink = Callable[[bytes], None]  # takes the next bytes
 
@@ -30,7 +30,7 @@ class Reader(Protocol):
         ...
 
 
-class Mirror(Protocol):
+class Source(Protocol):
     """One repository at one commit on one mirror."""
 
     @property

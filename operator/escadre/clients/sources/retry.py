@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from escadre.backoff import pause
-from escadre.clients.mirror.errors import MirrorError
-from escadre.clients.mirror.protocol import Mirror, RemoteFile, Sink
+from escadre.clients.sources.errors import MirrorError
+from escadre.clients.sources.protocol import RemoteFile, Sink, Source
 from escadre.errors import EscadreError
 
 __all__ = ["Cancelled", "RetryPolicy", "Wait", "attempt", "read_range"]
@@ -68,7 +68,7 @@ def attempt(work: Callable[[], _T], policy: RetryPolicy, wait: Wait) -> _T:
 
 
 def read_range(
-    mirror: Mirror,
+    mirror: Source,
     file: RemoteFile,
     offset: int,
     size: int,

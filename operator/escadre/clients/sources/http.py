@@ -10,19 +10,19 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 
-from escadre.clients.mirror.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
-from escadre.clients.mirror.protocol import Reader, RemoteFile, Sink
-from escadre.clients.mirror.transport import Body, Transport, shown
+from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
+from escadre.clients.sources.protocol import Reader, RemoteFile, Sink
+from escadre.clients.sources.transport import Body, Transport, shown
 from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
 from escadre.names import digest_hex
 
-__all__ = ["HttpMirror"]
+__all__ = ["HttpSource"]
 
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
-class HttpMirror:
+class HttpSource:
     """One repository at one commit on a mirror that speaks HTTP.
 
     Args:

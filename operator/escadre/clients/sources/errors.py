@@ -9,7 +9,7 @@
         ├── DigestMismatch       other bytes than the approved ones
         └── RangesUnsupported    internal: the file has to be read as one stream
 
-Raised by clients/mirror, turned into status and metrics by the agent. Messages carry URLs without
+Raised by clients/sources, turned into status and metrics by the agent. Messages carry URLs without
 credentials: a mirror's URL has none by its schema, and queries are cut off.
 """
 

@@ -3,7 +3,7 @@
 import pytest
 
 from escadre import reasons
-from escadre.clients.mirror.credentials import Credentials, credentials_from_secret
+from escadre.clients.sources.credentials import Credentials, credentials_from_secret
 from escadre.errors import Refusal
 
 

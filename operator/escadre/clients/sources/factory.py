@@ -6,22 +6,22 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.mirror import huggingface, static
-from escadre.clients.mirror.credentials import Credentials
-from escadre.clients.mirror.protocol import Mirror
-from escadre.clients.mirror.source import HttpMirror
-from escadre.clients.mirror.transport import Timeouts, Transport
+from escadre.clients.sources import huggingface, tree
+from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.http import HttpSource
+from escadre.clients.sources.protocol import Source
+from escadre.clients.sources.transport import Timeouts, Transport
 from escadre.errors import Refusal
 
-__all__ = ["open_mirror"]
+__all__ = ["open_source"]
 
 _FILE_URLS: Final[dict[str, Callable[[str, str, str, str], str]]] = {
     "huggingface": huggingface.file_url,
-    "http": static.file_url,
+    "http": tree.file_url,
 }
 
 
-def open_mirror(
+def open_source(
     name: str,
     spec: ModelMirrorSpec,
     *,
@@ -31,7 +31,7 @@ def open_mirror(
     connections: int = 8,
     timeouts: Timeouts | None = None,
     manifests: bool = True,
-) -> Mirror:
+) -> Source:
     """Open ``repository`` at ``revision`` on the mirror; nothing is sent yet.
 
     Args:
@@ -53,7 +53,7 @@ def open_mirror(
             f"ModelMirror {name}: type huggingface needs manifestsURL, "
             "because a pinned commit cannot take the manifest as one more file",
         )
-    return HttpMirror(
+    return HttpSource(
         name=name,
         file_url=partial(_FILE_URLS[spec.type], spec.url, repository, revision),
         manifests_url=spec.manifests_base if manifests else None,

@@ -1,7 +1,7 @@
 """One HTTP exchange with a mirror: pool, TLS, credentials, redirects, statuses.
 
 The only module that knows urllib3: every fault leaves it as a MirrorError with the URL and what
-came back. It tries once; who calls decides about another try. Used by clients/mirror/source.py.
+came back. It tries once; who calls decides about another try. Used by clients/sources/http.py.
 """
 
 import ssl
@@ -23,8 +23,8 @@ from urllib3.exceptions import (
 )
 
 from escadre import reasons
-from escadre.clients.mirror.credentials import Credentials
-from escadre.clients.mirror.errors import (
+from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.errors import (
     MirrorError,
     MirrorSlow,
     MirrorUnavailable,

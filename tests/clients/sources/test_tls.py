@@ -16,8 +16,8 @@ from cryptography.x509.oid import NameOID
 from typing_extensions import override
 
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.mirror.errors import MirrorUnavailable
-from escadre.clients.mirror.factory import open_mirror
+from escadre.clients.sources.errors import MirrorUnavailable
+from escadre.clients.sources.factory import open_source
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -88,7 +88,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 def manifest(url: str, ca_bundle: str | None) -> bytes:
     spec = ModelMirrorSpec(type="http", url=url, ca_bundle=ca_bundle)
-    mirror = open_mirror("m", spec, repository="org/model", revision="0" * 40)
+    mirror = open_source("m", spec, repository="org/model", revision="0" * 40)
     try:
         return mirror.manifest(DIGEST)
     finally:

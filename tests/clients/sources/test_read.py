@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.clients.mirror.faulty import (
+from tests.clients.sources.faulty import (
     Answer,
     Fault,
     Faulty,
@@ -15,8 +15,8 @@ from tests.clients.mirror.faulty import (
 )
 
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.mirror.credentials import Credentials
-from escadre.clients.mirror.errors import (
+from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.errors import (
     DigestMismatch,
     MirrorError,
     MirrorSlow,
@@ -25,10 +25,10 @@ from escadre.clients.mirror.errors import (
     RangesUnsupported,
     Unauthorized,
 )
-from escadre.clients.mirror.factory import open_mirror
-from escadre.clients.mirror.protocol import Mirror, RemoteFile
-from escadre.clients.mirror.retry import Cancelled, RetryPolicy, attempt, read_range
-from escadre.clients.mirror.transport import Timeouts
+from escadre.clients.sources.factory import open_source
+from escadre.clients.sources.protocol import RemoteFile, Source
+from escadre.clients.sources.retry import Cancelled, RetryPolicy, attempt, read_range
+from escadre.clients.sources.transport import Timeouts
 from escadre.errors import Refusal
 
 COMMIT = "0" * 40
@@ -45,17 +45,17 @@ def server() -> Iterator[Faulty]:
 
 
 @pytest.fixture
-def mirror(server: Faulty) -> Iterator[Mirror]:
+def mirror(server: Faulty) -> Iterator[Source]:
     opened = hub(server)
     yield opened
     opened.close()
 
 
-def hub(server: Faulty, credentials: Credentials | None = None, idle: float = 60) -> Mirror:
+def hub(server: Faulty, credentials: Credentials | None = None, idle: float = 60) -> Source:
     spec = ModelMirrorSpec(
         type="huggingface", url=f"{server.url}/hf", manifests_url=f"{server.url}/manifests"
     )
-    return open_mirror(
+    return open_source(
         "internal",
         spec,
         repository="org/model",
@@ -69,13 +69,13 @@ def never(_: float) -> bool:
     return False
 
 
-def read(mirror: Mirror, offset: int = 0, size: int = len(CONTENT)) -> bytes:
+def read(mirror: Source, offset: int = 0, size: int = len(CONTENT)) -> bytes:
     got = bytearray()
     read_range(mirror, FILE, offset, size, sink=got.extend, policy=POLICY, wait=never)
     return bytes(got)
 
 
-def test_a_range_is_asked_for_and_delivered(server: Faulty, mirror: Mirror) -> None:
+def test_a_range_is_asked_for_and_delivered(server: Faulty, mirror: Source) -> None:
     assert read(mirror, 1000, 3_000_000) == CONTENT[1000:3_001_000]
     (request,) = server.log
     assert request.range == "bytes=1000-3000999"
@@ -83,7 +83,7 @@ def test_a_range_is_asked_for_and_delivered(server: Faulty, mirror: Mirror) -> N
     assert "Authorization" not in request.headers
 
 
-def test_connections_are_used_again(server: Faulty, mirror: Mirror) -> None:
+def test_connections_are_used_again(server: Faulty, mirror: Source) -> None:
     for offset in range(8):
         read(mirror, offset, 1000)
     assert len({request.port for request in server.log}) == 1
@@ -91,7 +91,7 @@ def test_connections_are_used_again(server: Faulty, mirror: Mirror) -> None:
 
 def test_static_tree_urls() -> None:
     spec = ModelMirrorSpec(type="http", url="https://files.bank.example/weights/")
-    mirror = open_mirror("tree", spec, repository="org/model", revision=COMMIT)
+    mirror = open_source("tree", spec, repository="org/model", revision=COMMIT)
     assert mirror.url("a/b#c") == f"https://files.bank.example/weights/org/model/{COMMIT}/a/b%23c"
     assert mirror.manifest_url("sha256:" + "a" * 64) == (
         f"https://files.bank.example/weights/escadre-manifests/{'a' * 64}.manifest"
@@ -101,13 +101,13 @@ def test_static_tree_urls() -> None:
 def test_a_hub_without_a_place_for_manifests_is_refused() -> None:
     spec = ModelMirrorSpec(type="huggingface", url="https://hub.bank.example")
     with pytest.raises(Refusal, match="needs manifestsURL"):
-        open_mirror("hub", spec, repository="org/model", revision=COMMIT)
+        open_source("hub", spec, repository="org/model", revision=COMMIT)
 
 
 def test_a_ca_bundle_that_is_not_pem_is_refused() -> None:
     spec = ModelMirrorSpec(type="http", url="https://hub.bank.example", ca_bundle="nonsense")
     with pytest.raises(Refusal, match="not PEM"):
-        open_mirror("hub", spec, repository="org/model", revision=COMMIT)
+        open_source("hub", spec, repository="org/model", revision=COMMIT)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_a_ca_bundle_that_is_not_pem_is_refused() -> None:
     ],
 )
 def test_faults_that_pass_are_ridden_out(
-    server: Faulty, mirror: Mirror, faults: list[Fault]
+    server: Faulty, mirror: Source, faults: list[Fault]
 ) -> None:
     server.faults[PATH] = faults
     assert read(mirror) == CONTENT
 
 
-def test_a_broken_read_goes_on_where_it_stopped(server: Faulty, mirror: Mirror) -> None:
+def test_a_broken_read_goes_on_where_it_stopped(server: Faulty, mirror: Source) -> None:
     server.faults[PATH] = [reset(3 << 20)]
     assert read(mirror) == CONTENT
     assert [request.range for request in server.log] == [
@@ -192,7 +192,7 @@ REFUSES = "the mirror refuses the credentials, or wants some"
     ],
 )
 def test_faults_that_stay_end_in_a_typed_error(
-    server: Faulty, mirror: Mirror, fault: Fault, error: type[MirrorError], says: str
+    server: Faulty, mirror: Source, fault: Fault, error: type[MirrorError], says: str
 ) -> None:
     server.always[PATH] = fault
     with pytest.raises(error, match=says) as caught:
@@ -200,14 +200,14 @@ def test_faults_that_stay_end_in_a_typed_error(
     assert "secret" not in caught.value.message
 
 
-def test_a_missing_content_range_is_seen(server: Faulty, mirror: Mirror) -> None:
+def test_a_missing_content_range_is_seen(server: Faulty, mirror: Source) -> None:
     server.always[PATH] = lambda answer: answer.headers.clear()
     with pytest.raises(RangesUnsupported, match="missing"):
         read(mirror, 5, 1000)
 
 
 def test_a_server_without_ranges_is_seen_and_its_small_files_are_read(
-    server: Faulty, mirror: Mirror
+    server: Faulty, mirror: Source
 ) -> None:
     server.ranges = False
     assert read(mirror) == CONTENT
@@ -215,7 +215,7 @@ def test_a_server_without_ranges_is_seen_and_its_small_files_are_read(
         read(mirror, 5, 1000)
 
 
-def test_a_range_beyond_a_truncated_file_is_seen(server: Faulty, mirror: Mirror) -> None:
+def test_a_range_beyond_a_truncated_file_is_seen(server: Faulty, mirror: Source) -> None:
     server.files[PATH] = CONTENT[:100]
     with pytest.raises(RangesUnsupported, match="416"):
         read(mirror, 1000, 1000)
@@ -258,7 +258,7 @@ def test_credentials_never_leave_the_mirror(server: Faulty) -> None:
         mirror.close()
 
 
-def test_a_stream_is_the_whole_file(server: Faulty, mirror: Mirror) -> None:
+def test_a_stream_is_the_whole_file(server: Faulty, mirror: Source) -> None:
     got = b""
     with mirror.stream(FILE) as reader:
         while piece := reader.read():
@@ -267,14 +267,14 @@ def test_a_stream_is_the_whole_file(server: Faulty, mirror: Mirror) -> None:
     assert server.log[0].range is None
 
 
-def test_manifests_are_fetched_by_their_digest(server: Faulty, mirror: Mirror) -> None:
+def test_manifests_are_fetched_by_their_digest(server: Faulty, mirror: Source) -> None:
     server.files[f"/manifests/{'a' * 64}.manifest"] = b"text"
     assert mirror.manifest("sha256:" + "a" * 64) == b"text"
     with pytest.raises(NotFound, match=f"/manifests/{'b' * 64}.manifest"):
         mirror.manifest("sha256:" + "b" * 64)
 
 
-def test_work_that_is_called_off_stops_at_the_next_piece(mirror: Mirror) -> None:
+def test_work_that_is_called_off_stops_at_the_next_piece(mirror: Source) -> None:
     taken: list[int] = []
     with pytest.raises(Cancelled):
         read_range(
@@ -289,7 +289,7 @@ def test_work_that_is_called_off_stops_at_the_next_piece(mirror: Mirror) -> None
     assert len(taken) == 1
 
 
-def test_attempts_end_with_the_last_error(server: Faulty, mirror: Mirror) -> None:
+def test_attempts_end_with_the_last_error(server: Faulty, mirror: Source) -> None:
     digest = "sha256:" + "a" * 64
     path = f"/manifests/{'a' * 64}.manifest"
     server.faults[path] = [refuse(503)] * 2
@@ -300,6 +300,6 @@ def test_attempts_end_with_the_last_error(server: Faulty, mirror: Mirror) -> Non
         attempt(lambda: mirror.manifest(digest), POLICY, never)
 
 
-def test_a_flipped_byte_passes_this_layer(server: Faulty, mirror: Mirror) -> None:
+def test_a_flipped_byte_passes_this_layer(server: Faulty, mirror: Source) -> None:
     server.faults[PATH] = [flip(7)]
     assert read(mirror) != CONTENT  # judging bytes is the agent's business
