@@ -58,11 +58,12 @@ def engines_reference() -> str:
 
 
 def _terms(terms: MemoryTerms) -> str:
-    sampler = str(terms.sampler)
-    if terms.dense_sampler != terms.sampler:
-        sampler = f"{terms.dense_sampler}, with experts or MLA {terms.sampler}"
+    dense, experts = terms.dense, terms.experts
+    sampler = str(dense.sampler)
+    if experts.sampler != dense.sampler:
+        sampler += f", with experts or MLA {experts.sampler}"
     sizes = (terms.non_torch, terms.non_torch_switched, terms.non_torch_bus)
-    counted = "all" if terms.dense_graphs else "experts, MLA" if terms.expert_graphs else "none"
+    counted = "all" if dense.graphs else "experts, MLA" if experts.graphs else "none"
     since = f"0.{terms.since}" if terms.since else "before"
     cells = (since, sampler, *(f"{size // MIB:,} MiB" for size in sizes), counted, terms.source)
     return f"| {' | '.join(cells)} |"

@@ -7,10 +7,24 @@ number was read in the source or in published start-ups of its versions. Pure da
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["GENERATIONS", "MemoryTerms", "terms_of"]
+__all__ = ["GENERATIONS", "MemoryTerms", "Runner", "terms_of"]
 
 _MIB: Final = 1 << 20
-_SECOND_RUNNER: Final = 27  # the minor version that it came with, for dense models
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What vLLM's model runner holds while a profile run samples, and whether graphs are charged.
+
+    Args:
+        sampler: bytes per row and vocabulary entry that the sampler's dummy run holds at its peak.
+        graphs: whether the CUDA graphs come out of the utilisation.
+        second: whether it is the second model runner, which encodes images in one stage only.
+    """
+
+    sampler: int
+    graphs: bool
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,31 +33,21 @@ class MemoryTerms:
 
     Args:
         since: first minor version of it; it holds until the next begins.
-        sampler: per row and vocabulary entry that the sampler's dummy run holds at its peak.
-        dense_sampler: the same of dense models, which run on the second model runner since 0.27.
+        dense: the runner of dense models.
+        experts: the runner of mixtures of experts and of latent attention.
         non_torch: CUDA context's growth, cuBLAS and the like, without collectives.
         non_torch_switched: with tensor parallelism among GPUs on NVLink switches.
         non_torch_bus: with tensor parallelism among GPUs that PCIe joins.
-        expert_graphs: whether the CUDA graphs of mixture-of-experts models and latent attention
-            come out of the utilisation.
-        dense_graphs: whether those of dense models do.
         source: of the numbers.
     """
 
     since: int
-    sampler: int
-    dense_sampler: int
+    dense: Runner
+    experts: Runner
     non_torch: int
     non_torch_switched: int
     non_torch_bus: int
-    expert_graphs: bool
-    dense_graphs: bool
     source: str
-
-    @property
-    def second_runner(self) -> bool:
-        """Whether dense models run on the second model runner."""
-        return self.since >= _SECOND_RUNNER
 
 
 _EARLY: Final = (
@@ -65,18 +69,24 @@ _SECOND: Final = (
     "vllm-project/vllm:vllm/config/vllm.py use_v2_model_runner; v1/worker/gpu/model_runner.py: "
     "profile_cudagraph_memory returned 0; gpu/sample/sampler.py: logits in 16 bits and in float32"
 )
-_BOTH: Final = (
-    "vllm-project/vllm:vllm/v1/worker/gpu/cudagraph_utils.py profile_cudagraph_memory as 0.32 has "
-    "it; 0.31 on A100: 1.44 GiB of peak activation with the estimate in it"
+_ALL: Final = (
+    "vllm-project/vllm:vllm/config/vllm.py use_v2_model_runner: every model since 0.29 (until "
+    "then _is_default_v2_model_runner_model, no experts or MLA); v1/worker/gpu/cudagraph_utils.py "
+    "profile_cudagraph_memory; 0.31 on A100: 1.44 GiB of peak activation with the estimate in it"
 )
+_SORTING: Final = Runner(38, graphs=False)
+_FIRST: Final = Runner(14, graphs=True)
+_UNCHARGED: Final = Runner(14, graphs=False)
+_UNESTIMATED: Final = Runner(6, graphs=False, second=True)
+_LATEST: Final = Runner(6, graphs=True, second=True)
 
 # fmt: off
 GENERATIONS: Final = (
-    MemoryTerms(0, 38, 38, 160 * _MIB, 640 * _MIB, 640 * _MIB, False, False, _EARLY),
-    MemoryTerms(17, 14, 14, 288 * _MIB, 2208 * _MIB, 640 * _MIB, False, False, _FUSED),
-    MemoryTerms(21, 14, 14, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, True, _ESTIMATED),
-    MemoryTerms(27, 14, 6, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, False, _SECOND),
-    MemoryTerms(29, 14, 6, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, True, _BOTH),
+    MemoryTerms(0, _SORTING, _SORTING, 160 * _MIB, 640 * _MIB, 640 * _MIB, _EARLY),
+    MemoryTerms(17, _UNCHARGED, _UNCHARGED, 288 * _MIB, 2208 * _MIB, 640 * _MIB, _FUSED),
+    MemoryTerms(21, _FIRST, _FIRST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, _ESTIMATED),
+    MemoryTerms(27, _UNESTIMATED, _FIRST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, _SECOND),
+    MemoryTerms(29, _LATEST, _LATEST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, _ALL),
 )
 # fmt: on
 

@@ -78,7 +78,8 @@ def test_a_first_stage_has_no_sampler(
     [
         pytest.param(SMALL_3, "0.26", True, id="the first runner"),
         pytest.param(SMALL_3, "0.27", False, id="the second"),
-        pytest.param(SMALL_4, "0.32", True, id="experts count as on the first"),
+        pytest.param(SMALL_4, "0.28", True, id="experts stay on the first"),
+        pytest.param(SMALL_4, "0.29", False, id="until 0.29"),
     ],
 )
 def test_the_first_runner_profiles_the_encoder_in_every_stage(
@@ -115,6 +116,17 @@ def test_experts_and_latents_leave_buffers_standing() -> None:
     )
     limits = EngineLimits(1, 1024, 8192, terms=profile_for("0.19").profile.memory)
     assert abs(activation_bytes(lite, limits) / GIB - 1.93) < 0.03
+
+
+@pytest.mark.parametrize("version", ["0.28", "0.29"])
+def test_the_second_runner_samples_in_less(version: str) -> None:
+    """Logits in 16 bits and in float32; since 0.29 with experts and latent attention, too."""
+    terms = profile_for(version).profile.memory
+    few, many = (
+        activation_bytes(SMALL_4, EngineLimits(1, rows, 8192, terms=terms)) for rows in (2048, 4096)
+    )
+    each = {"0.28": 14, "0.29": 6}[version]
+    assert many - few == each * 2048 * SMALL_4.vocabulary_size
 
 
 @given(st.sampled_from(EVERY_MODEL), TERMS, st.integers(1, 2048), st.integers(1, 16384))

@@ -12,8 +12,9 @@ from typing import Final
 from escadre.api.approval import Architecture
 from escadre.core.engines.amounts import GIB, ceil_div, padded_vocabulary
 from escadre.core.engines.limits import WHOLE, EngineLimits, Stage
+from escadre.core.memoryterms import Runner
 
-__all__ = ["activation_bytes", "is_dense"]
+__all__ = ["activation_bytes", "is_dense", "runner_of"]
 
 _ELEMENT: Final = 2  # bytes of one activation
 _FORWARD_WIDTHS: Final = 5  # of a layer: input, residual, normalised, output and its copy
@@ -36,12 +37,17 @@ def activation_bytes(architecture: Architecture, limits: EngineLimits, stage: St
 
 def _encodes(architecture: Architecture, limits: EngineLimits, stage: Stage) -> bool:
     """Whether a profile run encodes images there: the first runner does in every stage."""
-    return stage.first or not (limits.terms.second_runner and is_dense(architecture))
+    return stage.first or not runner_of(architecture, limits).second
 
 
 def is_dense(architecture: Architecture) -> bool:
-    """Whether the second runner takes it since 0.27; others are counted as on the first."""
+    """Whether it has neither experts nor latent attention; 0.27 and 0.28 run it otherwise."""
     return architecture.experts is None and architecture.latent_attention is None
+
+
+def runner_of(architecture: Architecture, limits: EngineLimits) -> Runner:
+    """The model runner that takes it in this version."""
+    return limits.terms.dense if is_dense(architecture) else limits.terms.experts
 
 
 def _batch_bytes(architecture: Architecture, limits: EngineLimits) -> int:
@@ -56,9 +62,7 @@ def _sampler_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     from 0.6 to 70 billion parameters (core/memoryterms.py).
     """
     rows = min(limits.max_num_seqs, limits.max_num_batched_tokens)
-    terms = limits.terms
-    each = terms.dense_sampler if is_dense(architecture) else terms.sampler
-    logits = each * rows * padded_vocabulary(architecture)
+    logits = runner_of(architecture, limits).sampler * rows * padded_vocabulary(architecture)
     return logits + _KEPT_WIDTHS * _batch_bytes(architecture, limits)
 
 

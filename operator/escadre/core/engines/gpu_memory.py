@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.activation import activation_bytes, is_dense
+from escadre.core.engines.activation import activation_bytes, is_dense, runner_of
 from escadre.core.engines.amounts import GIB, MIB
 from escadre.core.engines.limits import WHOLE, EngineLimits, Stage, stages_of
 from escadre.core.engines.weights_memory import weights_bytes
@@ -211,10 +211,9 @@ def _graph_bytes(architecture: Architecture, limits: EngineLimits) -> int:
     pays for the smallest, and in 0.27 and 0.28 for a dense model's silent fall-back to the first
     runner.
     """
-    terms = limits.terms
     captured = min(2 * limits.max_num_seqs, 512)
-    if not is_dense(architecture):
-        return 512 * MIB + 3 * MIB * captured if terms.expert_graphs else 0
-    if terms.dense_graphs:
+    if not runner_of(architecture, limits).graphs:
+        return 512 * MIB if limits.terms.experts.graphs else 0
+    if is_dense(architecture):
         return 512 * MIB + 5 * MIB * captured // 4
-    return 512 * MIB if terms.expert_graphs else 0
+    return 512 * MIB + 3 * MIB * captured
