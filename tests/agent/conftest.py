@@ -118,7 +118,7 @@ def opened_mirror(server: Faulty, idle: float = 60) -> Source:
         ModelMirrorSpec(type="http", url=server.url),
         repository="org/model",
         revision=COMMIT,
-        timeouts=Timeouts(connect=60, idle=idle),
+        timeouts=Timeouts(connect=60, first_byte=idle, idle=idle),
     )
 
 

@@ -15,7 +15,7 @@ from escadre.agent.pull.pull import Pull
 from escadre.agent.store.store import Store
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import make_draft
-from escadre.cli.approve.source import mirror_source
+from escadre.cli.approve.source import mirror_repository
 from escadre.clients.sources import errors
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.factory import open_source
@@ -30,7 +30,7 @@ def test_draft_publish_pull(tmp_path: Path, store: Store, kind: str) -> None:
         spec = ModelMirrorSpec(
             type="huggingface", url=server.url, manifests_url=f"{server.url}/manifests"
         )
-        source = mirror_source("hub", spec, "org/tiny", commit, token)
+        source = mirror_repository("hub", spec, "org/tiny", commit, token)
         draft = make_draft(source, lambda *_: None)
         tree.publish_manifest(draft.digest, draft.text)
         if kind == "http":

@@ -16,10 +16,9 @@ from tests.core.weights.test_architecture import HF_SMALL_3
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.cli.approve.drafting import make_draft
-from escadre.cli.approve.source import FolderSource
-from escadre.clients.hub import HubFile
+from escadre.cli.approve.source import Repository, folder_repository
 from escadre.clients.kube import CONFIG_MAPS, MODEL_MIRRORS, SECRETS, ServerUnavailable
-from escadre.clients.sources.protocol import Sink
+from escadre.clients.sources.protocol import ListedFile, Sink
 from escadre.core.weights import manifest
 from escadre.core.weights.intake import IntakeError
 from escadre.errors import EscadreError
@@ -95,9 +94,9 @@ def test_the_folder_gives_the_same_draft(
 
 def test_a_file_that_cannot_be_read_is_named_with_the_cause(tmp_path: Path) -> None:
     """As weights that another user saved with mode 0600; here the file is gone when it is read."""
-    gone = HubFile("consolidated.safetensors", 8, None)
-    with pytest.raises(EscadreError, match=r"consolidated\.safetensors: No such file"):
-        FolderSource(tmp_path).read(gone, lambda _: None)
+    gone = ListedFile("consolidated.safetensors", 8, None)
+    with pytest.raises(EscadreError, match=r"consolidated\.safetensors is not there"):
+        folder_repository(tmp_path).read(gone, lambda _: None)
 
 
 def test_bytes_that_differ_from_the_mirror_s_own_list_are_refused(
@@ -308,13 +307,13 @@ class Watched:
     """A folder of which is noted what was read."""
 
     def __init__(self, root: Path) -> None:
-        self.folder = FolderSource(root)
+        self.folder = folder_repository(root)
         self.read_paths: list[str] = []
 
-    def files(self) -> list[HubFile]:
+    def files(self) -> list[ListedFile]:
         return self.folder.files()
 
-    def read(self, file: HubFile, sink: Sink) -> None:
+    def read(self, file: ListedFile, sink: Sink) -> None:
         self.read_paths.append(file.path)
         self.folder.read(file, sink)
 
@@ -397,7 +396,7 @@ def test_modelopt_s_own_file_is_approved_and_read(tmp_path: Path) -> None:
     header = b'{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
     content = len(header).to_bytes(8, "little") + header + bytes(4)
     (tmp_path / "model.safetensors").write_bytes(content)
-    draft = make_draft(FolderSource(tmp_path), lambda *_: None)
+    draft = make_draft(folder_repository(tmp_path), lambda *_: None)
     assert "hf_quant_config.json" in [file.path for file in draft.manifest.files]
     assert draft.architecture.dtype == "float4"
     assert draft.architecture.model_dump(by_alias=True, exclude_none=True)["quantization"] == {
@@ -406,12 +405,12 @@ def test_modelopt_s_own_file_is_approved_and_read(tmp_path: Path) -> None:
     }
 
 
-def mixtral(folder: Path, moe: dict[str, int], beside: dict[str, int] | None) -> FolderSource:
+def mixtral(folder: Path, moe: dict[str, int], beside: dict[str, int] | None) -> Repository:
     params = json.loads((write_checkpoint(folder) / "params.json").read_text())
     (folder / "params.json").write_text(json.dumps({**params, "moe": moe}))
     if beside is not None:
         (folder / "config.json").write_text(json.dumps({"model_type": "mixtral", **beside}))
-    return FolderSource(folder)
+    return folder_repository(folder)
 
 
 EXPERTS = {"num_experts": 8, "num_experts_per_tok": 2}
@@ -458,12 +457,12 @@ class Moving:
     """A folder whose files are others once each was read: a mirror that is written meanwhile."""
 
     def __init__(self, root: Path, later: dict[str, dict[str, Any]]) -> None:
-        self.folder = FolderSource(root)
+        self.folder = folder_repository(root)
         self.root = root
         self.later = {path: json.dumps(document).encode() for path, document in later.items()}
         self.wrote: set[str] = set()
 
-    def files(self) -> list[HubFile]:
+    def files(self) -> list[ListedFile]:
         """With the size of what they will be: only the content changes."""
         for path, content in self.later.items():
             now = (self.root / path).read_bytes()
@@ -472,7 +471,7 @@ class Moving:
             self.later[path] = content.ljust(size)
         return self.folder.files()
 
-    def read(self, file: HubFile, sink: Sink) -> None:
+    def read(self, file: ListedFile, sink: Sink) -> None:
         if file.path in self.wrote:
             (self.root / file.path).write_bytes(self.later[file.path])
         self.folder.read(file, sink)

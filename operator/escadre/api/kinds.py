@@ -179,6 +179,27 @@ KINDS: tuple[Kind, ...] = (
                 "manifestsURL is required for type huggingface: a pinned commit cannot take one "
                 "more file",
             ),
+            Rule(
+                "has(self.url) == (self.type != 'folder')",
+                "url is required, but for type folder, which has none",
+            ),
+            Rule(
+                "has(self.s3) == (self.type == 's3') && has(self.folder) == (self.type == 'folder')"
+                " && (!has(self.oci) || self.type == 'oci')",
+                "the member named like the type says what is particular of it: s3 and folder are "
+                "required for theirs, oci is allowed for its own",
+            ),
+            Rule(
+                "!has(self.manifestsURL) || self.type in ['huggingface', 'http']",
+                "manifestsURL is for the types huggingface and http; the others hold the manifests "
+                "themselves",
+            ),
+            Rule(
+                "self.type != 'folder' || !(has(self.credentialsSecretName) || has(self.caBundle) "
+                "|| has(self.proxyURL) || has(self.timeouts))",
+                "a folder takes no credentialsSecretName, caBundle, proxyURL or timeouts: nothing "
+                "is connected to",
+            ),
         ),
     ),
     Kind(

@@ -61,7 +61,7 @@ def hub(server: Faulty, credentials: Credentials | None = None, idle: float = 60
         repository="org/model",
         revision=COMMIT,
         credentials=credentials,
-        timeouts=Timeouts(connect=60, idle=idle),
+        timeouts=Timeouts(connect=60, first_byte=idle, idle=idle),
     )
 
 

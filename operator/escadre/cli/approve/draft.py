@@ -18,7 +18,7 @@ from escadre.api.approval import ModelApprovalSpec
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import Draft, make_draft
 from escadre.cli.approve.files import tell, write
-from escadre.cli.approve.source import FolderSource, Source, mirror_source
+from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
 from escadre.cli.shared.engineconfig import EngineConfig, read_engine_config
@@ -122,11 +122,11 @@ def _source(
     folder: Path | None,
     token_file: Path | None,
     system_namespace: str,
-) -> tuple[Source, str]:
+) -> tuple[Repository, str]:
     """Where the bytes come from, and the mirror's folder of manifests if it was asked."""
     if folder is not None:
         _look_for_mirrors(environment, terms.mirrors)
-        return FolderSource(folder), ""
+        return folder_repository(folder), ""
     name, given = terms.mirrors[0], _token(token_file)
 
     async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
@@ -134,7 +134,7 @@ def _source(
         return await _mirror(session, name, given, system_namespace)
 
     spec, credentials = run(environment, look)
-    source = mirror_source(name, spec, terms.repository, terms.revision, credentials)
+    source = mirror_repository(name, spec, terms.repository, terms.revision, credentials)
     return source, spec.manifests_base
 
 
@@ -224,7 +224,7 @@ async def _mirror(
     return spec, credentials_from_secret(secret, data)
 
 
-def _with_progress(console: Console, source: Source, profile: EngineProfile) -> Draft:
+def _with_progress(console: Console, source: Repository, profile: EngineProfile) -> Draft:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.cli.approve.source import Source
-from escadre.clients.hub import HubFile
+from escadre.cli.approve.source import Repository
+from escadre.clients.sources.protocol import ListedFile
 from escadre.core.decimals import bytes_text
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights import manifest as manifests
@@ -56,7 +56,7 @@ class Draft:
 
 
 def make_draft(
-    source: Source, progress: Progress, profile: EngineProfile = DEFAULT_PROFILE
+    source: Repository, progress: Progress, profile: EngineProfile = DEFAULT_PROFILE
 ) -> Draft:
     """Read everything and put it together, as a version of vLLM would read it.
 
@@ -87,7 +87,9 @@ def make_draft(
     return Draft(manifest, text, manifests.digest(text), architecture, selection)
 
 
-def _foreseen(source: Source, listed: Mapping[str, HubFile], profile: EngineProfile) -> Selection:
+def _foreseen(
+    source: Repository, listed: Mapping[str, ListedFile], profile: EngineProfile
+) -> Selection:
     """What is drafted; refuses what its configuration alone rules out, before hours of hashing.
 
     The files are read again with the others: what is drafted comes from the bytes that are hashed.
@@ -138,7 +140,7 @@ class _Read:
     tensors: tuple[Tensor, ...]
 
 
-def _read(source: Source, listed: HubFile, progress: Progress) -> _Read:
+def _read(source: Repository, listed: ListedFile, progress: Progress) -> _Read:
     digester, start = FileDigester(), _Start(listed)
 
     def take(piece: bytes) -> None:
@@ -152,7 +154,7 @@ def _read(source: Source, listed: HubFile, progress: Progress) -> _Read:
     return _Read(listed.path, file, bytes(start.kept), start.tensors())
 
 
-def _check_listed(listed: HubFile, file: ManifestFile) -> None:
+def _check_listed(listed: ListedFile, file: ManifestFile) -> None:
     if file.size != listed.size:
         raise IntakeError(f"{listed.path}: {file.size:,} bytes came, {listed.size:,} were listed")
     if listed.sha256 and listed.sha256 != file.sha256:
@@ -165,7 +167,7 @@ def _check_listed(listed: HubFile, file: ManifestFile) -> None:
 class _Start:
     """Keeps what is needed of a file: all of a JSON file, the header of a safetensors file."""
 
-    def __init__(self, listed: HubFile) -> None:
+    def __init__(self, listed: ListedFile) -> None:
         self._listed = listed
         self._weights = listed.path.endswith(".safetensors")
         self._wanted = PREFIX if self._weights else 0

@@ -1,6 +1,7 @@
 """From a ModelMirror to the object that reads it; the one place that knows all adapters."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -9,16 +10,52 @@ from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources import huggingface, tree
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.http import HttpSource
+from escadre.clients.sources.hub import list_files
 from escadre.clients.sources.protocol import Source
 from escadre.clients.sources.transport import Timeouts, Transport
 from escadre.errors import Refusal
 
 __all__ = ["open_source"]
 
-_FILE_URLS: Final[dict[str, Callable[[str, str, str, str], str]]] = {
-    "huggingface": huggingface.file_url,
-    "http": tree.file_url,
-}
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What one adapter is made from.
+
+    Args:
+        name: of the ModelMirror, for messages.
+        spec: where it is and what it speaks.
+        repository: organisation/model.
+        revision: commit.
+        credentials: sent to this mirror and its manifests only.
+        connections: how many are kept open for reuse.
+        timeouts: how long it may be silent.
+        manifests: False when no manifest will be asked for (drafting).
+    """
+
+    name: str
+    spec: ModelMirrorSpec
+    repository: str
+    revision: str
+    credentials: Credentials | None
+    connections: int
+    timeouts: Timeouts
+    manifests: bool
+
+    def transport(self) -> Transport:
+        """Its connections."""
+        return Transport(
+            credentials=self.credentials,
+            ca_bundle=self.spec.ca_bundle,
+            connections=self.connections,
+            timeouts=self.timeouts,
+        )
+
+    def url(self) -> str:
+        """The mirror's URL; raises Refusal, reason InvalidSpec, when it has none."""
+        if self.spec.url is None:
+            raise _invalid(self.name, f"type {self.spec.type} needs url")
+        return self.spec.url
 
 
 def open_source(
@@ -41,26 +78,75 @@ def open_source(
         revision: commit.
         credentials: sent to this mirror and its manifests only.
         connections: how many are kept open for reuse.
-        timeouts: the defaults suit a network inside one organisation.
+        timeouts: those of the mirror when left out.
         manifests: False when no manifest will be asked for (drafting).
 
     Raises:
-        Refusal: reason InvalidSpec, when manifestsURL is missing or the CA bundle is not PEM.
+        Refusal: reason InvalidSpec, when a member that the type needs is missing or the CA bundle
+            is not PEM.
     """
-    if manifests and spec.type == "huggingface" and not spec.manifests_url:
-        raise Refusal(
-            reasons.INVALID_SPEC,
-            f"ModelMirror {name}: type huggingface needs manifestsURL, "
+    given = spec.timeouts
+    opening = Opening(
+        name=name,
+        spec=spec,
+        repository=repository,
+        revision=revision,
+        credentials=credentials,
+        connections=connections,
+        timeouts=timeouts
+        or (
+            Timeouts(first_byte=given.first_byte_seconds, idle=given.idle_seconds)
+            if given
+            else Timeouts()
+        ),
+        manifests=manifests,
+    )
+    adapter = _ADAPTERS.get(spec.type)
+    if adapter is None:
+        raise _invalid(name, f"type {spec.type} is not known to this version")
+    return adapter(opening)
+
+
+def _huggingface(opening: Opening) -> Source:
+    spec, url = opening.spec, opening.url()
+    if opening.manifests and not spec.manifests_url:
+        raise _invalid(
+            opening.name,
+            "type huggingface needs manifestsURL, "
             "because a pinned commit cannot take the manifest as one more file",
         )
     return HttpSource(
-        name=name,
-        file_url=partial(_FILE_URLS[spec.type], spec.url, repository, revision),
-        manifests_url=spec.manifests_base if manifests else None,
-        transport=Transport(
-            credentials=credentials,
+        name=opening.name,
+        file_url=partial(huggingface.file_url, url, opening.repository, opening.revision),
+        manifests_url=spec.manifests_base if opening.manifests else None,
+        transport=opening.transport(),
+        listing=partial(
+            list_files,
+            url,
+            opening.repository,
+            opening.revision,
+            credentials=opening.credentials,
             ca_bundle=spec.ca_bundle,
-            connections=connections,
-            timeouts=timeouts or Timeouts(),
         ),
     )
+
+
+def _tree(opening: Opening) -> Source:
+    return HttpSource(
+        name=opening.name,
+        file_url=partial(tree.file_url, opening.url(), opening.repository, opening.revision),
+        manifests_url=opening.spec.manifests_base if opening.manifests else None,
+        transport=opening.transport(),
+        listing=None,
+    )
+
+
+def _invalid(name: str, message: str) -> Refusal:
+    return Refusal(reasons.INVALID_SPEC, f"ModelMirror {name}: {message}")
+
+
+# One line a protocol; each has a file of its own beside this one.
+_ADAPTERS: Final[dict[str, Callable[[Opening], Source]]] = {
+    "huggingface": _huggingface,
+    "http": _tree,
+}

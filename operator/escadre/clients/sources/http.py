@@ -10,11 +10,19 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 
+from escadre import reasons
 from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
-from escadre.clients.sources.protocol import Reader, RemoteFile, Sink
+from escadre.clients.sources.protocol import (
+    Capabilities,
+    ListedFile,
+    Reader,
+    RemoteFile,
+    Sink,
+)
 from escadre.clients.sources.transport import Body, Transport, shown
 from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
+from escadre.errors import Refusal
 from escadre.names import digest_hex
 
 __all__ = ["HttpSource"]
@@ -30,6 +38,7 @@ class HttpSource:
         file_url: turns a file's path into its URL.
         manifests_url: folder of the manifests, None when the mirror is only drafted from.
         transport: the connections.
+        listing: lists the repository; None for a protocol without a list.
     """
 
     def __init__(
@@ -39,16 +48,33 @@ class HttpSource:
         file_url: Callable[[str], str],
         manifests_url: str | None,
         transport: Transport,
+        listing: Callable[[], list[ListedFile]] | None,
     ) -> None:
         self._name = name
         self._file_url = file_url
         self._manifests_url = manifests_url
         self._transport = transport
+        self._listing = listing
 
     @property
     def name(self) -> str:
         """Name of the ModelMirror."""
         return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Whether it lists."""
+        return Capabilities(lists=self._listing is not None)
+
+    def list(self) -> list[ListedFile]:
+        """The files as the mirror lists them."""
+        if self._listing is None:
+            raise Refusal(
+                reasons.INVALID_SPEC,
+                f"ModelMirror {self._name} is a plain tree without a list of files: "
+                "draft from the folder behind it with --folder",
+            )
+        return self._listing()
 
     def url(self, path: str) -> str:
         """Where ``path`` is fetched from."""

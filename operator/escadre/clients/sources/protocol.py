@@ -1,6 +1,6 @@
-"""What the agent and the drafting tool ask of a mirror, whatever its wire protocol.
+"""What agent, drafting tool and probe ask of a mirror, whatever its wire protocol.
 
-A mirror object serves one repository at one commit. It is shared by several threads, holds no
+A source is one repository at one commit on one mirror. It is shared by several threads, holds no
 state but its connections, and never judges bytes: digests are the caller's business.
 """
 
@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Reader", "RemoteFile", "Sink", "Source"]
+__all__ = ["Capabilities", "ListedFile", "Reader", "RemoteFile", "Sink", "Source"]
 
 Sink = Callable[[bytes], None]  # takes the next bytes
 
@@ -20,6 +20,32 @@ class RemoteFile:
 
     path: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file as the mirror lists it; nothing of this is believed before the bytes were hashed.
+
+    Args:
+        path: below the repository, parts separated by ``/``.
+        size: bytes.
+        sha256: 64 lower-case hex characters, None when the list has no digest of the content.
+    """
+
+    path: str
+    size: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a protocol can do at all; whether this mirror does it, only its answers tell.
+
+    Args:
+        lists: it can say which files there are; without that nobody can draft from it.
+    """
+
+    lists: bool
 
 
 class Reader(Protocol):
@@ -38,8 +64,20 @@ class Source(Protocol):
         """Name of the ModelMirror."""
         ...
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its protocol can do."""
+        ...
+
     def url(self, path: str) -> str:
         """Where ``path`` is fetched from, for messages."""
+        ...
+
+    def list(self) -> list[ListedFile]:
+        """The files there are, in the mirror's order. Raises MirrorError.
+
+        A source whose protocol has no list refuses: reason InvalidSpec, with what to do instead.
+        """
         ...
 
     def manifest_url(self, digest: str) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
     HTTPError,
     LocationParseError,
@@ -45,10 +46,11 @@ _SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to connect, and seconds without a byte before a mirror counts as stuck."""
+    """Seconds to connect, to the first byte of an answer, and between two pieces of a body."""
 
     connect: float = 10.0
-    idle: float = 30.0
+    first_byte: float = 300.0
+    idle: float = 60.0
 
 
 class Body:
@@ -98,11 +100,11 @@ class Transport:
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "escadre"}
         if credentials:
             self._headers["Authorization"] = credentials.authorization
-        self._idle = timeouts.idle
+        self._timeouts = timeouts
         self._pool = urllib3.PoolManager(
             maxsize=connections,
             retries=False,
-            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.idle),
+            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.first_byte),
             ssl_context=tls_context(ca_bundle),
         )
 
@@ -124,7 +126,8 @@ class Transport:
         try:
             _check_status(url, response)
             _check_encoding(url, response)
-            yield Body(shown(url), response, self._idle)
+            _hurry(response, self._timeouts.idle)
+            yield Body(shown(url), response, self._timeouts.idle)
         finally:
             response.close()  # a body read to its end has given its connection back already
 
@@ -146,7 +149,7 @@ class Transport:
         raise MirrorUnavailable(f"getting {shown(url)}: more than {_MAX_REDIRECTS} redirects")
 
     def _request(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-        with _typed(shown(url), self._idle, "before an answer"):
+        with _typed(shown(url), self._timeouts.first_byte, "before an answer"):
             return self._pool.request(
                 "GET",
                 url,
@@ -157,6 +160,13 @@ class Transport:
             )
 
 
+def _hurry(response: urllib3.BaseHTTPResponse, idle: float) -> None:
+    """From here on a piece must come sooner; the connection's next request sets it anew."""
+    connection = response.connection  # None once a body without bytes has given it back
+    if isinstance(connection, HTTPConnection) and connection.sock is not None:
+        connection.sock.settimeout(idle)
+
+
 def shown(url: str) -> str:
     """The URL as messages show it: without user, query and fragment."""
     parts = urlsplit(url)
@@ -164,11 +174,13 @@ def shown(url: str) -> str:
 
 
 @contextmanager
-def _typed(url: str, idle: float, when: str) -> Iterator[None]:
+def _typed(url: str, patience: float, when: str) -> Iterator[None]:
     try:
         yield
     except ReadTimeoutError as error:
-        raise MirrorSlow(f"getting {url}: no byte for {idle:g} s {when}", transient=True) from error
+        raise MirrorSlow(
+            f"getting {url}: no byte for {patience:g} s {when}", transient=True
+        ) from error
     except SSLError as error:
         raise MirrorUnavailable(f"getting {url}: TLS: {error}") from error
     except LocationParseError as error:

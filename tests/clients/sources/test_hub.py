@@ -9,9 +9,9 @@ from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree
 from tests.clients.sources.faulty import faulty, refuse
 
-from escadre.clients.hub import list_files
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.errors import MirrorUnavailable, NotFound, Unauthorized
+from escadre.clients.sources.hub import list_files
 
 
 @pytest.fixture(scope="module")

@@ -8,27 +8,18 @@ switched off; its client gets a timeout and the mirror's certificates, and may n
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.errors import MirrorUnavailable, NotFound, Unauthorized
+from escadre.clients.sources.protocol import ListedFile
 from escadre.clients.sources.transport import origin, shown, tls_context
 
-__all__ = ["HubFile", "list_files"]
+__all__ = ["list_files"]
 
 _TIMEOUT: Final = 30.0
 _UNAUTHORIZED: Final = frozenset({401, 403})
 _NOT_FOUND: Final = 404
-
-
-@dataclass(frozen=True, slots=True)
-class HubFile:
-    """A file as the mirror lists it; nothing of this is believed before the bytes were hashed."""
-
-    path: str
-    size: int
-    sha256: str | None
 
 
 def list_files(
@@ -38,7 +29,7 @@ def list_files(
     *,
     credentials: Credentials | None,
     ca_bundle: str | None,
-) -> list[HubFile]:
+) -> list[ListedFile]:
     """List the files of ``repository`` at the commit ``revision``.
 
     Raises:
@@ -51,7 +42,7 @@ def list_files(
         api = hub.HfApi(endpoint=base, token=False, headers=headers, library_name="escadre")
         tree = api.list_repo_tree(repository, recursive=True, revision=revision)
         return [
-            HubFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
+            ListedFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
             for entry in tree
             if isinstance(entry, hub.hf_api.RepoFile)
         ]

@@ -1,0 +1,147 @@
+"""A folder that holds a repository's files: a mount on a node, or a disk at hand when drafting.
+
+Only regular files below the folder are read. A link is followed while it stays below ``inside``
+(the cache of a hub links its snapshots to its blobs); one that leads out of it is refused.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, NotFound
+from escadre.clients.sources.protocol import Capabilities, ListedFile, Reader, RemoteFile, Sink
+from escadre.core.decimals import bytes_text
+from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
+from escadre.names import digest_hex
+
+__all__ = ["FolderSource"]
+
+_PIECE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """One repository at one commit in a folder.
+
+    Args:
+        name: of the ModelMirror, or what the folder is called in messages.
+        root: the folder with the repository's files.
+        inside: what links may not lead out of; None where the folder is the reader's own.
+        manifests: folder of the manifests, None when none will be asked for.
+    """
+
+    name: str
+    root: Path
+    inside: Path | None = None
+    manifests: Path | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It lists."""
+        return Capabilities(lists=True)
+
+    def url(self, path: str) -> str:
+        """Where a file is."""
+        return str(self.root / path)
+
+    def list(self) -> list[ListedFile]:
+        """The files below the folder, by path."""
+        if not self.root.is_dir():
+            raise NotFound(f"{self.name}: {self.root} is no folder")
+        paths = sorted(path for path in self.root.rglob("*") if path.is_file())
+        return [
+            ListedFile(path.relative_to(self.root).as_posix(), path.stat().st_size)
+            for path in paths
+        ]
+
+    def manifest_url(self, digest: str) -> str:
+        """Where a manifest is."""
+        return str((self.manifests or self.root) / f"{digest_hex(digest)}.manifest")
+
+    def manifest(self, digest: str) -> bytes:
+        """The manifest's text, unverified."""
+        path = Path(self.manifest_url(digest))
+        with self._open(path) as handle:
+            text = os.pread(handle, MAX_MANIFEST_BYTES + 1, 0)
+        if len(text) > MAX_MANIFEST_BYTES:
+            most = bytes_text(MAX_MANIFEST_BYTES)
+            raise DigestMismatch(f"{path}: over {most}, not a manifest")
+        return text
+
+    def read(self, file: RemoteFile, offset: int, size: int, sink: Sink) -> None:
+        """Hand ``size`` bytes from ``offset`` on to ``sink``."""
+        path = self.root / file.path
+        with self._open(path) as handle:
+            _expect_size(path, handle, file.size)
+            end = offset + size
+            while offset < end:
+                piece = _pread(path, handle, min(_PIECE, end - offset), offset)
+                if not piece:
+                    raise MirrorUnavailable(f"{path} ended at {offset:,} of {file.size:,} bytes")
+                sink(piece)
+                offset += len(piece)
+
+    @contextmanager
+    def stream(self, file: RemoteFile) -> Iterator[Reader]:
+        """The whole file as one body."""
+        path = self.root / file.path
+        with self._open(path) as handle:
+            _expect_size(path, handle, file.size)
+            yield _Body(path, handle)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    @contextmanager
+    def _open(self, path: Path) -> Iterator[int]:
+        try:
+            real = path.resolve(strict=True)
+            if self.inside is not None and not real.is_relative_to(self.inside.resolve()):
+                raise MirrorUnavailable(f"{path} is a link that leads out of {self.inside}")
+            if not real.is_file():
+                raise MirrorUnavailable(f"{path} is no regular file")
+            handle = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise _fault(path, error) from error
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+
+@dataclass(slots=True)
+class _Body:
+    path: Path
+    handle: int
+    offset: int = 0
+
+    def read(self) -> bytes:
+        """The next bytes; none at the end."""
+        piece = _pread(self.path, self.handle, _PIECE, self.offset)
+        self.offset += len(piece)
+        return piece
+
+
+def _pread(path: Path, handle: int, size: int, offset: int) -> bytes:
+    try:
+        return os.pread(handle, size, offset)
+    except OSError as error:
+        raise _fault(path, error) from error
+
+
+def _expect_size(path: Path, handle: int, size: int) -> None:
+    found = os.fstat(handle).st_size
+    if found != size:
+        raise DigestMismatch(f"{path} has {found:,} bytes, {size:,} were expected")
+
+
+def _fault(path: Path, error: OSError) -> MirrorUnavailable | NotFound:
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return NotFound(f"{path} is not there")
+    # Likely: safetensors 0.8.0 saves weights readable for their owner only.
+    transient = error.errno in {errno.EIO, errno.ESTALE, errno.ETIMEDOUT}  # a network's disk
+    return MirrorUnavailable(f"cannot read {path}: {error.strerror}", transient=transient)
