@@ -20,7 +20,7 @@ from escadre.cli.approve.source import Repository, folder_repository
 from escadre.clients.kube import CONFIG_MAPS, MODEL_MIRRORS, SECRETS, ServerUnavailable
 from escadre.clients.sources.protocol import ListedFile, Sink
 from escadre.core.weights import manifest
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 from escadre.errors import EscadreError
 
 TERMS = [

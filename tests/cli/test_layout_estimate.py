@@ -143,7 +143,7 @@ def test_sequences_and_tokens_of_a_step(params: Path) -> None:
 
 def test_bytes_of_a_folder(tmp_path: Path) -> None:
     put(tmp_path, "config.json", HF_SMALL_3)
-    index = {"metadata": {"total_size": 48_000_000_000}, "weight_map": {"a": "model.safetensors"}}
+    index = {"metadata": {"total_size": 48_000_000_000}, "weight_map": {"w": "model.safetensors"}}
     put(tmp_path, "model.safetensors.index.json", index)
     of_index = estimated(tmp_path, weights_bytes=None)
     assert 48_000_000_000 < of_index["weights"] < 48_100_000_000

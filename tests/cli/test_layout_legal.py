@@ -156,7 +156,7 @@ def test_an_unknown_card_names_those_that_are_known(tmp_path: Path) -> None:
     [
         ({}, "params.json is missing, which describes the model"),
         ({"params.json": "{"}, "params.json is not JSON"),
-        ({"params.json": "[]"}, "n_heads is missing"),
+        ({"params.json": "[]"}, "params.json holds a list, not an object"),
         ({"params.json": '{"n_heads": 3.5}'}, "n_heads is not a whole number: 3.5"),
         ({"config.json": '{"auto_map": {}}'}, "auto_map, which makes loaders run code"),
         ({"config.json": "{}", "model.safetensors": "x"}, "too few for a safetensors file"),
@@ -166,7 +166,7 @@ def test_an_unknown_card_names_those_that_are_known(tmp_path: Path) -> None:
                 "model.safetensors": "x",
                 "model.safetensors.index.json": '{"weight_map": {"a": "model-2.safetensors"}}',
             },
-            "differ in: model-2.safetensors, model.safetensors",
+            "the index names model-2.safetensors, which is not among the weight files",
         ),
     ],
 )

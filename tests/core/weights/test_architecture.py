@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from escadre.core.weights.architecture import read_architecture
-from escadre.core.weights.intake import IntakeError, Selection
+from escadre.core.weights.findings import IntakeError
+from escadre.core.weights.intake import Selection
 from escadre.core.weights.safetensors import Tensor
 
 MISTRAL = Selection(("params.json",), (), "mistral", "mistral")

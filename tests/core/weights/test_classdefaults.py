@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests.core.weights.test_architecture import HF_SMALL_3, facts
 
-from escadre.core.weights.intake import IntakeError, Selection
+from escadre.core.weights.findings import IntakeError
+from escadre.core.weights.intake import Selection
 
 HUGGINGFACE = Selection(("config.json",), (), "huggingface", "huggingface")
 TEXT: dict[str, Any] = HF_SMALL_3["text_config"]

@@ -6,7 +6,7 @@ import pytest
 from tests.core.weights.test_architecture import HF_SMALL_3, HUGGINGFACE, MISTRAL, SMALL_3
 
 from escadre.core.weights.architecture import Stored, read_facts
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 
 WHISPER: dict[str, Any] = {"encoder_args": {"n_heads": 32}}
 WEIGHTS = Stored(1, "bfloat16")

@@ -1,10 +1,9 @@
 """Which files may be drafted."""
 
-import json
-
 import pytest
 
-from escadre.core.weights.intake import IntakeError, check_index, check_json, select_files
+from escadre.core.weights.findings import IntakeError
+from escadre.core.weights.intake import select_files
 
 SMALL_2501 = [
     ".gitattributes",
@@ -100,35 +99,26 @@ def test_what_cannot_be_approved_is_refused(paths: list[str], says: str) -> None
         select_files(paths)
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        pytest.param({"auto_map": {"AutoModel": "x.Y"}}, id="auto_map"),
-        pytest.param({"vision_config": {"auto_map": {}}}, id="nested"),
-        pytest.param({"a": [{"_attn_implementation_internal": "org/kernel"}]}, id="in a list"),
-        pytest.param({"model_file": "x.py"}, id="model_file"),
-    ],
-)
-def test_configuration_that_loads_code_is_refused(document: object) -> None:
-    with pytest.raises(IntakeError, match="makes loaders run code"):
-        check_json("config.json", json.dumps(document).encode())
-
-
-def test_configuration_that_is_not_json_is_refused() -> None:
-    with pytest.raises(IntakeError, match=r"params\.json is not JSON"):
-        check_json("params.json", b"{")
-
-
-@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000])
-def test_json_that_is_nested_without_end_is_refused(content: bytes) -> None:
-    with pytest.raises(IntakeError, match="is nested too deeply for a configuration"):
-        check_json("params.json", content)
-
-
-def test_an_index_has_to_name_exactly_the_weights() -> None:
-    index = {"weight_map": {"a": "model-1.safetensors"}}
-    check_index("i", index, ["model-1.safetensors"])
-    with pytest.raises(IntakeError, match=r"differ in: model-2\.safetensors"):
-        check_index("i", index, ["model-1.safetensors", "model-2.safetensors"])
-    with pytest.raises(IntakeError, match="differ"):
-        check_index("i", {"weight_map": {"a": "../x"}}, ["model-1.safetensors"])
+def test_all_that_the_names_tell_is_told_at_once() -> None:
+    paths = ["consolidated-00002-of-00003.safetensors", "tokenizer.model.v4", "a.jinja", "A.jinja"]
+    with pytest.raises(IntakeError) as refused:
+        select_files(paths)
+    assert str(refused.value).splitlines() == [
+        "4 findings, each of which stops it:",
+        (
+            "1. params.json is missing, which describes the weights "
+            "consolidated-00002-of-00003.safetensors …"
+        ),
+        "   next: copy it from the same revision of the model's repository",
+        (
+            "2. tokenizer.model.v4: mistral-common reads the version from this name and knows v1, "
+            "v2, v3, v7, v11, with or without m1 behind"
+        ),
+        "   next: give it the name that it has in the model's own repository, then draft again",
+        "3. 'A.jinja' and 'a.jinja' differ in upper and lower case only",
+        (
+            "4. of 3 shards consolidated-*-of-00003.safetensors 2 are missing: "
+            "consolidated-00001-of-00003.safetensors, consolidated-00003-of-00003.safetensors"
+        ),
+        "   next: copy all files of the same revision, then draft again",
+    ]

@@ -10,7 +10,8 @@ from tests.core.weights.test_architecture import HF_SMALL_3, SMALL_3
 
 from escadre.core.profile import profile_for
 from escadre.core.weights.architecture import Stored, read_facts
-from escadre.core.weights.intake import IntakeError, Selection
+from escadre.core.weights.findings import IntakeError
+from escadre.core.weights.intake import Selection
 
 MISTRAL = Selection((), (), "mistral", "mistral")
 HUGGINGFACE = Selection((), (), "huggingface", "huggingface")

@@ -8,7 +8,8 @@ from tests.core.weights.test_architecture import HF_SMALL_3, HUGGINGFACE, MISTRA
 from escadre.api.approval import Architecture
 from escadre.core.profile import DEFAULT_PROFILE, profile_for
 from escadre.core.weights.architecture import read_architecture
-from escadre.core.weights.intake import IntakeError, Selection
+from escadre.core.weights.findings import IntakeError
+from escadre.core.weights.intake import Selection
 from escadre.core.weights.numberformat import check_served, read_format
 from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import Tensor

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.safetensors import MAX_HEADER, PREFIX, Tensor, header_size, read_tensors
 
 GOOD = {
@@ -44,11 +44,11 @@ def tensor(**changes: Any) -> dict[str, Any]:
         pytest.param([], "not a JSON object", id="a list"),
         pytest.param({"__metadata__": {}}, "no tensor", id="no tensor"),
         pytest.param({"a": {"dtype": "BF16"}}, "not described", id="fields missing"),
-        pytest.param(tensor(shape=[True]), "not described", id="boolean extent"),
-        pytest.param(tensor(shape=[-10]), "not described", id="negative extent"),
+        pytest.param(tensor(shape=[True]), "shape holds True", id="boolean extent"),
+        pytest.param(tensor(shape=[-10]), "shape holds -10", id="negative extent"),
         pytest.param(tensor(dtype="OBJ"), "unknown type OBJ", id="unknown type"),
         pytest.param(tensor(shape=[11]), "does not take 20 bytes", id="shape and range differ"),
-        pytest.param(tensor(data_offsets=[-20, 0]), "does not take", id="negative offset"),
+        pytest.param(tensor(data_offsets=[-20, 0]), "data_offsets holds -20", id="negative offset"),
         pytest.param(tensor(data_offsets=[1, 21]), "gap at 0", id="gap"),
         pytest.param(tensor(shape=[9], data_offsets=[0, 18]), "byte 18 of 20", id="bytes behind"),
         pytest.param(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from escadre.api.approval import SlidingWindow
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
 from escadre.core.weights.windows import huggingface_window, mistral_window
 

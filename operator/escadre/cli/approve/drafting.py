@@ -19,14 +19,9 @@ from escadre.core.weights import manifest as manifests
 from escadre.core.weights.architecture import Stored, read_architecture, read_facts
 from escadre.core.weights.beside import check_beside, completed
 from escadre.core.weights.digesting import FileDigester
-from escadre.core.weights.intake import (
-    LARGEST_JSON,
-    IntakeError,
-    Selection,
-    check_index,
-    check_json,
-    select_files,
-)
+from escadre.core.weights.findings import Findings, IntakeError
+from escadre.core.weights.intake import Selection, select_files
+from escadre.core.weights.jsonfiles import LARGEST_JSON, check_json
 from escadre.core.weights.manifest import Manifest, ManifestFile
 from escadre.core.weights.numberformat import (
     SEPARATE,
@@ -36,6 +31,7 @@ from escadre.core.weights.numberformat import (
 )
 from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_tensors
+from escadre.core.weights.shards import file_faults, index_faults, read_index, tensor_faults
 
 __all__ = ["Draft", "Progress", "make_draft"]
 
@@ -72,9 +68,15 @@ def make_draft(
     documents = {
         path: check_json(path, kept[path]) for path in selection.files if path.endswith(".json")
     }
+    findings = Findings()
+    held = {each.path: each.tensors for each in read if each.path in selection.weights}
     for path, document in documents.items():
         if path.endswith(".index.json"):
-            check_index(path, document, selection.weights)
+            index = read_index(path, document)
+            findings.extend(file_faults(path, index, selection.weights))
+            findings.extend(index_faults(path, index, held))
+    findings.extend(tensor_faults(held))
+    findings.settle()
     if completed(selection, documents[selection.config]) != selection:
         raise _changed(selection)
     _checked(selection, documents.__getitem__, profile)

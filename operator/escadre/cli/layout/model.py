@@ -4,7 +4,7 @@ The files are read by the code that drafts approvals (core/weights), so a plan m
 the plan of its approval. Called by cli/layout; raises BadInput naming the file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,17 +15,13 @@ from escadre.core.engines.textonly import encoder_bytes
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.architecture import Dtype, Stored, read_facts, stored
 from escadre.core.weights.declared import declared_dtype
-from escadre.core.weights.intake import (
-    LARGEST_JSON,
-    IntakeError,
-    Selection,
-    check_index,
-    check_json,
-    model_files,
-)
+from escadre.core.weights.findings import Findings, IntakeError
+from escadre.core.weights.intake import Selection, model_files
+from escadre.core.weights.jsonfiles import LARGEST_JSON, check_json
 from escadre.core.weights.numberformat import SEPARATE, NumberFormat, read_format
 from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_tensors
+from escadre.core.weights.shards import file_faults, index_faults, read_index, tensor_faults
 
 __all__ = ["LocalModel", "read_model"]
 
@@ -95,11 +91,24 @@ def _folder(root: Path, profile: EngineProfile) -> LocalModel:
     index = _index(root, is_mistral=is_mistral)
     if not weights:
         return replace(model, weight_bytes=_total(index))
-    if index:
-        check_index("the index", index, weights)
-    tensors = [tensor for name in weights for tensor in _tensors(root / name)]
+    tensors = _whole(root, index, weights)
     held = stored(tensors, model.numbers, selection.config)
     return replace(model, weight_bytes=held.weight_bytes, dtype=held.dtype, groups=held.groups)
+
+
+def _whole(root: Path, index: Mapping[str, object], weights: Sequence[str]) -> list[Tensor]:
+    """The tensors of all weight files; refuses less, or more, than the index says."""
+    findings = Findings()
+    files = read_index("the index", index) if index else {}
+    if files:
+        findings.extend(file_faults("the index", files, weights))
+        findings.settle()
+    held = {name: list(_tensors(root / name)) for name in weights}
+    findings.extend(tensor_faults(held))
+    if files:
+        findings.extend(index_faults("the index", files, held))
+    findings.settle()
+    return [tensor for tensors in held.values() for tensor in tensors]
 
 
 def _described(

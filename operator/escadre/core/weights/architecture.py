@@ -16,7 +16,8 @@ from escadre.api.approval import Architecture, Experts, LatentAttention, TensorB
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.classdefaults import encoder_of, text_kind, text_of
 from escadre.core.weights.encoders import check_encoder
-from escadre.core.weights.intake import IntakeError, Selection
+from escadre.core.weights.findings import IntakeError
+from escadre.core.weights.intake import Selection
 from escadre.core.weights.length import huggingface_length, mistral_length
 from escadre.core.weights.numberformat import SEPARATE, Dtype, NumberFormat, read_format
 from escadre.core.weights.reading import Part

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from escadre.core.weights.intake import IntakeError, Selection
+from escadre.core.weights.findings import IntakeError
+from escadre.core.weights.intake import Selection
 from escadre.core.weights.reading import Part
 
 __all__ = ["check_beside", "completed"]

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.numberformat import Dtype, read_format
 from escadre.core.weights.reading import Part
 

@@ -9,7 +9,7 @@ by architecture.py. Pure.
 
 from typing import Final
 
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
 
 __all__ = ["OWN_CACHE", "check_encoder"]

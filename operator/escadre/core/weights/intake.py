@@ -6,27 +6,19 @@ What is not on the list is left out and named; what is needed and missing, or wo
 run or fetch code, ends the draft. Called by the drafting tool. Pure.
 """
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from escadre.core.listing import listed
+from escadre.core.weights.findings import Findings, IntakeError
 from escadre.core.weights.manifest import ManifestError, check_path
-from escadre.errors import EscadreError
+from escadre.core.weights.shards import numbering_faults
+from escadre.core.weights.tokenizernames import choose_tokenizer
 
-__all__ = [
-    "LARGEST_JSON",
-    "IntakeError",
-    "Selection",
-    "check_index",
-    "check_json",
-    "model_files",
-    "select_files",
-]
+__all__ = ["Selection", "foreseen", "model_files", "select_files"]
 
-LARGEST_JSON: Final = 64 * 1024 * 1024  # bytes of a configuration or index that is read whole
 _MISTRAL: Final = re.compile(
     r"consolidated[^/]*\.safetensors(\.index\.json)?|params\.json|hf_quant_config\.json"
 )
@@ -34,17 +26,7 @@ _HUGGINGFACE: Final = re.compile(
     r"model[^/]*\.safetensors(\.index\.json)?"
     r"|(config|generation_config|preprocessor_config|processor_config|hf_quant_config)\.json"
 )
-_MISTRAL_TOKENIZER: Final = re.compile(r"tekken\.json|tokenizer\.model\.v[0-9]+[a-z0-9]*")
-_HUGGINGFACE_TOKENIZER: Final = re.compile(
-    r"(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json"
-    r"|merges\.txt|tokenizer\.model"
-)
 _ALWAYS: Final = re.compile(r"(LICEN[CS]E|NOTICE)(\.(md|txt))?|SYSTEM_PROMPT\.txt|[^/]*\.jinja")
-_CODE_KEYS: Final = frozenset({"auto_map", "_attn_implementation_internal", "model_file"})
-
-
-class IntakeError(EscadreError):
-    """The repository cannot be drafted as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +57,42 @@ class Selection:
 
 
 def select_files(paths: Iterable[str]) -> Selection:
-    """Choose what is drafted; raises IntakeError, naming what is missing or ambiguous."""
+    """Choose what is drafted; raises IntakeError, naming all that is missing or ambiguous."""
+    selection, findings = foreseen(paths)
+    findings.settle()
+    return selection
+
+
+def foreseen(paths: Iterable[str]) -> tuple[Selection, Findings]:
+    """What would be drafted, and what by the names alone cannot be.
+
+    With findings the selection may lack what they name; what it has can be looked at all the same.
+    """
     present = sorted(set(paths), key=lambda path: path.encode("utf-8", "surrogatepass"))
     layout, is_mistral = model_files(present)
-    _need_weights(layout, present)
     config = "params.json" if is_mistral else "config.json"
-    if config not in layout:
-        raise IntakeError(f"{config} is missing, which describes the weights {layout[0]} …")
-    tokenizer, kind = _tokenizer(present, prefer_mistral=is_mistral)
+    tokenizer: list[str] = []
+    kind: Literal["mistral", "huggingface"] = "mistral" if is_mistral else "huggingface"
+    findings = Findings()
+    with findings.collecting():
+        _need_weights(layout, present)
+        if config not in layout:
+            raise IntakeError(
+                f"{config} is missing, which describes the weights {layout[0]} …",
+                "copy it from the same revision of the model's repository",
+            )
+    with findings.collecting():
+        tokenizer, kind = choose_tokenizer(present, mistral=is_mistral)
     always = [path for path in present if _ALWAYS.fullmatch(path)]
     chosen = {*layout, *tokenizer, *always}
-    _check_names(chosen)
+    findings.extend(_name_faults(chosen))
+    findings.extend(numbering_faults([path for path in layout if path.endswith(".safetensors")]))
     return Selection(
         files=tuple(path for path in present if path in chosen),
         left_out=tuple(path for path in present if path not in chosen),
         format="mistral" if is_mistral else "huggingface",
         tokenizer=kind,
-    )
+    ), findings
 
 
 def model_files(present: Iterable[str]) -> tuple[list[str], bool]:
@@ -107,30 +108,6 @@ def model_files(present: Iterable[str]) -> tuple[list[str], bool]:
     return [path for path in paths if _HUGGINGFACE.fullmatch(path)], False
 
 
-def check_json(path: str, content: bytes) -> Mapping[str, object]:
-    """Read a configuration file; refuses keys with which loaders run code from elsewhere."""
-    try:
-        document = json.loads(content)
-        code = next((key for key in _keys(document) if key in _CODE_KEYS), None)
-    except ValueError as error:
-        raise IntakeError(f"{path} is not JSON: {error}") from error
-    except RecursionError as error:
-        raise IntakeError(f"{path} is nested too deeply for a configuration") from error
-    if code is not None:
-        raise IntakeError(f"{path} has the key {code}, which makes loaders run code")
-    return document if isinstance(document, dict) else {}
-
-
-def check_index(path: str, index: Mapping[str, object], weights: Iterable[str]) -> None:
-    """Refuse an index that does not name exactly the drafted weight files."""
-    mapped = index.get("weight_map")
-    named = set(mapped.values()) if isinstance(mapped, dict) else set()
-    expected = set(weights)
-    if named != expected:
-        differ = sorted(str(name) for name in named ^ expected)
-        raise IntakeError(f"{path} and the weight files differ in: {listed(differ, 5)}")
-
-
 def _need_weights(layout: list[str], present: list[str]) -> None:
     if any(path.endswith(".safetensors") for path in layout):
         return
@@ -139,37 +116,15 @@ def _need_weights(layout: list[str], present: list[str]) -> None:
     raise IntakeError(f"no consolidated*.safetensors and no model*.safetensors{hint}")
 
 
-def _tokenizer(
-    present: list[str], *, prefer_mistral: bool
-) -> tuple[list[str], Literal["mistral", "huggingface"]]:
-    mistral = [path for path in present if _MISTRAL_TOKENIZER.fullmatch(path)]
-    huggingface = [path for path in present if _HUGGINGFACE_TOKENIZER.fullmatch(path)]
-    if mistral and (prefer_mistral or "tokenizer.json" not in huggingface):
-        return mistral, "mistral"
-    if "tokenizer.json" in huggingface or "tokenizer.model" in huggingface:
-        return huggingface, "huggingface"
-    raise IntakeError("no tokenizer: tekken.json, tokenizer.model.v* or tokenizer.json is needed")
-
-
-def _check_names(chosen: Iterable[str]) -> None:
+def _name_faults(chosen: Iterable[str]) -> Iterator[IntakeError]:
     folded: dict[str, str] = {}
     for path in sorted(chosen):
         try:
             check_path(path)
         except ManifestError as error:
-            raise IntakeError(str(error)) from error
+            yield IntakeError(str(error))
         if path.startswith("."):
-            raise IntakeError(f"{path!r} is a hidden file")
+            yield IntakeError(f"{path!r} is a hidden file")
         twin = folded.setdefault(path.casefold(), path)
         if twin != path:
-            raise IntakeError(f"{twin!r} and {path!r} differ in upper and lower case only")
-
-
-def _keys(document: object) -> Iterator[str]:
-    if isinstance(document, dict):
-        for key, value in document.items():
-            yield key
-            yield from _keys(value)
-    elif isinstance(document, list):
-        for value in document:
-            yield from _keys(value)
+            yield IntakeError(f"{twin!r} and {path!r} differ in upper and lower case only")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from escadre.core.profile import EngineProfile
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
 
 __all__ = ["huggingface_length", "mistral_length"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from escadre.core.profile import EngineProfile
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
 
 __all__ = ["SEPARATE", "Dtype", "NumberFormat", "check_served", "not_served", "read_format"]

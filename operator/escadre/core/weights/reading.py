@@ -6,7 +6,7 @@ core/weights reads every configuration with it. Raises IntakeError. Pure.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 
 __all__ = ["Part"]
 
@@ -23,18 +23,22 @@ class Part:
         return bool(self.facts)
 
     def part(self, name: str) -> "Part":
-        """The object below ``name``; empty where there is none."""
+        """The object below ``name``, empty where there is none; anything else is refused."""
         found = self.facts.get(name)
-        return Part(f"{self.where}: {name}", found if isinstance(found, dict) else {})
+        if found is not None and not isinstance(found, dict):
+            raise IntakeError(f"{self.where}: {name} is no object: {str(found)[:40]}")
+        return Part(f"{self.where}: {name}", found or {})
 
     def filled(self, defaults: Mapping[str, object]) -> "Part":
         """The same, with ``defaults`` for what is not there at all."""
         return Part(self.where, {**defaults, **self.facts})
 
     def text(self, name: str) -> str:
-        """What stands there if it is text, else ""."""
+        """The text that stands there, "" where there is none; refused where it is another thing."""
         value = self.facts.get(name)
-        return value if isinstance(value, str) else ""
+        if value is not None and not isinstance(value, str):
+            raise IntakeError(f"{self.where}: {name} is no text: {str(value)[:40]}")
+        return value or ""
 
     def number(self, *names: str, default: int | None = None) -> int:
         """The first of ``names`` that is there, a whole number; null counts as missing."""

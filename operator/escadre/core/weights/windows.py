@@ -10,7 +10,7 @@ cache is then never larger than planned. Called by architecture.py. Pure.
 from typing import Final
 
 from escadre.api.approval import SlidingWindow
-from escadre.core.weights.intake import IntakeError
+from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
 
 __all__ = ["huggingface_window", "mistral_window"]
