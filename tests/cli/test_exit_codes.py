@@ -19,6 +19,7 @@ from escadre.clients.kube import (
     LEASES,
     MODEL_APPROVALS,
     MODEL_DEPLOYMENTS,
+    MODEL_MIRRORS,
     Forbidden,
     Unauthorized,
 )
@@ -59,6 +60,13 @@ def unseen(program: Program) -> None:
     program.server.put(MODEL_APPROVALS, approval())
 
 
+def shut(program: Program) -> None:
+    """A mirror behind a port on which nothing listens."""
+    approved(program)
+    spec = {"type": "http", "url": "http://127.0.0.1:1"}
+    program.server.put(MODEL_MIRRORS, {"metadata": {"name": "internal"}, "spec": spec})
+
+
 def ill(program: Program) -> None:
     program.server.put(GPU_NODES, gpunode("gpu-0", dead=1))
 
@@ -70,7 +78,7 @@ def nothing(_: Program) -> None:
 def no_right(program: Program) -> None:
     program.api = api = program.server.client("bob")
     refused = Forbidden(method="list", object="x", status=403, message="bob may not")
-    for kind in ("ModelDeployment", "ModelApproval", "GPUNode"):
+    for kind in ("ModelDeployment", "ModelApproval", "ModelMirror", "GPUNode"):
         for verb in ("get", "list"):
             api.refuse(verb, kind, lambda: refused)
 
@@ -123,6 +131,11 @@ CASES: list[tuple[str, Setting, int]] = [
     ("approve show small", unseen, 1),
     ("approve show nobody", approved, 3),
     ("approve show small", no_right, 4),
+    ("mirror test internal", shut, 1),
+    ("mirror test nobody", shut, 3),
+    ("mirror test internal --approval nobody", shut, 3),
+    ("mirror test internal --repository nobody", shut, 2),
+    ("mirror test internal", no_right, 4),
     ("approve list", ended, 0),
     ("approve list", no_right, 4),
     ("approve sign small --yes", unseen, 0),

@@ -159,6 +159,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("approve", "sign"): ("x", "--yes"),
     ("approve", "revoke"): ("x", "--yes"),
     ("approve", "show"): ("x",),
+    ("mirror", "test"): ("x",),
 }
 OFFLINE = {
     ("version",),

@@ -10,6 +10,7 @@ from escadre.cli import enginelogs, operator, version
 from escadre.cli.approve import command as approve
 from escadre.cli.catalog import command as catalog
 from escadre.cli.layout import command as layout
+from escadre.cli.mirror import command as mirror
 from escadre.cli.nodes import command as nodes
 from escadre.cli.plan import command as plan
 from escadre.cli.shared.answering import answer
@@ -23,8 +24,8 @@ __all__ = ["app", "main"]
 
 _EXIT_CODES = """
 Exit codes: 0 fine · 1 not ready, something stands in the way, or could not be read (status NAME,
-why, logs, plan, layout, approve show, support-bundle) · 2 wrong use · 3 refused · 4 the cluster
-cannot be reached or answers with an error.
+why, logs, plan, layout, approve show, mirror test, support-bundle) · 2 wrong use · 3 refused ·
+4 the cluster cannot be reached or answers with an error.
 """
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ plan.register(app)
 layout.register(app)
 catalog.register(app)
 approve.register(app)
+mirror.register(app)
 support.register(app)
 version.register(app)
 operator.register(app)

@@ -18,9 +18,10 @@ _INTRODUCTION = """\
 
 `escadre` and `kubectl escadre` are one program. It reads the kubeconfig as kubectl does
 (`--kubeconfig`, `$KUBECONFIG`, `~/.kube/config`) and needs no more rights than its user has:
-`status`, `why` and `approve show` need the role `escadre-view`, bound in the whole cluster if
-`status` and `why` are to say whether an operator leads (they read its Lease; where they may not,
-they say so). `logs` needs to list pods and read their logs in the deployment's namespace, as the
+`status`, `why`, `approve show` and `mirror test` need the role `escadre-view`, bound in the whole
+cluster if `status` and `why` are to say whether an operator leads (they read its Lease; where they
+may not, they say so). `logs` needs to list pods and read their logs in the deployment's
+namespace, as the
 built-in role `view` may. `approve draft` needs `escadre-requester` once the draft is applied,
 `approve sign` and `revoke` need `escadre-approver`.
 `plan` needs to list GPUNodes and ModelDeployments of the cluster; with the right to list Nodes and
@@ -40,8 +41,8 @@ _CODES = {
     OK: "fine",
     NOT_READY: "the named deployment is not ready, or no operator leads (`status NAME`, `why`), "
     "something stands in the way or cannot be placed (`plan`), the approval does not hold "
-    "(`approve show`), something could not be read (`support-bundle`, `logs`), or an "
-    "unexpected error",
+    "(`approve show`), a mirror fails (`mirror test`), something could not be read "
+    "(`support-bundle`, `logs`), or an unexpected error",
     USAGE: "wrong use: unknown command, option or value",
     REFUSED: "refused: an unknown name, a mistake in a file, a signature that cannot count, "
     "a question not answered with yes",

@@ -4,7 +4,6 @@ Nothing is sent to the cluster: people read the draft, publish the manifest on t
 the approval. Registered by cli/approve/command.py.
 """
 
-import base64
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +21,7 @@ from escadre.cli.approve.source import Repository, folder_repository, mirror_rep
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
 from escadre.cli.shared.engineconfig import EngineConfig, read_engine_config
+from escadre.cli.shared.mirroraccess import mirror_of, token_from
 from escadre.cli.shared.session import (
     Environment,
     Output,
@@ -31,15 +31,8 @@ from escadre.cli.shared.session import (
     run,
 )
 from escadre.cli.shared.target import ClusterCommand
-from escadre.clients.kube import (
-    SECRETS,
-    SELF_SUBJECT_REVIEWS,
-    ApiError,
-    ConnectionUnknown,
-    Forbidden,
-    NotFound,
-)
-from escadre.clients.sources.credentials import Credentials, credentials_from_secret
+from escadre.clients.kube import SELF_SUBJECT_REVIEWS, ApiError, ConnectionUnknown
+from escadre.clients.sources.credentials import Credentials
 from escadre.core.approvals.naming import approval_name
 from escadre.core.profile import EngineProfile
 from escadre.errors import EscadreError
@@ -127,11 +120,11 @@ def _source(
     if folder is not None:
         _look_for_mirrors(environment, terms.mirrors)
         return folder_repository(folder), ""
-    name, given = terms.mirrors[0], _token(token_file)
+    name, given = terms.mirrors[0], token_from(token_file)
 
     async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
         await _exist(session, terms.mirrors[1:])
-        return await _mirror(session, name, given, system_namespace)
+        return await mirror_of(session, name, given, system_namespace)
 
     spec, credentials = run(environment, look)
     source = mirror_repository(name, spec, terms.repository, terms.revision, credentials)
@@ -191,37 +184,10 @@ def approval_document(draft: Draft, terms: Terms) -> dict[str, Any]:
     }
 
 
-def _token(path: Path | None) -> Credentials | None:
-    if path is None:
-        return None
-    try:
-        return credentials_from_secret(str(path), {"token": path.read_bytes()})
-    except OSError as error:
-        raise EscadreError(f"--token-file {path}: {error.strerror}") from error
-
-
 async def _caller(session: Session) -> str:
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     who = await session.api.create(SELF_SUBJECT_REVIEWS, {**review, "metadata": {}})
     return str(who["status"]["userInfo"]["username"])
-
-
-async def _mirror(
-    session: Session, name: str, given: Credentials | None, system_namespace: str
-) -> tuple[ModelMirrorSpec, Credentials | None]:
-    """The mirror and the credentials for it."""
-    found = await fetch.mirror(session, name)
-    spec = ModelMirrorSpec.model_validate(found["spec"])
-    secret = spec.credentials_secret_name
-    if given or not secret:
-        return spec, given
-    where = f"Secret {system_namespace}/{secret}, which ModelMirror {name} names"
-    try:
-        body = await session.api.get(SECRETS, secret, namespace=system_namespace)
-    except (Forbidden, NotFound) as error:
-        raise EscadreError(f"{where}: {error}; give --token-file") from error
-    data = {key: base64.b64decode(value) for key, value in (body.get("data") or {}).items()}
-    return spec, credentials_from_secret(secret, data)
 
 
 def _with_progress(console: Console, source: Repository, profile: EngineProfile) -> Draft:

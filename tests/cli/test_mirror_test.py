@@ -1,0 +1,141 @@
+"""`escadre mirror test`: what a person learns of a mirror, and what stands in the way."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from e2e.engine.checkpoint import write_checkpoint
+from e2e.engine.mirror.server import MirrorServer
+from e2e.engine.mirror.tree import Tree
+from tests.cli.harness import Program
+from tests.cli.test_approve_draft import TERMS
+from tests.clients.sources.faulty import Faulty, faulty
+
+from escadre.clients.kube import MODEL_APPROVALS, MODEL_MIRRORS
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    (tmp_path / "model").mkdir()
+    return write_checkpoint(tmp_path / "model")
+
+
+@pytest.fixture
+def commit(model: Path, tmp_path: Path) -> str:
+    return Tree(tmp_path / "root").publish(model, "org/Tiny-Model")
+
+
+@pytest.fixture
+def hub(commit: str, tmp_path: Path) -> Iterator[MirrorServer]:
+    assert commit
+    with MirrorServer(tmp_path / "root", token="t0k") as server:
+        yield server
+
+
+def cluster(url: str, type_: str = "huggingface") -> Program:
+    program = Program(user="anne", terminal=True, width=80)
+    manifests = {"manifestsURL": f"{url}/manifests"} if type_ == "huggingface" else {}
+    spec = {"type": type_, "url": url, **manifests}
+    program.server.put(MODEL_MIRRORS, {"metadata": {"name": "internal"}, "spec": spec})
+    return program
+
+
+def approve(program: Program, commit: str, model: Path, out: Path) -> Json:
+    """Draft from the folder, and apply it."""
+    given = ["--revision", commit, "--folder", str(model), "--out", str(out)]
+    ran = program.run("approve", "draft", *TERMS, *given)
+    assert ran.code == 0, ran.err
+    body: Json = yaml.safe_load((out / "tiny-model.yaml").read_text())
+    program.server.put(MODEL_APPROVALS, body)
+    return body
+
+
+def publish(body: Json, out: Path, root: Path) -> None:
+    name = f"{body['spec']['manifestDigest'][7:]}.manifest"
+    (root / "escadre-manifests").mkdir(exist_ok=True)
+    (root / "escadre-manifests" / name).write_bytes((out / name).read_bytes())
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> list[str]:
+    (tmp_path / "token").write_text("t0k\n")
+    return ["--token-file", str(tmp_path / "token")]
+
+
+def test_an_approval_s_files_are_asked_for_and_their_digests_compared(
+    hub: MirrorServer, commit: str, model: Path, tmp_path: Path, token: list[str]
+) -> None:
+    program = cluster(hub.url)
+    publish(approve(program, commit, model, tmp_path / "out"), tmp_path / "out", tmp_path / "root")
+    ran = program.run("mirror", "test", "internal", *token, "-o", "json")
+    assert ran.code == 0, ran.out + ran.err
+    told = json.loads(ran.out)
+    assert (told["ok"], told["ranges"], told["of"]) == (True, True, "ModelApproval tiny-model")
+    assert [one["subject"] for one in told["findings"]] == ["manifest", "list", "ranges", "content"]
+    assert told["firstByteSeconds"] >= 0
+    shown = program.run("mirror", "test", "internal", *token)
+    assert "params.json has the approved digest" in shown.out
+    assert "✗" not in shown.out
+
+
+def test_before_there_is_an_approval_the_mirror_s_list_says_what_to_read(
+    hub: MirrorServer, commit: str, token: list[str]
+) -> None:
+    given = ["--repository", "org/Tiny-Model", "--revision", commit, "-o", "json"]
+    ran = cluster(hub.url).run("mirror", "test", "internal", *token, *given)
+    assert ran.code == 0, ran.out + ran.err
+    assert [one["subject"] for one in json.loads(ran.out)["findings"]] == ["list", "ranges"]
+
+
+def test_each_question_that_fails_is_told_with_its_reason_and_a_next_step(
+    hub: MirrorServer, commit: str, model: Path, tmp_path: Path
+) -> None:
+    program = cluster(hub.url)
+    approve(program, commit, model, tmp_path / "out")  # the manifest is not published
+    ran = program.run("mirror", "test", "internal")
+    assert ran.code == 1
+    assert ran.out.count("Unauthorized") == 4
+    assert "next: " in ran.out
+
+
+def test_a_manifest_that_nobody_published_is_not_found(
+    hub: MirrorServer, commit: str, model: Path, tmp_path: Path, token: list[str]
+) -> None:
+    program = cluster(hub.url)
+    approve(program, commit, model, tmp_path / "out")
+    ran = program.run("mirror", "test", "internal", *token, "-o", "json")
+    assert ran.code == 1
+    manifest, *others = json.loads(ran.out)["findings"]
+    assert manifest["reason"] == "MirrorFileNotFound"
+    assert all(one["ok"] for one in others)
+
+
+@pytest.fixture
+def server() -> Iterator[Faulty]:
+    with faulty() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "says"),
+    [
+        pytest.param([], 3, "no ModelApproval names ModelMirror internal", id="nothing approved"),
+        pytest.param(["--approval", "nope"], 3, "ModelApproval nope does not exist", id="unknown"),
+        pytest.param(["--revision", "main"], 2, "a commit, 40 hex", id="branch"),
+        pytest.param(["--repository", "x"], 2, "organisation/model", id="repository"),
+        pytest.param(["--repository", "o/m"], 2, "--revision together", id="no revision"),
+        pytest.param(
+            ["--repository", "o/m", "--revision", "0" * 40], 3, "without a list", id="plain tree"
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(
+    server: Faulty, given: list[str], code: int, says: str
+) -> None:
+    ran = cluster(server.url, "http").run("mirror", "test", "internal", *given)
+    assert (ran.code, says in ran.err) == (code, True), ran.err
