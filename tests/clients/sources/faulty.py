@@ -38,6 +38,7 @@ class Answer:
     body: bytes | memoryview
     cut: int | None = None  # close the connection after so many bytes of the body
     hold: threading.Event | None = None  # with cut: wait for this before closing
+    late: threading.Event | None = None  # wait for this between head and body
 
 
 Fault = Callable[[Answer], None]
@@ -91,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
+        if answer.late:
+            answer.late.wait(20)
         body = memoryview(answer.body)[: answer.cut]
         step = 1 << 20
         for at in range(0, len(body), step):

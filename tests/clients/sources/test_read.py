@@ -1,5 +1,6 @@
 """Reading from a mirror over real HTTP: what it sends, and what it makes of each fault."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,7 @@ from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.errors import (
     DigestMismatch,
+    MirrorBusy,
     MirrorError,
     MirrorSlow,
     MirrorUnavailable,
@@ -51,7 +53,12 @@ def mirror(server: Faulty) -> Iterator[Source]:
     opened.close()
 
 
-def hub(server: Faulty, credentials: Credentials | None = None, idle: float = 60) -> Source:
+def hub(
+    server: Faulty,
+    credentials: Credentials | None = None,
+    idle: float = 60,
+    first_byte: float | None = None,
+) -> Source:
     spec = ModelMirrorSpec(
         type="huggingface", url=f"{server.url}/hf", manifests_url=f"{server.url}/manifests"
     )
@@ -61,7 +68,7 @@ def hub(server: Faulty, credentials: Credentials | None = None, idle: float = 60
         repository="org/model",
         revision=COMMIT,
         credentials=credentials,
-        timeouts=Timeouts(connect=60, first_byte=idle, idle=idle),
+        timeouts=Timeouts(connect=60, first_byte=first_byte or idle, idle=idle),
     )
 
 
@@ -229,6 +236,43 @@ def test_silence_is_told_apart_from_refusal(server: Faulty) -> None:
     with pytest.raises(MirrorSlow, match=r"no byte for 0\.3 s"):
         read(impatient)
     impatient.close()
+
+
+def test_a_body_may_begin_as_late_as_an_answer(server: Faulty) -> None:
+    """A cache that fills itself sends the head at once and the body when it has it."""
+    begin = threading.Event()
+
+    def late(answer: Answer) -> None:
+        answer.late = begin
+
+    server.faults[PATH] = [late]
+    mirror = hub(server, idle=0.1, first_byte=60)
+    timer = threading.Timer(0.4, begin.set)
+    timer.start()
+    try:
+        assert read(mirror) == CONTENT
+    finally:
+        timer.join()
+        mirror.close()
+    whole = f"bytes=0-{len(CONTENT) - 1}"
+    assert [request.range for request in server.log].count(whole) == 1
+
+
+def test_who_cannot_wait_for_a_range_is_told_so(server: Faulty, mirror: Source) -> None:
+    server.faults[PATH] = [stall(0, server.released)]
+    with pytest.raises(MirrorSlow, match=r"no byte for 0\.2 s"):
+        mirror.read(FILE, 5, 1000, lambda _: None, patience=0.2)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("asked", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_no_mirror_has_a_pull_wait_for_more_than_an_hour(
+    server: Faulty, mirror: Source, status: int, asked: str
+) -> None:
+    server.always[PATH] = refuse(status, {"Retry-After": asked})
+    with pytest.raises(MirrorBusy) as caught:
+        mirror.read(FILE, 0, 10, lambda _: None)
+    assert caught.value.delay == 3600
 
 
 def test_a_closed_port_is_named() -> None:

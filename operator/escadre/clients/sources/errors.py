@@ -3,6 +3,7 @@
     Refusal
     └── MirrorError              transient: whether another try may help by itself
         ├── MirrorUnavailable    no connection, errors, broken or unusable answers
+        │   └── MirrorBusy       429, 503, no connection: no room for this request now
         ├── Unauthorized         401, 403
         ├── NotFound             404, 410, naming the URL
         ├── MirrorSlow           no byte for longer than the idle limit
@@ -15,6 +16,7 @@ credentials: a mirror's URL has none by its schema, and queries are cut off.
 
 __all__ = [
     "DigestMismatch",
+    "MirrorBusy",
     "MirrorError",
     "MirrorSlow",
     "MirrorUnavailable",
@@ -48,6 +50,10 @@ class MirrorError(Refusal):
 
 class MirrorUnavailable(MirrorError):
     """The mirror does not answer, or not in a way that can be used."""
+
+
+class MirrorBusy(MirrorUnavailable):
+    """The mirror takes no further request just now; others may well go on."""
 
 
 class Unauthorized(MirrorError):

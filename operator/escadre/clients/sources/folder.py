@@ -72,8 +72,11 @@ class FolderSource:
             raise DigestMismatch(f"{path}: over {most}, not a manifest")
         return text
 
-    def read(self, file: RemoteFile, offset: int, size: int, sink: Sink) -> None:
+    def read(
+        self, file: RemoteFile, offset: int, size: int, sink: Sink, patience: float | None = None
+    ) -> None:
         """Hand ``size`` bytes from ``offset`` on to ``sink``."""
+        del patience  # nothing can interrupt a disk's read
         path = self.root / file.path
         with self._open(path) as handle:
             _expect_size(path, handle, file.size)

@@ -100,11 +100,13 @@ class HttpSource:
                     raise DigestMismatch(f"getting {shown(url)}: over {most}, not a manifest")
         return bytes(text)
 
-    def read(self, file: RemoteFile, offset: int, size: int, sink: Sink) -> None:
+    def read(
+        self, file: RemoteFile, offset: int, size: int, sink: Sink, patience: float | None = None
+    ) -> None:
         """Hand ``size`` bytes of ``file`` from ``offset`` on to ``sink``, piece by piece."""
         url = self.url(file.path)
         last = offset + size - 1
-        with self._transport.get(url, (offset, last)) as body:
+        with self._transport.get(url, (offset, last), patience) as body:
             if body.status == HTTPStatus.PARTIAL_CONTENT:
                 _check_range(url, body, (offset, last), file.size)
             elif (offset, size) == (0, file.size):

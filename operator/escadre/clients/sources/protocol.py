@@ -88,11 +88,15 @@ class Source(Protocol):
         """The manifest's text as the mirror has it, unverified. Raises MirrorError."""
         ...
 
-    def read(self, file: RemoteFile, offset: int, size: int, sink: Sink) -> None:
+    def read(
+        self, file: RemoteFile, offset: int, size: int, sink: Sink, patience: float | None = None
+    ) -> None:
         """Hand ``size`` bytes of ``file`` from ``offset`` on to ``sink``, piece by piece.
 
-        Raises RangesUnsupported when the mirror cannot serve that range alone, MirrorError on
-        any other fault; what ``sink`` was given until then is the beginning of the range.
+        ``patience`` is how many seconds the first byte may take, where that is less than the
+        mirror is given otherwise. Raises RangesUnsupported when the mirror cannot serve that
+        range alone, MirrorError on any other fault; what ``sink`` was given until then is the
+        beginning of the range. What ``sink`` raises goes through, and ends the reading.
         """
         ...
 

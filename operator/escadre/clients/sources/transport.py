@@ -4,6 +4,7 @@ The only module that knows urllib3: every fault leaves it as a MirrorError with 
 came back. It tries once; who calls decides about another try. Used by clients/sources/http.py.
 """
 
+import math
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from urllib3.exceptions import (
 from escadre import reasons
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.errors import (
+    MirrorBusy,
     MirrorError,
     MirrorSlow,
     MirrorUnavailable,
@@ -41,7 +43,9 @@ __all__ = ["Body", "Timeouts", "Transport", "origin", "shown", "tls_context"]
 _MAX_REDIRECTS: Final = 5
 _PIECE: Final = 512 * 1024  # most bytes handed over at a time
 _TRANSIENT: Final = frozenset({408, 425, 429})
+_BUSY: Final = frozenset({429, 503})
 _SERVER_ERROR: Final = 500
+_LONGEST_DELAY: Final = 3600.0  # seconds of a Retry-After that are believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,12 @@ class Timeouts:
 class Body:
     """The body of an answer, read once and in order."""
 
-    def __init__(self, url: str, response: urllib3.BaseHTTPResponse, idle: float) -> None:
+    def __init__(
+        self, url: str, response: urllib3.BaseHTTPResponse, first: float, idle: float
+    ) -> None:
         self._url = url
         self._response = response
-        self._idle = idle
+        self._patience, self._idle = first, idle
         self._read = 0
 
     @property
@@ -80,8 +86,11 @@ class Body:
 
     def read(self) -> bytes:
         """The next bytes, as many as are there; none at the end."""
-        with _typed(self._url, self._idle, f"after {bytes_text(self._read)}"):
+        with _typed(self._url, self._patience, f"after {bytes_text(self._read)}"):
             piece = self._response.read1(_PIECE)
+        if not self._read:  # a cache may answer at once and send when it has the bytes itself
+            self._patience = self._idle
+            _hurry(self._response, self._idle)
         self._read += len(piece)
         return piece
 
@@ -104,7 +113,6 @@ class Transport:
         self._pool = urllib3.PoolManager(
             maxsize=connections,
             retries=False,
-            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.first_byte),
             ssl_context=tls_context(ca_bundle),
         )
 
@@ -113,28 +121,34 @@ class Transport:
         self._pool.clear()
 
     @contextmanager
-    def get(self, url: str, byte_range: tuple[int, int] | None = None) -> Iterator[Body]:
+    def get(
+        self,
+        url: str,
+        byte_range: tuple[int, int] | None = None,
+        patience: float | None = None,
+    ) -> Iterator[Body]:
         """GET ``url``, or its bytes first to last (inclusive), following its own redirects.
 
-        The status of the body is 200 or 206; everything else is raised. A body that is left
-        before its end closes its connection.
+        The first byte may take ``patience`` seconds where that is less than usual. The status of
+        the body is 200 or 206; everything else is raised. A body that is left before its end
+        closes its connection.
         """
         headers = dict(self._headers)
         if byte_range:
             headers["Range"] = f"bytes={byte_range[0]}-{byte_range[1]}"
-        response = self._follow(url, headers)
+        first = min(self._timeouts.first_byte, patience or math.inf)
+        response = self._follow(url, headers, first)
         try:
             _check_status(url, response)
             _check_encoding(url, response)
-            _hurry(response, self._timeouts.idle)
-            yield Body(shown(url), response, self._timeouts.idle)
+            yield Body(shown(url), response, first, self._timeouts.idle)
         finally:
             response.close()  # a body read to its end has given its connection back already
 
-    def _follow(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    def _follow(self, url: str, headers: dict[str, str], first: float) -> urllib3.BaseHTTPResponse:
         here = url
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._request(here, headers)
+            response = self._request(here, headers, first)
             location = response.get_redirect_location()
             if not location:
                 return response
@@ -148,12 +162,13 @@ class Transport:
             here = there
         raise MirrorUnavailable(f"getting {shown(url)}: more than {_MAX_REDIRECTS} redirects")
 
-    def _request(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-        with _typed(shown(url), self._timeouts.first_byte, "before an answer"):
+    def _request(self, url: str, headers: dict[str, str], first: float) -> urllib3.BaseHTTPResponse:
+        with _typed(shown(url), first, "before an answer"):
             return self._pool.request(
                 "GET",
                 url,
                 headers=headers,
+                timeout=urllib3.Timeout(connect=self._timeouts.connect, read=first),
                 redirect=False,
                 preload_content=False,
                 decode_content=False,
@@ -187,7 +202,7 @@ def _typed(url: str, patience: float, when: str) -> Iterator[None]:
         raise MirrorUnavailable(f"getting {url}: not a URL: {error}") from error
     except NewConnectionError as error:
         cause = error.__cause__ or error
-        raise MirrorUnavailable(f"connecting for {url}: {cause}", transient=True) from error
+        raise MirrorBusy(f"connecting for {url}: {cause}", transient=True) from error
     except (HTTPError, OSError) as error:
         raise MirrorUnavailable(f"getting {url}: {error} {when}", transient=True) from error
 
@@ -208,7 +223,8 @@ def _status_error(message: str, status: int, response: urllib3.BaseHTTPResponse)
         return RangesUnsupported(f"{message}: the mirror's file has no such bytes")
     transient = status in _TRANSIENT or status >= _SERVER_ERROR
     delay = _retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
-    return MirrorUnavailable(message, transient=transient, delay=delay)
+    kind = MirrorBusy if status in _BUSY else MirrorUnavailable
+    return kind(message, transient=transient, delay=delay)
 
 
 def _check_encoding(url: str, response: urllib3.BaseHTTPResponse) -> None:
@@ -225,12 +241,12 @@ def _retry_after(value: str | None, date: str | None) -> float | None:
     if not value:
         return None
     if value.isascii() and value.isdigit():
-        return float(value[:9])
+        return min(float(value[:9]), _LONGEST_DELAY)
     try:
         wait = parsedate_to_datetime(value) - parsedate_to_datetime(date or "")
     except (ValueError, TypeError):
         return None
-    return max(0.0, wait.total_seconds())
+    return min(max(0.0, wait.total_seconds()), _LONGEST_DELAY)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
