@@ -15,7 +15,6 @@ from tests.clients.sources.faulty import Faulty, faulty
 from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.pull import Pull
 from escadre.agent.pull.transfer import TransferLimits
-from escadre.agent.store.durable import remove_tree
 from escadre.agent.store.store import Store, open_store
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources.factory import open_source
@@ -82,6 +81,17 @@ def model(large: bytes) -> SampleModel:
 @pytest.fixture(scope="session")
 def small() -> SampleModel:
     return sample_model({"a.safetensors": b"A" * 5000, "params.json": b'{"dim": 8}', "z": b""})
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, whose own folders may be read-only."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    folder.chmod(0o755)
+    for entry in folder.iterdir():
+        remove_tree(entry)
+    folder.rmdir()
 
 
 @pytest.fixture

@@ -208,6 +208,14 @@ def test_a_store_that_cannot_be_used_says_nothing_of_weights() -> None:
     assert "Permission denied" in condition["message"]
 
 
+def test_a_disk_that_reserves_nothing_is_told_beside_a_ready_store() -> None:
+    view = replace(VIEW, store=replace(STORE, space=Space(1 << 40, 5 << 30, reserves=False)))
+    condition = build(view)["conditions"][1]
+    assert (condition["type"], condition["status"]) == ("StoreReady", "True")
+    assert condition["message"].startswith("its file system sets no space aside (no fallocate)")
+    assert build(VIEW)["conditions"][1]["message"] == ""
+
+
 def test_no_nvml_is_a_condition() -> None:
     refusal = Refusal(reasons.NVML_UNAVAILABLE, "NVML not available: NVML Shared Library Not Found")
     condition = build(replace(VIEW, inventory=refusal))["conditions"][0]

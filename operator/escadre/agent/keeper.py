@@ -145,7 +145,8 @@ class Keeper:
             self._store = None
         if not self._store:
             self._store = await asyncio.to_thread(open_store, self.root, self.times.now)
-            _log.info("store opened", path=str(self.root), id=self._store.id)
+            opened = self._store
+            _log.info("store opened", path=str(self.root), id=opened.id, reserves=opened.reserves)
         return self._store
 
     async def _look_at(self, store: Store) -> StoreView:

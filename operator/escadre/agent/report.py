@@ -27,6 +27,10 @@ __all__ = ["SLOW_AFTER", "build_status"]
 SLOW_AFTER: Final = 30.0  # seconds a pull may take to get up to speed
 _GIB: Final = 1 << 30
 _FREE_STEPS: Final = 50  # of the store's size
+_COUNTED: Final = (
+    "its file system sets no space aside (no fallocate): what a pull needs is counted before its "
+    "first byte, and others can still take it meanwhile"
+)
 _INVENTORY: Final = ConditionType.INVENTORY_READY
 
 
@@ -97,8 +101,9 @@ def _leaves(view: View) -> list[Leaf]:
     match view.store:
         case Refusal() as refusal:
             store = false(ConditionType.STORE_READY, refusal.reason, plain(refusal.message))
-        case StoreView():
-            store = true(ConditionType.STORE_READY, reasons.STORE_READY)
+        case StoreView(space=space):
+            told = plain("" if space.reserves else _COUNTED)
+            store = true(ConditionType.STORE_READY, reasons.STORE_READY, told)
     return [gpus, store]
 
 

@@ -10,7 +10,7 @@ from tests.clients.sources.faulty import Answer, Fault, Faulty, flip, refuse, re
 
 from escadre import reasons
 from escadre.agent.pull.pull import Pull
-from escadre.agent.store import blobs
+from escadre.agent.store.disk import Disk, Room
 from escadre.agent.store.store import Store
 from escadre.clients.sources.errors import (
     DigestMismatch,
@@ -268,7 +268,7 @@ def test_manifest_and_approval_have_to_agree(
 def test_too_little_space_is_told_before_the_first_byte(
     pull: Puller, model: SampleModel, server: Faulty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blobs, "free_bytes", lambda _: 70 << 20)
+    monkeypatch.setattr(Disk, "room", lambda _: Room(1 << 40, 70 << 20))
     with pytest.raises(
         Refusal,
         match=r"MB more are needed and [\d.]+ MB kept back, but the store .* has 73.4 MB free",

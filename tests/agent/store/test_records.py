@@ -10,6 +10,7 @@ import pytest
 from tests.agent.conftest import Puller, SampleModel, now, reopened
 from tests.clients.sources.faulty import Faulty
 
+from escadre.agent.store.disk import Disk
 from escadre.agent.store.partial import PartialFile, partial_paths
 from escadre.agent.store.records import BlobRecord, ModelRecord, read_record, write_record
 from escadre.agent.store.store import Store, open_store
@@ -129,7 +130,7 @@ def test_a_store_of_a_newer_format_is_left_alone(store: Store) -> None:
 def test_a_partial_file_of_another_format_begins_anew(disk: Path) -> None:
     file = ManifestFile("f", CHUNK_SIZE + 1, "a" * 64, ("b" * 64, "c" * 64))
     with PartialFile(disk, file) as partial:
-        partial.reserve()
+        partial.reserve(Disk(disk))
         partial.mark(next(chunks_of(file)))
     with PartialFile(disk, file) as partial:
         assert partial.done_bytes == CHUNK_SIZE

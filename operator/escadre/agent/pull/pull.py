@@ -65,7 +65,8 @@ class Pull:
         self.meter.expect(manifest.total_bytes, present)
         if not missing:
             return
-        blobs.reserve(missing)
+        blobs.recheck(missing, self._check)
+        blobs.reserve(missing, len(manifest.folders))
         begun = sum(self._begun(file) for file in missing)
         self.meter.expect(manifest.total_bytes, present + begun)
         retry, wait = self.limits.retry, self.stop.wait

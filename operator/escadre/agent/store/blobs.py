@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from escadre import reasons
-from escadre.agent.store.durable import disk_faults, free_bytes, sync_folder
+from escadre.agent.store.disk import Disk, Need, Room, allocated, shortage
+from escadre.agent.store.durable import disk_faults, sync_folder
+from escadre.agent.store.links import Names
 from escadre.agent.store.partial import PartialFile, partial_paths
 from escadre.agent.store.quarantine import BadBytes, set_aside
 from escadre.agent.store.records import BlobRecord, chunks_digest, read_record, write_record
@@ -22,9 +24,8 @@ from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import Chunk, ManifestFile, chunks_of
 from escadre.errors import Refusal
 
-__all__ = ["RESERVE", "Blobs", "Check"]
+__all__ = ["Blobs", "Check"]
 
-RESERVE: Final = 16 * 1024 * 1024  # kept free for records, manifests and samples
 _PIECE: Final = 1024 * 1024
 
 Check = Callable[[], None]  # called now and then during long work; raises to call it off
@@ -36,12 +37,14 @@ class Blobs:
     Args:
         root: the store.
         now: the time as RFC 3339 text, for samples of bad bytes.
+        disk: the file system below.
     """
 
-    def __init__(self, root: Path, now: Callable[[], str]) -> None:
+    def __init__(self, root: Path, now: Callable[[], str], disk: Disk) -> None:
         self._root = root
         self._folder = root / "blobs" / "sha256"
-        self._records = root / "records" / "blobs"
+        self._disk = disk
+        self.names = Names(self._folder, root / "records" / "blobs")
         self._partial = root / "partial"
         self._quarantine = root / "quarantine"
         self._now = now
@@ -57,10 +60,22 @@ class Blobs:
 
     def agrees(self, file: ManifestFile) -> bool:
         """Whether the blob is there, verified for this manifest's chunks, and unchanged since."""
-        record = read_record(self._record(file), BlobRecord)
-        return bool(
-            record and record.chunks == chunks_digest(file) and self._unchanged(record, file)
-        )
+        known = self._known(file)
+        return bool(known and known[0].agrees(known[1]))
+
+    def stands(self, file: ManifestFile, check: Check) -> bool:
+        """Whether what was verified of the blob stands.
+
+        Where the number of its links is another one, and nothing else, the bytes decide.
+        """
+        known = self._known(file)
+        if known is None or known[0].agrees(known[1]):
+            return known is not None
+        record, stat = known
+        if not record.relinked(stat) or self._first_bad_chunk(file, check):
+            return False
+        self._remember(file, stat)
+        return True
 
     def holds(self, file: ManifestFile, check: Check) -> bool:
         """Whether the blob is there and good; hashes it when its record does not say so.
@@ -84,32 +99,60 @@ class Blobs:
         return False
 
     def link(self, file: ManifestFile, target: Path) -> None:
-        """Give a good blob one more name, and record the ctime that this changes."""
-        path = self.path(file.sha256)
-        if not self.agrees(file):
+        """Give a good blob one more name."""
+        if not self.agrees(file) or not self.names.add(file.sha256, target):
+            path = self.path(file.sha256)
             raise Refusal(reasons.STORE_UNUSABLE, f"blob {path} changed while it was being linked")
-        target.hardlink_to(path)
-        self._remember(file, path.lstat())
 
-    def reserve(self, files: list[ManifestFile]) -> None:
-        """Reserve the space of all ``files`` before the first byte; raises StoreFull."""
-        need = sum(file.size - self._allocated(file) for file in files)
-        free = free_bytes(self._root)
-        if need + RESERVE > free:
-            raise Refusal(
-                reasons.STORE_FULL,
-                f"{bytes_text(need)} more are needed and {bytes_text(RESERVE)} kept back, "
-                f"but the store {self._root} has {bytes_text(free)} free",
-            )
+    def recheck(self, files: list[ManifestFile], check: Check) -> None:
+        """Hash what is marked as verified of partial files that changed since they were closed."""
+        for file in files:
+            if partial_paths(self._partial, file.sha256)[0].exists():
+                with (
+                    disk_faults(f"verifying the partial file of {file.path}", self._root),
+                    self.partial(file) as partial,
+                ):
+                    partial.recheck(check)
+
+    def reserve(self, files: list[ManifestFile], folders: int = 0) -> None:
+        """Reserve room for all ``files`` before the first byte; raises StoreFull.
+
+        Args:
+            files: what is to be pulled.
+            folders: how many the model's tree has.
+        """
+        if short := shortage(self._need(files, folders), self._room(files), self._root):
+            raise Refusal(reasons.STORE_FULL, short)
         for file in files:
             with self.partial(file) as partial:
                 try:
                     size = bytes_text(file.size)
                     with disk_faults(f"reserving {size} for {file.path}", self._root):
-                        partial.reserve()
+                        partial.reserve(self._disk)
                 except Refusal:
                     self._discard(files)
                     raise
+
+    def promised(self, but: frozenset[Path] = frozenset()) -> int:
+        """Bytes that partial files, without those given, will take and the disk calls free yet."""
+        data = (path for path in self._partial.glob("*.data") if path not in but)
+        return sum((size := path.lstat().st_size) - allocated(path, size) for path in data)
+
+    def _need(self, files: list[ManifestFile], folders: int) -> Need:
+        """Each file is two inodes: its data, and its marks, in whose place its record comes."""
+        paths = [partial_paths(self._partial, file.sha256) for file in files]
+        return Need(
+            bytes=sum(
+                file.size - allocated(data, file.size)
+                for file, (data, _) in zip(files, paths, strict=True)
+            ),
+            files=folders + sum(not path.exists() for pair in paths for path in pair),
+        )
+
+    def _room(self, files: list[ManifestFile]) -> Room:
+        own = frozenset(partial_paths(self._partial, file.sha256)[0] for file in files)
+        room = self._disk.room()
+        return room._replace(free=room.free - self.promised(own))
 
     def partial(self, file: ManifestFile) -> PartialFile:
         """The partial file to go on with."""
@@ -133,13 +176,17 @@ class Blobs:
         write_record(self._record(file), BlobRecord.of(stat, file))
 
     def _record(self, file: ManifestFile) -> Path:
-        return self._records / f"{file.sha256}.json"
+        return self.names.record(file.sha256)
 
-    def _unchanged(self, record: BlobRecord, file: ManifestFile) -> bool:
+    def _known(self, file: ManifestFile) -> tuple[BlobRecord, os.stat_result] | None:
+        """The record of the blob as this manifest's, and how the blob looks now."""
+        record = read_record(self._record(file), BlobRecord)
+        if record is None or record.chunks != chunks_digest(file):
+            return None
         try:
-            return record.agrees(self.path(file.sha256).lstat())
+            return record, self.path(file.sha256).lstat()
         except OSError:
-            return False
+            return None
 
     def _first_bad_chunk(self, file: ManifestFile, check: Check) -> tuple[Chunk, bytes] | None:
         path = self.path(file.sha256)
@@ -159,7 +206,8 @@ class Blobs:
 
     def _refuse_contradiction(self, file: ManifestFile) -> None:
         record = read_record(self._record(file), BlobRecord)
-        if record and record.chunks != chunks_digest(file) and self._unchanged(record, file):
+        other = record and record.chunks != chunks_digest(file)
+        if record and other and record.agrees(self.path(file.sha256).lstat()):
             raise Refusal(
                 reasons.DIGEST_MISMATCH,
                 f"{file.path}: this manifest and one verified before give the file digest "
@@ -173,13 +221,6 @@ class Blobs:
         self._record(file).unlink(missing_ok=True)
         path.unlink()
         sync_folder(self._folder)
-
-    def _allocated(self, file: ManifestFile) -> int:
-        data, _ = partial_paths(self._partial, file.sha256)
-        try:
-            return min(file.size, data.lstat().st_blocks * 512)
-        except OSError:
-            return 0
 
     def _discard(self, files: list[ManifestFile]) -> None:
         for file in files:

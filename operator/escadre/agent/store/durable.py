@@ -7,14 +7,15 @@ holds the new name is synced after.
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from escadre import reasons
+from escadre.agent.store.disk import room_of
 from escadre.core.decimals import bytes_text
 from escadre.errors import Refusal
 
-__all__ = ["disk_faults", "free_bytes", "remove_tree", "sync_folder", "write_whole"]
+__all__ = ["disk_faults", "sync_folder", "write_whole"]
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -43,26 +44,9 @@ def write_whole(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove a folder of the store, whose own folders are read-only."""
-    if not folder.is_dir() or folder.is_symlink():
-        folder.unlink(missing_ok=True)
-        return
-    folder.chmod(0o755)
-    for entry in folder.iterdir():
-        remove_tree(entry)
-    folder.rmdir()
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes that the agent may still write to the file system of ``folder``."""
-    stat = os.statvfs(folder)
-    return stat.f_bavail * stat.f_frsize
-
-
 @contextmanager
 def disk_faults(doing: str, folder: Path) -> Iterator[None]:
-    """Turn a disk's faults into StoreFull or StoreUnusable, saying what was done and what is free.
+    """Turn a disk's faults into StoreFull or StoreUnusable: what was done, and what is used up.
 
     Args:
         doing: gerund and object, e.g. ``writing params.json``.
@@ -72,10 +56,22 @@ def disk_faults(doing: str, folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            free = 0
-            with suppress(OSError):
-                free = free_bytes(folder)
-            message = f"{doing}: no space left in {folder}, {bytes_text(free)} free"
-            raise Refusal(reasons.STORE_FULL, message) from error
+            raise Refusal(reasons.STORE_FULL, f"{doing}: {_used_up(error, folder)}") from error
         message = f"{doing} in the store {folder}: {error.strerror or error}"
         raise Refusal(reasons.STORE_UNUSABLE, message) from error
+
+
+def _used_up(error: OSError, folder: Path) -> str:
+    """Which of the disk's limits was met; a full disk answers alike for bytes and inodes."""
+    try:
+        room = room_of(folder)
+    except OSError:
+        return f"no space left in {folder}"
+    if error.errno == errno.EDQUOT:
+        return f"the agent's disk quota in {folder} is used up, {bytes_text(room.free)} are free"
+    if room.inodes and not room.inodes_free:
+        return (
+            f"no inodes left in {folder}: all {room.inodes:,} are taken, each file takes one; "
+            f"{bytes_text(room.free)} are free, which does not help"
+        )
+    return f"no space left in {folder}, {bytes_text(room.free)} free"

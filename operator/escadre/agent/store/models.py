@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from escadre.agent.store.blobs import Blobs
-from escadre.agent.store.durable import disk_faults, remove_tree, sync_folder, write_whole
+from escadre.agent.store.blobs import Blobs, Check
+from escadre.agent.store.durable import disk_faults, sync_folder, write_whole
 from escadre.agent.store.records import ModelRecord, read_record, write_record
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.manifest import Manifest, ManifestError
@@ -40,17 +40,19 @@ class Models:
         self._records = root / "records" / "models"
         self._manifests = root / "manifests"
         # A new link changes the ctime of blobs that other models share; until their records are
-        # written again, a look must wait or it would take that for tampering.
+        # written again, a look must wait or it would hash them for that.
         self._linking = threading.Lock()
 
     def path(self, digest: str) -> Path:
         """The folder of the model, there or not."""
         return self._folder / digest_hex(digest)
 
-    def verified(self) -> dict[str, ModelRecord]:
+    def verified(self, check: Check = lambda: None) -> dict[str, ModelRecord]:
         """The models that are verified and unchanged, by manifest digest; withdraws the others.
 
-        Looks at names, sizes, inodes and ctimes only: cheap enough to be asked often.
+        Looks at names, sizes, inodes and ctimes: cheap enough to be asked often. Only a file with
+        another number of links than before is hashed, which ``check`` can call off. What an
+        interrupted ``publish`` left is cleared away.
         """
         found: dict[str, ModelRecord] = {}
         with disk_faults("listing models", self._root), self._linking:
@@ -58,11 +60,13 @@ class Models:
                 digest = f"sha256:{path.stem}"
                 record = read_record(path, ModelRecord)
                 manifest = self.manifest(digest)
-                if record and manifest and self._stands(record, digest, manifest):
+                if record and manifest and self._stands(record, digest, manifest, check):
                     found[digest] = record
                 else:
                     path.unlink()
                     sync_folder(self._records)
+            for draft in self._folder.glob(".*"):
+                self._blobs.names.remove_tree(draft)
         return found
 
     def manifest(self, digest: str) -> Manifest | None:
@@ -87,10 +91,10 @@ class Models:
             write_record(self._records / f"{digest_hex(digest)}.json", record)
         return record
 
-    def _stands(self, record: ModelRecord, digest: str, manifest: Manifest) -> bool:
+    def _stands(self, record: ModelRecord, digest: str, manifest: Manifest, check: Check) -> bool:
         return (
             record.store_id == self._store_id
-            and all(self._blobs.agrees(file) for file in manifest.files)
+            and all(self._blobs.stands(file, check) for file in manifest.files)
             and self._linked(digest, manifest)
         )
 
@@ -111,7 +115,7 @@ class Models:
 
     def _link(self, digest: str, manifest: Manifest) -> None:
         draft = self._folder / f".{digest_hex(digest)}.new"
-        remove_tree(draft)
+        self._blobs.names.remove_tree(draft)
         draft.mkdir()
         folders = {draft}
         for file in manifest.files:
@@ -122,6 +126,6 @@ class Models:
         for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
             sync_folder(folder)
             folder.chmod(0o555)
-        remove_tree(self.path(digest))
+        self._blobs.names.remove_tree(self.path(digest))
         draft.rename(self.path(digest))
         sync_folder(self._folder)

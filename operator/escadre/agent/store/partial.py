@@ -3,15 +3,19 @@
 ``partial/<sha256>.data`` has the file's full size from the start (the space is reserved),
 ``partial/<sha256>.chunks`` one mark per chunk behind a header that names what was asked for. The
 data of a chunk is synced before its mark is set, so after any crash a mark means verified bytes.
+Behind the marks stands how both were closed: where they look different (a process that was killed,
+a hand that wrote to one of them), ``recheck`` hashes what is marked before that counts.
 Chunks may be written by several threads, each by one.
 """
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
+from escadre.agent.store.disk import Disk
 from escadre.agent.store.durable import sync_folder
 from escadre.agent.store.records import chunks_digest
 from escadre.core.weights.manifest import Chunk, ManifestFile, chunks_of
@@ -20,6 +24,8 @@ __all__ = ["PartialFile", "partial_paths"]
 
 _TODO: Final = b"."
 _DONE: Final = b"x"
+_CLOSED: Final = 96  # bytes for how it was closed
+_PIECE: Final = 1024 * 1024
 
 
 def partial_paths(folder: Path, sha256: str) -> tuple[Path, Path]:
@@ -42,6 +48,8 @@ class PartialFile:
         except OSError:
             os.close(self._data)
             raise
+        self._doubted: list[Chunk] = []
+        self._finished = False
         self._done = self._read_marks(header)
 
     def __enter__(self) -> Self:
@@ -59,17 +67,34 @@ class PartialFile:
         """Chunks that are not verified yet, in order."""
         return (chunk for chunk in chunks_of(self.file) if not self._done[chunk.index])
 
-    def reserve(self) -> None:
-        """Reserve the file's whole size on disk; OSError (ENOSPC) when it is not there."""
+    def recheck(self, check: Callable[[], None]) -> None:
+        """Hash the marked chunks that do not count since the file looks different.
+
+        ``check`` is called now and then, and raises to call it off.
+        """
+        while self._doubted:
+            chunk = self._doubted[-1]
+            if self._digest(chunk, check) == chunk.sha256:
+                self._done[chunk.index] = True
+            else:
+                os.pwrite(self._marks, _TODO, self._header + chunk.index)
+            self._doubted.pop()
+
+    def reserve(self, disk: Disk) -> None:
+        """Reserve the file's whole size on disk; OSError (ENOSPC) when it is not there.
+
+        Where the file system cannot reserve, the size is set, and counted (``Blobs.promised``).
+        """
         if self.file.size:
-            os.posix_fallocate(self._data, 0, self.file.size)
+            disk.reserve(self._data, self.file.size)
         os.ftruncate(self._data, self.file.size)
         os.fsync(self._data)
         sync_folder(self._folder)
 
     def discard(self) -> None:
         """Give the space back when nothing of the file is verified."""
-        if not any(self._done):
+        if not any(self._done) and not self._doubted:
+            self._finished = True
             for path in (self._marks_path, self._data_path):
                 path.unlink(missing_ok=True)
 
@@ -97,6 +122,7 @@ class PartialFile:
             raise ValueError(f"{self.file.path}: chunks are missing")
         os.fchmod(self._data, 0o444)
         os.fsync(self._data)
+        self._finished = True
         self._data_path.replace(blob)
         sync_folder(blob.parent)
         self._marks_path.unlink(missing_ok=True)
@@ -104,15 +130,34 @@ class PartialFile:
 
     def close(self) -> None:
         """Close the files."""
+        if not (self._finished or self._doubted):
+            size = self._header + len(self._done)
+            os.pwrite(self._marks, self._closed(os.pread(self._marks, size, 0)), size)
         os.close(self._data)
         os.close(self._marks)
 
+    def _closed(self, marks: bytes) -> bytes:
+        stat, marked = os.fstat(self._data), hashlib.sha256(marks).hexdigest()[:32]
+        return f" {stat.st_ino} {stat.st_ctime_ns} {marked}".ljust(_CLOSED).encode()
+
+    def _digest(self, chunk: Chunk, check: Callable[[], None]) -> str:
+        hasher = hashlib.sha256()
+        for offset in range(chunk.offset, chunk.offset + chunk.size, _PIECE):
+            check()
+            hasher.update(self.read(offset, min(_PIECE, chunk.offset + chunk.size - offset)))
+        return hasher.hexdigest()
+
     def _read_marks(self, header: bytes) -> list[bool]:
         count = len(self.file.chunks)
-        stored = os.pread(self._marks, len(header) + count, 0)
+        stored = os.pread(self._marks, len(header) + count + _CLOSED, 0)
+        marks, closed = stored[len(header) :][:count], stored[len(header) + count :]
         whole = os.fstat(self._data).st_size == self.file.size
-        if stored[: len(header)] == header and len(stored) == len(header) + count and whole:
-            return [mark == _DONE[0] for mark in stored[len(header) :]]
+        if stored[: len(header)] == header and len(marks) == count and whole:
+            done = [mark == _DONE[0] for mark in marks]
+            if closed == self._closed(stored[: len(header) + count]):
+                return done
+            self._doubted = [chunk for chunk in chunks_of(self.file) if done[chunk.index]]
+            return [False] * count
         os.ftruncate(self._marks, 0)
         os.pwrite(self._marks, header + _TODO * count, 0)
         os.fsync(self._marks)

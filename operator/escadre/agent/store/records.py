@@ -34,19 +34,34 @@ class BlobRecord:
     size: int
     inode: int
     ctime_ns: int
+    links: int = 0  # 0 in a record of 0.1.0, which did not tell links and mtime_ns
+    mtime_ns: int = 0
 
     @classmethod
     def of(cls, stat: os.stat_result, file: ManifestFile) -> "BlobRecord":
         """The record of a verified blob that looked like ``stat`` when its verification began."""
-        return cls(chunks_digest(file), stat.st_size, stat.st_ino, stat.st_ctime_ns)
+        return cls(chunks_digest(file), **_looks(stat))
 
     def agrees(self, stat: os.stat_result) -> bool:
         """Whether the file is still the one that was verified."""
-        return (self.size, self.inode, self.ctime_ns) == (
-            stat.st_size,
-            stat.st_ino,
-            stat.st_ctime_ns,
-        )
+        same = self.size, self.inode, self.ctime_ns
+        return same == (stat.st_size, stat.st_ino, stat.st_ctime_ns)
+
+    def relinked(self, stat: os.stat_result) -> bool:
+        """Whether it has more names now, or fewer, and shows no other change.
+
+        That explains another ctime, and says nothing about the bytes: they are to be hashed.
+        """
+        return self.links not in (0, stat.st_nlink) and self.same_bytes(stat)
+
+    def same_bytes(self, stat: os.stat_result) -> bool:
+        """Whether nothing shows that the file was written to; a forged mtime does not."""
+        same = self.size, self.inode, self.mtime_ns
+        return same == (stat.st_size, stat.st_ino, stat.st_mtime_ns)
+
+    def renewed(self, stat: os.stat_result) -> "BlobRecord":
+        """The same verification, of the file as it looks now."""
+        return BlobRecord(self.chunks, **_looks(stat))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,16 @@ class ModelRecord:
     def __post_init__(self) -> None:
         """Refuses what could not be told in a status (ValueError)."""
         datetime.fromisoformat(self.verified_at)
+
+
+def _looks(stat: os.stat_result) -> dict[str, int]:
+    return {
+        "size": stat.st_size,
+        "inode": stat.st_ino,
+        "ctime_ns": stat.st_ctime_ns,
+        "links": stat.st_nlink,
+        "mtime_ns": stat.st_mtime_ns,
+    }
 
 
 _Record = TypeVar("_Record", BlobRecord, ModelRecord)

@@ -15,7 +15,6 @@ One agent at a time (a lock). Verified weights are never deleted here.
 
 import fcntl
 import json
-import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from typing import BinaryIO, Final
 
 from escadre import reasons
 from escadre.agent.store.blobs import Blobs
-from escadre.agent.store.durable import disk_faults, remove_tree, write_whole
+from escadre.agent.store.disk import Disk
+from escadre.agent.store.durable import disk_faults, write_whole
 from escadre.agent.store.models import Models
 from escadre.errors import Refusal
 
@@ -44,10 +44,15 @@ _FOLDERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The file system of the store, in bytes."""
+    """The file system of the store, in bytes; what is promised to pulls is not free.
+
+    ``reserves``: whether the file system sets space aside; where it cannot, a pull may still find
+    it full.
+    """
 
     capacity: int
     free: int
+    reserves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,15 @@ class Store:
     id: str
     blobs: Blobs
     models: Models
+    disk: Disk
+    reserves: bool
     _lock: BinaryIO
 
     def space(self) -> Space:
         """How large the file system is and how much of it is free for new weights."""
         with disk_faults("reading the free space", self.root):
-            stat = os.statvfs(self.root)
-        return Space(stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize)
+            room, promised = self.disk.room(), self.blobs.promised()
+        return Space(room.capacity, max(0, room.free - promised), self.reserves)
 
     def intact(self) -> bool:
         """Whether the disk below is still the one that was opened."""
@@ -78,12 +85,13 @@ class Store:
         self._lock.close()
 
 
-def open_store(root: Path, now: Callable[[], str]) -> Store:
+def open_store(root: Path, now: Callable[[], str], disk: Disk | None = None) -> Store:
     """Open the store, or make one in an empty folder.
 
     Args:
         root: its folder; made when missing.
         now: the time as RFC 3339 text.
+        disk: the file system below; that of the folder unless a test has one of its own.
 
     Raises:
         Refusal: StoreUnusable, saying what the disk answers; StoreFull.
@@ -94,13 +102,14 @@ def open_store(root: Path, now: Callable[[], str]) -> Store:
         lock = _lock(root)
         try:
             store_id = _identity(root)
-            for draft in (root / "models").glob(".*"):
-                remove_tree(draft)
+            disk = disk or Disk(root)
+            reserves = disk.reserves()
         except BaseException:
             lock.close()
             raise
-    blobs = Blobs(root, now)
-    return Store(root, store_id, blobs, Models(root, store_id, blobs, now), lock)
+    blobs = Blobs(root, now, disk)
+    models = Models(root, store_id, blobs, now)
+    return Store(root, store_id, blobs, models, disk, reserves, lock)
 
 
 def _lock(root: Path) -> BinaryIO:

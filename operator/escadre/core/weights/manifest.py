@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 from escadre.core.decimals import bytes_text
@@ -91,6 +92,13 @@ class Manifest:
     def total_bytes(self) -> int:
         """Sum of the file sizes."""
         return sum(file.size for file in self.files)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The folders of its tree, the root one of them."""
+        return frozenset(
+            folder.as_posix() for file in self.files for folder in PurePosixPath(file.path).parents
+        )
 
 
 def chunk_count(size: int) -> int:
