@@ -35,6 +35,7 @@ __all__ = [
     "LABEL_SLOT",
     "LABEL_SYSTEM_NAMESPACE",
     "LEASE_NAME",
+    "MIRROR_FOLDERS_PATH",
     "MODEL_MOUNT_PATH",
     "NEVER",
     "NODE_LABEL_PREFIX",
@@ -95,6 +96,7 @@ DEPLOYMENT_NAME: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
 DEPLOYMENT_NAME_LENGTH: Final = 40
 
 STORE_PATH: Final = "/var/lib/escadre"
+MIRROR_FOLDERS_PATH: Final = "/mirrors"  # in the agent: one folder for each entry of the chart
 MODEL_MOUNT_PATH: Final = "/models/weights"
 SERVING_PORT: Final = 8000
 

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from escadre import reasons
 from escadre.engineflags import VERSION, clashes, refusal
 from escadre.errors import Refusal
+from escadre.names import MIRROR_FOLDERS_PATH
 
 __all__ = [
     "AgentSettings",
@@ -123,6 +124,11 @@ class AgentSettings(_Section):
 
     store_path: Path = Path("/var/lib/escadre")
     mirror_secrets: list[str] = Field(default_factory=list)
+    mirror_folders: list[str] = Field(
+        default_factory=list,
+        description=f"Names of the folders mounted below {MIRROR_FOLDERS_PATH}: mirrors of type "
+        "folder.",
+    )
     inventory: Literal["nvml", "simulated"] = "nvml"
     simulated_gpus: Path | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 9091

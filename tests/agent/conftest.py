@@ -109,6 +109,17 @@ def publish(server: Faulty, model: SampleModel) -> None:
     server.files[f"/escadre-manifests/{model.digest[7:]}.manifest"] = model.text
 
 
+def lay_out(root: Path, model: SampleModel) -> None:
+    """The model and its manifest below ``root``, as a mounted folder or a bucket has them."""
+    texts = {f"org/model/{COMMIT}/{path}": content for path, content in model.contents.items()}
+    for path, content in {
+        **texts,
+        f"escadre-manifests/{model.digest[7:]}.manifest": model.text,
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+
+
 def where(path: str) -> str:
     """Path of a model's file on the server."""
     return f"/org/model/{COMMIT}/{path}"

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from e2e.engine.ports import free_port
 from prometheus_client import CollectorRegistry
-from tests.agent.conftest import COMMIT, SampleModel, publish, sample_model, where
+from tests.agent.conftest import COMMIT, SampleModel, lay_out, publish, sample_model, where
 from tests.agent.test_report import GPU_0
 from tests.clients.sources.faulty import Faulty, flip, refuse
 from tests.fakes.kube import FakeApi, FakeServer
@@ -369,6 +369,22 @@ async def test_secrets_that_cannot_be_used_are_told(
             "Secret escadre-system/other, which the ModelMirror names, is not among those the "
             "chart grants the agent (agent.mirrorSecrets: mirror-token)"
         )
+    assert world.mirror.log == []
+
+
+async def test_a_mounted_folder_is_pulled_from_and_one_that_is_not_is_told(
+    world: World, small: SampleModel, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escadre.agent.agent.MIRROR_FOLDERS_PATH", str(disk / "mirrors"))
+    world.settings = world.settings.model_copy(update={"mirror_folders": ["share"]})
+    lay_out(disk / "mirrors" / "share", small)
+    source = {"name": "files", "type": "folder", "url": None}
+    async with world.agent():
+        world.wish(small, **source, folder={"name": "elsewhere"})
+        await until(lambda: world.entry(small).get("reason") == "FolderNotMounted")
+        assert "(agent.mirrorFolders: share)" in world.entry(small)["message"]
+        world.wish(small, **source, folder={"name": "share"})
+        await until(lambda: world.entry(small).get("state") == "Verified")
     assert world.mirror.log == []
 
 

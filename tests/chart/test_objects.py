@@ -10,6 +10,7 @@ from escadre.names import (
     LABEL_COMPONENT,
     LABEL_MANAGED_BY,
     LABEL_SERVING,
+    MIRROR_FOLDERS_PATH,
     NODE_LABEL_PREFIX,
     STORE_PATH,
 )
@@ -50,7 +51,56 @@ def test_only_the_store_is_of_the_host(values: str) -> None:
         pod = workload["spec"]["template"]["spec"]
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
         host += [volume["hostPath"] for volume in pod["volumes"] if "hostPath" in volume]
-    assert host == [{"path": STORE_PATH, "type": "DirectoryOrCreate"}]
+    store = {"path": STORE_PATH, "type": "DirectoryOrCreate"}
+    listed = [{"path": "/data/weights", "type": "Directory"}] if values == "full" else []
+    assert host == [store, *listed]
+
+
+def test_listed_folders_are_mounted_read_only_in_the_agent_alone() -> None:
+    pod = render("full").get("DaemonSet", "escadre-agent")["spec"]["template"]["spec"]
+    below = f"{MIRROR_FOLDERS_PATH}/"
+    mounts = [
+        mount
+        for mount in pod["containers"][0]["volumeMounts"]
+        if mount["mountPath"].startswith(below)
+    ]
+    assert [mount["mountPath"].removeprefix(below) for mount in mounts] == [
+        "local",
+        "share",
+        "claim",
+        "driver",
+    ]
+    assert all(mount["readOnly"] for mount in mounts)
+    assert [mount["mountPropagation"] for mount in mounts] == ["HostToContainer", *["None"] * 3]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert [volumes[mount["name"]] for mount in mounts] == [
+        {"name": "mirror-local", "hostPath": {"path": "/data/weights", "type": "Directory"}},
+        {
+            "name": "mirror-share",
+            "nfs": {"server": "filer.bank.example", "path": "/weights", "readOnly": True},
+        },
+        {
+            "name": "mirror-claim",
+            "persistentVolumeClaim": {"claimName": "weights", "readOnly": True},
+        },
+        {
+            "name": "mirror-driver",
+            "csi": {
+                "driver": "csi.bank.example",
+                "volumeAttributes": {"share": "weights"},
+                "nodePublishSecretRef": {"name": "share"},
+                "readOnly": True,
+            },
+        },
+    ]
+    for workload in render("full").workloads():
+        pod = workload["spec"]["template"]["spec"]
+        mounted = [
+            container["name"]
+            for container in (*pod.get("initContainers", []), *pod["containers"])
+            if any(mount["mountPath"].startswith(below) for mount in container["volumeMounts"])
+        ]
+        assert mounted == (["agent"] if workload["kind"] == "DaemonSet" else [])
 
 
 @pytest.mark.parametrize("values", CI_VALUES)

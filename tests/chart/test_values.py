@@ -70,6 +70,32 @@ def test_missing_engine_image_is_explained() -> None:
             "at '/agent/mirrorSecrets/0': '' does not match pattern",
             id="an empty name of a Secret",
         ),
+        pytest.param(
+            "agent.mirrorFolders[0].name=share",
+            "at '/agent/mirrorFolders/0': minProperties: got 1, want 2",
+            id="a folder of a mirror that is nowhere",
+        ),
+        pytest.param(
+            "agent.mirrorFolders[0].name=Share,agent.mirrorFolders[0].hostPath.path=/data",
+            "at '/agent/mirrorFolders/0/name': 'Share' does not match pattern",
+            id="a folder of a mirror whose name is no label",
+        ),
+        pytest.param(
+            "agent.mirrorFolders[0].name=share,agent.mirrorFolders[0].hostPath.path=/data/../etc",
+            "at '/agent/mirrorFolders/0/hostPath/path': 'not' failed",
+            id="a path that climbs",
+        ),
+        pytest.param(
+            "agent.mirrorFolders[0].name=share,agent.mirrorFolders[0].emptyDir.medium=Memory",
+            "at '/agent/mirrorFolders/0': additional properties 'emptyDir' not allowed",
+            id="a volume that holds nothing of the platform's",
+        ),
+        pytest.param(
+            "agent.mirrorFolders[0].name=a,agent.mirrorFolders[0].hostPath.path=/data,"
+            "agent.mirrorFolders[1].name=a,agent.mirrorFolders[1].hostPath.path=/other",
+            "agent.mirrorFolders: the name a stands there twice",
+            id="two folders of one name",
+        ),
     ],
 )
 def test_bad_value_is_refused(value: str, message: str) -> None:

@@ -68,6 +68,33 @@ escadre.dev/component: {{ index . 1 }}
 
 {{- define "escadre.settings.agent" -}}
 {{ pick .Values.agent "mirrorSecrets" "inventory" "simulatedGpus" "port" "progressSeconds" "concurrentFiles" "concurrentChunks" "slowBytesPerSecond" | toYaml }}
+mirrorFolders: {{ include "escadre.mirrorFolderNames" . }}
+{{- end }}
+
+{{/* JSON list of the names of agent.mirrorFolders: what is behind them is no business of a process. */}}
+{{- define "escadre.mirrorFolderNames" -}}
+{{- $names := list }}
+{{- range .Values.agent.mirrorFolders }}
+{{- if has .name $names }}
+{{- fail (printf "agent.mirrorFolders: the name %s stands there twice" .name) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- toJson $names }}
+{{- end }}
+
+{{/* Volumes of the agent, read-only where a kind of volume can say so: a list of agent.mirrorFolders. */}}
+{{- define "escadre.mirrorVolumes" }}
+{{- range . }}
+{{- $source := omit . "name" }}
+{{- range $kind, $what := $source }}
+{{- if ne $kind "hostPath" }}
+{{- $source = dict $kind (merge (dict "readOnly" true) $what) }}
+{{- end }}
+{{- end }}
+- name: mirror-{{ .name }}
+  {{- toYaml $source | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "escadre.settings" -}}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -32,6 +33,7 @@ from escadre.clients.sources.protocol import Source
 from escadre.errors import Refusal
 from escadre.machinery.serving import Endpoint, serving
 from escadre.metrics.agent import AgentMetrics
+from escadre.names import MIRROR_FOLDERS_PATH
 from escadre.settings import AgentSettings
 
 __all__ = ["Agent", "inventory_source"]
@@ -151,6 +153,7 @@ class Agent:
             revision=want.revision,
             credentials=credentials,
             connections=self.settings.concurrent_chunks,
+            folders={one: Path(MIRROR_FOLDERS_PATH) / one for one in self.settings.mirror_folders},
         )
 
 

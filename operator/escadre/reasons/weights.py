@@ -128,6 +128,16 @@ SECRET_NOT_GRANTED = Reason(
     conditions=(ConditionType.WEIGHTS_READY,),
     elsewhere=True,
 )
+FOLDER_NOT_MOUNTED = Reason(
+    "FolderNotMounted",
+    Kind.MOVE,
+    "The chart mounts no folder of the name that the mirror says.",
+    "List the folder in the chart value agent.mirrorFolders and upgrade, or correct "
+    "spec.folder.name.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.WEIGHTS_READY,),
+    elsewhere=True,
+)
 SECRET_NOT_FOUND = Reason(
     "SecretNotFound",
     Kind.MOVE,

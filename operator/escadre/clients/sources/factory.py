@@ -1,14 +1,16 @@
 """From a ModelMirror to the object that reads it; the one place that knows all adapters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources import huggingface, tree
 from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.folder import FolderSource
 from escadre.clients.sources.http import HttpSource
 from escadre.clients.sources.hub import list_files
 from escadre.clients.sources.protocol import Source
@@ -31,6 +33,7 @@ class Opening:
         connections: how many are kept open for reuse.
         timeouts: how long it may be silent.
         manifests: False when no manifest will be asked for (drafting).
+        folders: where mirrors of type folder are mounted, by name; None where nothing ever is.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Opening:
     connections: int
     timeouts: Timeouts
     manifests: bool
+    folders: Mapping[str, Path] | None
 
     def transport(self) -> Transport:
         """Its connections."""
@@ -68,6 +72,7 @@ def open_source(
     connections: int = 8,
     timeouts: Timeouts | None = None,
     manifests: bool = True,
+    folders: Mapping[str, Path] | None = None,
 ) -> Source:
     """Open ``repository`` at ``revision`` on the mirror; nothing is sent yet.
 
@@ -80,10 +85,11 @@ def open_source(
         connections: how many are kept open for reuse.
         timeouts: those of the mirror when left out.
         manifests: False when no manifest will be asked for (drafting).
+        folders: where mirrors of type folder are mounted, by name; None where nothing ever is.
 
     Raises:
         Refusal: reason InvalidSpec, when a member that the type needs is missing or the CA bundle
-            is not PEM.
+            is not PEM; FolderNotMounted.
     """
     given = spec.timeouts
     opening = Opening(
@@ -100,6 +106,7 @@ def open_source(
             else Timeouts()
         ),
         manifests=manifests,
+        folders=folders,
     )
     adapter = _ADAPTERS.get(spec.type)
     if adapter is None:
@@ -141,6 +148,33 @@ def _tree(opening: Opening) -> Source:
     )
 
 
+def _folder(opening: Opening) -> Source:
+    """The path comes of the chart's name and nothing else: no resource says what is mounted."""
+    if opening.spec.folder is None:
+        raise _invalid(opening.name, "type folder needs folder")
+    name, mounted = opening.spec.folder.name, opening.folders
+    if mounted is None:
+        raise _invalid(
+            opening.name,
+            f"it is the folder {name}, which is mounted in the agents only: where the same files "
+            "are at hand, name them with --folder",
+        )
+    if name not in mounted:
+        listed = ", ".join(sorted(mounted)) or "none"
+        raise Refusal(
+            reasons.FOLDER_NOT_MOUNTED,
+            f"folder {name}, which ModelMirror {opening.name} names, is not among those the chart "
+            f"mounts (agent.mirrorFolders: {listed})",
+        )
+    mount = mounted[name]
+    return FolderSource(
+        opening.name,
+        mount / opening.repository / opening.revision,
+        inside=mount,
+        manifests=mount / "escadre-manifests",
+    )
+
+
 def _invalid(name: str, message: str) -> Refusal:
     return Refusal(reasons.INVALID_SPEC, f"ModelMirror {name}: {message}")
 
@@ -149,4 +183,5 @@ def _invalid(name: str, message: str) -> Refusal:
 _ADAPTERS: Final[dict[str, Callable[[Opening], Source]]] = {
     "huggingface": _huggingface,
     "http": _tree,
+    "folder": _folder,
 }

@@ -1,7 +1,8 @@
 """A folder that holds a repository's files: a mount on a node, or a disk at hand when drafting.
 
 Only regular files below the folder are read. A link is followed while it stays below ``inside``
-(the cache of a hub links its snapshots to its blobs); one that leads out of it is refused.
+(the cache of a hub links its snapshots to its blobs); one that leads out of it is refused, also
+when whoever writes the folder puts it there between the look and the opening.
 """
 
 import errno
@@ -102,18 +103,35 @@ class FolderSource:
     @contextmanager
     def _open(self, path: Path) -> Iterator[int]:
         try:
-            real = path.resolve(strict=True)
-            if self.inside is not None and not real.is_relative_to(self.inside.resolve()):
+            # Path.resolve tells a circle of links as another error in each version of Python.
+            real = Path(os.path.realpath(path, strict=True))
+            base = Path(os.path.realpath(self.inside or real.parent))
+            if not real.is_relative_to(base):
                 raise MirrorUnavailable(f"{path} is a link that leads out of {self.inside}")
             if not real.is_file():
                 raise MirrorUnavailable(f"{path} is no regular file")
-            handle = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            handle = _open_plainly(real, base)
         except OSError as error:
             raise _fault(path, error) from error
         try:
             yield handle
         finally:
             os.close(handle)
+
+
+def _open_plainly(path: Path, base: Path) -> int:
+    """Open the resolved ``path`` step by step from ``base``: no step follows a link any more."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    *folders, last = path.relative_to(base).parts
+    here = os.open(base, flags | os.O_DIRECTORY)
+    try:
+        for part in folders:
+            below = os.open(part, flags | os.O_DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = below
+        return os.open(last, flags | os.O_NONBLOCK, dir_fd=here)  # a pipe put there waits for none
+    finally:
+        os.close(here)
 
 
 @dataclass(slots=True)
@@ -145,6 +163,9 @@ def _expect_size(path: Path, handle: int, size: int) -> None:
 def _fault(path: Path, error: OSError) -> MirrorUnavailable | NotFound:
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return NotFound(f"{path} is not there")
+    if error.errno == errno.ELOOP:
+        return MirrorUnavailable(f"cannot read {path}: links in a circle")
     # Likely: safetensors 0.8.0 saves weights readable for their owner only.
+    who = f" as user {os.getuid()}" if error.errno == errno.EACCES else ""
     transient = error.errno in {errno.EIO, errno.ESTALE, errno.ETIMEDOUT}  # a network's disk
-    return MirrorUnavailable(f"cannot read {path}: {error.strerror}", transient=transient)
+    return MirrorUnavailable(f"cannot read {path}{who}: {error.strerror}", transient=transient)
