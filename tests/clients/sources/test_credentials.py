@@ -3,7 +3,7 @@
 import pytest
 
 from escadre import reasons
-from escadre.clients.sources.credentials import Credentials, credentials_from_secret
+from escadre.clients.sources.credentials import AccessKey, Credentials, credentials_from_secret
 from escadre.errors import Refusal
 
 
@@ -25,6 +25,8 @@ def test_header(data: dict[str, bytes], header: str) -> None:
         pytest.param({}, id="empty"),
         pytest.param({"username": b"u"}, id="half"),
         pytest.param({"token": b"topsecret\r\nX-Evil: 1"}, id="header injection"),
+        pytest.param({"accessKeyID": b"topsecret"}, id="half a key"),
+        pytest.param({"tls.crt": b"topsecret", "tls.key": b"topsecret"}, id="no PEM"),
         pytest.param({"token": b"topsecret\xff"}, id="not text"),
         pytest.param({"token": "töpsecret".encode()}, id="not ASCII"),
     ],
@@ -37,5 +39,34 @@ def test_unusable_secrets_are_refused_without_showing_them(data: dict[str, bytes
     assert "psecret" not in caught.value.message
 
 
-def test_credentials_do_not_show() -> None:
-    assert "abc" not in repr(Credentials.bearer("abc"))
+PEM = {
+    "tls.crt": b"-----BEGIN CERTIFICATE-----\nabc\n",
+    "tls.key": b"-----BEGIN PRIVATE KEY-----\nabc\n",
+}
+
+
+def test_a_key_for_signed_requests_is_no_header() -> None:
+    found = credentials_from_secret("s", {"accessKeyID": b"AK\n", "secretAccessKey": b"abc"})
+    assert found == Credentials(access_key=AccessKey("AK", "abc"))
+    assert found.authorize("GET", "https://s3.bank.example/", {}) == {}
+
+
+@pytest.mark.parametrize("beside", [{}, {"token": b"abc"}], ids=["alone", "beside a token"])
+def test_a_certificate_is_read(beside: dict[str, bytes]) -> None:
+    found = credentials_from_secret("s", {**PEM, **beside})
+    assert found.certificate
+    assert found.certificate.key == "-----BEGIN PRIVATE KEY-----\nabc"
+    assert found.authorization == ("Bearer abc" if beside else None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"token": b"abc"},
+        {"username": b"abc", "password": b"abc"},
+        {"accessKeyID": b"AK", "secretAccessKey": b"abc"},
+        PEM,
+    ],
+)
+def test_credentials_do_not_show(data: dict[str, bytes]) -> None:
+    assert "abc" not in repr(credentials_from_secret("s", data))

@@ -1,20 +1,53 @@
 """Credentials of a mirror, from the Secret it names; they never show in a repr or a log."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from escadre import reasons
 from escadre.errors import Refusal
 
-__all__ = ["Credentials", "credentials_from_secret"]
+__all__ = ["AccessKey", "Authorize", "Certificate", "Credentials", "credentials_from_secret"]
+
+
+class Authorize(Protocol):
+    """What one request says of who asks; called again for each redirect on the same origin."""
+
+    def __call__(self, method: str, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Headers to add; ``headers`` are the others that will be sent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """What requests to an S3 store are signed with."""
+
+    identity: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A client's certificate with its chain, and its key, as PEM."""
+
+    chain: str = field(repr=False)
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The value of the Authorization header."""
+    """What a mirror wants to see; each may be missing.
 
-    authorization: str = field(repr=False)
+    Args:
+        authorization: the value of the Authorization header.
+        access_key: for protocols that sign each request.
+        certificate: shown while the connection is made.
+    """
+
+    authorization: str | None = field(default=None, repr=False)
+    access_key: AccessKey | None = None
+    certificate: Certificate | None = None
 
     @classmethod
     def bearer(cls, token: str) -> "Credentials":
@@ -27,36 +60,70 @@ class Credentials:
         pair = base64.b64encode(f"{username}:{password}".encode()).decode()
         return cls(f"Basic {pair}")
 
+    def authorize(self, method: str, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002 - an Authorize
+        """The Authorization header, the same for every request."""
+        return {"Authorization": self.authorization} if self.authorization else {}
+
 
 def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials:
-    """Read ``token``, or ``username`` and ``password``, from a Secret's decoded data.
+    """Read a Secret's decoded data.
+
+    ``token``, or ``username`` and ``password``, or ``accessKeyID`` and ``secretAccessKey``; and
+    ``tls.crt`` and ``tls.key``, alone or beside one of these.
 
     Raises:
-        Refusal: reason SecretNotFound, when the Secret has neither or a value is not plain text.
+        Refusal: reason SecretNotFound, when the Secret has none of them whole, or a value is not
+            plain text.
     """
-    values = {key: _text(name, key, data[key]) for key in _KEYS if data.get(key)}
-    if token := values.get("token"):
-        return Credentials.bearer(token)
-    if "username" in values and "password" in values:
-        return Credentials.basic(values["username"], values["password"])
+    given = {key: _text(name, key, data[key]) for key in _LINES if data.get(key)}
+    given |= {key: _pem(name, key, data[key]) for key in _PEMS if data.get(key)}
+    authorization = access_key = None
+    if token := given.get("token"):
+        authorization = Credentials.bearer(token).authorization
+    elif "username" in given and "password" in given:
+        authorization = Credentials.basic(given["username"], given["password"]).authorization
+    elif "accessKeyID" in given and "secretAccessKey" in given:
+        access_key = AccessKey(given["accessKeyID"], given["secretAccessKey"])
+    certificate = None
+    if all(key in given for key in _PEMS):
+        certificate = Certificate(given["tls.crt"], given["tls.key"])
+    if authorization or access_key or certificate:
+        return Credentials(authorization, access_key, certificate)
     raise Refusal(
         reasons.SECRET_NOT_FOUND,
         f"Secret {name} has the keys {sorted(data)}, "
-        "but a mirror needs token, or username and password",
+        "but a mirror needs token, or username and password, or accessKeyID and secretAccessKey, "
+        "or tls.crt and tls.key",
     )
 
 
-_KEYS = ("token", "username", "password")
+_LINES = ("token", "username", "password", "accessKeyID", "secretAccessKey")
+_PEMS = ("tls.crt", "tls.key")
+_ASCII = ("token", "accessKeyID", "secretAccessKey")
 
 
 def _text(name: str, key: str, value: bytes) -> str:
+    return _read(
+        value,
+        lambda text: text.isprintable() and (key not in _ASCII or text.isascii()),
+        f"Secret {name}: {key} is not one line of plain text",
+    )
+
+
+def _pem(name: str, key: str, value: bytes) -> str:
+    return _read(
+        value,
+        lambda text: text.isascii() and "-----BEGIN " in text,
+        f"Secret {name}: {key} is not PEM",
+    )
+
+
+def _read(value: bytes, fits: Callable[[str], bool], refusal: str) -> str:
+    """The value as text; it stays out of the message of a refusal."""
     try:
         text = value.decode("utf-8").strip()
     except UnicodeDecodeError:
-        text = "\n"
-    if not text.isprintable() or (key == "token" and not text.isascii()):
-        # The value itself stays out of the message.
-        raise Refusal(
-            reasons.SECRET_NOT_FOUND, f"Secret {name}: {key} is not one line of plain text"
-        )
+        text = ""
+    if not text or not fits(text):
+        raise Refusal(reasons.SECRET_NOT_FOUND, refusal)
     return text

@@ -57,9 +57,10 @@ class MirrorBusy(MirrorUnavailable):
 
 
 class Unauthorized(MirrorError):
-    """The mirror refuses the credentials."""
+    """The mirror refuses the credentials; ``challenge`` is its WWW-Authenticate header."""
 
     REASON = reasons.UNAUTHORIZED
+    challenge = ""
 
 
 class NotFound(MirrorError):

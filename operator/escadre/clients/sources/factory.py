@@ -9,7 +9,7 @@ from typing import Final
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources import huggingface, tree
-from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.credentials import Authorize, Credentials
 from escadre.clients.sources.folder import FolderSource
 from escadre.clients.sources.http import HttpSource
 from escadre.clients.sources.hub import list_files
@@ -46,10 +46,12 @@ class Opening:
     manifests: bool
     folders: Mapping[str, Path] | None
 
-    def transport(self) -> Transport:
-        """Its connections."""
+    def transport(self, authorize: Authorize | None = None) -> Transport:
+        """Its connections; each request carries the credentials, or what ``authorize`` says."""
+        if authorize is None and self.credentials:
+            authorize = self.credentials.authorize
         return Transport(
-            credentials=self.credentials,
+            authorize=authorize,
             ca_bundle=self.spec.ca_bundle,
             connections=self.connections,
             timeouts=self.timeouts,

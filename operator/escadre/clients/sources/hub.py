@@ -36,7 +36,7 @@ def list_files(
         Refusal: Unauthorized, NotFound, MirrorUnavailable, naming the URL.
     """
     base = url.rstrip("/")
-    headers = {"authorization": credentials.authorization} if credentials else {}
+    headers = dict(credentials.authorize("GET", base, {})) if credentials else {}
     where = f"listing {repository} at {revision} on {shown(base)}"
     with _hub(base, ca_bundle, where) as hub:
         api = hub.HfApi(endpoint=base, token=False, headers=headers, library_name="escadre")

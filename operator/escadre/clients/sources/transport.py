@@ -6,7 +6,7 @@ came back. It tries once; who calls decides about another try. Used by clients/s
 
 import math
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -25,7 +25,7 @@ from urllib3.exceptions import (
 )
 
 from escadre import reasons
-from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.credentials import Authorize
 from escadre.clients.sources.errors import (
     MirrorBusy,
     MirrorError,
@@ -38,9 +38,10 @@ from escadre.clients.sources.errors import (
 from escadre.core.decimals import bytes_text
 from escadre.errors import Refusal
 
-__all__ = ["Body", "Timeouts", "Transport", "origin", "shown", "tls_context"]
+__all__ = ["Body", "Fetched", "Timeouts", "Transport", "origin", "shown", "tls_context"]
 
 _MAX_REDIRECTS: Final = 5
+_MAX_HEADER: Final = 8192
 _PIECE: Final = 512 * 1024  # most bytes handed over at a time
 _TRANSIENT: Final = frozenset({408, 425, 429})
 _BUSY: Final = frozenset({429, 503})
@@ -84,6 +85,10 @@ class Body:
         text = self._response.headers.get("Content-Length", "")
         return int(text) if text.isascii() and text.isdigit() else None
 
+    def header(self, name: str) -> str:
+        """The first 8,192 characters of a header of the answer, "" when it has none."""
+        return self._response.headers.get(name, "")[:_MAX_HEADER]
+
     def read(self) -> bytes:
         """The next bytes, as many as are there; none at the end."""
         with _typed(self._url, self._patience, f"after {bytes_text(self._read)}"):
@@ -95,20 +100,35 @@ class Body:
         return piece
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A small body, read whole, and the answer that it came with."""
+
+    text: bytes
+    answer: Body
+
+
 class Transport:
-    """Connections to one mirror; shared by threads."""
+    """Connections to one mirror; shared by threads.
+
+    Args:
+        authorize: asked before each request to the origin that ``get`` was called for; what is
+            sent to another origin after a redirect carries none of it.
+        ca_bundle: PEM of the authorities to believe; those of the system when None.
+        connections: how many are kept open for reuse.
+        timeouts: how long the mirror may be silent.
+    """
 
     def __init__(
         self,
         *,
-        credentials: Credentials | None,
+        authorize: Authorize | None,
         ca_bundle: str | None,
         connections: int,
         timeouts: Timeouts,
     ) -> None:
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "escadre"}
-        if credentials:
-            self._headers["Authorization"] = credentials.authorization
+        self._authorize = authorize
         self._timeouts = timeouts
         self._pool = urllib3.PoolManager(
             maxsize=connections,
@@ -126,6 +146,7 @@ class Transport:
         url: str,
         byte_range: tuple[int, int] | None = None,
         patience: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[Body]:
         """GET ``url``, or its bytes first to last (inclusive), following its own redirects.
 
@@ -133,17 +154,27 @@ class Transport:
         the body is 200 or 206; everything else is raised. A body that is left before its end
         closes its connection.
         """
-        headers = dict(self._headers)
+        sent = self._headers | dict(headers or {})
         if byte_range:
-            headers["Range"] = f"bytes={byte_range[0]}-{byte_range[1]}"
+            sent["Range"] = f"bytes={byte_range[0]}-{byte_range[1]}"
         first = min(self._timeouts.first_byte, patience or math.inf)
-        response = self._follow(url, headers, first)
+        response = self._follow(url, sent, first)
         try:
             _check_status(url, response)
             _check_encoding(url, response)
             yield Body(shown(url), response, first, self._timeouts.idle)
         finally:
             response.close()  # a body read to its end has given its connection back already
+
+    def fetch(self, url: str, most: int, headers: Mapping[str, str] | None = None) -> Fetched:
+        """GET ``url`` whole, as a body of ``most`` bytes at most. Raises MirrorError."""
+        text = bytearray()
+        with self.get(url, headers=headers) as body:
+            while piece := body.read():
+                text += piece
+                if len(text) > most:
+                    raise MirrorUnavailable(f"getting {shown(url)}: over {bytes_text(most)}")
+            return Fetched(bytes(text), body)
 
     def _follow(self, url: str, headers: dict[str, str], first: float) -> urllib3.BaseHTTPResponse:
         here = url
@@ -163,6 +194,8 @@ class Transport:
         raise MirrorUnavailable(f"getting {shown(url)}: more than {_MAX_REDIRECTS} redirects")
 
     def _request(self, url: str, headers: dict[str, str], first: float) -> urllib3.BaseHTTPResponse:
+        if self._authorize:
+            headers = headers | dict(self._authorize("GET", url, headers))
         with _typed(shown(url), first, "before an answer"):
             return self._pool.request(
                 "GET",
@@ -216,7 +249,9 @@ def _check_status(url: str, response: urllib3.BaseHTTPResponse) -> None:
 
 def _status_error(message: str, status: int, response: urllib3.BaseHTTPResponse) -> MirrorError:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Unauthorized(f"{message}: the mirror refuses the credentials, or wants some")
+        error = Unauthorized(f"{message}: the mirror refuses the credentials, or wants some")
+        error.challenge = response.headers.get("WWW-Authenticate", "")[:_MAX_HEADER]
+        return error
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         return NotFound(f"{message}: the mirror has no such file")
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
