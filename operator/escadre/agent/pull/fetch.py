@@ -15,9 +15,9 @@ from escadre.agent.store.blobs import Blobs
 from escadre.agent.store.durable import disk_faults
 from escadre.agent.store.partial import PartialFile
 from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable
+from escadre.clients.sources.origins import shown
 from escadre.clients.sources.protocol import Reader, RemoteFile, Source
 from escadre.clients.sources.retry import Cancelled, RetryPolicy, Wait, attempt, read_range
-from escadre.clients.sources.transport import shown
 from escadre.core.weights.manifest import Chunk, chunks_of
 
 __all__ = ["Fetcher"]

@@ -12,6 +12,7 @@ from typing import Final
 
 from escadre import reasons
 from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
+from escadre.clients.sources.origins import shown
 from escadre.clients.sources.protocol import (
     Capabilities,
     ListedFile,
@@ -19,7 +20,7 @@ from escadre.clients.sources.protocol import (
     RemoteFile,
     Sink,
 )
-from escadre.clients.sources.transport import Body, Transport, shown
+from escadre.clients.sources.transport import Body, Transport
 from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
 from escadre.errors import Refusal

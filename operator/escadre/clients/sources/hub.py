@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.errors import MirrorUnavailable, NotFound, Unauthorized
+from escadre.clients.sources.origins import origin, shown
 from escadre.clients.sources.protocol import ListedFile
-from escadre.clients.sources.transport import origin, shown, tls_context
+from escadre.clients.sources.tls import tls_context
 
 __all__ = ["list_files"]
 
