@@ -29,7 +29,7 @@ def test_each_request_is_signed_anew(server: Faulty) -> None:
         return {"X-Signed": f"{method} {url.removeprefix(server.url)} {headers['Range']}"}
 
     opened = transport(sign)
-    with opened.get(f"{server.url}/a", (0, 1), {"Accept": "text/plain"}) as body:
+    with opened.get(f"{server.url}/a", (0, 1), headers={"Accept": "text/plain"}) as body:
         assert body.read() == b"te"
     assert [seen.headers["X-Signed"] for seen in server.log] == [
         "GET /a bytes=0-1",

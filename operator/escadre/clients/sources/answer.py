@@ -102,6 +102,7 @@ def hurry(response: urllib3.BaseHTTPResponse, idle: float) -> None:
 
 @contextmanager
 def typed(url: str, patience: float, when: str) -> Iterator[None]:
+    """Turn urllib3's faults into ours; ``when`` says how far the exchange had come."""
     try:
         yield
     except ReadTimeoutError as error:
@@ -120,6 +121,7 @@ def typed(url: str, patience: float, when: str) -> Iterator[None]:
 
 
 def check_status(url: str, response: urllib3.BaseHTTPResponse) -> None:
+    """Raise what any status but 200 and 206 means."""
     status = response.status
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return
@@ -142,6 +144,7 @@ def _status_error(message: str, status: int, response: urllib3.BaseHTTPResponse)
 
 
 def check_encoding(url: str, response: urllib3.BaseHTTPResponse) -> None:
+    """Refuse a body that was compressed under way."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         raise MirrorUnavailable(
