@@ -1,8 +1,9 @@
 """`make oracle`: vLLM's own layers judge and weigh models; the answers are committed.
 
 Generated shapes are judged (shapes.py, judge.py), the catalog's models weighed (published.py,
-weigh.py). Needs the environment that `make demo ENGINE=vllm` installs (6 GB, no GPU). The tables
-are read by tests/core/engines/test_oracle.py and test_weighed.py, without vLLM.
+weigh.py), and the peaks of their encoders of images taken (encode.py). Needs the environment that
+`make demo ENGINE=vllm` installs (6 GB, no GPU). The tables are read by
+tests/core/engines/test_oracle.py and test_weighed.py, without vLLM.
 """
 
 import argparse
@@ -17,12 +18,13 @@ from e2e.engine.oracle.published import published
 from e2e.engine.oracle.shapes import NUMBER, SIZES, shapes
 from e2e.engine.vllm.install import VERSION, ensure_vllm
 
-__all__ = ["TABLE", "WEIGHED", "main"]
+__all__ = ["ENCODED", "TABLE", "WEIGHED", "main"]
 
 _ROOT: Final = Path(__file__).parents[3]
 _DATA: Final = _ROOT / "tests" / "core" / "engines" / "data"
 TABLE: Final = _DATA / f"oracle-vllm-{VERSION}.jsonl.gz"
 WEIGHED: Final = _DATA / f"weighed-vllm-{VERSION}.jsonl"
+ENCODED: Final = _DATA / f"encoded-vllm-{VERSION}.jsonl"
 _QUIET: Final = {
     "HF_HUB_OFFLINE": "1",
     "PYTHONWARNINGS": "ignore",
@@ -37,11 +39,14 @@ def main() -> None:
     parser.add_argument("--shapes", type=int, default=NUMBER)
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--weighed", type=Path, default=WEIGHED)
+    parser.add_argument("--encoded", type=Path, default=ENCODED)
     parser.add_argument("--only-weigh", action="store_true", help="judge no shapes")
     options = parser.parse_args()
     models = list(published())
     print(f"vLLM {VERSION} weighs {len(models)} models: a minute", flush=True)
     _write(options.weighed, _ask("weigh", [model.asked() for model in models]))
+    seeing = [model.encoding() for model in models if model.sees]
+    _write(options.encoded, _ask("encode", seeing))
     if options.only_weigh:
         return
     print(

@@ -46,6 +46,16 @@ class Published:
         """A line for weigh.py."""
         return json.dumps({"model": self.name, "files": self.files, "layouts": self.layouts})
 
+    @property
+    def sees(self) -> bool:
+        """Whether it has an encoder of images, which encode.py runs."""
+        return any("vision" in key for content in self.files.values() for key in content)
+
+    def encoding(self) -> str:
+        """A line for encode.py."""
+        asked = {"form": self.form, "sizes": (1, 2, 4, 8), "images": (1, 2), "side": _SIDE}
+        return json.dumps({"model": self.name, "files": self.files} | asked)
+
 
 def published() -> Iterator[Published]:
     """One of each shape in the catalog that vLLM's CPU build can build."""
@@ -75,6 +85,7 @@ _DENSE: Final = (
 _FP8: Final = "devstral-2-123b-instruct-2512"
 _STATIC: Final = {"quant_method": "fp8", "activation_scheme": "static"}
 _24_LAYERS: Final = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24}
+_SIDE: Final = 1540  # pixels
 _48_LAYERS: Final = {"hidden_size": 1664, "intermediate_size": 8192, "num_hidden_layers": 48}
 _VISION: Final = {
     "mistral-small-3.2-24b-instruct-2506": _24_LAYERS,
@@ -161,7 +172,7 @@ def _with_images(entry: Entry, encoder: dict[str, int]) -> dict[str, Any]:
         "num_attention_heads": entry.vision_heads,
         "head_dim": encoder["hidden_size"] // (entry.vision_heads or 1),
         "num_channels": 3,
-        "image_size": 1540,
+        "image_size": _SIDE,
         "patch_size": 14,
         "hidden_act": "silu",
         "rope_theta": 1e4,
@@ -202,7 +213,7 @@ def _seeing(name: str, encoder: dict[str, int]) -> dict[str, Any]:
     vision = encoder | {
         "num_attention_heads": _entry(name).vision_heads,
         "num_channels": 3,
-        "image_size": 1540,
+        "image_size": _SIDE,
         "patch_size": 14,
         "rope_theta": 1e4,
         "spatial_merge_size": 2,

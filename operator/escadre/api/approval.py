@@ -36,6 +36,7 @@ __all__ = [
     "SignatureRecord",
     "SlidingWindow",
     "TensorBytes",
+    "VisionEncoder",
 ]
 
 _Count = Annotated[int, Field(ge=1, le=1 << 24)]
@@ -82,6 +83,18 @@ class Experts(Model):
     )
     shared: Annotated[int, Field(ge=0, le=4096)] = Field(description="Experts every token uses.")
     intermediate_size: _Count = Field(description="Feed-forward width of one expert.")
+
+
+class VisionEncoder(Model):
+    """Encoder of images: a transformer of its own before the text model."""
+
+    hidden_size: _Count = Field(description="Width of its residual stream.")
+    intermediate_size: _Count = Field(description="Feed-forward width.")
+    image_size: _Count = Field(description="Pixels along the longest side of an image.")
+    patch_size: _Count = Field(description="Pixels along the side of a patch.")
+    merge_size: _Count = Field(
+        description="Patches along the side of the square that makes one token of the text model."
+    )
 
 
 class Quantization(Model):
@@ -146,6 +159,13 @@ class Architecture(Model):
     )
     audio_heads: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         default=None, description="Attention heads of the audio encoder, when there is one."
+    )
+    vision_encoder: VisionEncoder | None = Field(
+        default=None,
+        description="Dimensions of the vision encoder; without them 1 GiB is counted for encoding.",
+    )
+    audio_intermediate_size: _Count | None = Field(
+        default=None, description="Feed-forward width of the audio encoder, when there is one."
     )
     latent_attention: LatentAttention | None = Field(
         default=None, description="Set when the model uses multi-head latent attention."

@@ -36,7 +36,9 @@ _MEMORY = """
 What one GPU holds, from a version on; the rest is worked out from the model and the flags
 ([how](../use/layouts.md#what-one-layout-holds)). Activation is the larger of a forward pass and of
 the sampler: bytes for each of `--max-num-seqs` rows and each entry of the vocabulary, beside three
-tensors of a batch. CUDA graphs count where they come out of `--gpu-memory-utilization`.
+tensors of a batch. A model that sees also encodes the largest images that a batch has tokens
+for, one at least; until 0.28 with a mask of all patches against all. CUDA graphs count where
+they come out of `--gpu-memory-utilization`.
 
 | from | sampler bytes | non-torch, TP 1 | TP on switches | TP on PCIe | graphs of | source |
 |---|---|---|---|---|---|---|

@@ -38,6 +38,7 @@ class MemoryTerms:
         non_torch: CUDA context's growth, cuBLAS and the like, without collectives.
         non_torch_switched: with tensor parallelism among GPUs on NVLink switches.
         non_torch_bus: with tensor parallelism among GPUs that PCIe joins.
+        image_masks: whether encoders of images keep a mask of all patches of a batch.
         source: of the numbers.
     """
 
@@ -47,6 +48,7 @@ class MemoryTerms:
     non_torch: int
     non_torch_switched: int
     non_torch_bus: int
+    image_masks: bool
     source: str
 
 
@@ -72,7 +74,8 @@ _SECOND: Final = (
 _ALL: Final = (
     "vllm-project/vllm:vllm/config/vllm.py use_v2_model_runner: every model since 0.29 (until "
     "then _is_default_v2_model_runner_model, no experts or MLA); v1/worker/gpu/cudagraph_utils.py "
-    "profile_cudagraph_memory; 0.31 on A100: 1.44 GiB of peak activation with the estimate in it"
+    "profile_cudagraph_memory; 0.31 on A100: 1.44 GiB of peak activation with the estimate in it; "
+    "model_executor/models/pixtral.py MMEncoderAttention in place of a mask"
 )
 _SORTING: Final = Runner(38, graphs=False)
 _FIRST: Final = Runner(14, graphs=True)
@@ -82,11 +85,11 @@ _LATEST: Final = Runner(6, graphs=True, second=True)
 
 # fmt: off
 GENERATIONS: Final = (
-    MemoryTerms(0, _SORTING, _SORTING, 160 * _MIB, 640 * _MIB, 640 * _MIB, _EARLY),
-    MemoryTerms(17, _UNCHARGED, _UNCHARGED, 288 * _MIB, 2208 * _MIB, 640 * _MIB, _FUSED),
-    MemoryTerms(21, _FIRST, _FIRST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, _ESTIMATED),
-    MemoryTerms(27, _UNESTIMATED, _FIRST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, _SECOND),
-    MemoryTerms(29, _LATEST, _LATEST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, _ALL),
+    MemoryTerms(0, _SORTING, _SORTING, 160 * _MIB, 640 * _MIB, 640 * _MIB, True, _EARLY),
+    MemoryTerms(17, _UNCHARGED, _UNCHARGED, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, _FUSED),
+    MemoryTerms(21, _FIRST, _FIRST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, _ESTIMATED),
+    MemoryTerms(27, _UNESTIMATED, _FIRST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, True, _SECOND),
+    MemoryTerms(29, _LATEST, _LATEST, 288 * _MIB, 2208 * _MIB, 640 * _MIB, False, _ALL),
 )
 # fmt: on
 

@@ -3,7 +3,7 @@
 import pytest
 
 from escadre import reasons
-from escadre.core.catalog.entry import SOURCES, Entry
+from escadre.core.catalog.entry import MB, SOURCES, Entry
 from escadre.core.catalog.shelf import CATALOG, find, like, name_of
 from escadre.core.engines.legality import check_size
 from escadre.core.profile import profile_for
@@ -119,3 +119,10 @@ def test_blocks_of_large_3_forbid_what_splits_them() -> None:
     assert refusals[16] is refusals[32] is None
     assert refusals[64] is not None
     assert refusals[64].reason == reasons.QUANTIZATION_NOT_DIVISIBLE
+
+
+def test_the_bytes_of_every_encoder_are_known() -> None:
+    """Without them a model that serves text only would be planned with its encoder."""
+    seeing = [entry for entry in CATALOG if entry.vision_heads or entry.audio_heads]
+    assert seeing
+    assert [entry.repository for entry in seeing if entry.encoder_bytes < 600 * MB] == []

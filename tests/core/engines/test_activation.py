@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.shapes import EVERY_MODEL, MISTRAL_7B, SMALL_3, SMALL_4
 
-from escadre.api.approval import Architecture
+from escadre.api.approval import Architecture, VisionEncoder
+from escadre.core.catalog.entry import LARGE_ENCODER, SMALL_ENCODER
 from escadre.core.engines.activation import activation_bytes
-from escadre.core.engines.amounts import GIB
+from escadre.core.engines.amounts import GIB, MIB
+from escadre.core.engines.encoding import encoding_bytes
 from escadre.core.engines.limits import EngineLimits, stages_of
 from escadre.core.profile import PROFILES, profile_for
 
@@ -71,6 +73,25 @@ def test_a_first_stage_has_no_sampler(
     first, *_, last = stages_of(layers, stages)
     assert abs(activation_bytes(model, limits, first) / GIB - measured) < 0.05
     assert activation_bytes(model, limits, last) > activation_bytes(model, limits, first)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "version", "size", "batched", "mebibytes"),
+    [
+        pytest.param(None, "0.32", 2, 2048, 1024, id="dimensions that are not known"),
+        pytest.param(SMALL_ENCODER, "0.32", 1, 2048, 453, id="one image at least"),
+        pytest.param(SMALL_ENCODER, "0.32", 2, 6049, 311, id="one, a token short of two"),
+        pytest.param(SMALL_ENCODER, "0.32", 2, 6050, 622, id="two"),
+        pytest.param(SMALL_ENCODER, "0.28", 2, 2048, 311 + 279, id="with a mask of all patches"),
+        pytest.param(LARGE_ENCODER, "0.32", 1, 8192, 1650, id="more than 1 GiB"),
+    ],
+)
+def test_encoding_counts_as_many_images_as_a_batch_has_tokens_for(
+    encoder: VisionEncoder | None, version: str, size: int, batched: int, mebibytes: int
+) -> None:
+    seeing = SMALL_3.model_copy(update={"vision_encoder": encoder})
+    limits = EngineLimits(size, 2, batched, terms=profile_for(version).profile.memory)
+    assert abs(encoding_bytes(seeing, limits) / MIB - mebibytes) < 1
 
 
 @pytest.mark.parametrize(

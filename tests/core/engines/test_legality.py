@@ -5,6 +5,7 @@ from tests.core.shapes import EVERY_MODEL, LARGE_2, LARGE_3, MISTRAL_7B, SMALL_3
 
 from escadre import reasons
 from escadre.api.approval import Architecture, Experts, Quantization
+from escadre.core.catalog.entry import SMALL_ENCODER
 from escadre.core.engines.legality import (
     candidate_sizes,
     check_dtype,
@@ -47,6 +48,7 @@ def test_legal_sizes_of_the_family(model: Architecture, sizes: list[int]) -> Non
 
 
 VOXTRAL_SMALL = SMALL_3.model_copy(update={"vision_heads": None, "audio_heads": 20})
+NARROW = SMALL_ENCODER.model_copy(update={"intermediate_size": 4104})
 WIDE = LARGE_2.model_copy(update={"vocabulary_size": 64 * 27})  # splits by 3, 9 and 27
 EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)
 
@@ -86,6 +88,22 @@ EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=1001)
             "28672 does not divide by 24",
             "AssertionError",
             id="feed-forward width",
+        ),
+        pytest.param(
+            SMALL_3.model_copy(update={"vision_encoder": NARROW}),
+            16,
+            "IntermediateNotDivisible",
+            "feed-forward width 4104 of the vision encoder does not divide by 16",
+            "AssertionError",
+            id="feed-forward width of a vision encoder",
+        ),
+        pytest.param(
+            VOXTRAL_SMALL.model_copy(update={"audio_intermediate_size": 5122}),
+            4,
+            "IntermediateNotDivisible",
+            "feed-forward width 5122 of the audio encoder does not divide by 4",
+            "AssertionError: 5122 is not divisible by 4",
+            id="feed-forward width of an audio encoder",
         ),
         pytest.param(
             MISTRAL_7B.model_copy(update={"experts": EXPERTS}),

@@ -11,15 +11,16 @@ from functools import cache
 from itertools import groupby
 
 import pytest
-from e2e.engine.oracle.__main__ import WEIGHED
+from e2e.engine.oracle.__main__ import ENCODED, WEIGHED
 from e2e.engine.oracle.published import published
 from typing_extensions import override
 
 from escadre.api.approval import Architecture
 from escadre.core.catalog.shelf import find
 from escadre.core.engines.amounts import GIB, MIB
+from escadre.core.engines.encoding import encoding_bytes
 from escadre.core.engines.gpu_memory import key_value_bytes_per_token
-from escadre.core.engines.limits import stages_of
+from escadre.core.engines.limits import EngineLimits, stages_of
 from escadre.core.engines.weights_memory import weights_bytes
 
 _COLLECTIVES = 128 * MIB  # what several GPUs take while loading: not in the layers
@@ -135,3 +136,24 @@ def encoder(facts: Architecture) -> int:
     if facts.vision_heads is None and facts.audio_heads is None:
         return 0
     return GIB if facts.hidden_size < 6144 else 5 * GIB
+
+
+@pytest.mark.parametrize(
+    ("model", "form", "size", "images", "most"),
+    [
+        (told["model"], told["form"], *peak)
+        for told in map(json.loads, ENCODED.read_text(encoding="utf-8").splitlines())
+        for peak in told["peaks"]
+    ],
+)
+def test_encoding_images_peaks_as_in_vllms_layers(
+    model: str, form: str, size: int, images: int, most: int
+) -> None:
+    """Never less, and 10 % more at most; the pixels are counted in float32, and come in 16 bits."""
+    entry = find(model)
+    assert entry is not None
+    assert entry.architecture is not None
+    limits = EngineLimits(size, 1, images * 3080)  # 55 rows of 55 tokens, and the breaks of lines
+    facts = entry.architecture.model_copy(update={"format": form})
+    ours = encoding_bytes(facts, limits)
+    assert most <= ours - images * 2 * 3 * 1540**2 <= most * 110 // 100

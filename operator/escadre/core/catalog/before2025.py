@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from escadre.api.approval import SlidingWindow
-from escadre.core.catalog.entry import GIB, MB, Entry, Shape, Weights, bfloat16
+from escadre.core.catalog.entry import GIB, MB, SMALL_ENCODER, Entry, Shape, Weights, bfloat16
 
 __all__ = ["BEFORE_2025"]
 
@@ -76,6 +76,9 @@ _PIXTRAL: Final = replace(
     released="2024-09-11",
     weights=bfloat16(_12B, _ENCODER),
     vision_heads=16,
+    vision_encoder=SMALL_ENCODER.model_copy(
+        update={"image_size": 1024, "patch_size": 16, "merge_size": 1}
+    ),
     encoder_bytes=_ENCODER,
 )
 BEFORE_2025: Final = (
@@ -164,6 +167,7 @@ BEFORE_2025: Final = (
         shape=_123B,
         weights=Weights("bfloat16", 248000 * MB, stated=True),
         vision_heads=16,
+        encoder_bytes=2000 * MB,  # "1 B vision", at least
         sources=("docs", "config", "card", "vllm"),
     ),
 )

@@ -7,11 +7,30 @@ source gives the bytes of the weights they are computed from the dimensions, and
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from escadre.api.approval import Architecture, Experts, LatentAttention, Quantization, SlidingWindow
+from escadre.api.approval import (
+    Architecture,
+    Experts,
+    LatentAttention,
+    Quantization,
+    SlidingWindow,
+    VisionEncoder,
+)
 from escadre.core.profile import EngineProfile
 from escadre.core.weights.architecture import Dtype
 
-__all__ = ["GIB", "MB", "SOURCES", "VISION_HEADS_UNSURE", "Entry", "Shape", "Weights", "bfloat16"]
+__all__ = [
+    "GIB",
+    "LARGE_ENCODER",
+    "LARGE_ENCODER_BYTES",
+    "MB",
+    "SMALL_ENCODER",
+    "SOURCES",
+    "VISION_HEADS_UNSURE",
+    "Entry",
+    "Shape",
+    "Weights",
+    "bfloat16",
+]
 
 MB: Final = 10**6
 GIB: Final = 1 << 30
@@ -33,6 +52,15 @@ SOURCES: Final = {
     "card": "model card on huggingface.co",
     "llmrun": "llmrun.dev",
 }
+
+# huggingface/transformers: configuration_pixtral.py, _mistral3.py, _ministral3.py; params.json.
+SMALL_ENCODER: Final = VisionEncoder(
+    hidden_size=1024, intermediate_size=4096, image_size=1540, patch_size=14, merge_size=2
+)
+LARGE_ENCODER: Final = VisionEncoder(
+    hidden_size=1664, intermediate_size=8192, image_size=1540, patch_size=14, merge_size=2
+)
+LARGE_ENCODER_BYTES: Final = 4980 * MB  # of 48 such layers in bfloat16
 
 
 class Shape(NamedTuple):
@@ -85,6 +113,7 @@ class Entry:
         shape: dimensions; None where they are not public, or are no decoder's.
         weights: None where neither type nor bytes are known.
         vision_heads: attention heads of the vision encoder.
+        vision_encoder: its dimensions, where they are known.
         audio_heads: of the audio encoder.
         encoder_bytes: of the weights at least those of the encoder, from its dimensions; 0 where
             they are not known.
@@ -109,6 +138,7 @@ class Entry:
     shape: Shape | None = None
     weights: Weights | None = None
     vision_heads: int | None = None
+    vision_encoder: VisionEncoder | None = None
     audio_heads: int | None = None
     encoder_bytes: int = 0
     latent: LatentAttention | None = None
@@ -140,6 +170,7 @@ class Entry:
             vocabulary_size=shape.vocabulary,
             max_context_length=self.limit or self.documented,
             vision_heads=self.vision_heads,
+            vision_encoder=self.vision_encoder,
             audio_heads=self.audio_heads,
             latent_attention=self.latent,
             sliding_window=self.window,

@@ -4,7 +4,17 @@ from dataclasses import replace
 from typing import Final
 
 from escadre.api.approval import Experts, LatentAttention, Quantization
-from escadre.core.catalog.entry import GIB, MB, VISION_HEADS_UNSURE, Entry, Shape, Weights
+from escadre.core.catalog.entry import (
+    GIB,
+    LARGE_ENCODER,
+    LARGE_ENCODER_BYTES,
+    MB,
+    SMALL_ENCODER,
+    VISION_HEADS_UNSURE,
+    Entry,
+    Shape,
+    Weights,
+)
 
 __all__ = ["EXPERTS"]
 
@@ -45,6 +55,7 @@ _SMALL_4: Final = Entry(
     shape=Shape(4096, 36, 32, 32, 64, 12288, 131072),
     weights=Weights("float8", 11263 * GIB // 100, stated=True),
     vision_heads=16,
+    vision_encoder=SMALL_ENCODER,
     encoder_bytes=800 * MB,
     first_engine=(0, 20),
     latent=LatentAttention(kv_lora_rank=256, rope_head_dimension=64),
@@ -63,7 +74,8 @@ _LARGE_3: Final = Entry(
     shape=Shape(7168, 61, 128, 128, 128, 16384, 131072),
     weights=Weights("float8", 63470 * GIB // 100, stated=True),
     vision_heads=16,
-    encoder_bytes=4980 * MB,  # 48 layers of 1664, feed-forward 8192
+    vision_encoder=LARGE_ENCODER,
+    encoder_bytes=LARGE_ENCODER_BYTES,
     latent=LatentAttention(kv_lora_rank=512, rope_head_dimension=64),
     experts=Experts(routed=128, per_token=4, shared=1, intermediate_size=4096),
     quantization=Quantization(method="compressed-tensors", block=[128, 128]),

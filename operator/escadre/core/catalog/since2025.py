@@ -3,7 +3,18 @@
 from dataclasses import replace
 from typing import Final
 
-from escadre.core.catalog.entry import GIB, MB, VISION_HEADS_UNSURE, Entry, Shape, Weights, bfloat16
+from escadre.core.catalog.entry import (
+    GIB,
+    LARGE_ENCODER,
+    LARGE_ENCODER_BYTES,
+    MB,
+    SMALL_ENCODER,
+    VISION_HEADS_UNSURE,
+    Entry,
+    Shape,
+    Weights,
+    bfloat16,
+)
 
 __all__ = ["SINCE_2025"]
 
@@ -39,6 +50,7 @@ _SMALL_31: Final = replace(
     documented=131072,
     weights=Weights("bfloat16", 48020 * MB),
     vision_heads=16,
+    vision_encoder=SMALL_ENCODER,
     encoder_bytes=_ENCODER,
     notes=(VISION_HEADS_UNSURE, "bytes of the weights as of Mistral Small 3.2"),
 )
@@ -76,6 +88,7 @@ _MINISTRAL: Final = Entry(
     shape=_3B_3,
     weights=Weights("float8", 435 * GIB // 100, stated=True),
     vision_heads=16,
+    vision_encoder=SMALL_ENCODER,
     encoder_bytes=_ENCODER,
     notes=(VISION_HEADS_UNSURE,),
     sources=("docs", "recipes", "kaito", "transformers", "vllm"),
@@ -143,6 +156,7 @@ SINCE_2025: Final = (
         shape=_24B,
         weights=Weights("float8", 24900 * MB + _ENCODER),
         vision_heads=16,
+        vision_encoder=SMALL_ENCODER,
         encoder_bytes=_ENCODER,
         notes=(VISION_HEADS_UNSURE, _LATER_LIMIT),
         sources=("docs", "config", "vllm"),
@@ -168,6 +182,8 @@ SINCE_2025: Final = (
         shape=_125B,
         weights=Weights("float8", 12443 * GIB // 100, stated=True),
         vision_heads=16,
+        vision_encoder=LARGE_ENCODER,
+        encoder_bytes=LARGE_ENCODER_BYTES,
         first_engine=(0, 18),
         notes=(VISION_HEADS_UNSURE,),
         sources=("docs", "recipes", "kaito", "sglang", "automodel", "vllm"),

@@ -10,7 +10,8 @@ integers.
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.amounts import GIB, ceil_div, padded_vocabulary
+from escadre.core.engines.amounts import ceil_div, padded_vocabulary
+from escadre.core.engines.encoding import encoding_bytes
 from escadre.core.engines.limits import WHOLE, EngineLimits, Stage
 from escadre.core.memoryterms import Runner
 
@@ -30,7 +31,7 @@ def activation_bytes(architecture: Architecture, limits: EngineLimits, stage: St
         peak = max(peak, _sampler_bytes(architecture, limits))
     standing = _expert_bytes(architecture, limits) + _latent_bytes(architecture)
     if architecture.vision_heads is not None and _encodes(architecture, limits, stage):
-        peak = max(peak, GIB)
+        peak = max(peak, encoding_bytes(architecture, limits))
         standing += _batch_bytes(architecture, limits)
     return peak + standing
 

@@ -146,25 +146,50 @@ def _broken_rules(architecture: Architecture, size: int) -> Iterator[LayoutRefus
 
 
 def _broken_encoder(architecture: Architecture, size: int) -> Iterator[LayoutRefusal]:
-    vision, audio = architecture.vision_heads, architecture.audio_heads
-    if vision is not None and vision % size:
+    """Of a layer its attention first, then its feed-forward; behind the layers the projector."""
+    if architecture.vision_heads is not None:
+        yield from _broken_vision(architecture, architecture.vision_heads, size)
+    if architecture.audio_heads is not None:
+        yield from _broken_audio(architecture, architecture.audio_heads, size)
+
+
+def _broken_vision(architecture: Architecture, heads: int, size: int) -> Iterator[LayoutRefusal]:
+    if heads % size:
         yield LayoutRefusal(
             reasons.HEADS_NOT_DIVISIBLE,
-            f"{vision} attention heads of the vision encoder do not divide by {size}",
-            _not_divisible(vision, size),
+            f"{heads} attention heads of the vision encoder do not divide by {size}",
+            _not_divisible(heads, size),
         )
-    hidden = architecture.hidden_size
-    if vision is not None and architecture.format == "huggingface" and hidden % size:
+    encoder, hidden = architecture.vision_encoder, architecture.hidden_size
+    if encoder is not None and encoder.intermediate_size % size:
+        yield LayoutRefusal(
+            reasons.INTERMEDIATE_NOT_DIVISIBLE,
+            f"feed-forward width {encoder.intermediate_size} of the vision encoder does not divide "
+            f"by {size}",
+            _SILENT,
+        )
+    if architecture.format == "huggingface" and hidden % size:
         yield LayoutRefusal(
             reasons.INTERMEDIATE_NOT_DIVISIBLE,
             f"width {hidden} of the vision projector does not divide by {size}",
             _not_divisible(hidden, size),
         )
-    if audio is not None and audio % size:  # models/whisper.py: a bare assert statement
+
+
+def _broken_audio(architecture: Architecture, heads: int, size: int) -> Iterator[LayoutRefusal]:
+    """vllm-project/vllm:vllm/model_executor/models/whisper.py: the first is a bare assert."""
+    if heads % size:
         yield LayoutRefusal(
             reasons.HEADS_NOT_DIVISIBLE,
-            f"{audio} attention heads of the audio encoder do not divide by {size}",
+            f"{heads} attention heads of the audio encoder do not divide by {size}",
             _SILENT,
+        )
+    width = architecture.audio_intermediate_size
+    if width is not None and width % size:
+        yield LayoutRefusal(
+            reasons.INTERMEDIATE_NOT_DIVISIBLE,
+            f"feed-forward width {width} of the audio encoder does not divide by {size}",
+            _not_divisible(width, size),
         )
 
 

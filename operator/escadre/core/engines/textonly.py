@@ -35,6 +35,8 @@ def without_encoder(architecture: Architecture, known_bytes: int | None = None) 
         update={
             "vision_heads": None,
             "audio_heads": None,
+            "vision_encoder": None,
+            "audio_intermediate_size": None,
             "weight_bytes": max(1, architecture.weight_bytes - less),
             "tensors": groups and groups.model_copy(update=_NONE),
         }

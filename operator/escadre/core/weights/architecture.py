@@ -15,7 +15,12 @@ from pydantic import ValidationError
 from escadre.api.approval import Architecture, Experts, LatentAttention, TensorBytes
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.classdefaults import encoder_of, text_kind, text_of
-from escadre.core.weights.encoders import check_encoder
+from escadre.core.weights.encoders import (
+    audio_width,
+    check_encoder,
+    mistral_encoder,
+    pixtral_encoder,
+)
 from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.intake import Selection
 from escadre.core.weights.length import huggingface_length, mistral_length
@@ -175,8 +180,10 @@ def _mistral(params: Part, profile: EngineProfile) -> dict[str, object]:
     }
     if vision:
         facts["vision_heads"] = vision.number("num_attention_heads")
+        facts["vision_encoder"] = mistral_encoder(vision)
     if audio:
         facts["audio_heads"] = audio.number("n_heads")
+        facts["audio_intermediate_size"] = audio_width(audio, "hidden_dim")
     if moe:
         facts["experts"] = Experts.model_validate(
             {
@@ -211,8 +218,12 @@ def _huggingface(config: Part, profile: EngineProfile) -> dict[str, object]:
     }
     if vision:
         facts["vision_heads"] = vision.number("num_attention_heads")
+        facts["vision_encoder"] = pixtral_encoder(config, vision)
     if audio:
         facts["audio_heads"] = audio.number("encoder_attention_heads", "num_attention_heads")
+        facts["audio_intermediate_size"] = audio_width(
+            audio, "encoder_ffn_dim", "intermediate_size"
+        )
     routed = text.number("n_routed_experts", "num_local_experts", "num_experts", default=0)
     if routed:
         facts["experts"] = Experts.model_validate(

@@ -56,11 +56,18 @@ _TEXT: Final[Mapping[str, _Defaults]] = {
         "max_position_embeddings": 1048576,
     },
 }
-_ENCODER_HEADS: Final[Mapping[str, int]] = {
-    "pixtral": 16,
-    "clip_vision_model": 12,
-    "siglip_vision_model": 12,
-    "voxtral_encoder": 20,
+_PIXTRAL: Final[_Defaults] = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "image_size": 1024,
+    "patch_size": 16,
+    "num_attention_heads": 16,
+}
+_ENCODERS: Final[Mapping[str, _Defaults]] = {
+    "pixtral": _PIXTRAL,
+    "clip_vision_model": {"num_attention_heads": 12},
+    "siglip_vision_model": {"num_attention_heads": 12},
+    "voxtral_encoder": {"num_attention_heads": 20, "intermediate_size": 5120},
 }
 # The class of the whole: model_type of its parts, and what it gives the text besides.
 _PARTS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -68,10 +75,16 @@ _PARTS: Final[Mapping[str, Mapping[str, str]]] = {
     "llava": {"text_config": "llama", "vision_config": "clip_vision_model"},
     "voxtral": {"text_config": "llama", "audio_config": "voxtral_encoder"},
 }
-_ALWAYS_THERE: Final = {  # an encoder that the class builds although the file says nothing of it
-    ("mistral3", "vision_config"): 16,
-    ("llava", "vision_config"): 16,
-    ("voxtral", "audio_config"): 20,
+# An encoder that the class builds although the file says nothing of it.
+_ALWAYS_THERE: Final[Mapping[tuple[str, str], Mapping[str, object]]] = {
+    ("mistral3", "vision_config"): {
+        **_PIXTRAL,
+        "image_size": 1540,
+        "patch_size": 14,
+        "model_type": "pixtral",
+    },
+    ("llava", "vision_config"): {"num_attention_heads": 16},
+    ("voxtral", "audio_config"): _ENCODERS["voxtral_encoder"],
 }
 _VOXTRAL_TEXT: Final[_Defaults] = {
     "vocab_size": 131072,
@@ -101,14 +114,15 @@ def text_kind(config: Part) -> str:
 
 
 def encoder_of(config: Part, name: str) -> Part:
-    """``vision_config`` or ``audio_config`` with the heads of its class; empty without one."""
+    """``vision_config`` or ``audio_config`` with the defaults of its class; empty without one."""
     part = config.part(name)
     if not part:
-        heads = _ALWAYS_THERE.get((config.text("model_type"), name))
-        return part.filled({"num_attention_heads": heads}) if heads else part
-    heads = _ENCODER_HEADS.get(_kind(config, part, name))
-    named = {"num_attention_heads", "encoder_attention_heads"} & set(part.facts)
-    return part.filled({"num_attention_heads": heads}) if heads and not named else part
+        return part.filled(_ALWAYS_THERE.get((config.text("model_type"), name), {}))
+    kind = _kind(config, part, name)
+    defaults = dict(_ENCODERS.get(kind, {}))
+    if "encoder_attention_heads" in part.facts:
+        defaults.pop("num_attention_heads", None)
+    return part.filled({**defaults, **({"model_type": kind} if kind else {})})
 
 
 def _kind(config: Part, part: Part, name: str) -> str:
