@@ -5,17 +5,25 @@ by cli/approve/drafting.py.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources.credentials import Credentials
-from escadre.clients.sources.errors import MirrorError, NotFound
+from escadre.clients.sources.errors import (
+    DigestMismatch,
+    MirrorError,
+    NotFound,
+    RangesUnsupported,
+)
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.folder import FolderSource
 from escadre.clients.sources.protocol import ListedFile, RemoteFile, Sink, Source
 from escadre.clients.sources.retry import RetryPolicy, attempt, read_range
+from escadre.core.weights.findings import IntakeError
 from escadre.errors import EscadreError
 
 __all__ = ["Repository", "SourceRepository", "folder_repository", "mirror_repository"]
@@ -28,8 +36,12 @@ class Repository(Protocol):
         """The files there are."""
         ...
 
+    def begin(self, file: ListedFile, size: int) -> bytes:
+        """The first ``size`` bytes of a file. Raises IntakeError when that file is at fault."""
+        ...
+
     def read(self, file: ListedFile, sink: Sink) -> None:
-        """Hand over a file's bytes, in order, once."""
+        """Hand over a file's bytes, in order, once. Raises as ``begin``."""
         ...
 
 
@@ -49,28 +61,66 @@ class SourceRepository:
         except NotFound as error:  # its own next step speaks of a file, and none is named yet
             raise EscadreError(f"{self.title}{error.message}{self.unlisted}") from error
 
+    def begin(self, file: ListedFile, size: int) -> bytes:
+        """The first bytes of a file: a range, or the beginning of a body where there are none."""
+        start = bytearray()
+        try:
+            with _of_the_file(file):
+                self._range(file, min(size, file.size), start.extend)
+        except RangesUnsupported:
+            return attempt(lambda: self._head(file, size), self.policy, threading.Event().wait)
+        return bytes(start)
+
     def read(self, file: ListedFile, sink: Sink) -> None:
         """Stream a file, going on where a connection broke."""
-        if file.size:
-            wait = threading.Event().wait
-            remote = RemoteFile(file.path, file.size)
-            read_range(self.source, remote, 0, file.size, sink=sink, policy=self.policy, wait=wait)
+        with _of_the_file(file):
+            self._range(file, file.size, sink)
+
+    def _range(self, file: ListedFile, size: int, sink: Sink) -> None:
+        remote, wait = RemoteFile(file.path, file.size), threading.Event().wait
+        read_range(self.source, remote, 0, size, sink=sink, policy=self.policy, wait=wait)
+
+    def _head(self, file: ListedFile, size: int) -> bytes:
+        start = bytearray()
+        with self.source.stream(RemoteFile(file.path, file.size)) as body:
+            while len(start) < size and (piece := body.read()):
+                start += piece
+        return bytes(start[:size])
+
+
+@contextmanager
+def _of_the_file(file: ListedFile) -> Iterator[None]:
+    """What is wrong with this one file only; whether the others are well is still to be seen."""
+    try:
+        yield
+    except (NotFound, DigestMismatch) as error:
+        raise IntakeError(f"{file.path} is listed, and reading it ends: {error.message}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder at hand: its faults are not a mirror's."""
+    """A folder at hand: its faults are not a mirror's, and each is of one file."""
 
     inner: SourceRepository
 
     def files(self) -> list[ListedFile]:
         return self.inner.files()
 
+    def begin(self, file: ListedFile, size: int) -> bytes:
+        with _at_hand(file):
+            return self.inner.begin(file, size)
+
     def read(self, file: ListedFile, sink: Sink) -> None:
-        try:
+        with _at_hand(file):
             self.inner.read(file, sink)
-        except MirrorError as error:
-            raise EscadreError(f"--folder: {error.message}") from error
+
+
+@contextmanager
+def _at_hand(file: ListedFile) -> Iterator[None]:
+    try:
+        yield
+    except MirrorError as error:
+        raise IntakeError(f"{file.path}: {error.message}") from error
 
 
 def folder_repository(root: Path) -> Repository:

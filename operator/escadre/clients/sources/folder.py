@@ -7,6 +7,7 @@ when whoever writes the folder puts it there between the look and the opening.
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,11 +54,19 @@ class FolderSource:
         """The files below the folder, by path."""
         if not self.root.is_dir():
             raise NotFound(f"{self.name}: {self.root} is no folder")
-        paths = sorted(path for path in self.root.rglob("*") if path.is_file())
-        return [
-            ListedFile(path.relative_to(self.root).as_posix(), path.stat().st_size)
-            for path in paths
-        ]
+        return sorted(self._below(), key=lambda file: file.path)
+
+    def _below(self) -> Iterator[ListedFile]:
+        unread: list[OSError] = []
+        for folder, folders, names in os.walk(self.root, onerror=unread.append):
+            linked = [name for name in folders if Path(folder, name).is_symlink()]
+            for name in (*names, *linked):
+                yield _listed(Path(folder, name), Path(folder, name).relative_to(self.root))
+        for error in unread:
+            place = Path(error.filename).relative_to(self.root).as_posix()
+            if place == ".":
+                raise _fault(self.root, error)
+            yield ListedFile(place, 0, fault=f"a folder that cannot be read: {error.strerror}")
 
     def manifest_url(self, digest: str) -> str:
         """Where a manifest is."""
@@ -132,6 +141,26 @@ def _open_plainly(path: Path, base: Path) -> int:
         return os.open(last, flags | os.O_NONBLOCK, dir_fd=here)  # a pipe put there waits for none
     finally:
         os.close(here)
+
+
+def _listed(path: Path, place: Path) -> ListedFile:
+    """A file, or what stands in its place."""
+    name = place.as_posix()
+    try:
+        found = path.stat()
+    except OSError as error:
+        fault = f"cannot be read: {error.strerror}"
+        if path.is_symlink():
+            fault = f"a link that leads nowhere, to {path.readlink()}"
+        return ListedFile(name, 0, fault=fault)
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a link to a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, socket or device"
+        return ListedFile(name, 0, fault=f"{kind}, not a file")
+    if not os.access(path, os.R_OK):
+        # Likely: safetensors 0.8.0 saves weights readable for their owner only.
+        mode = f"{stat.S_IMODE(found.st_mode):04o}"
+        return ListedFile(name, found.st_size, fault=f"you may not read it (mode {mode})")
+    return ListedFile(name, found.st_size)
 
 
 @dataclass(slots=True)

@@ -29,12 +29,15 @@ class ListedFile:
     Args:
         path: below the repository, parts separated by ``/``.
         size: bytes.
-        sha256: 64 lower-case hex characters, None when the list has no digest of the content.
+        sha256: 64 hex characters, None when the list has no digest of the content.
+        fault: why it cannot be read, "" where nothing is known; listed all the same, since what is
+            wanted must not be dropped in silence.
     """
 
     path: str
     size: int
     sha256: str | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

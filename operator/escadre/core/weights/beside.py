@@ -14,11 +14,11 @@ from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.intake import Selection
 from escadre.core.weights.reading import Part
 
-__all__ = ["check_beside", "completed"]
+__all__ = ["BESIDE", "check_beside", "completed"]
 
 _Document = Mapping[str, object]
 
-_BESIDE: Final = "config.json"
+BESIDE: Final = "config.json"
 _SAME: Final = (
     ("num_experts", "num_local_experts"),
     ("num_experts_per_tok", "num_experts_per_tok"),
@@ -35,15 +35,15 @@ def completed(selection: Selection, config: Mapping[str, object]) -> Selection:
     if needed == _has_beside(selection):
         return selection
     if not needed:
-        files = tuple(path for path in selection.files if path != _BESIDE)
-        return replace(selection, files=files, left_out=_ordered(*selection.left_out, _BESIDE))
-    if _BESIDE not in selection.left_out:
+        files = tuple(path for path in selection.files if path != BESIDE)
+        return replace(selection, files=files, left_out=_ordered(*selection.left_out, BESIDE))
+    if BESIDE not in selection.left_out:
         raise IntakeError(
             f"{selection.config} describes experts without a shared one, and vLLM reads how many "
-            f"from a {_BESIDE} beside it, which is missing: add that of the same revision"
+            f"from a {BESIDE} beside it, which is missing: add that of the same revision"
         )
-    left_out = tuple(path for path in selection.left_out if path != _BESIDE)
-    return replace(selection, files=_ordered(*selection.files, _BESIDE), left_out=left_out)
+    left_out = tuple(path for path in selection.left_out if path != BESIDE)
+    return replace(selection, files=_ordered(*selection.files, BESIDE), left_out=left_out)
 
 
 def check_beside(
@@ -53,17 +53,17 @@ def check_beside(
     if not _has_beside(selection):
         return
     moe = Part(selection.config, config).part("moe")
-    other = Part(_BESIDE, document(_BESIDE))
+    other = Part(BESIDE, document(BESIDE))
     for ours, theirs in _SAME:
         if moe.number(ours) != other.number(theirs):
             raise IntakeError(
-                f"{moe.where}: {ours} is {moe.number(ours)}, but {_BESIDE} says {theirs} "
+                f"{moe.where}: {ours} is {moe.number(ours)}, but {BESIDE} says {theirs} "
                 f"{other.number(theirs)}, and vLLM would take that: are they of one revision?"
             )
 
 
 def _has_beside(selection: Selection) -> bool:
-    return selection.format == "mistral" and _BESIDE in selection.files
+    return selection.format == "mistral" and BESIDE in selection.files
 
 
 def _ordered(*paths: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from escadre.core.listing import listed
 from escadre.core.weights.findings import Findings, IntakeError
-from escadre.core.weights.manifest import ManifestError, check_path
+from escadre.core.weights.manifest import MAX_FILES, ManifestError, check_path
 from escadre.core.weights.shards import numbering_faults
 from escadre.core.weights.tokenizernames import choose_tokenizer
 
@@ -86,6 +86,10 @@ def foreseen(paths: Iterable[str]) -> tuple[Selection, Findings]:
     always = [path for path in present if _ALWAYS.fullmatch(path)]
     chosen = {*layout, *tokenizer, *always}
     findings.extend(_name_faults(chosen))
+    if len(chosen) > MAX_FILES:
+        findings.extend(
+            [IntakeError(f"{len(chosen):,} files, an approval lists {MAX_FILES:,} at most")]
+        )
     findings.extend(numbering_faults([path for path in layout if path.endswith(".safetensors")]))
     return Selection(
         files=tuple(path for path in present if path in chosen),

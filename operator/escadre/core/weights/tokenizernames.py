@@ -31,8 +31,6 @@ Kind = Literal["mistral", "huggingface"]
 
 def version_of(path: str) -> str:
     """The version that mistral-common reads from a sentencepiece model's name, "" if none."""
-    if path == "tokenizer.model":
-        return "v1"
     named = _NAMED.fullmatch(path)
     known = _KNOWN.fullmatch(named[1]) if named else None
     return known[1] if known else ""
@@ -47,7 +45,7 @@ def choose_tokenizer(present: Sequence[str], *, mistral: bool) -> tuple[list[str
     """
     huggingface = [path for path in present if _HUGGINGFACE.fullmatch(path)]
     if mistral or "tokenizer.json" not in huggingface:
-        known = sorted(path for path in present if path != "tokenizer.model" and version_of(path))
+        known = sorted(path for path in present if version_of(path))
         if "tekken.json" in present or known:
             return ["tekken.json"] if "tekken.json" in present else known[-1:], "mistral"
     if "tokenizer.json" not in huggingface:
