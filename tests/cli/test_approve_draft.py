@@ -457,7 +457,7 @@ def test_experts_that_the_engine_could_not_count_are_refused_before_a_weight_is_
 
 
 class Moving:
-    """A folder whose files are others after the look at them: a mirror that is written meanwhile."""
+    """A folder whose files are others after the look at them: somebody writes meanwhile."""
 
     def __init__(self, root: Path, later: dict[str, bytes]) -> None:
         self.folder = folder_repository(root)

@@ -41,6 +41,11 @@ FILES_AT_ONCE: Final = 4
 _HEADER: Final = 256 * 1024  # most headers are shorter: one request instead of two
 _STEP_FAULT: Final = "put the file itself there, readable for you, then draft again"
 
+_STEP_ANEW: Final = (
+    "copy the file anew from the model's repository, at this revision; if it is so there too, the "
+    "model cannot be approved as it is"
+)
+
 _Document = Mapping[str, object]
 
 
@@ -90,7 +95,9 @@ def examine(
             selection = completed(selection, config)
     looks = {path: looks[path] for path in selection.files}
     findings.extend(look.fault for look in looks.values() if look.fault)
-    architecture = _judged(selection, looks, profile, findings)
+    judged = Findings()
+    architecture = _judged(selection, looks, profile, judged)
+    findings.extend(_with_step(error) for error in judged)
     findings.settle()
     if architecture is None:
         raise IntakeError(f"{selection.config} could not be read")
@@ -104,7 +111,11 @@ def _look(repository: Repository, file: ListedFile) -> _Look:
     try:
         return _seen(repository, file)
     except IntakeError as error:
-        return _Look(fault=error)
+        return _Look(fault=_with_step(error))
+
+
+def _with_step(error: IntakeError) -> IntakeError:
+    return error if error.step else IntakeError(error.message, _STEP_ANEW)
 
 
 def _seen(repository: Repository, file: ListedFile) -> _Look:

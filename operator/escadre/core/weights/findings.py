@@ -40,6 +40,10 @@ class Findings:
         """Whether there is any."""
         return bool(self._found)
 
+    def __iter__(self) -> Iterator[IntakeError]:
+        """In the order in which they were found."""
+        return iter(self._found.values())
+
     def extend(self, found: Iterable[IntakeError]) -> None:
         """Add what was found."""
         for error in found:
@@ -55,7 +59,7 @@ class Findings:
 
     def settle(self) -> None:
         """Raises IntakeError with all that was found, if anything was."""
-        found = list(self._found.values())
+        found = list(self)
         if len(found) == 1:
             raise found[0]
         if found:
@@ -71,9 +75,10 @@ def _printable(message: str) -> str:
 
 def _lines(found: list[IntakeError]) -> Iterator[str]:
     yield f"{len(found)} findings, each of which stops it:"
-    for number, error in enumerate(found[:_MOST], start=1):
+    following = [*(error.step for error in found[1:_MOST]), ""]
+    for number, (error, then) in enumerate(zip(found, following, strict=False), start=1):
         yield f"{number}. {error.message}"
-        if error.step:
+        if error.step and error.step != then:  # said once for those that stand together
             yield f"   next: {error.step}"
     if len(found) > _MOST:
         yield f"and {len(found) - _MOST} more"

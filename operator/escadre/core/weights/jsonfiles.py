@@ -29,7 +29,10 @@ def check_json(path: str, content: bytes) -> Mapping[str, object]:
     except RecursionError as error:
         raise IntakeError(f"{path} is nested too deeply for a configuration") from error
     if code is not None:
-        raise IntakeError(f"{path} has the key {code}, which makes loaders run code")
+        raise IntakeError(
+            f"{path} has the key {code}, which makes loaders run code",
+            "look for the same model without code of its own, e.g. in Mistral's own layout",
+        )
     if not isinstance(document, dict):
         raise IntakeError(f"{path} holds {_kind(document)}, not an object with names")
     return document

@@ -99,7 +99,11 @@ def read_tensors(path: str, header: bytes, size: int) -> tuple[Tensor, ...]:
         place = tensor.end
     if place != size - PREFIX - len(header):
         data = size - PREFIX - len(header)
-        raise IntakeError(f"{path}: tensors end at byte {place} of {data} data bytes")
+        cut = "cut short" if place > data else "longer than its header says"
+        raise IntakeError(
+            f"{path}: the header describes {place:,} bytes of tensors, and {data:,} are there: the "
+            f"file is {cut}"
+        )
     return tuple(tensors)
 
 
