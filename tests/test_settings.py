@@ -46,6 +46,14 @@ def test_an_object_and_a_key_of_it_are_not_given_apart(tmp_path: Path) -> None:
     )
 
 
+def test_a_flag_that_the_engine_s_version_lacks_is_refused_with_both(tmp_path: Path) -> None:
+    message = refused(written(tmp_path, version="0.19.1", extraArgs=["--linear-backend=auto"]))
+    assert "engine.extraArgs" in message
+    assert "--linear-backend: vLLM 0.19 has no such flag; it came with 0.22" in message
+    newer = load(written(tmp_path, version="0.22.1", extraArgs=["--linear-backend=auto"]))
+    assert newer.engine.extra_args == ["--linear-backend=auto"]
+
+
 def test_flags_that_change_nothing_planned_pass(tmp_path: Path) -> None:
     settings = load(written(tmp_path, extraArgs=["--enable-prefix-caching", "--seed=1"]))
     assert settings.engine.extra_args[1] == "--seed=1"

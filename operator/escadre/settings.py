@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from escadre import reasons
-from escadre.engineflags import VERSION, clashes, refusal
+from escadre.engineflags import VERSION, flags_for
 from escadre.errors import Refusal
 from escadre.names import MIRROR_FOLDERS_PATH
 
@@ -41,7 +41,8 @@ class EngineSettings(_Section):
     )
     version: Annotated[str, Field(pattern=f"^{VERSION}$")] | None = Field(
         default=None,
-        description="vLLM's version in that image, which layouts are judged for; unset: 0.32.",
+        description="vLLM's version in that image: by its rules layouts are judged, with its flags "
+        "engines are started; unset: 0.32.",
     )
     image_pull_secrets: list[str] = Field(default_factory=list)
     runtime_class_name: str | None = None
@@ -71,9 +72,10 @@ class EngineSettings(_Section):
 
     @field_validator("extra_args")
     @classmethod
-    def _leave_the_plan_alone(cls, given: list[str]) -> list[str]:
-        refused = [why for word in given if (why := refusal(word))]
-        if wrong := refused or clashes(given):
+    def _leave_the_plan_alone(cls, given: list[str], others: ValidationInfo) -> list[str]:
+        flags = flags_for(others.data.get("version"))
+        refused = [why for word in given if (why := flags.refusal(word))]
+        if wrong := refused or flags.clashes(given):
             raise ValueError("; ".join(wrong))
         return given
 

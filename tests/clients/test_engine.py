@@ -23,6 +23,7 @@ from escadre.clients.engine import (
     scrape,
     scraping,
 )
+from escadre.core.profile import PROFILES, QueueMetrics
 from escadre.core.scaling.demand import Demand
 
 DATA = Path(__file__).parent / "data"
@@ -98,6 +99,14 @@ def test_a_scan_takes_a_small_part_of_a_parse() -> None:
 )
 def test_lines(text: str, running: int | None) -> None:
     assert scan(text.encode()) == Demand(running, None)
+
+
+def test_metrics_go_by_the_names_of_the_engine_s_version() -> None:
+    queue = QueueMetrics(running="engine:running", waiting="engine:queued")
+    assert scan(b"engine:running 2\nengine:queued 1\n", queue) == Demand(2, 1)
+    assert scan(f"{RUNNING} 2\n{WAITING} 1\n".encode(), queue) == Demand(None, None)
+    names = {(profile.queue.running, profile.queue.waiting) for profile in PROFILES}
+    assert names == {(RUNNING, WAITING)}  # as the loggers of all these versions have them
 
 
 LABELS = st.dictionaries(

@@ -9,7 +9,9 @@ from e2e.engine.standin.flags import make_parser, parse_words
 from e2e.engine.vllm.install import environment_folder
 from tests.engine.engines import Kind
 
-from escadre.engineflags import clashes, meanings, refusal, table
+from escadre.engineflags import flags_for
+
+FLAGS = flags_for(None)
 
 _ASK = """
 import json, sys
@@ -65,14 +67,14 @@ def _read(line: list[str]) -> dict[str, Any] | None:
 
 
 def test_every_beginning_of_a_flag_is_taken_as_we_judge_it(kind: Kind) -> None:
-    words = sorted({name[:size] for name in table() for size in range(3, len(name) + 1)})
+    words = sorted({name[:size] for name in FLAGS.named for size in range(3, len(name) + 1)})
     taken, takes, _ = _asked(kind, words, [])
-    ours = {word: sorted(meanings(word)) for word in words}
+    ours = {word: sorted(FLAGS.meanings(word)) for word in words}
     theirs = {word: sorted(set(taken[word]) - {"--help"}) for word in words}
     assert {w: (ours[w], theirs[w]) for w in words if ours[w] != theirs[w]} == {}
-    assert {name for name in takes if name.startswith("--")} - {"--help"} == set(table())
-    without = {name for name, flag in table().items() if flag.follows == "0"}
-    assert {name for name, nothing in takes.items() if nothing} & set(table()) == without
+    assert {name for name in takes if name.startswith("--")} - {"--help"} == set(FLAGS.named)
+    without = {name for name, flag in FLAGS.named.items() if flag.follows == "0"}
+    assert {name for name, nothing in takes.items() if nothing} & set(FLAGS.named) == without
 
 
 def test_lines_that_it_reads(kind: Kind) -> None:
@@ -84,11 +86,11 @@ def test_a_key_on_its_own_replaces_the_object(kind: Kind) -> None:
     whole, key = '--limit-mm-per-prompt={"image": 2}', "--limit-mm-per-prompt.video=1"
     read = _asked(kind, [], [[whole, key], [key, whole]])[2]
     assert [set(one["limits"]) for one in read] == [{"video"}, {"video"}]
-    assert "so write the key into it" in "".join(clashes([whole, key]))
-    assert clashes([whole]) == clashes([key, "--limit-mm-per-prompt.image=2"]) == []
+    assert "so write the key into it" in "".join(FLAGS.clashes([whole, key]))
+    assert FLAGS.clashes([whole]) == FLAGS.clashes([key, "--limit-mm-per-prompt.image=2"]) == []
 
 
 def test_what_it_does_not_read_is_refused_before(kind: Kind) -> None:
     words = ["--no-such=1", "--max-log=1", "--enforce-eager=1", "--seed.a=1", "--seed", "--x.y=1"]
     assert _asked(kind, [], [[word] for word in words])[2] == [None] * len(words)
-    assert all(refusal(word) for word in words)
+    assert all(FLAGS.refusal(word) for word in words)

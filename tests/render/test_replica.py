@@ -17,6 +17,7 @@ from tests.render.objects import (
 )
 from tests.render.restricted import violations
 
+from escadre.core.profile import PROFILES, EngineProfile
 from escadre.core.replicas.drain import Drain
 from escadre.names import (
     ANNOTATION_DRAIN,
@@ -47,6 +48,27 @@ def container(engine: EngineSettings = ENGINE) -> Json:
 def test_the_version_that_layouts_are_judged_for_shapes_no_object() -> None:
     told = EngineSettings(image=ENGINE.image, version="0.29.1")
     assert replica_of(engine=told) == replica_of()
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.version)
+def test_an_engine_is_started_with_flags_that_its_version_has(profile: EngineProfile) -> None:
+    layout = LAYOUT.model_copy(update={"text_only": profile.leaves_encoder_out})
+    engine = EngineSettings(image=ENGINE.image, version=profile.version)
+    args = engine_args(layout, SMALL_3, "a", REPOSITORY, engine)
+    names = [word.partition("=")[0] for word in args if word.startswith("--")]
+    assert [name for name in names if not profile.has(name)] == []
+    assert [name for name in names if profile.flags.named[name].verdict == "allowed"] == []
+    # All that a version has of what the newest is started with.
+    newest = engine_args(layout, SMALL_3, "a", REPOSITORY, ENGINE)
+    assert args == [word for word in newest if word[:2] != "--" or word in args]
+    assert len(args) == len(newest) - (not profile.has("--shutdown-timeout"))
+
+
+def test_before_0_18_no_engine_is_started_with_a_time_to_shut_down() -> None:
+    for version, given in (("0.17.1", False), ("0.18.0", True)):
+        engine = EngineSettings(image=ENGINE.image, version=version)
+        args = engine_args(LAYOUT, SMALL_3, "a", REPOSITORY, engine)
+        assert ("--shutdown-timeout=300" in args) == given
 
 
 # -- Pod Security ---------------------------------------------------------------------------------

@@ -8,7 +8,13 @@ from itertools import pairwise
 
 from escadre.core.engines.amounts import MIB
 from escadre.core.memoryterms import GENERATIONS, MemoryTerms
-from escadre.core.profile import DEFAULT_PROFILE, PROFILES, EngineProfile
+from escadre.core.profile import (
+    DEFAULT_PROFILE,
+    LANGUAGE_ONLY,
+    PROFILES,
+    SHUTDOWN_TIMEOUT,
+    EngineProfile,
+)
 
 __all__ = ["engines_reference"]
 
@@ -17,16 +23,28 @@ _HEAD = """\
 # Versions of vLLM
 
 The operator takes its engines for vLLM {version} where the chart value `engine.version` names no
-other: name the one in `engine.image`. Drafts are read and layouts judged by its rules, and no
-engine restarts for it; one that says it is another makes `EngineMismatch` of its deployment True.
-`escadre layout` and `escadre plan` judge as another with `--engine-version`. Known is every minor
-version from {oldest} on; one that is not is judged as the nearest older one, and that is said. All
-of this was read in the source of these versions. A deprecated method, which vLLM refuses without a
-flag of its own, counts as not served. Whatever the version, engines are started with flags of
-{version}, and `engine.extraArgs` is held against its parser: an engine that lacks one of them ends
-at its start, and the last words of its pod name the flag.
+other: name the one in `engine.image`. By its rules drafts are read and layouts judged, with its
+[flags](#flags) engines are started; an engine that says it is another makes `EngineMismatch` of its
+deployment True. No engine restarts when it is set, unless that version lacks a flag that the engine
+was started with. `escadre layout` and `escadre plan` judge as another with `--engine-version`.
+Known is every minor version from {oldest} on; one that is not is taken for the nearest older one,
+and that is said. All of this was read in the source of these versions. A deprecated method, which
+vLLM refuses without a flag of its own, counts as not served.
 
 | from | what changed for a model |
+|---|---|
+"""
+
+_FLAGS = """
+## Flags
+
+Engines are started with flags that all of these versions have, and with two that came later:
+`{language_only}` from {since_language_only} on, `{shutdown}` from {since_shutdown} on. What an
+older engine does with requests that run when its pod ends is up to it; whatever leaves or is
+replaced is drained before, as always. A version stands here as of its last patch release.
+`engine.extraArgs` is held against its parser and may hold these:
+
+| from | flags |
 |---|---|
 """
 
@@ -56,7 +74,32 @@ def engines_reference() -> str:
     ]
     head = _HEAD.format(version=DEFAULT_PROFILE.version, oldest=oldest.version)
     memory = "\n".join(_terms(terms) for terms in GENERATIONS)
-    return head + "\n".join(rows) + "\n" + _MEMORY + memory + "\n"
+    return head + "\n".join(rows) + "\n" + _flags() + _MEMORY + memory + "\n"
+
+
+def _flags() -> str:
+    """What engines are started with, and what the platform may add, from version to version."""
+    head = _FLAGS.format(
+        language_only=LANGUAGE_ONLY,
+        since_language_only=_first_with(LANGUAGE_ONLY),
+        shutdown=SHUTDOWN_TIMEOUT,
+        since_shutdown=_first_with(SHUTDOWN_TIMEOUT),
+    )
+    rows = [f"| {PROFILES[0].version} | {_listed(PROFILES[0].flags.allowed)} |"]
+    for older, newer in pairwise(PROFILES):
+        came, went = (
+            newer.flags.allowed - older.flags.allowed,
+            older.flags.allowed - newer.flags.allowed,
+        )
+        said = [_listed(came)] if came else []
+        said += [f"no longer {_listed(went)}"] if went else []
+        if said:
+            rows.append(f"| {newer.version} | {'; '.join(said)} |")
+    return head + "\n".join(rows) + "\n"
+
+
+def _first_with(flag: str) -> str:
+    return next(profile.version for profile in PROFILES if profile.has(flag))
 
 
 def _terms(terms: MemoryTerms) -> str:
@@ -90,5 +133,5 @@ def _changes(older: EngineProfile, newer: EngineProfile) -> Iterator[str]:
         )
 
 
-def _listed(methods: frozenset[str]) -> str:
-    return ", ".join(f"`{method}`" for method in sorted(methods))
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))

@@ -21,6 +21,7 @@ from yarl import URL
 from escadre.clients.bodies import read_bounded
 from escadre.clients.urls import origin
 from escadre.core.decimals import bytes_text
+from escadre.core.profile import DEFAULT_PROFILE, QueueMetrics
 from escadre.core.scaling.demand import Demand
 
 __all__ = [
@@ -37,9 +38,8 @@ __all__ = [
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 _CONNECTIONS: Final = 128
 KEPT_SECONDS: Final = 4.5  # vLLM hangs up after 5; whoever is first meets no request half-way
+_QUEUE: Final = DEFAULT_PROFILE.queue
 _LATE: Final = 1.5  # times the time-out: our own loop stood, the engine may have answered
-_RUNNING: Final = b"vllm:num_requests_running"
-_WAITING: Final = b"vllm:num_requests_waiting"
 
 # What may follow a metric's name: labels with quoted, escaped values; a value; a timestamp.
 _REST: Final = re.compile(
@@ -86,29 +86,32 @@ Scrape = Callable[[Target], Awaitable[Demand | ScrapeFailure]]
 
 
 @asynccontextmanager
-async def scraping(timeout_seconds: float) -> AsyncIterator[Scrape]:
+async def scraping(timeout_seconds: float, queue: QueueMetrics = _QUEUE) -> AsyncIterator[Scrape]:
     """A function that reads an engine, for as long as the block lasts."""
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=KEPT_SECONDS)
     async with aiohttp.ClientSession(connector=connector) as session:
 
         async def read(target: Target) -> Demand | ScrapeFailure:
-            return await scrape(session, target, timeout_seconds)
+            return await scrape(session, target, timeout_seconds, queue)
 
         yield read
 
 
-def scan(body: bytes) -> Demand:
+def scan(body: bytes, queue: QueueMetrics = _QUEUE) -> Demand:
     """The needed numbers of a body in the Prometheus text format, not dated yet.
 
     Each number is summed over all series of its name (label ``engine``: one per data-parallel
     rank). One series that is no finite number makes the sum unknown; so does a last line without
     line feed, which may be cut off.
     """
-    return Demand(_sum(body, _RUNNING), _sum(body, _WAITING))
+    return Demand(_sum(body, queue.running.encode()), _sum(body, queue.waiting.encode()))
 
 
 async def scrape(
-    session: aiohttp.ClientSession, target: Target, timeout_seconds: float
+    session: aiohttp.ClientSession,
+    target: Target,
+    timeout_seconds: float,
+    queue: QueueMetrics = _QUEUE,
 ) -> Demand | ScrapeFailure:
     """Reads one engine's metrics; a fault of network or engine is an answer, not an exception.
 
@@ -116,15 +119,15 @@ async def scrape(
     says nothing of the engine, which is asked once more.
     """
     began = time.monotonic()
-    answer = await _once(session, target, timeout_seconds)
+    answer = await _once(session, target, timeout_seconds, queue)
     timed_out = isinstance(answer, ScrapeFailure) and answer.cause == "Timeout"
     if timed_out and time.monotonic() - began > _LATE * timeout_seconds:
-        return await _once(session, target, timeout_seconds)
+        return await _once(session, target, timeout_seconds, queue)
     return answer
 
 
 async def _once(
-    session: aiohttp.ClientSession, target: Target, timeout_seconds: float
+    session: aiohttp.ClientSession, target: Target, timeout_seconds: float, queue: QueueMetrics
 ) -> Demand | ScrapeFailure:
     """The text format is asked for by name: Python servers write ``vllm_…`` for ``vllm:…`` else."""
     url = target.url
@@ -146,7 +149,7 @@ async def _once(
         return ScrapeFailure("Unreachable", f"reading {url}: {error or type(error).__name__}")
     if body is None:
         return ScrapeFailure("TooLarge", f"reading {url}: more than {bytes_text(MAX_BODY_BYTES)}")
-    return scan(body)
+    return scan(body, queue)
 
 
 def _sum(body: bytes, name: bytes) -> int | None:

@@ -215,7 +215,7 @@ class Operator:
         )
         self.router.everything()
         async with (
-            scraping(_SCRAPE_TIMEOUT_SECONDS) as scrape,
+            scraping(_SCRAPE_TIMEOUT_SECONDS, self.context.gather.engine.profile.queue) as scrape,
             asking(_SCRAPE_TIMEOUT_SECONDS) as ask,
         ):
             demand = DemandLoop(self.context, scrape, self.metrics.scrape_failed)

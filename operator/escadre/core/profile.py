@@ -1,8 +1,9 @@
 """What differs between versions of vLLM, as data: an EngineProfile for each minor version.
 
-core/weights asks it while a model is read, core/engines while a layout is judged; which flags a
-version has stands beside it, in engineflags.py. A version that is not known is judged as the
-nearest older one, and that is said. Everything here was read in the source of the versions named.
+core/weights asks it while a model is read, core/engines while a layout is judged, render/engine.py
+when an engine is started, clients/engine.py when one is read. A version that is not known is taken
+for the nearest older one, and that is said. Everything here was read in the source of the versions
+named; the flags stand in engineflags.py, which settings need too.
 """
 
 import re
@@ -10,12 +11,35 @@ from dataclasses import dataclass
 from typing import Final
 
 from escadre.core.memoryterms import MemoryTerms, terms_of
-from escadre.engineflags import ENGINE_VERSION, VERSION
+from escadre.engineflags import ENGINE_VERSION, VERSION, Flags, flags_for
 
-__all__ = ["DEFAULT_PROFILE", "PROFILES", "EngineProfile", "Profiled", "minor_of", "profile_for"]
+__all__ = [
+    "DEFAULT_PROFILE",
+    "LANGUAGE_ONLY",
+    "PROFILES",
+    "SHUTDOWN_TIMEOUT",
+    "EngineProfile",
+    "Profiled",
+    "QueueMetrics",
+    "minor_of",
+    "profile_for",
+]
+
+# Engines are started with these where their version has them, and with nothing else that one of the
+# known versions lacks.
+LANGUAGE_ONLY: Final = "--language-model-only"
+SHUTDOWN_TIMEOUT: Final = "--shutdown-timeout"
 
 _VERSION: Final = re.compile(VERSION)
 _OLDEST: Final = (0, 11)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMetrics:
+    """What an engine calls its requests that run and that wait (vllm/v1/metrics/loggers.py)."""
+
+    running: str = "vllm:num_requests_running"
+    waiting: str = "vllm:num_requests_waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +56,9 @@ class EngineProfile:
             (vllm/config/model.py _get_and_verify_max_len).
         caps_params: whether a params.json without max_seq_len allows 128,000 tokens at most,
             whatever its max_position_embeddings (vllm/transformers_utils/configs/mistral.py).
-        leaves_encoder_out: whether it has --language-model-only (vllm-project/vllm pull 34120,
-            newer than 0.16).
+        flags: those that its parser has, and which of them the platform may give.
         memory: what it takes of a GPU beside weights and cache.
+        queue: names of its metrics.
         lowest_capability: of a GPU that its wheels run on.
     """
 
@@ -42,9 +66,19 @@ class EngineProfile:
     quantization: frozenset[str]
     stretches_yarn: bool
     caps_params: bool
-    leaves_encoder_out: bool
+    flags: Flags
     memory: MemoryTerms
+    queue: QueueMetrics = QueueMetrics()
     lowest_capability: tuple[int, int] = (7, 5)
+
+    def has(self, flag: str) -> bool:
+        """Whether it has a flag of exactly this name."""
+        return flag in self.flags.named
+
+    @property
+    def leaves_encoder_out(self) -> bool:
+        """Whether it can serve a model without its encoder, and without what that takes."""
+        return self.has(LANGUAGE_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +131,6 @@ _METHODS: Final = (
 )
 _YARN_AS_IT_STANDS: Final = 30
 _PARAMS_UNCAPPED: Final = 12
-_LEAVES_ENCODER_OUT: Final = 17
 
 
 def _profiles() -> dict[tuple[int, int], EngineProfile]:
@@ -113,7 +146,7 @@ def _profiles() -> dict[tuple[int, int], EngineProfile]:
             quantization=frozenset(methods),
             stretches_yarn=minor < _YARN_AS_IT_STANDS,
             caps_params=minor < _PARAMS_UNCAPPED,
-            leaves_encoder_out=minor >= _LEAVES_ENCODER_OUT,
+            flags=flags_for(f"0.{minor}"),
             memory=terms_of(minor),
         )
     return found

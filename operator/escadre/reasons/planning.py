@@ -108,7 +108,7 @@ ENGINE_VERSION_NOT_KNOWN = Reason(
     "EngineVersionNotKnown",
     Kind.MOVE,
     "engine.version of the chart is a version of vLLM that this operator does not know: layouts "
-    "are judged by the rules of the nearest older one.",
+    "are judged by the rules of the nearest older one, and engines started with its flags.",
     "Nothing while engines start and hold what is planned; look for a newer Escadre.",
     owners=(Owner.PLATFORM,),
     conditions=(ConditionType.ENGINE_MISMATCH,),
@@ -117,8 +117,8 @@ ENGINE_VERSION_DIFFERS = Reason(
     "EngineVersionDiffers",
     Kind.MOVE,
     "An engine says that it is another version of vLLM than the one that layouts are judged for.",
-    "Set engine.version of the chart to what engine.image holds: no engine restarts for it. Or "
-    "serve with an image of that version.",
+    "Set engine.version of the chart to what engine.image holds: no engine that runs restarts for "
+    "it. Or serve with an image of that version.",
     owners=(Owner.PLATFORM,),
     conditions=(ConditionType.ENGINE_MISMATCH,),
 )

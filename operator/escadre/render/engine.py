@@ -1,6 +1,6 @@
 """The command line and environment of an engine, from a layout. All values explicit.
 
-Flags as of vLLM 0.32 (vllm-project/vllm:vllm/engine/arg_utils.py).
+Flags as the version of vLLM has them that the platform names (core/profile.py).
 """
 
 import json
@@ -9,6 +9,7 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout
+from escadre.core.profile import LANGUAGE_ONLY, SHUTDOWN_TIMEOUT, profile_for
 from escadre.names import MODEL_MOUNT_PATH, SERVING_PORT
 from escadre.settings import EngineSettings
 
@@ -65,6 +66,7 @@ def engine_args(
     layout: Layout, model: Architecture, deployment: str, repository: str, engine: EngineSettings
 ) -> list[str]:
     """Arguments after the image's entrypoint (``vllm serve``)."""
+    profile = profile_for(engine.version).profile
     tokenizer = "mistral" if model.tokenizer == "mistral" else "auto"
     native = "mistral" if model.format == "mistral" else "auto"
     load = "mistral" if model.format == "mistral" else "safetensors"
@@ -84,8 +86,8 @@ def engine_args(
         f"--tokenizer-mode={tokenizer}",
         f"--config-format={native}",
         f"--load-format={load}",
-        f"--shutdown-timeout={engine.drain_seconds}",
-        *(["--language-model-only"] if layout.text_only else []),
+        *([f"{SHUTDOWN_TIMEOUT}={engine.drain_seconds}"] if profile.has(SHUTDOWN_TIMEOUT) else []),
+        *([LANGUAGE_ONLY] if layout.text_only and profile.has(LANGUAGE_ONLY) else []),
         *engine.extra_args,
     ]
 

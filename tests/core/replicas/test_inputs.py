@@ -222,6 +222,17 @@ def test_the_engine_s_version_replaces_nothing(version: str) -> None:
     assert recorded.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
 
 
+def test_a_version_that_lacks_a_flag_replaces_what_was_started_with_it() -> None:
+    """No such engine runs: vLLM ends at a flag that it does not know."""
+    lacking = platform_text(EngineSettings(image=IMAGE, version="0.17.1"))
+    assert json.loads(lacking)["withoutFlags"] == ["--shutdown-timeout"]
+    assert not INPUTS.matches(WISH, lacking, DIGEST, REPOSITORY)
+    made = ReplicaInputs.of(WISH, lacking, DIGEST, REPOSITORY, LAYOUT)
+    older = platform_text(EngineSettings(image=IMAGE, version="0.11"))
+    assert made.matches(WISH, older, DIGEST, REPOSITORY)
+    assert not made.matches(WISH, PLATFORM, DIGEST, REPOSITORY)
+
+
 def test_a_default_written_out_is_no_change() -> None:
     assert platform_text(EngineSettings(image=IMAGE, memory="16Gi")) == PLATFORM
 

@@ -34,6 +34,7 @@ from pydantic.alias_generators import to_camel
 
 from escadre.api.deployment import Layout
 from escadre.core.facts.model import Wish
+from escadre.core.profile import SHUTDOWN_TIMEOUT, profile_for
 from escadre.settings import EngineSettings
 
 __all__ = ["FORMAT", "ReplicaInputs", "parse_inputs", "platform_text", "wish_inputs"]
@@ -41,8 +42,10 @@ __all__ = ["FORMAT", "ReplicaInputs", "parse_inputs", "platform_text", "wish_inp
 FORMAT: Final = 2
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
-# Says how layouts are judged, and shapes no pod: the image does.
+# Says how layouts are judged. It shapes a pod only where that version lacks a flag that engines are
+# started with: then the flag is the input, and an engine that runs was started without it.
 _NO_INPUTS: Final = frozenset({"version"})
+_WITHOUT_FLAGS: Final = "withoutFlags"
 
 
 def wish_inputs(wish: Wish) -> dict[str, object]:
@@ -59,6 +62,8 @@ def platform_text(engine: EngineSettings) -> str:
     chosen = engine.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude=set(_NO_INPUTS)
     )
+    if not profile_for(engine.version).profile.has(SHUTDOWN_TIMEOUT):
+        chosen[_WITHOUT_FLAGS] = [SHUTDOWN_TIMEOUT]
     return _canonical(chosen)
 
 
@@ -174,11 +179,12 @@ def _read(raw: _Record) -> ReplicaInputs:
 
 @cache
 def _defaults(settings: type[EngineSettings]) -> Mapping[str, object]:
-    return {
+    named = {
         str(known.alias): known.get_default(call_default_factory=True)
         for name, known in settings.model_fields.items()
         if name not in _NO_INPUTS
     }
+    return {**named, _WITHOUT_FLAGS: []}
 
 
 def _layout(recorded: Mapping[str, object]) -> Layout | None:
