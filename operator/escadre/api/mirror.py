@@ -135,8 +135,8 @@ class ModelMirrorSpec(Model):
     credentials_secret_name: ObjectName | None = Field(
         default=None,
         description="Secret in the operator's namespace with token, or username and password, or "
-        "accessKeyID and secretAccessKey, and tls.crt and tls.key for a certificate. "
-        "The chart value agent.mirrorSecrets must list it.",
+        "accessKeyID and secretAccessKey (and sessionToken), and tls.crt and tls.key for a "
+        "certificate. The chart value agent.mirrorSecrets must list it.",
     )
     ca_bundle: Annotated[str, Field(max_length=65536, min_length=1)] | None = Field(
         default=None, description="PEM certificates that the mirror's certificate must chain to."

@@ -4,7 +4,7 @@ Every fault of urllib3 and every status leaves here as a MirrorError with the UR
 back; what a body of an error says is never shown. Used by clients/sources/transport.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -33,14 +33,33 @@ from escadre.clients.sources.errors import (
 from escadre.clients.sources.origins import shown
 from escadre.core.decimals import bytes_text
 
-__all__ = ["Body", "Fetched", "check_encoding", "check_status", "hurry", "typed"]
+__all__ = ["Body", "Explain", "Fetched", "Told", "check_encoding", "check_status", "hurry", "typed"]
 
 _MAX_HEADER: Final = 8192
+_MAX_ERROR: Final = 16 * 1024  # most bytes of an error's body that are looked at
 _PIECE: Final = 512 * 1024  # most bytes handed over at a time
 _TRANSIENT: Final = frozenset({408, 425, 429})
 _BUSY: Final = frozenset({429, 503})
 _SERVER_ERROR: Final = 500
 _LONGEST_DELAY: Final = 3600.0  # seconds of a Retry-After that are believed
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a protocol's own error says; none of its text but what we know.
+
+    Args:
+        code: the protocol's name of it, letters and digits; "" when it has none.
+        words: what it means and what to do; "" for what the status means.
+        unauthorized: whether it is about the credentials, whatever the status.
+    """
+
+    code: str = ""
+    words: str = ""
+    unauthorized: bool = False
+
+
+Explain = Callable[[bytes], Told]  # of the beginning of an error's body
 
 
 class Body:
@@ -120,27 +139,46 @@ def typed(url: str, patience: float, when: str) -> Iterator[None]:
         raise MirrorUnavailable(f"getting {url}: {error} {when}", transient=True) from error
 
 
-def check_status(url: str, response: urllib3.BaseHTTPResponse) -> None:
-    """Raise what any status but 200 and 206 means."""
+def check_status(
+    url: str, response: urllib3.BaseHTTPResponse, explain: Explain | None = None
+) -> None:
+    """Raise what any status but 200 and 206 means, in the words of its protocol if it has some."""
     status = response.status
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return
-    raise _status_error(f"getting {shown(url)}: HTTP {status}", status, response)
+    told = explain(_beginning(response)) if explain else Told()
+    code = f" {told.code}" if told.code else ""
+    raise _status_error(f"getting {shown(url)}: HTTP {status}{code}", status, response, told)
 
 
-def _status_error(message: str, status: int, response: urllib3.BaseHTTPResponse) -> MirrorError:
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        error = Unauthorized(f"{message}: the mirror refuses the credentials, or wants some")
+def _beginning(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Of an error's body, as much as comes: who cannot read it knows the status still."""
+    text = bytearray()
+    try:
+        while len(text) < _MAX_ERROR and (piece := response.read1(_MAX_ERROR - len(text))):
+            text += piece
+    except (HTTPError, OSError):
+        return b""
+    return bytes(text)
+
+
+def _status_error(
+    message: str, status: int, response: urllib3.BaseHTTPResponse, told: Told
+) -> MirrorError:
+    if told.unauthorized or status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        words = told.words or "the mirror refuses the credentials, or wants some"
+        error = Unauthorized(f"{message}: {words}")
         error.challenge = response.headers.get("WWW-Authenticate", "")[:_MAX_HEADER]
         return error
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        return NotFound(f"{message}: the mirror has no such file")
+        return NotFound(f"{message}: {told.words or 'the mirror has no such file'}")
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return RangesUnsupported(f"{message}: the mirror's file has no such bytes")
     transient = status in _TRANSIENT or status >= _SERVER_ERROR
     delay = _retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
     kind = MirrorBusy if status in _BUSY else MirrorUnavailable
-    return kind(message, transient=transient, delay=delay)
+    words = f": {told.words}" if told.words else ""
+    return kind(f"{message}{words}", transient=transient, delay=delay)
 
 
 def check_encoding(url: str, response: urllib3.BaseHTTPResponse) -> None:

@@ -21,10 +21,11 @@ class Authorize(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """What requests to an S3 store are signed with."""
+    """What requests to an S3 store are signed with; the token only with keys for some hours."""
 
     identity: str
     secret: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ class Credentials:
 def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials:
     """Read a Secret's decoded data.
 
-    ``token``, or ``username`` and ``password``, or ``accessKeyID`` and ``secretAccessKey``; and
-    ``tls.crt`` and ``tls.key``, alone or beside one of these.
+    ``token``, or ``username`` and ``password``, or ``accessKeyID`` and ``secretAccessKey``, with
+    ``sessionToken`` where the key has one; and ``tls.crt`` and ``tls.key``, alone or beside one of
+    these.
 
     Raises:
         Refusal: reason SecretNotFound, when the Secret has none of them whole, or a value is not
@@ -83,7 +85,9 @@ def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials
     elif "username" in given and "password" in given:
         authorization = Credentials.basic(given["username"], given["password"]).authorization
     elif "accessKeyID" in given and "secretAccessKey" in given:
-        access_key = AccessKey(given["accessKeyID"], given["secretAccessKey"])
+        access_key = AccessKey(
+            given["accessKeyID"], given["secretAccessKey"], given.get("sessionToken")
+        )
     certificate = None
     if all(key in given for key in _PEMS):
         certificate = Certificate(given["tls.crt"], given["tls.key"])
@@ -97,9 +101,9 @@ def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials
     )
 
 
-_LINES = ("token", "username", "password", "accessKeyID", "secretAccessKey")
+_LINES = ("token", "username", "password", "accessKeyID", "secretAccessKey", "sessionToken")
 _PEMS = ("tls.crt", "tls.key")
-_ASCII = ("token", "accessKeyID", "secretAccessKey")
+_ASCII = ("token", "accessKeyID", "secretAccessKey", "sessionToken")
 
 
 def _text(name: str, key: str, value: bytes) -> str:

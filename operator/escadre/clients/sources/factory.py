@@ -8,7 +8,8 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources import huggingface, tree
+from escadre.clients.sources import huggingface, s3, tree
+from escadre.clients.sources.answer import Explain
 from escadre.clients.sources.credentials import Authorize, Credentials
 from escadre.clients.sources.folder import FolderSource
 from escadre.clients.sources.http import HttpSource
@@ -46,7 +47,9 @@ class Opening:
     manifests: bool
     folders: Mapping[str, Path] | None
 
-    def transport(self, authorize: Authorize | None = None) -> Transport:
+    def transport(
+        self, authorize: Authorize | None = None, explain: Explain | None = None
+    ) -> Transport:
         """Its connections; each request carries the credentials, or what ``authorize`` says."""
         if authorize is None and self.credentials:
             authorize = self.credentials.authorize
@@ -55,6 +58,7 @@ class Opening:
             ca_bundle=self.spec.ca_bundle,
             connections=self.connections,
             timeouts=self.timeouts,
+            explain=explain,
         )
 
     def url(self) -> str:
@@ -150,6 +154,28 @@ def _tree(opening: Opening) -> Source:
     )
 
 
+def _s3(opening: Opening) -> Source:
+    url, bucket = opening.url(), opening.spec.s3
+    if bucket is None:
+        raise _invalid(opening.name, "type s3 needs s3")
+    key = opening.credentials.access_key if opening.credentials else None
+    if opening.credentials and not key:
+        raise Refusal(
+            reasons.SECRET_NOT_FOUND,
+            f"ModelMirror {opening.name}: type s3 needs accessKeyID and secretAccessKey in its "
+            "Secret, or no Secret at all for a bucket that anybody may read",
+        )
+    transport = opening.transport(s3.Signer(key, bucket.region) if key else None, s3.explain)
+    where = (url, bucket, opening.repository, opening.revision)
+    return HttpSource(
+        name=opening.name,
+        file_url=partial(s3.file_url, *where),
+        manifests_url=s3.manifests_url(url, bucket),
+        transport=transport,
+        listing=partial(s3.list_files, transport, *where),
+    )
+
+
 def _folder(opening: Opening) -> Source:
     """The path comes of the chart's name and nothing else: no resource says what is mounted."""
     if opening.spec.folder is None:
@@ -185,5 +211,6 @@ def _invalid(name: str, message: str) -> Refusal:
 _ADAPTERS: Final[dict[str, Callable[[Opening], Source]]] = {
     "huggingface": _huggingface,
     "http": _tree,
+    "s3": _s3,
     "folder": _folder,
 }

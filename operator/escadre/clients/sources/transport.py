@@ -14,6 +14,7 @@ import urllib3
 
 from escadre.clients.sources.answer import (
     Body,
+    Explain,
     Fetched,
     check_encoding,
     check_status,
@@ -48,6 +49,7 @@ class Transport:
         ca_bundle: PEM of the authorities to believe; those of the system when None.
         connections: how many are kept open for reuse.
         timeouts: how long the mirror may be silent.
+        explain: reads the errors of its protocol; None where they have no form.
     """
 
     def __init__(
@@ -57,10 +59,12 @@ class Transport:
         ca_bundle: str | None,
         connections: int,
         timeouts: Timeouts,
+        explain: Explain | None = None,
     ) -> None:
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "escadre"}
         self._authorize = authorize
         self._timeouts = timeouts
+        self._explain = explain
         self._pool = urllib3.PoolManager(
             maxsize=connections,
             retries=False,
@@ -91,7 +95,7 @@ class Transport:
         first = min(self._timeouts.first_byte, patience or math.inf)
         response = self._follow(url, sent, first)
         try:
-            check_status(url, response)
+            check_status(url, response, self._explain)
             check_encoding(url, response)
             yield Body(shown(url), response, first, self._timeouts.idle)
         finally:
