@@ -66,9 +66,58 @@ def test_the_document_is_as_it_is_documented(tmp_path: Path) -> None:
             },
             {"tensorParallelSize": 8, "legal": True, "reason": None, "message": None},
         ],
+        "pipelineParallelSize": 1,
         "gpu": None,
         "notes": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("document", "stages", "sizes", "reason", "words"),
+    [
+        pytest.param(LARGE_2, 1, [1, 2], None, None, id="one-stage"),
+        pytest.param(LARGE_2, 88, [1, 2], None, None, id="a-layer-each"),
+        pytest.param(
+            LARGE_2, 89, [], "PipelineNotSupported", "88 layers are too few for 89 stages", id="89"
+        ),
+    ],
+)
+def test_sizes_are_judged_in_so_many_stages(
+    tmp_path: Path,
+    document: dict[str, Any],
+    stages: int,
+    sizes: list[int],
+    reason: str | None,
+    words: str | None,
+) -> None:
+    path = put(tmp_path, "params.json", document)
+    given = ("--tensor-parallel", "1..3", "--pipeline-parallel", str(stages))
+    answer = legal(Program(), path, *given)
+    assert answer["pipelineParallelSize"] == stages
+    results = {one["tensorParallelSize"]: one for one in answer["results"]}
+    assert [size for size, one in results.items() if one["legal"]] == sizes
+    assert results[3]["reason"] == "VocabularyNotDivisible", "the size is told before the stages"
+    assert (results[1]["reason"], results[1]["message"]) == (reason, words)
+
+
+def test_stages_have_a_column_where_they_are_asked_for(tmp_path: Path) -> None:
+    path = put(tmp_path, "params.json", LARGE_2)
+    given = ("layout", "legal", "--config", str(path), "--tensor-parallel", "4")
+    assert Program().run(*given).out.split()[:3] == ["TP", "LEGAL", "WHY"]
+    ran = Program().run(*given, "--pipeline-parallel", "2")
+    assert ran.out.split() == ["TP", "PP", "LEGAL", "WHY", "✓", "4", "2", "yes", "-"]
+
+
+@pytest.mark.parametrize("stages", ["0", "-1", "1025", "two", "1.5"])
+def test_a_number_of_stages_that_is_none_is_refused(
+    tmp_path: Path, stages: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = put(tmp_path, "params.json", LARGE_2)
+    for command in ("legal", "estimate"):
+        given = ("layout", command, "--config", str(path), "--tensor-parallel", "4")
+        ran = Program().run(*given, "--pipeline-parallel", stages)
+        assert ran.code == 2
+        assert "Invalid value for '--pipeline-parallel'" in capsys.readouterr().err
 
 
 def test_a_card_that_cannot_compute_in_the_type_refuses_every_size(tmp_path: Path) -> None:

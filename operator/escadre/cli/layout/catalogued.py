@@ -3,9 +3,10 @@
 Carried by its commands. Files win: who has them gives --config.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import typer
 from typing_extensions import override
@@ -92,4 +93,4 @@ def model_option(
 class CatalogCommand(CarryingCommand):
     """A command about a model, maybe one of the catalog, as a version of the engine reads it."""
 
-    carried = (model_option, version_option)
+    carried: ClassVar[tuple[Callable[..., None], ...]] = (model_option, version_option)

@@ -17,10 +17,11 @@ from escadre.cli.layout.asked import (
     read_utilization,
     read_weights,
 )
-from escadre.cli.layout.catalogued import CatalogCommand, chosen_model
+from escadre.cli.layout.catalogued import chosen_model
 from escadre.cli.layout.estimateview import Told
 from escadre.cli.layout.legal import ConfigOption, dtype_notes, refused_by
 from escadre.cli.layout.model import LocalModel
+from escadre.cli.layout.stages import StagedCommand, asked_stages
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.core.engines.cards import Card
@@ -36,7 +37,7 @@ def register(group: typer.Typer) -> None:
     """Adds the command to `escadre layout`."""
     group.command(
         "estimate",
-        cls=CatalogCommand,
+        cls=StagedCommand,
         help="Show how one layout fills its GPUs: weights, overhead, cache, and what that holds. "
         "Asks no cluster. Exits with 1 when vLLM would not start.",
     )(_estimate)
@@ -60,9 +61,6 @@ def _estimate(
     weights_bytes: Annotated[
         int | None, typer.Option(min=1, max=1 << 50, help="Of a model without weight files.")
     ] = None,
-    pipeline_parallel: Annotated[
-        int, typer.Option(min=1, max=1024, help="Stages of a replica, each of so many GPUs.")
-    ] = 1,
     max_num_batched_tokens: Annotated[
         int | None, typer.Option(min=1, max=1 << 24, help="Default: as the operator sets it.")
     ] = None,
@@ -80,7 +78,7 @@ def _estimate(
     limits = read_limits(tensor_parallel, max_num_seqs, max_num_batched_tokens, visible)
     chosen = chosen_model(context, config)
     model = chosen.model
-    limits = on_engine(limits, pipeline_parallel, model.profile, memory.card)
+    limits = on_engine(limits, asked_stages(context), model.profile, memory.card)
     weights = read_weights(model, weights_bytes)
     asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
     whole = model.architecture(weights)

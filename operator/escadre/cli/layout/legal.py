@@ -1,4 +1,4 @@
-"""`escadre layout legal`: which tensor parallel sizes vLLM accepts for a model. Asks no cluster.
+"""`escadre layout legal`: which tensor parallel sizes and stages vLLM accepts. Asks no cluster.
 
 The rules are those of the operator (core/engines/legality.py). Registered by command.py.
 """
@@ -13,10 +13,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from escadre.api.approval import Architecture
-from escadre.cli.layout.catalogued import CatalogCommand, chosen_model
+from escadre.cli.layout.catalogued import chosen_model
 from escadre.cli.layout.gpu import card_named
 from escadre.cli.layout.model import LocalModel
 from escadre.cli.layout.sizes import read_sizes
+from escadre.cli.layout.stages import StagedCommand, asked_stages
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.marks import mark
 from escadre.cli.shared.session import Output, OutputOption, environment_of
@@ -29,9 +30,11 @@ from escadre.core.engines.legality import (
     check_method,
     check_size,
 )
+from escadre.core.engines.stages import check_stages
 
 __all__ = [
     "ConfigOption",
+    "Judged",
     "Verdict",
     "dtype_notes",
     "legal",
@@ -58,11 +61,21 @@ class Verdict:
     refusal: LayoutRefusal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All sizes in so many pipeline stages, on a card if one was named, and what to say besides."""
+
+    stages: int
+    verdicts: tuple[Verdict, ...]
+    card: Card | None
+    notes: tuple[str, ...]
+
+
 def register(group: typer.Typer) -> None:
     """Adds the command to `escadre layout`."""
     group.command(
         "legal",
-        cls=CatalogCommand,
+        cls=StagedCommand,
         help="Show which tensor parallel sizes vLLM accepts for a model. Asks no cluster. "
         "Exits with 1 when one of the sizes is refused.",
     )(_legal)
@@ -81,25 +94,27 @@ def _legal(
     output: OutputOption = Output.TABLE,
 ) -> None:
     sizes = read_sizes(tensor_parallel)
+    stages = asked_stages(context)
     named = card_named(gpu) if gpu is not None else None
+    card = named.card if named else None
     chosen = chosen_model(context, config)
-    model = chosen.model
-    verdicts = legal(model, sizes, named.card if named else None)
     notes = [*chosen.notes, *([named.note] if named and named.note else [])]
-    notes += dtype_notes(named.card if named else None, model)
+    notes += dtype_notes(card, chosen.model)
+    found = Judged(stages, legal(chosen.model, sizes, stages, card), card, tuple(notes))
     environment_of(context).answer(
-        output,
-        document=lambda: _document(verdicts, named.card if named else None, notes),
-        view=lambda: _view(verdicts, notes),
+        output, document=lambda: _document(found), view=lambda: _view(found)
     )
-    raise typer.Exit(NOT_READY if any(one.refusal for one in verdicts) else OK)
+    raise typer.Exit(NOT_READY if any(one.refusal for one in found.verdicts) else OK)
 
 
-def legal(model: LocalModel, sizes: Sequence[int], card: Card | None) -> tuple[Verdict, ...]:
-    """Each size with the first rule it breaks, the card's own before the others."""
+def legal(
+    model: LocalModel, sizes: Sequence[int], stages: int, card: Card | None
+) -> tuple[Verdict, ...]:
+    """Each size with the first rule it breaks: the card's own, those of a size, then the stages."""
     architecture = model.architecture(model.weight_bytes or 1)  # no rule looks at the bytes
     unable = refused_by(card, model, architecture)
-    return tuple(Verdict(size, unable or check_size(architecture, size)) for size in sizes)
+    split = check_stages(architecture, stages)
+    return tuple(Verdict(size, unable or check_size(architecture, size) or split) for size in sizes)
 
 
 def refused_by(
@@ -134,18 +149,18 @@ def words_of(refusal: LayoutRefusal) -> str:
     return f"{refusal.message}; vLLM: {refusal.engine}" if refusal.engine else refusal.message
 
 
-def _view(verdicts: Sequence[Verdict], notes: Sequence[str]) -> Group:
-    table = grid("", "TP", "LEGAL", "WHY")
-    for one in verdicts:
+def _view(found: Judged) -> Group:
+    staged = found.stages > 1
+    table = grid("", "TP", *(["PP"] if staged else []), "LEGAL", "WHY")
+    for one in found.verdicts:
         refusal = one.refusal
         legal_, why = ("no", f"{refusal.reason}: {words_of(refusal)}") if refusal else ("yes", "-")
-        table.add_row(mark("blocked" if refusal else "ok"), str(one.size), legal_, why)
-    return with_notes([table], notes)
+        size = [str(one.size), *([str(found.stages)] if staged else [])]
+        table.add_row(mark("blocked" if refusal else "ok"), *size, legal_, why)
+    return with_notes([table], found.notes)
 
 
-def _document(
-    verdicts: Sequence[Verdict], card: Card | None, notes: Sequence[str]
-) -> dict[str, Any]:
+def _document(found: Judged) -> dict[str, Any]:
     return {
         "results": [
             {
@@ -154,8 +169,9 @@ def _document(
                 "reason": one.refusal.reason.name if one.refusal else None,
                 "message": words_of(one.refusal) if one.refusal else None,
             }
-            for one in verdicts
+            for one in found.verdicts
         ],
-        "gpu": card.product if card else None,
-        "notes": list(notes),
+        "pipelineParallelSize": found.stages,
+        "gpu": found.card.product if found.card else None,
+        "notes": list(found.notes),
     }

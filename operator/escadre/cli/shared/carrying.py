@@ -29,10 +29,10 @@ def _options(carrier: Callable[..., None]) -> list[Any]:
     return get_command(app).params
 
 
-def noting(key: str) -> Callable[[typer.Context, str | None], None]:
+def noting(key: str) -> Callable[[typer.Context, object], None]:
     """A callback that keeps what was given under ``key`` in click's own context."""
 
-    def note(context: typer.Context, value: str | None) -> None:
+    def note(context: typer.Context, value: object) -> None:
         if value is not None:
             context.meta[key] = value
 
