@@ -29,7 +29,12 @@ def asked(*arguments: str) -> dict[str, Any]:
         ("mistral-small-3-2-24b-instruct-2506", SMALL_3),
         (
             "mistralai/Mistral-Large-3-675B-Base-2512",
-            {**LARGE_3, "vision_encoder": {"num_attention_heads": 16}},
+            {
+                **LARGE_3,
+                "q_lora_rank": 1536,
+                "v_head_dim": 128,
+                "vision_encoder": {"num_attention_heads": 16},
+            },
         ),
     ],
 )

@@ -58,6 +58,12 @@ class LatentAttention(Model):
 
     kv_lora_rank: _Count = Field(description="Rank of the compressed key-value latent.")
     rope_head_dimension: _Count = Field(description="Dimension of the rotary part of the key.")
+    query_rank: _Count | None = Field(
+        default=None, description="Rank of the compressed query, when it is compressed."
+    )
+    value_head_dimension: _Count | None = Field(
+        default=None, description="Dimension of one head's value; as headDimension where not set."
+    )
 
 
 class SlidingWindow(Model):

@@ -13,6 +13,7 @@ from tests.core.shapes import (
 )
 
 from escadre.api.approval import Architecture
+from escadre.core.catalog.shelf import find
 from escadre.core.engines.amounts import GIB, MIB
 from escadre.core.engines.gpu_memory import (
     batched_tokens,
@@ -24,6 +25,7 @@ from escadre.core.engines.gpu_memory import (
     visible_bytes,
 )
 from escadre.core.engines.limits import EngineLimits
+from escadre.core.engines.replicated import replicated_bytes
 from escadre.core.engines.weights_memory import weights_bytes
 from escadre.core.profile import PROFILES, EngineProfile, profile_for
 
@@ -217,3 +219,44 @@ def test_graphs_count_from_the_version_on_that_estimates_them(
     limits = EngineLimits(1, 32, 8192, terms=profile_for(version).profile.memory)
     assert overhead_of(MISTRAL_7B, limits).graphs == dense * MIB
     assert overhead_of(SMALL_4, limits).graphs == experts * MIB
+
+
+@pytest.mark.parametrize("batched", [2048, 4096])
+@pytest.mark.parametrize(
+    ("version", "switched", "least", "most"),
+    [
+        pytest.param("0.20", False, 1.0, 1.5, id="before graphs came out of the utilisation"),
+        pytest.param("0.32", False, 1.0, 1.8, id="with graphs"),
+        pytest.param("0.32", True, 2.6, 3.3, id="with what NVLink switches bring"),
+    ],
+)
+def test_few_sequences_take_little_beside_weights_and_cache(
+    version: str, batched: int, least: float, most: float, *, switched: bool
+) -> None:
+    """Mistral Small 4 on two cards, two sequences; a public log has "about 1 GiB" across PCIe.
+
+    Not less is promised: published start-ups have 0.54 and 0.55 GiB outside torch on two GPUs
+    (2.06 to 2.08 on switches), vLLM's estimates of graphs for one to sixteen tokens are 0.09 to
+    0.61 GiB, and its layers up-project the latents of 65,536 tokens in 0.38 GiB.
+    """
+    entry = find("mistral-small-4-119b-2603")
+    assert entry is not None
+    assert entry.architecture is not None
+    terms = profile_for(version).profile.memory
+    limits = EngineLimits(2, 2, batched, terms=terms, switched=switched)
+    assert least < overhead_bytes(entry.architecture, limits) / GIB < most
+
+
+def test_the_dimensions_of_latents_count_as_they_are() -> None:
+    """Keys of 64 and values of 128, as Mistral Small 4 has them."""
+    known = SMALL_4.latent_attention
+    assert known is not None
+    wide = SMALL_4.model_copy(update={"head_dimension": 64, "vision_heads": None})
+    split = known.model_copy(update={"value_head_dimension": 128, "query_rank": 1024})
+    told = wide.model_copy(update={"latent_attention": split})
+    limits = EngineLimits(1, 1, 2048)
+    more = overhead_bytes(told, limits) - overhead_bytes(wide, limits)
+    assert more == 2 * 65536 * 32 * (128 - 64)
+    held = weights_bytes(told, 1) - weights_bytes(wide, 1)
+    assert held == 2 * 36 * 32 * (128 - 64) * known.kv_lora_rank
+    assert replicated_bytes(told) == replicated_bytes(wide)  # 1,024 is a quarter of the width

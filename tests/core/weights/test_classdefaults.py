@@ -92,7 +92,12 @@ def test_key_value_heads_and_length_of_a_class(kind: str, heads: int, length: in
 
 def test_latent_attention_and_experts_of_a_class() -> None:
     read = facts(HUGGINGFACE, {"model_type": "mistral4"})
-    assert read["latentAttention"] == {"kvLoraRank": 256, "ropeHeadDimension": 64}
+    assert read["latentAttention"] == {
+        "kvLoraRank": 256,
+        "ropeHeadDimension": 64,
+        "queryRank": 1024,
+        "valueHeadDimension": 128,
+    }
     assert read["experts"]["routed"] == 128
     assert read["headDimension"] == 64
 

@@ -58,7 +58,9 @@ _SMALL_4: Final = Entry(
     vision_encoder=SMALL_ENCODER,
     encoder_bytes=800 * MB,
     first_engine=(0, 20),
-    latent=LatentAttention(kv_lora_rank=256, rope_head_dimension=64),
+    latent=LatentAttention(
+        kv_lora_rank=256, rope_head_dimension=64, query_rank=1024, value_head_dimension=128
+    ),
     experts=Experts(routed=128, per_token=4, shared=1, intermediate_size=2048),
     notes=(_LONGER, VISION_HEADS_UNSURE),
     sources=("docs", "recipes", "kaito", "transformers", "config", "vllm"),
@@ -76,7 +78,9 @@ _LARGE_3: Final = Entry(
     vision_heads=16,
     vision_encoder=LARGE_ENCODER,
     encoder_bytes=LARGE_ENCODER_BYTES,
-    latent=LatentAttention(kv_lora_rank=512, rope_head_dimension=64),
+    latent=LatentAttention(
+        kv_lora_rank=512, rope_head_dimension=64, query_rank=1536, value_head_dimension=128
+    ),
     experts=Experts(routed=128, per_token=4, shared=1, intermediate_size=4096),
     quantization=Quantization(method="compressed-tensors", block=[128, 128]),
     notes=(_LONGER,),

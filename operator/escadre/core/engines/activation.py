@@ -10,7 +10,7 @@ integers.
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.amounts import ceil_div, padded_vocabulary
+from escadre.core.engines.amounts import ceil_div, padded_vocabulary, up_projected_width
 from escadre.core.engines.encoding import encoding_bytes
 from escadre.core.engines.limits import WHOLE, EngineLimits, Stage
 from escadre.core.memoryterms import Runner
@@ -117,4 +117,4 @@ def _up_projected_bytes(architecture: Architecture, size: int) -> int:
     if architecture.latent_attention is None:
         return 0
     heads = ceil_div(architecture.attention_heads, size)
-    return _ELEMENT * _LATENT_TOKENS * 2 * heads * architecture.head_dimension
+    return _ELEMENT * _LATENT_TOKENS * up_projected_width(architecture, heads)

@@ -7,7 +7,7 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 
-__all__ = ["GIB", "MIB", "ceil_div", "padded_vocabulary"]
+__all__ = ["GIB", "MIB", "ceil_div", "padded_vocabulary", "up_projected_width"]
 
 MIB: Final = 1 << 20  # bytes
 GIB: Final = 1 << 30
@@ -17,6 +17,13 @@ _PADDING: Final = 64
 def ceil_div(amount: int, parts: int) -> int:
     """One of so many equal parts, rounded up."""
     return -(-amount // parts)
+
+
+def up_projected_width(architecture: Architecture, heads: int) -> int:
+    """Numbers that so many heads of latent attention make of one latent: their keys and values."""
+    latent = architecture.latent_attention
+    values = latent.value_head_dimension if latent is not None else None
+    return heads * (architecture.head_dimension + (values or architecture.head_dimension))
 
 
 def padded_vocabulary(architecture: Architecture) -> int:

@@ -19,9 +19,9 @@ _SOUND: Final = 16 * MIB  # bytes of its convolutions and positions: 14 MiB weig
 def replicated_bytes(architecture: Architecture) -> int:
     """Tensors that every GPU keeps whole: norms, router, latent projections, adapters of encoders.
 
-    Summed over the headers where they were read, else computed from the dimensions. The rank of the
-    query latent is not among those; a quarter of the width bounds it for the published Mistral
-    models (vllm-project/vllm:vllm/model_executor/models/deepseek_v2.py, pixtral.py
+    Summed over the headers where they were read, else computed from the dimensions. Where the
+    rank of the query's latent is not known a quarter of the width bounds it for the published
+    Mistral models (vllm-project/vllm:vllm/model_executor/models/deepseek_v2.py, pixtral.py
     VisionLanguageAdapter, voxtral.py AudioLanguageAdapter; of sound also the convolutions).
     """
     groups = architecture.tensors
@@ -33,7 +33,8 @@ def replicated_bytes(architecture: Architecture) -> int:
         total += _WIDE * architecture.layers * architecture.experts.routed * hidden
     latent = architecture.latent_attention
     if latent is not None:
-        ranks = latent.kv_lora_rank + latent.rope_head_dimension + ceil_div(hidden, 4)
+        ranks = latent.kv_lora_rank + latent.rope_head_dimension
+        ranks += latent.query_rank or ceil_div(hidden, 4)
         total += _ELEMENT * architecture.layers * hidden * ranks
     return total + encoder_replicated_bytes(architecture)
 

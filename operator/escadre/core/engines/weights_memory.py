@@ -6,7 +6,13 @@ core/engines/gpu_memory.py asks it. Pure integers, rounded against the model.
 from typing import Final
 
 from escadre.api.approval import Architecture
-from escadre.core.engines.amounts import GIB, MIB, ceil_div, padded_vocabulary
+from escadre.core.engines.amounts import (
+    GIB,
+    MIB,
+    ceil_div,
+    padded_vocabulary,
+    up_projected_width,
+)
 from escadre.core.engines.limits import WHOLE, Stage
 from escadre.core.engines.replicated import encoder_replicated_bytes, replicated_bytes
 from escadre.core.engines.textonly import encoder_bytes
@@ -144,5 +150,5 @@ def _absorbed_bytes(architecture: Architecture, size: int) -> int:
     if latent is None:
         return 0
     heads = ceil_div(architecture.attention_heads, size)
-    width = 2 * heads * architecture.head_dimension * latent.kv_lora_rank
+    width = up_projected_width(architecture, heads) * latent.kv_lora_rank
     return architecture.layers * width * _ELEMENT

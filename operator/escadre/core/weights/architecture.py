@@ -250,5 +250,7 @@ def _latent(facts: Part) -> LatentAttention | None:
         {
             "kv_lora_rank": facts.number("kv_lora_rank"),
             "rope_head_dimension": facts.number("qk_rope_head_dim"),
+            "query_rank": facts.number("q_lora_rank", default=0) or None,
+            "value_head_dimension": facts.number("v_head_dim", default=0) or None,
         }
     )

@@ -53,6 +53,8 @@ _TEXT: Final[Mapping[str, _Defaults]] = {
         "kv_lora_rank": 256,
         "qk_rope_head_dim": 64,
         "qk_nope_head_dim": 64,
+        "q_lora_rank": 1024,
+        "v_head_dim": 128,
         "max_position_embeddings": 1048576,
     },
 }
