@@ -120,7 +120,7 @@ def test_a_file_that_is_listed_and_not_there_is_named_with_the_others(
     server.faults.add("status", "*/params.json", code=404)
     with pytest.raises(IntakeError) as refused:
         make_draft(source, lambda *_: None)
-    assert "1. params.json is listed, and reading it ends: " in str(refused.value)
+    assert "1. params.json cannot be read: " in str(refused.value)
     assert "2. tekken.json holds a list" in str(refused.value)
 
 

@@ -4,6 +4,8 @@ Signing is a word of the person whose credentials are used: the API server lets 
 own name through, and the operator counts. Nothing here decides whether an approval holds.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -11,6 +13,7 @@ import typer
 from escadre import reasons
 from escadre.cli.approve import draft as approve_draft
 from escadre.cli.approve import listing
+from escadre.cli.approve.against import Against, check_reason, evidence
 from escadre.cli.approve.signing import signature
 from escadre.cli.approve.view import Asked, content, document, view
 from escadre.cli.shared import fetch
@@ -79,11 +82,29 @@ def _show(context: typer.Context, name: _Name, output: OutputOption = Output.TAB
 def _sign(
     context: typer.Context,
     name: _Name,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|MIRROR",
+            help="Hash your own copy first and refuse any difference: a folder, written with a / "
+            "(./model), or the name of a ModelMirror. What was hashed stands in the signature.",
+        ),
+    ] = None,
     yes: _Yes = False,
     reason: _Reason = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="With --against MIRROR: token, instead of its Secret.")
+    ] = None,
+    system_namespace: Annotated[
+        str, typer.Option(help="With --against: where the operator and the mirror's Secret are.")
+    ] = "escadre-system",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    _say(context, name, "Approve", yes=yes, reason=reason, output=output)
+    own = None
+    if against is not None:
+        check_reason(reason)
+        own = Against(against, token_file, system_namespace)
+    _say(environment_of(context), _Word(name, "Approve", yes, reason, output, own))
 
 
 def _revoke(
@@ -93,42 +114,50 @@ def _revoke(
     reason: _Reason = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    _say(context, name, "Revoke", yes=yes, reason=reason, output=output)
+    _say(environment_of(context), _Word(name, "Revoke", yes, reason, output))
 
 
-def _say(
-    context: typer.Context,
-    name: str,
-    decision: Decision,
-    *,
-    yes: bool,
-    reason: str | None,
-    output: Output,
-) -> None:
-    """Shows what is at stake, asks, writes the signature, and says what it changed."""
-    environment = environment_of(context)
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What somebody says of an approval, and what it was checked against before."""
+
+    name: str
+    decision: Decision
+    yes: bool
+    reason: str | None
+    output: Output
+    against: Against | None = None
+
+
+def _say(environment: Environment, word: _Word) -> None:
+    """Shows what is at stake, checks, asks, writes the signature, and says what it changed."""
 
     async def look(session: Session) -> tuple[Asked, str]:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         who = await session.api.create(SELF_SUBJECT_REVIEWS, {**review, "metadata": {}})
-        return await _read(session, name), who["status"]["userInfo"]["username"]
+        return await _read(session, word.name), who["status"]["userInfo"]["username"]
 
     asked, by = run(environment, look)
     after = ""
-    if decision == "Approve":
+    if word.decision == "Approve":
         _check(asked, by, environment.now())
         after = _in_vain(asked, by)
-    if output is Output.TABLE:
+    if word.output is Output.TABLE:
         environment.show(content(asked))
-    if not yes:
-        _ask(environment, asked, by, decision)
-    body = signature(name, by, decision, asked.digest, reason, after)
+    reason = word.reason
+    if word.against:
+        found = evidence(environment, asked, word.against)
+        environment.err.print(found)
+        reason = f"{reason}; {found}" if reason else found
+    if not word.yes:
+        _ask(environment, asked, by, word.decision)
+    body = signature(word.name, by, word.decision, asked.digest, reason, after)
 
     async def write(session: Session) -> Asked:
-        await _create(session, body, by, decision)
-        return await _judged(environment, session, name, body["metadata"]["name"])
+        await _create(session, body, by, word.decision)
+        return await _judged(environment, session, word.name, body["metadata"]["name"])
 
-    _tell(environment, run(environment, write), body, output)
+    _tell(environment, run(environment, write), body, word.output)
 
 
 async def _read(session: Session, name: str) -> Asked:

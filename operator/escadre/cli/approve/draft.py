@@ -10,17 +10,16 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import Draft, make_draft
 from escadre.cli.approve.files import tell, write
+from escadre.cli.approve.progress import with_progress
+from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
-from escadre.cli.shared.engineconfig import EngineConfig, read_engine_config
 from escadre.cli.shared.mirroraccess import mirror_of, token_from
 from escadre.cli.shared.session import (
     Environment,
@@ -34,7 +33,6 @@ from escadre.cli.shared.target import ClusterCommand
 from escadre.clients.kube import SELF_SUBJECT_REVIEWS, ApiError, ConnectionUnknown
 from escadre.clients.sources.credentials import Credentials
 from escadre.core.approvals.naming import approval_name
-from escadre.core.profile import EngineProfile
 from escadre.errors import EscadreError
 from escadre.names import API_VERSION
 
@@ -104,7 +102,8 @@ def _draft(
     check_out(out)
     source, manifests_url = _source(environment, terms, folder, token_file, system_namespace)
     terms = replace(terms, requested_by=requested_by or run(environment, _caller))
-    draft = _with_progress(environment.err, source, _profile(environment, system_namespace))
+    profile = serving_profile(environment, system_namespace)
+    draft = with_progress(environment.err, lambda progress: make_draft(source, progress, profile))
     document = approval_document(draft, terms)
     tell(environment, draft, document, write(out, draft, document), manifests_url, output)
 
@@ -129,20 +128,6 @@ def _source(
     spec, credentials = run(environment, look)
     source = mirror_repository(name, spec, terms.repository, terms.revision, credentials)
     return source, spec.manifests_base
-
-
-def _profile(environment: Environment, system_namespace: str) -> EngineProfile:
-    """Of the version of vLLM that is to serve the model; what nobody could ask is said."""
-    try:
-        config = run(environment, lambda session: read_engine_config(session.api, system_namespace))
-    except (ApiError, ConnectionUnknown) as error:
-        config = EngineConfig(unread=f"which version of vLLM will serve is not known: {error}")
-    judged = config.profiled
-    if config.unread:
-        environment.err.print(f"{config.unread}: read as vLLM {judged.profile.version} would")
-    if judged.note:
-        environment.err.print(judged.note)
-    return judged.profile
 
 
 def _look_for_mirrors(environment: Environment, mirrors: list[str]) -> None:
@@ -188,21 +173,3 @@ async def _caller(session: Session) -> str:
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     who = await session.api.create(SELF_SUBJECT_REVIEWS, {**review, "metadata": {}})
     return str(who["status"]["userInfo"]["username"])
-
-
-def _with_progress(console: Console, source: Repository, profile: EngineProfile) -> Draft:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        tasks: dict[str, Any] = {}
-
-        def progress(path: str, count: int, size: int) -> None:
-            if path not in tasks:
-                tasks[path] = bars.add_task(path, total=size)
-            bars.advance(tasks[path], count)
-
-        return make_draft(source, progress, profile)

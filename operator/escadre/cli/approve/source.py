@@ -94,7 +94,7 @@ def _of_the_file(file: ListedFile) -> Iterator[None]:
     try:
         yield
     except (NotFound, DigestMismatch) as error:
-        raise IntakeError(f"{file.path} is listed, and reading it ends: {error.message}") from error
+        raise IntakeError(f"{file.path} cannot be read: {error.message}") from error
 
 
 @dataclass(frozen=True, slots=True)
