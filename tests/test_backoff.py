@@ -1,7 +1,7 @@
 """Pauses between tries: doubled, bounded, and defined for any number of failures."""
 
 import pytest
-from tests.agent.pull.test_choose import A
+from tests.agent.pull.test_choose import A, failure
 
 from escadre.agent.pull.choose import after_failure
 from escadre.backoff import pause
@@ -24,11 +24,11 @@ def test_a_pause_doubles_up_to_the_longest(failures: int, seconds: float) -> Non
 
 
 def test_a_pull_that_failed_for_days_still_waits() -> None:
-    failure = None
+    last = None
     for _ in range(1_100):
-        failure = after_failure(A, failure, 0.0, None)
-    assert failure is not None
-    assert 0 < failure.not_before <= 600
+        last = after_failure(failure(A), last, 0.0, None)
+    assert last is not None
+    assert 0 < last.not_before <= 600
 
 
 def test_a_mirror_that_failed_for_days_is_still_waited_for() -> None:

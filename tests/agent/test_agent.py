@@ -15,7 +15,7 @@ from e2e.engine.ports import free_port
 from prometheus_client import CollectorRegistry
 from tests.agent.conftest import COMMIT, SampleModel, lay_out, publish, sample_model, where
 from tests.agent.test_report import GPU_0
-from tests.clients.sources.faulty import Faulty, flip, refuse
+from tests.clients.sources.faulty import Faulty, flip, refuse, stall_from
 from tests.fakes.kube import FakeApi, FakeServer
 
 from escadre import reasons
@@ -26,6 +26,7 @@ from escadre.agent.identity import Identity
 from escadre.agent.pull.pull import Pull
 from escadre.api.gpunode import GPU
 from escadre.clients.kube import GPU_NODES, SECRETS, Forbidden, ServerUnavailable
+from escadre.core.weights.manifest import CHUNK_SIZE
 from escadre.errors import Refusal
 from escadre.settings import AgentSettings
 
@@ -74,7 +75,9 @@ class World:
 
     def wish(self, *models: SampleModel, **source: Any) -> None:
         """What the operator writes."""
-        mirror = {"name": "tree", "type": "http", "url": self.mirror.url, **source}
+        told = {"name": "tree", "type": "http", "url": self.mirror.url, "generation": 1}
+        mirror = {**told, **source}
+        reference = {key: mirror[key] for key in ("name", "generation")}
         weights = [
             {
                 "manifestDigest": model.digest,
@@ -82,11 +85,11 @@ class World:
                 "repository": "org/model",
                 "revision": COMMIT,
                 "bytes": model.manifest.total_bytes,
-                "source": mirror,
+                "mirror": reference,
             }
             for model in models
         ]
-        node = {"metadata": {"name": NODE}, "spec": {"weights": weights}}
+        node = {"metadata": {"name": NODE}, "spec": {"weights": weights, "mirrors": [mirror]}}
         self.kube.put(GPU_NODES, node)
 
     def status(self) -> dict[str, Any]:
@@ -234,6 +237,63 @@ async def test_another_mirror_is_tried_at_once(world: World, small: SampleModel)
         world.mirror.always.clear()
         world.wish(small, name="other")
         await until(lambda: world.entry(small).get("state") == "Verified")
+
+
+async def test_a_mirror_that_moves_while_it_is_pulled_from_costs_no_verified_chunk(
+    world: World, large: bytes
+) -> None:
+    big = sample_model({"w.safetensors": large + large[: CHUNK_SIZE // 2] + large})
+    publish(world.mirror, big)
+    world.mirror.always[where("w.safetensors")] = stall_from(CHUNK_SIZE, world.mirror.released)
+    world.wish(big)
+    async with world.agent():
+        partial = world.settings.store_path / "partial"
+        await until(lambda: any(b"x" in path.read_bytes() for path in partial.glob("*.chunks")))
+        world.mirror.always.clear()
+        world.mirror.files = {f"/moved{path}": one for path, one in world.mirror.files.items()}
+        asked = len(world.mirror.log)
+        world.wish(big, url=f"{world.mirror.url}/moved", generation=2)
+        await until(lambda: world.entry(big).get("state") == "Verified")
+    ranges = {entry.range for entry in world.mirror.log[asked:]}
+    assert f"bytes=0-{CHUNK_SIZE - 1}" not in ranges
+    assert {entry.path.split("/")[1] for entry in world.mirror.log[asked:]} == {"moved"}
+
+
+async def test_more_pulls_allowed_by_a_mirror_leave_the_one_under_way_alone(
+    world: World, model: SampleModel
+) -> None:
+    world.mirror.pace = 0.2
+    world.wish(model)
+    async with world.agent():
+        await until(lambda: world.entry(model).get("bytesDone", 0) > 0)
+        world.wish(model, generation=2, maxConcurrentPulls=9)
+        world.mirror.pace = 0
+        await until(lambda: world.entry(model).get("state") == "Verified")
+    ranges = [(entry.path, entry.range) for entry in world.mirror.log]
+    assert len(ranges) == len(set(ranges))
+
+
+async def test_what_0_1_0_wanted_waits_for_the_operator(
+    world: World, small: SampleModel, model: SampleModel
+) -> None:
+    world.wish(small, model)
+    node = world.kube.get(GPU_NODES, NODE)
+    assert node is not None
+    (mirror,) = node["spec"].pop("mirrors")
+    for entry in node["spec"]["weights"]:
+        entry.pop("mirror")
+        entry["source"] = mirror
+    world.kube.put(GPU_NODES, node)
+    async with world.agent():
+        await until(lambda: bool(world.entry(small)))
+        told = world.entry(small)
+        assert (told["state"], told["mirror"]) == ("Pulling", "tree")
+        assert told["message"] == (
+            "waits for the operator, of an earlier version still, to tell the mirror"
+        )
+        assert world.mirror.log == []
+        world.wish(small, model)
+        await until(lambda: world.entry(model).get("state") == "Verified")
 
 
 async def test_a_pull_that_is_no_longer_wanted_is_called_off(

@@ -10,11 +10,13 @@ from tests.agent.pull.test_choose import A, B
 from escadre import reasons
 from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.identity import Identity
+from escadre.agent.pull.choose import FailedPull
 from escadre.agent.pull.meter import Reading
 from escadre.agent.report import build_status
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
-from escadre.agent.view import FailedPull, RunningPull, StoreView, View
+from escadre.agent.view import RunningPull, StoreView, View
+from escadre.agent.wish import Wish
 from escadre.api.gpunode import GPU, GPUNodeStatus
 from escadre.api.progress import Progress
 from escadre.api.schema import structural
@@ -35,8 +37,8 @@ GPU_0 = GPU(
 )
 STORE = StoreView("s-1", Space(1 << 40, (5 << 30) + 17), {})
 VIEW = View(
-    wants=(),
-    since={A.manifest_digest: BEFORE, B.manifest_digest: BEFORE},
+    wishes=(),
+    since={A.digest: BEFORE, B.digest: BEFORE},
     inventory=Inventory("580", (GPU_0,)),
     store=STORE,
     running=None,
@@ -127,9 +129,9 @@ def test_a_store_of_another_size_is_told_at_once() -> None:
 
 def test_verified_weights_repeat_the_store_id() -> None:
     record = ModelRecord("s-1", 100, BEFORE)
-    view = replace(VIEW, store=replace(STORE, verified={A.manifest_digest: record}), wants=(A, B))
-    assert weights(view)[A.manifest_digest] == {
-        "manifestDigest": A.manifest_digest,
+    view = replace(VIEW, store=replace(STORE, verified={A.digest: record}), wishes=(A, B))
+    assert weights(view)[A.digest] == {
+        "manifestDigest": A.digest,
         "storeID": "s-1",
         "state": "Verified",
         "bytesDone": 100,
@@ -140,9 +142,9 @@ def test_verified_weights_repeat_the_store_id() -> None:
 
 
 def test_progress_is_told_with_rate_and_time_to_go() -> None:
-    entry = weights(replace(VIEW, wants=(A, B), running=RunningPull(A, reading())))
-    assert entry[A.manifest_digest] | {} == {
-        "manifestDigest": A.manifest_digest,
+    entry = weights(replace(VIEW, wishes=(A, B), running=RunningPull(A, reading())))
+    assert entry[A.digest] | {} == {
+        "manifestDigest": A.digest,
         "storeID": "s-1",
         "state": "Pulling",
         "bytesDone": 40,
@@ -152,11 +154,10 @@ def test_progress_is_told_with_rate_and_time_to_go() -> None:
         "mirror": "m",
         "since": BEFORE,
     }
-    assert entry[B.manifest_digest]["message"] == (
-        f"waits for another pull on this node: {A.manifest_digest[:19]}… of ModelApproval "
-        f"{A.approval}"
+    assert entry[B.digest]["message"] == (
+        f"waits for another pull on this node: {A.digest[:19]}… of ModelApproval {A.want.approval}"
     )
-    assert entry[B.manifest_digest]["behind"] == A.manifest_digest
+    assert entry[B.digest]["behind"] == A.digest
 
 
 @pytest.mark.parametrize(
@@ -168,8 +169,8 @@ def test_progress_is_told_with_rate_and_time_to_go() -> None:
     ],
 )
 def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool) -> None:
-    view = replace(VIEW, wants=(A,), running=RunningPull(A, reading(**changes)))
-    entry = weights(view)[A.manifest_digest]
+    view = replace(VIEW, wishes=(A,), running=RunningPull(A, reading(**changes)))
+    entry = weights(view)[A.digest]
     assert (entry.get("reason") == reasons.MIRROR_SLOW.name) is slow
     words = "mirror m delivers 999 B/s, less than 1.0 kB/s (chart value agent.slowBytesPerSecond)"
     assert not slow or entry["message"] == words
@@ -177,31 +178,40 @@ def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool)
 
 def test_a_mirror_that_sends_nothing_is_told_with_the_time_of_its_last_byte() -> None:
     silent = reading(rate=0, silent_since=1_790_000_000.0)
-    entry = weights(replace(VIEW, wants=(A,), running=RunningPull(A, silent)))[A.manifest_digest]
+    entry = weights(replace(VIEW, wishes=(A,), running=RunningPull(A, silent)))[A.digest]
     assert entry["message"] == "no byte from mirror m since 14:13:20 UTC"
 
 
 def test_a_failure_stays_told_until_a_new_try_brings_something() -> None:
-    failed = FailedPull(reasons.MIRROR_UNAVAILABLE, "chunk 0 …", "m", BEFORE)
-    view = replace(VIEW, wants=(A,), failures={A.manifest_digest: failed})
-    told = weights(view)[A.manifest_digest]
+    failed = FailedPull(A, reasons.MIRROR_UNAVAILABLE, "chunk 0 …", BEFORE)
+    view = replace(VIEW, wishes=(A,), failures={A.digest: failed})
+    told = weights(view)[A.digest]
     assert (told["state"], told["reason"], told["mirror"]) == ("Failed", "MirrorUnavailable", "m")
     again = replace(view, running=RunningPull(A, reading(arrived=0)))
-    assert weights(again)[A.manifest_digest] == told
+    assert weights(again)[A.digest] == told
     moving = replace(view, running=RunningPull(A, reading()))
-    assert weights(moving)[A.manifest_digest]["state"] == "Pulling"
+    assert weights(moving)[A.digest]["state"] == "Pulling"
+
+
+def test_what_a_wish_waits_for_is_told_before_whose_pull_goes_first() -> None:
+    lost = Wish(B.want, None, "waits for the operator: mirror m is not in spec.mirrors")
+    view = replace(VIEW, wishes=(A, lost), running=RunningPull(A, reading()))
+    entry = weights(view)[B.digest]
+    assert (entry["state"], entry["mirror"]) == ("Pulling", "m")
+    assert entry["message"] == "waits for the operator: mirror m is not in spec.mirrors"
+    assert "behind" not in entry
 
 
 def test_bad_bytes_stay_told_while_they_are_tried_again() -> None:
-    failed = FailedPull(reasons.DIGEST_MISMATCH, "chunk 0 …", "m", BEFORE)
-    view = replace(VIEW, wants=(A,), failures={A.manifest_digest: failed})
+    failed = FailedPull(A, reasons.DIGEST_MISMATCH, "chunk 0 …", BEFORE)
+    view = replace(VIEW, wishes=(A,), failures={A.digest: failed})
     moving = replace(view, running=RunningPull(A, reading()))
     assert weights(moving) == weights(view)
 
 
 def test_a_store_that_cannot_be_used_says_nothing_of_weights() -> None:
     refusal = Refusal(reasons.STORE_UNUSABLE, "opening in the store /x: Permission denied")
-    status = build(replace(VIEW, store=refusal, wants=(A,)))
+    status = build(replace(VIEW, store=refusal, wishes=(A,)))
     assert (status["storeID"], status["weights"]) == ("", [])
     condition = status["conditions"][1]
     assert (condition["status"], condition["reason"]) == ("False", "StoreUnusable")
@@ -233,11 +243,11 @@ def test_transition_times_move_only_with_the_status() -> None:
 
 
 def test_words_of_a_library_are_cut_and_show_it() -> None:
-    failed = FailedPull(reasons.MIRROR_UNAVAILABLE, "x" * 5000, "m", BEFORE)
+    failed = FailedPull(A, reasons.MIRROR_UNAVAILABLE, "x" * 5000, BEFORE)
     view = replace(
-        VIEW, inventory=Inventory("580" * 99, ()), wants=(A,), failures={A.manifest_digest: failed}
+        VIEW, inventory=Inventory("580" * 99, ()), wishes=(A,), failures={A.digest: failed}
     )
-    message = weights(view)[A.manifest_digest]["message"]
+    message = weights(view)[A.digest]["message"]
     assert (len(message), message[-2:]) == (2048, "x…")
     assert len(build(view)["driverVersion"]) == 64
 
@@ -245,11 +255,11 @@ def test_words_of_a_library_are_cut_and_show_it() -> None:
 def test_a_node_with_more_weights_than_a_status_holds_tells_those_wanted() -> None:
     record = ModelRecord("s-1", 100, BEFORE)
     others = {f"sha256:{index:064x}": record for index in range(600)}
-    verified = others | {A.manifest_digest: record}
-    status = build(replace(VIEW, store=replace(STORE, verified=verified), wants=(A, B)))
+    verified = others | {A.digest: record}
+    status = build(replace(VIEW, store=replace(STORE, verified=verified), wishes=(A, B)))
     told = [entry["manifestDigest"] for entry in status["weights"]]
     assert len(told) == 512
-    assert set(told[:2]) == {A.manifest_digest, B.manifest_digest}
+    assert set(told[:2]) == {A.digest, B.digest}
     assert status["summary"] == "601/602"
 
 

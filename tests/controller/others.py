@@ -104,7 +104,7 @@ class Others:
             "state": before["state"] if before and before["state"] == "Verified" else state,
             "bytesDone": want["bytes"] if state == "Verified" else want["bytes"] // 2,
             "bytesTotal": want["bytes"],
-            "mirror": want["source"]["name"],
+            "mirror": (want.get("mirror") or want["source"])["name"],
             "since": "2026-01-01T00:00:00Z",
         }
 

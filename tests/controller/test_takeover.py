@@ -291,6 +291,27 @@ async def test_more_fields_in_the_report_of_a_newer_agent_change_nothing() -> No
     assert after == labels
 
 
+async def test_weights_of_0_1_0_that_have_to_be_pulled_name_their_mirror_once() -> None:
+    world = left()
+    before = {one["metadata"]["name"]: one["spec"] for one in world.server.all(GPU_NODES)}
+    (node,) = [one for one in world.server.all(GPU_NODES) if one["metadata"]["name"] == "gpu-0"]
+    assert [one["source"]["name"] for one in node["spec"]["weights"]] == ["internal"]
+    node["status"]["weights"] = []
+    world.server.put(GPU_NODES, node)
+    running = engines(world)
+    await Operator.start(world).round()
+    after = {one["metadata"]["name"]: one["spec"] for one in world.server.all(GPU_NODES)}
+    (entry,) = after["gpu-0"]["weights"]
+    assert "source" not in entry
+    (mirror,) = after["gpu-0"]["mirrors"]
+    assert entry["mirror"] == {"name": "internal", "generation": mirror["generation"]}
+    assert mirror["url"] == before["gpu-0"]["weights"][0]["source"]["url"]
+    assert {name: one for name, one in after.items() if name != "gpu-0"} == {
+        name: one for name, one in before.items() if name != "gpu-0"
+    }
+    assert engines(world) == running
+
+
 async def test_an_operator_that_moved_says_where_it_is_now() -> None:
     world = left()
     for gpunode in world.server.all(GPU_NODES):

@@ -8,7 +8,7 @@ from tests.core.shapes import H100, SMALL_3
 
 from escadre import reasons
 from escadre.api.approval import Architecture
-from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.api.gpunode import MirrorReference, MirrorSource, WantedWeights
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel, Wish
@@ -24,9 +24,10 @@ def digest(name: str) -> str:
     return f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
 
 
-def mirror(name: str = "internal", pulls: int = 4) -> MirrorSource:
+def mirror(name: str = "internal", pulls: int = 4, generation: int = 1) -> MirrorSource:
     return MirrorSource(
         name=name,
+        generation=generation,
         type="http",
         url=f"http://{name}.example/weights",
         max_concurrent_pulls=pulls,
@@ -95,13 +96,14 @@ def snapshot(
 
 
 def wanted(approved: ApprovedModel, source: MirrorSource | None = None) -> WantedWeights:
+    told = source or mirror()
     return WantedWeights(
         manifest_digest=approved.manifest_digest,
         approval=approved.approval,
         repository=approved.repository,
         revision=approved.revision,
         bytes=approved.file_bytes,
-        source=source or mirror(),
+        mirror=MirrorReference(name=told.name, generation=told.generation),
     )
 
 
@@ -110,7 +112,10 @@ def carry_out(seen: FleetSnapshot, plan: FleetPlan, *, bound: bool = True) -> Fl
     return replace(
         seen,
         deployments=tuple(_with_replicas(one, plan, bound=bound) for one in seen.deployments),
-        nodes=tuple(replace(one, wanted=plan.nodes[one.name]) for one in seen.nodes),
+        nodes=tuple(
+            replace(one, wanted=plan.nodes[one.name], mirrors=plan.mirrors[one.name])
+            for one in seen.nodes
+        ),
     )
 
 

@@ -21,7 +21,7 @@ from tests.render.objects import (
     replica_of,
 )
 
-from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.api.gpunode import MirrorReference, MirrorSource, WantedWeights
 from escadre.core.replicas.drain import Drain
 from escadre.names import ANNOTATION_INPUTS, ANNOTATION_TEMPLATE
 from escadre.render.gpunode import gpunode
@@ -36,8 +36,9 @@ WANTED = WantedWeights(
     repository="mistralai/Mistral-Small-3.2-24B-Instruct-2506",
     revision="95a6d26c4bfb886c58daf9d3f7332c857cb27b9f",
     bytes=48_022_792_280,
-    source=MirrorSource(name="internal", type="http", url="http://mirror.example/hf"),
+    mirror=MirrorReference(name="internal", generation=3),
 )
+TOLD = MirrorSource(name="internal", generation=3, type="http", url="http://mirror.example/hf")
 
 OBJECTS: dict[str, Json] = {
     **{kind.lower(): one for kind, one in children().items()},
@@ -50,7 +51,9 @@ OBJECTS: dict[str, Json] = {
         model=HUGGING_FACE,
         drain=Drain("Rollout", 1795328100),
     ),
-    "gpunode": gpunode("gpu-0", "6f1c2d3e-0000-4000-8000-00000000000a", [WANTED], "escadre-system"),
+    "gpunode": gpunode(
+        "gpu-0", "6f1c2d3e-0000-4000-8000-00000000000a", [WANTED], [TOLD], "escadre-system"
+    ),
 }
 
 

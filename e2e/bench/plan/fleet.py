@@ -119,13 +119,18 @@ def _model(number: int) -> Any:
 
 
 def _wanted(model: Any) -> WantedWeights:
+    # 0.1.0 has all of the mirror in each entry, later builds its name and generation.
+    named = {"name": _MIRROR.name, "generation": 0}
+    where: dict[str, Any] = (
+        {"mirror": named} if "mirror" in WantedWeights.model_fields else {"source": _MIRROR}
+    )
     return WantedWeights(
         manifest_digest=model.manifest_digest,
         approval=model.approval,
         repository=model.repository,
         revision=model.revision,
         bytes=model.file_bytes,
-        source=_MIRROR,
+        **where,
     )
 
 

@@ -26,7 +26,8 @@ from escadre.agent.pull.transfer import TransferLimits
 from escadre.agent.report import build_status
 from escadre.agent.reporter import Reporter
 from escadre.agent.view import View
-from escadre.api.gpunode import GPUNodeStatus, WantedWeights
+from escadre.agent.wish import Wish
+from escadre.api.gpunode import GPUNodeStatus
 from escadre.clients.sources.credentials import credentials_from_secret
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.protocol import Source
@@ -83,9 +84,9 @@ class Agent:
 
     async def run(self, on_ready: Callable[[], None] | None = None) -> None:
         """Run until cancelled."""
-        metrics = AgentMetrics(self.registry)
-        gpus = _Gpus(self.inventory, metrics)
-        keeper = self._keeper(metrics)
+        metrics, news = AgentMetrics(self.registry), asyncio.Event()
+        gpus = _Gpus(self.inventory, metrics, news.set)
+        keeper = self._keeper(metrics, news.set)
         reporter = Reporter(
             api=self.api,
             wish=keeper.want,
@@ -93,8 +94,8 @@ class Agent:
             pulling=lambda: keeper.running() is not None,
             metrics=metrics,
             interval=self.settings.progress_seconds,
+            news=news,
         )
-        keeper.changed = gpus.changed = reporter.changed
         async with (
             serving(self._endpoint(reporter)),
             asyncio.TaskGroup() as tasks,
@@ -130,7 +131,7 @@ class Agent:
         checks = {"/healthz": lambda: "", "/readyz": reporter.unready}
         return Endpoint(self.settings.port, checks, self.registry)
 
-    def _keeper(self, metrics: AgentMetrics) -> Keeper:
+    def _keeper(self, metrics: AgentMetrics, changed: Callable[[], None]) -> Keeper:
         return Keeper(
             root=self.settings.store_path,
             open_source=self._open_source,
@@ -139,16 +140,19 @@ class Agent:
             ),
             metrics=metrics,
             times=Times(time.monotonic, _now),
-            changed=lambda: None,
+            changed=changed,
             look_every=self.look_every,
         )
 
-    async def _open_source(self, want: WantedWeights) -> Source:
-        name = want.source.credentials_secret_name
+    async def _open_source(self, wish: Wish) -> Source:
+        want, mirror = wish.want, wish.source
+        if mirror is None:
+            raise Refusal(reasons.INVALID_SPEC, wish.waits)
+        name = mirror.credentials_secret_name
         credentials = credentials_from_secret(name, await self.api.secret(name)) if name else None
         return open_source(
-            want.source.name,
-            want.source,
+            mirror.name,
+            mirror,
             repository=want.repository,
             revision=want.revision,
             credentials=credentials,
@@ -158,13 +162,15 @@ class Agent:
 
 
 class _Gpus:
-    """The inventory as last read."""
+    """The inventory as last read; ``changed`` is called when it is another one."""
 
-    def __init__(self, source: InventorySource, metrics: AgentMetrics) -> None:
+    def __init__(
+        self, source: InventorySource, metrics: AgentMetrics, changed: Callable[[], None]
+    ) -> None:
         self._source = source
         self._metrics = metrics
+        self._changed = changed
         self.known: Inventory | Refusal | None = None
-        self.changed: Callable[[], None] = lambda: None
 
     async def watch(self, every: float) -> None:
         """Read now and then; a reading that hangs is waited for, and said to hang."""
@@ -193,7 +199,7 @@ class _Gpus:
         else:
             healthy = sum(gpu.healthy for gpu in known.gpus)
             self._metrics.gpus(healthy, len(known.gpus) - healthy)
-        self.changed()
+        self._changed()
 
 
 def _told(known: Inventory | Refusal | None) -> Any:
@@ -204,10 +210,10 @@ def _view(keeper: Keeper, gpus: _Gpus) -> View | None:
     if gpus.known is None or keeper.view is None:
         return None
     return View(
-        wants=keeper.wants,
+        wishes=keeper.wishes,
         since=keeper.since,
         inventory=gpus.known,
         store=keeper.view,
         running=keeper.running(),
-        failures=keeper.failed,
+        failures=keeper.failures,
     )

@@ -11,10 +11,12 @@ from typing import Any, Final
 from escadre import reasons
 from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.identity import Identity
+from escadre.agent.pull.choose import FailedPull
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
-from escadre.agent.view import FailedPull, RunningPull, StoreView, View
-from escadre.api.gpunode import GPU, GPUNodeStatus, NodeWeights, Store, WantedWeights
+from escadre.agent.view import RunningPull, StoreView, View
+from escadre.agent.wish import Wish
+from escadre.api.gpunode import GPU, GPUNodeStatus, NodeWeights, Store
 from escadre.core.decimals import bytes_text
 from escadre.core.status.conditions import Leaf, false, merge, true
 from escadre.core.status.told import past
@@ -114,36 +116,36 @@ def _dead(bad: Sequence[GPU]) -> Leaf:
 
 def _weights(view: View, store: StoreView, slow: int) -> list[NodeWeights]:
     """Those wanted first: a status holds many entries, but not any number of them."""
-    wants = {want.manifest_digest: want for want in view.wants}
-    others = sorted(store.verified.keys() - wants.keys())
+    wishes = {wish.digest: wish for wish in view.wishes}
+    others = sorted(store.verified.keys() - wishes.keys())
     return [
-        *(_entry(want, view, store, slow) for _, want in sorted(wants.items())),
+        *(_entry(wish, view, store, slow) for _, wish in sorted(wishes.items())),
         *(_verified(digest, store.verified[digest], store.id) for digest in others),
     ]
 
 
-def _entry(want: WantedWeights, view: View, store: StoreView, slow: int) -> NodeWeights:
-    digest = want.manifest_digest
+def _entry(wish: Wish, view: View, store: StoreView, slow: int) -> NodeWeights:
+    digest = wish.digest
     if record := store.verified.get(digest):
         return _verified(digest, record, store.id)
     failure = view.failures.get(digest)
     running = view.running
-    if running and running.want.manifest_digest != digest:
+    if running and running.wish.digest != digest:
         running = None
     # A new try of a failed pull is told as such once it has brought something. Bad bytes stay told
     # until good ones came: an incident must not look like work that goes on by itself.
     tried = running and running.reading.arrived
     if failure and (failure.reason == reasons.DIGEST_MISMATCH or not tried):
-        return _failed(want, store.id, failure)
+        return _failed(wish, store.id, failure)
     if running:
         return _pulling(running, store.id, view.since[digest], slow)
     return NodeWeights(
         manifest_digest=digest,
         store_id=store.id,
         state="Pulling",
-        bytes_total=want.bytes,
-        mirror=want.source.name,
-        **(_behind(view.running.want) if view.running else {}),
+        bytes_total=wish.want.bytes,
+        mirror=wish.mirror,
+        **_waiting(wish, view.running),
         since=view.since[digest],
     )
 
@@ -159,13 +161,13 @@ def _verified(digest: str, record: ModelRecord, store_id: str) -> NodeWeights:
     )
 
 
-def _failed(want: WantedWeights, store_id: str, failure: FailedPull) -> NodeWeights:
+def _failed(wish: Wish, store_id: str, failure: FailedPull) -> NodeWeights:
     return NodeWeights(
-        manifest_digest=want.manifest_digest,
+        manifest_digest=wish.digest,
         store_id=store_id,
         state="Failed",
-        bytes_total=want.bytes,
-        mirror=failure.mirror,
+        bytes_total=wish.want.bytes,
+        mirror=failure.wish.mirror,
         reason=failure.reason,
         message=failure.message,
         since=failure.since,
@@ -173,28 +175,31 @@ def _failed(want: WantedWeights, store_id: str, failure: FailedPull) -> NodeWeig
 
 
 def _pulling(running: RunningPull, store_id: str, since: str, slow: int) -> NodeWeights:
-    want, told = running.want, running.reading.progress.numbers()
+    wish, told = running.wish, running.reading.progress.numbers()
     return NodeWeights(
-        manifest_digest=want.manifest_digest,
+        manifest_digest=wish.digest,
         store_id=store_id,
         state="Pulling",
-        **{**told, "bytes_total": told["bytes_total"] or want.bytes},
-        mirror=want.source.name,
+        **{**told, "bytes_total": told["bytes_total"] or wish.want.bytes},
+        mirror=wish.mirror,
         since=since,
         **_slow(running, slow),
     )
 
 
-def _behind(first: WantedWeights) -> dict[str, str]:
-    """The operator adds whose pull that is: an agent knows of no deployments."""
+def _waiting(wish: Wish, running: RunningPull | None) -> dict[str, str]:
+    """Why a pull has not begun; the operator adds whose another one is, which it alone knows."""
+    if wish.waits or running is None:
+        return {"message": wish.waits}
+    first = running.wish
     words = (
-        f"waits for another pull on this node: {short_digest(first.manifest_digest)} of "
-        f"ModelApproval {first.approval}"
+        f"waits for another pull on this node: {short_digest(first.digest)} of "
+        f"ModelApproval {first.want.approval}"
     )
-    return {"message": words, "behind": first.manifest_digest}
+    return {"message": words, "behind": first.digest}
 
 
-def _silence(mirror: str, since: float) -> str:
+def _silence(mirror: str | None, since: float) -> str:
     at = datetime.fromtimestamp(since, UTC)
     return f"no byte from mirror {mirror} since {at:%H:%M:%S} UTC"
 
@@ -203,11 +208,11 @@ def _slow(running: RunningPull, slow: int) -> dict[str, Any]:
     """Why a pull takes longer than it should, if it does."""
     reading, rate = running.reading, running.reading.progress.bytes_per_second
     if reading.silent_since is not None:
-        return {"message": _silence(running.want.source.name, reading.silent_since)}
+        return {"message": _silence(running.wish.mirror, reading.silent_since)}
     if reading.seconds <= SLOW_AFTER or rate >= slow or not reading.progress.bytes_total:
         return {}
     words = (
-        f"mirror {running.want.source.name} delivers {bytes_text(rate)}/s, "
+        f"mirror {running.wish.mirror} delivers {bytes_text(rate)}/s, "
         f"less than {bytes_text(slow)}/s (chart value agent.slowBytesPerSecond)"
     )
     return {"reason": reasons.MIRROR_SLOW, "message": words}

@@ -9,14 +9,15 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from pydantic import ValidationError
 
 from escadre.agent.gpunode import GPUNodeApi
-from escadre.api.gpunode import GPUNodeSpec, GPUNodeStatus, WantedWeights
+from escadre.agent.wish import Wish, wishes
+from escadre.api.gpunode import GPUNodeStatus
 from escadre.api.wire import dump, read
 from escadre.backoff import pause
 from escadre.clients.kube import ApiError, Gone, Json, TooManyRequests
@@ -41,25 +42,22 @@ class Reporter:
         pulling: whether a pull is under way, so that progress is worth a write.
         metrics: told of writes.
         interval: seconds between two writes of progress.
+        news: set whenever something is to be reported.
         first_pause: seconds to wait after a first fault.
     """
 
     api: GPUNodeApi
-    wish: Callable[[tuple[WantedWeights, ...]], None]
+    wish: Callable[[tuple[Wish, ...]], None]
     build: Callable[[int, GPUNodeStatus], GPUNodeStatus | None]
     pulling: Callable[[], bool]
     metrics: AgentMetrics
     interval: float
+    news: asyncio.Event
     first_pause: float = 1.0
     _node: Json | None = None
     _synced: bool = False
     _written: tuple[str, GPUNodeStatus] | None = None
     _fault: str = ""
-    _dirty: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def changed(self) -> None:
-        """Something is to be reported."""
-        self._dirty.set()
 
     def unready(self) -> str:
         """Why the agent is not ready; empty when it is."""
@@ -87,20 +85,20 @@ class Reporter:
             self._written = None  # another object, which knows nothing yet
         self._node, self._synced = node, True
         try:
-            spec = GPUNodeSpec.model_validate((node or {}).get("spec") or {})
+            wanted = wishes((node or {}).get("spec") or {})
         except ValidationError as error:
             _log.error("GPUNode cannot be read; its wishes stay as they were", error=str(error))
             return
-        self.wish(tuple(spec.weights))
-        self._dirty.set()
+        self.wish(wanted)
+        self.news.set()
 
     async def _write_loop(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 # Progress alone is written at this pace; what else changes is written at once.
                 async with asyncio.timeout(self.interval if self.pulling() else None):
-                    await self._dirty.wait()
-            self._dirty.clear()
+                    await self.news.wait()
+            self.news.clear()
             if await self._write_once():
                 await asyncio.sleep(min(_GAP, self.interval))
 
@@ -118,7 +116,7 @@ class Reporter:
         try:
             await self.api.write_status(meta["uid"], dump(status))
         except ApiError:
-            self._dirty.set()
+            self.news.set()
             self.metrics.status_written("error")
             raise
         self.metrics.status_written("ok")

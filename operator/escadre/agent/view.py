@@ -9,31 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from escadre.agent.gpus.inventory import Inventory
+from escadre.agent.pull.choose import FailedPull
 from escadre.agent.pull.meter import Reading
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
-from escadre.api.gpunode import WantedWeights
+from escadre.agent.wish import Wish
 from escadre.errors import Refusal
-from escadre.reasons import Reason
 
-__all__ = ["FailedPull", "RunningPull", "StoreView", "View"]
-
-
-@dataclass(frozen=True, slots=True)
-class FailedPull:
-    """Why the last pull of some weights ended; ``since`` is when that first happened."""
-
-    reason: Reason
-    message: str
-    mirror: str
-    since: str
+__all__ = ["RunningPull", "StoreView", "View"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunningPull:
     """The pull under way."""
 
-    want: WantedWeights
+    wish: Wish
     reading: Reading
 
 
@@ -51,7 +41,7 @@ class View:
     """All of it; a Refusal stands where something could not be read.
 
     Args:
-        wants: what the operator wants here.
+        wishes: what the operator wants here.
         since: when each digest was first wanted.
         inventory: the GPUs.
         store: the store.
@@ -59,7 +49,7 @@ class View:
         failures: of the last tries, by digest.
     """
 
-    wants: tuple[WantedWeights, ...]
+    wishes: tuple[Wish, ...]
     since: Mapping[str, str]
     inventory: Inventory | Refusal
     store: StoreView | Refusal

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from escadre.api.base import (
     Bytes,
@@ -22,8 +22,10 @@ from escadre.reasons import Reason
 
 __all__ = [
     "GPU",
+    "EarlierSource",
     "GPUNodeSpec",
     "GPUNodeStatus",
+    "MirrorReference",
     "MirrorSource",
     "NodeWeights",
     "PCIe",
@@ -34,8 +36,41 @@ __all__ = [
 _Uuid = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9-]*$")]
 
 
+_Generation = Annotated[int, Field(ge=0, le=1 << 53)]
+
+
 class MirrorSource(ModelMirrorSpec):
-    """The mirror to pull from, as it was when the pull was admitted."""
+    """A mirror that wanted weights name: its spec as the operator last planned with it."""
+
+    name: ObjectName = Field(description="Name of the ModelMirror.")
+    generation: _Generation = Field(
+        default=0, description="metadata.generation of the ModelMirror that this is from."
+    )
+
+    def connects_as(self, other: "MirrorSource") -> bool:
+        """Whether a pull from the one is as good as one from the other: all but the counters."""
+        counters = {"generation": 0, "max_concurrent_pulls": 1}
+        return self.model_copy(update=counters) == other.model_copy(update=counters)
+
+
+class MirrorReference(Model):
+    """Which mirror, and which state of it."""
+
+    name: ObjectName = Field(description="Name of the ModelMirror, an entry of mirrors.")
+    generation: _Generation = Field(
+        default=0, description="metadata.generation of the ModelMirror that the pull is from."
+    )
+
+
+class EarlierSource(Model):
+    """What 0.1.0 wrote in place of ``mirror``: all facts of it, in each entry.
+
+    Kept as it stands; only the name is read.
+    """
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
+    )
 
     name: ObjectName = Field(description="Name of the ModelMirror.")
 
@@ -48,7 +83,20 @@ class WantedWeights(Model):
     repository: Repository = Field(description="organisation/model on the mirror.")
     revision: Commit = Field(description="Commit of the repository.")
     bytes: Bytes = Field(description="Sum of the file sizes.")
-    source: MirrorSource = Field(description="Mirror to pull from.")
+    mirror: MirrorReference | None = Field(
+        default=None, description="Mirror to pull from; missing in what 0.1.0 wrote."
+    )
+    source: EarlierSource | None = Field(
+        default=None,
+        description="Mirror to pull from as 0.1.0 wrote it; stays until the entry is written anew. "
+        "Agents do not pull by it.",
+    )
+
+    @property
+    def mirror_name(self) -> str | None:
+        """Name of the mirror, whichever version wrote it."""
+        named = self.mirror or self.source
+        return named.name if named else None
 
 
 class GPUNodeSpec(Model):
@@ -56,6 +104,10 @@ class GPUNodeSpec(Model):
 
     weights: Annotated[list[WantedWeights], Field(max_length=256)] = Field(
         default_factory=list, description="Weights wanted on this node."
+    )
+    mirrors: Annotated[list[MirrorSource], Field(max_length=64)] = Field(
+        default_factory=list,
+        description="The mirrors that the weights name, each once: how to connect to them.",
     )
 
 

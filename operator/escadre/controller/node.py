@@ -1,9 +1,10 @@
 """The key node/name: sole writer of GPUNode.spec and of our labels of the Node."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from escadre import reasons
-from escadre.api.gpunode import WantedWeights
+from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.clients.kube import GPU_NODES, NODES, Conflict, NotFound
 from escadre.controller.context import Context
 from escadre.controller.turns import turned
@@ -20,6 +21,7 @@ __all__ = ["reconcile_node"]
 # How long the garbage collector may take to remove the GPUNode of a replaced Node.
 COLLECTED_SECONDS = 2.0
 _INVENTORY = ConditionType.INVENTORY_READY
+_Wish = tuple[tuple[WantedWeights, ...], tuple[MirrorSource, ...]]
 
 
 async def reconcile_node(context: Context, name: str) -> float | None:
@@ -53,12 +55,13 @@ async def _wish(context: Context, node: NodeView, live: GPUNodeView | None) -> N
     wanted = plan.nodes.get(node.name) if plan else None
     if wanted is None:
         if live is None:
-            await _apply(context, node, (), None)
+            await _apply(context, node, ((), ()), None)
         return
-    intent = gpunode(node.name, node.uid, wanted, context.settings.namespace)
-    same = live is not None and _same_wish(intent["spec"]["weights"], live)
+    wish = (wanted, plan.mirrors[node.name] if plan else ())
+    intent = gpunode(node.name, node.uid, *wish, context.settings.namespace)
+    same = live is not None and _same_wish(intent["spec"], live)
     if live is None or not same or not _labelled(intent["metadata"]["labels"], live):
-        await _apply(context, node, wanted, live.uid if live else None)
+        await _apply(context, node, wish, live.uid if live else None)
 
 
 def _labelled(wanted: dict[str, str], live: GPUNodeView) -> bool:
@@ -85,15 +88,17 @@ def _tell(context: Context, live: GPUNodeView) -> None:
         )
 
 
-def _same_wish(wanted: list[dict[str, Any]], live: GPUNodeView) -> bool:
-    stored = list(live.spec.get("weights") or ())
-    return len(stored) == len(wanted) and holds(wanted, stored)
+def _same_wish(spec: Mapping[str, list[Any]], live: GPUNodeView) -> bool:
+    def same(wanted: list[Any], stored: list[Any]) -> bool:
+        return len(stored) == len(wanted) and holds(wanted, stored)
+
+    return all(
+        same(spec.get(key) or [], list(live.spec.get(key) or ())) for key in ("weights", "mirrors")
+    )
 
 
-async def _apply(
-    context: Context, node: NodeView, wanted: tuple[WantedWeights, ...], uid: str | None
-) -> None:
-    body = gpunode(node.name, node.uid, wanted, context.settings.namespace)
+async def _apply(context: Context, node: NodeView, wish: _Wish, uid: str | None) -> None:
+    body = gpunode(node.name, node.uid, *wish, context.settings.namespace)
     if uid is not None:
         body["metadata"]["uid"] = uid
     try:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from escadre.api.gpunode import WantedWeights
+from escadre.api.base import Model
+from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.names import (
     API_VERSION,
     FIELD_MANAGER,
@@ -15,7 +16,11 @@ __all__ = ["gpunode"]
 
 
 def gpunode(
-    node: str, node_uid: str, weights: Sequence[WantedWeights], system_namespace: str
+    node: str,
+    node_uid: str,
+    weights: Sequence[WantedWeights],
+    mirrors: Sequence[MirrorSource],
+    system_namespace: str,
 ) -> dict[str, Any]:
     """The intent; collected by Kubernetes when the Node is replaced.
 
@@ -35,8 +40,11 @@ def gpunode(
             ],
         },
         "spec": {
-            "weights": [
-                one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in weights
-            ]
+            "weights": _dumped(weights),
+            **({"mirrors": _dumped(mirrors)} if mirrors else {}),
         },
     }
+
+
+def _dumped(models: Sequence[Model]) -> list[dict[str, Any]]:
+    return [one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in models]

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from escadre import reasons
-from escadre.api.gpunode import GPU, WantedWeights
+from escadre.api.gpunode import GPU, GPUNodeSpec
 from escadre.core.facts.node import NodeFacts, Unbelieved
 from escadre.core.fleet.belief import AgentView, NodeBelief, believe
 from escadre.names import is_label_value
@@ -63,7 +63,7 @@ def node_facts(
     memory, capability = memory_of(node, gpus), _capability(node, gpus)
     if not product or not memory or not capability or not node.gpus:
         return None
-    lasting = unfit(node, gpus)
+    lasting, told = unfit(node, gpus), _told(gpunode)
     return NodeFacts(
         name=node.name,
         uid=node.uid,
@@ -79,7 +79,8 @@ def node_facts(
         unbelieved=belief.unbelieved if belief else _UNTOLD,
         verified=belief.verified if belief else frozenset(),
         weights=belief.weights if belief else {},
-        wanted=_wanted(gpunode),
+        wanted=tuple(told.weights),
+        mirrors=tuple(told.mirrors),
     )
 
 
@@ -132,10 +133,9 @@ def _foreign(one: PodView | DeviceClaimView) -> int:
     return 0 if one.component == "engine" or one.finished else one.gpus
 
 
-def _wanted(gpunode: GPUNodeView | None) -> tuple[WantedWeights, ...]:
-    if gpunode is None:
-        return ()
+def _told(gpunode: GPUNodeView | None) -> GPUNodeSpec:
+    """What the node was told last."""
     try:
-        return tuple(WantedWeights.model_validate(one) for one in gpunode.spec.get("weights") or ())
+        return GPUNodeSpec.model_validate(gpunode.spec if gpunode else {})
     except ValidationError:
-        return ()  # written by another version: planned anew
+        return GPUNodeSpec()  # written by another version: planned anew

@@ -299,7 +299,7 @@ def test_admission_keeps_the_mirrors_limit(seen: FleetSnapshot) -> None:
         for one in seen.nodes:
             before = {entry.manifest_digest for entry in one.wanted}
             for entry in plan.nodes[one.name]:
-                if entry.source.name == name and entry.manifest_digest not in one.verified:
+                if entry.mirror_name == name and entry.manifest_digest not in one.verified:
                     pulling.add(one.name)
                     if entry.manifest_digest not in before:
                         admitted.add(one.name)
@@ -307,6 +307,16 @@ def test_admission_keeps_the_mirrors_limit(seen: FleetSnapshot) -> None:
             ready = {one.name for one in seen.nodes if one.agent_ready}
             assert admitted <= ready
             assert len(pulling & ready) <= source.max_concurrent_pulls
+
+
+@given(histories())
+@settings(max_examples=50, deadline=None)
+def test_every_mirror_that_weights_name_stands_once_for_its_node(seen: FleetSnapshot) -> None:
+    plan = plan_fleet(seen)
+    for name, entries in plan.nodes.items():
+        named = {(one.mirror.name, one.mirror.generation) for one in entries if one.mirror}
+        told = [(one.name, one.generation) for one in plan.mirrors[name]]
+        assert told == sorted(named)
 
 
 @given(histories())

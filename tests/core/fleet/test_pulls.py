@@ -18,9 +18,12 @@ from tests.core.fleets import (
 )
 
 from escadre import reasons
+from escadre.api.gpunode import EarlierSource, MirrorReference, WantedWeights
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts, Unbelieved, WeightState
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
 from escadre.core.fleet.retelling import retold
+from escadre.core.fleet.wants import MAX_MIRRORS
 
 SMALL = digest("small")
 
@@ -138,7 +141,7 @@ def test_why_an_agent_is_not_believed_is_what_its_reader_is_told() -> None:
 def test_a_missing_mirror_is_named_and_the_next_one_used() -> None:
     one = deployment("a", approved=model(mirrors=("gone", "internal")))
     plan = plan_fleet(snapshot((one,), (node("n1"),)))
-    assert plan.nodes["n1"][0].source.name == "internal"
+    assert plan.nodes["n1"][0].mirror_name == "internal"
     one = deployment("a", approved=model(mirrors=("gone", "lost")))
     (state,) = plan_of(plan_fleet(snapshot((one,), (node("n1"),))), "a").weights
     assert (state.state, state.reason) == ("Queued", reasons.MIRROR_NOT_FOUND)
@@ -162,7 +165,7 @@ def test_a_failure_moves_to_the_next_mirror(reason: str, failed_on: str, after: 
     seen = replace(node("n1"), wanted=(entry,), weights=failed)
     one = deployment("a", approved=approved)
     plan = plan_fleet(snapshot((one,), (seen,), *mirrors))
-    assert plan.nodes["n1"][0].source.name == after
+    assert plan.nodes["n1"][0].mirror_name == after
     moved = replace(seen, wanted=plan.nodes["n1"])
     again = plan_fleet(snapshot((one,), (moved,), *mirrors))
     assert again.nodes == plan.nodes
@@ -178,12 +181,77 @@ def test_the_only_mirror_is_kept_after_a_failure() -> None:
 
 
 def test_entries_nothing_needs_are_dropped_and_changed_mirrors_refreshed() -> None:
-    old = replace(node("n1"), wanted=(wanted(model("old")), wanted(model())))
-    changed = mirror().model_copy(update={"url": "http://elsewhere.example"})
+    old = replace(node("n1"), wanted=(wanted(model("old")), wanted(model())), mirrors=(mirror(),))
+    changed = mirror(generation=2).model_copy(update={"url": "http://elsewhere.example"})
     plan = plan_fleet(snapshot((deployment("a"),), (old,), changed))
-    assert [(entry.approval, entry.source.url) for entry in plan.nodes["n1"]] == [
-        ("small", "http://elsewhere.example")
+    assert plan.nodes["n1"] == (wanted(model(), changed),)
+    assert plan.mirrors["n1"] == (changed,)
+
+
+def test_a_mirror_stands_once_for_all_weights_of_a_node() -> None:
+    others = tuple(deployment(f"d{n}", approved=model(f"m{n}")) for n in range(4))
+    plan = plan_fleet(snapshot((*others, deployment("a")), (node("n1"),), mirror(), mirror("b")))
+    assert len(plan.nodes["n1"]) == 5
+    assert plan.mirrors["n1"] == (mirror(),)
+
+
+def test_a_mirror_that_is_gone_stays_as_the_node_was_told_of_it() -> None:
+    gone = mirror("gone", generation=7)
+    approved = model(mirrors=("gone",))
+    held = replace(node("n1"), wanted=(wanted(approved, gone),), mirrors=(gone,))
+    plan = plan_fleet(snapshot((deployment("a", approved=approved),), (held,)))
+    assert plan.nodes["n1"] == held.wanted
+    assert plan.mirrors["n1"] == (gone,)
+
+
+def test_weights_that_nobody_speaks_for_any_more_follow_their_mirror() -> None:
+    one = replace(deployment("a"), model=None, replicas=(running("n1"),))
+    held = replace(node("n1"), wanted=(wanted(model()),), mirrors=(mirror(),))
+    moved = mirror(generation=2)
+    plan = plan_fleet(snapshot((one,), (held,), moved))
+    assert [(entry.approval, entry.mirror) for entry in plan.nodes["n1"]] == [
+        ("small", MirrorReference(name="internal", generation=2))
     ]
+    assert plan.mirrors["n1"] == (moved,)
+
+
+def earlier(approved: ApprovedModel) -> WantedWeights:
+    """As 0.1.0 wrote it: all of the mirror in the entry."""
+    source = EarlierSource.model_validate(
+        {"name": "internal", "type": "http", "url": "http://internal.example/weights"}
+    )
+    return wanted(approved).model_copy(update={"mirror": None, "source": source})
+
+
+def test_what_0_1_0_wrote_stays_while_the_weights_are_there() -> None:
+    there = replace(node("n1"), wanted=(earlier(model()),), verified=frozenset({SMALL}))
+    plan = plan_fleet(snapshot((deployment("a"),), (there,)))
+    assert plan.nodes["n1"] == there.wanted
+    assert plan.mirrors["n1"] == ()
+
+
+def test_what_0_1_0_wrote_is_written_anew_when_it_has_to_be_pulled() -> None:
+    pulling = replace(node("n1"), wanted=(earlier(model()),))
+    plan = plan_fleet(snapshot((deployment("a"),), (pulling,)))
+    assert plan.nodes["n1"] == (wanted(model()),)
+    assert plan.mirrors["n1"] == (mirror(),)
+
+
+def test_a_node_is_told_of_no_more_mirrors_than_its_object_holds() -> None:
+    names = [f"m{n:02}" for n in range(MAX_MIRRORS + 1)]
+    all_of_them = tuple(
+        deployment(name, approved=model(name, mirrors=(name,)), created=float(n))
+        for n, name in enumerate(names)
+    )
+    mirrors = tuple(mirror(name) for name in names)
+    plan = plan_fleet(snapshot(all_of_them, (node("n1", MAX_MIRRORS + 1),), *mirrors))
+    assert len(plan.mirrors["n1"]) == len(plan.nodes["n1"]) == MAX_MIRRORS
+    (last,) = plan_of(plan, names[-1]).weights
+    assert (last.state, last.reason) == ("Queued", reasons.PULL_QUEUED)
+    assert last.message == (
+        f"waits to be told of ModelMirror {names[-1]}: the weights of node n1 name 16 mirrors "
+        "already, the most that a GPUNode holds"
+    )
 
 
 def test_two_approvals_of_the_same_bytes_share_one_entry() -> None:

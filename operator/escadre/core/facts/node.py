@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from escadre.api.gpunode import WantedWeights
+from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.api.progress import Progress
 from escadre.reasons import Reason
 
@@ -73,6 +73,7 @@ class NodeFacts:
     verified: frozenset[str] = frozenset()
     weights: Mapping[str, WeightState] = field(default_factory=dict)
     wanted: tuple[WantedWeights, ...] = ()  # GPUNode.spec.weights now: pulls already admitted
+    mirrors: tuple[MirrorSource, ...] = field(default=(), compare=False)  # GPUNode.spec.mirrors
 
     @property
     def agent_ready(self) -> bool:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from escadre import reasons
 from escadre.api.deployment import Layout, RejectedLayout, WeightsOnNode
-from escadre.api.gpunode import WantedWeights
+from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.core.counting import share
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
@@ -85,13 +85,14 @@ class DeploymentPlan:
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """The whole fleet: a plan per deployment, GPUNode.spec.weights per node.
+    """The whole fleet: a plan per deployment, weights and mirrors of GPUNode.spec per node.
 
     ``made_for`` is what was seen; ``node_facts`` the nodes of it by name.
     """
 
     deployments: Mapping[DeploymentKey, DeploymentPlan]
     nodes: Mapping[str, tuple[WantedWeights, ...]]
+    mirrors: Mapping[str, tuple[MirrorSource, ...]]
     made_for: FleetSnapshot = field(compare=False)
     node_facts: Mapping[str, NodeFacts] = field(compare=False)
 
@@ -116,7 +117,7 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
         draft.facts.key: _finish(draft, given, _together(draft, placed))
         for draft in sorted(drafts, key=lambda draft: draft.facts.key)
     }
-    return FleetPlan(plans, pulls.wanted, snapshot, nodes)
+    return FleetPlan(plans, pulls.wanted, pulls.mirrors, snapshot, nodes)
 
 
 def _unfit(nodes: Mapping[str, NodeFacts]) -> Iterator[Unused]:

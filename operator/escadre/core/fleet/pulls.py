@@ -20,6 +20,7 @@ from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.facts.node import NodeFacts, WeightState
 from escadre.core.fleet.mirrorload import MirrorLoad, Place
+from escadre.core.fleet.wants import MAX_MIRRORS, Wants
 from escadre.core.listing import listed
 from escadre.names import short_digest
 from escadre.reasons import Reason
@@ -42,9 +43,10 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
-    """GPUNode.spec.weights of every node, and the state of each need."""
+    """Weights and mirrors of every node's GPUNode.spec, and the state of each need."""
 
     wanted: Mapping[str, tuple[WantedWeights, ...]]
+    mirrors: Mapping[str, tuple[MirrorSource, ...]]
     states: Mapping[Place, WeightsOnNode]
 
 
@@ -62,37 +64,32 @@ class _Pulls:
         self.mirrors = mirrors
         self.invalid = invalid
         self.owners = owners
-        self.before = {
-            Place(node.name, entry.manifest_digest): entry
-            for node in nodes.values()
-            for entry in node.wanted
-        }
-        self.entries: dict[Place, WantedWeights] = {}
+        self.wants = Wants(nodes, mirrors)
         self.waiting: dict[Place, tuple[Reason, str]] = {}
         self._load = MirrorLoad()
 
     def keep(self, place: Place, entry: WantedWeights) -> None:
         """The entry stays; its node counts while it pulls."""
-        self.entries[place] = entry
-        if self._pulls(place, entry.source.name):
-            self._load.add(entry.source.name, place, counted=True)
+        name = self.wants.put(place, entry).mirror_name
+        if name is not None and self._pulls(place, name):
+            self._load.add(name, place, counted=True)
 
     def choose_mirror(self, place: Place, model: ApprovedModel) -> str | None:
         """The mirror of today's entry, the next one after a failure, the first one anew."""
         existing = [name for name in model.mirrors if name in self.mirrors]
-        entry = self.before.get(place)
-        if entry is None or entry.source.name not in existing:
+        entry = self.wants.before.get(place)
+        if entry is None or entry.mirror_name not in existing:
             return existing[0] if existing else None
         state = self.nodes[place.node].weights.get(place.digest)
         if (
             state is not None
             and state.state == "Failed"
-            and state.mirror == entry.source.name
+            and state.mirror == entry.mirror_name
             and state.reason is not None
             and state.reason.elsewhere
         ):
-            return existing[(existing.index(entry.source.name) + 1) % len(existing)]
-        return entry.source.name
+            return existing[(existing.index(entry.mirror_name) + 1) % len(existing)]
+        return entry.mirror_name
 
     def _no_mirror(self, model: ApprovedModel) -> tuple[Reason, str]:
         """Why nothing can be pulled: no mirror is there, or those that are cannot be read."""
@@ -108,7 +105,7 @@ class _Pulls:
         node = self.nodes[place.node]
         verified = place.digest in node.verified
         if mirror is None:
-            if not verified or place in self.before:
+            if not verified or place in self.wants.before:
                 self._wait(place, *self._no_mirror(model))
         elif not verified and node.unbelieved is not None:
             self._wait(place, node.unbelieved.reason, node.unbelieved.message)
@@ -119,36 +116,20 @@ class _Pulls:
                 f"{limit}: {self._pulling(mirror)}"
             )
             self._wait(place, reasons.PULL_QUEUED, message)
+        elif not self.wants.has_place(mirror, place.node):
+            message = (
+                f"waits to be told of ModelMirror {mirror}: the weights of node {place.node} name "
+                f"{MAX_MIRRORS} mirrors already, the most that a GPUNode holds"
+            )
+            self._wait(place, reasons.PULL_QUEUED, message)
         else:
-            self.entries[place] = self.entry(place, model, mirror)
+            self.wants.put(place, self.wants.entry(place, model, mirror))
             if not verified:
                 self._load.add(mirror, place, counted=self._pulls(place, mirror))
 
-    def entry(self, place: Place, model: ApprovedModel, mirror: str) -> WantedWeights:
-        """What GPUNode.spec says; the same object as now when nothing changes."""
-        source = self.mirrors[mirror]
-        now = self.before.get(place)
-        facts = (model.approval, model.repository, model.revision, model.file_bytes, source)
-        if now is not None and facts == (
-            now.approval,
-            now.repository,
-            now.revision,
-            now.bytes,
-            now.source,
-        ):
-            return now
-        return WantedWeights(
-            manifest_digest=place.digest,
-            approval=model.approval,
-            repository=model.repository,
-            revision=model.revision,
-            bytes=model.file_bytes,
-            source=source,
-        )
-
     def _wait(self, place: Place, reason: Reason, message: str) -> None:
         """Waits for a pull; an entry of before stays as it is, it is still wanted."""
-        now = self.before.get(place)
+        now = self.wants.before.get(place)
         if now is not None:
             self.keep(place, now)
         else:
@@ -159,7 +140,7 @@ class _Pulls:
         pulling = self._load.pulling(mirror)
         told = [
             f"node {place.node} pulls {short_digest(place.digest)} of ModelApproval "
-            f"{self.entries[place].approval}{self.whose(place)}"
+            f"{self.wants.entries[place].approval}{self.whose(place)}"
             for place in pulling[:_NAMED]
         ]
         return listed(told, _NAMED, whole=len(pulling))
@@ -203,25 +184,22 @@ def plan_pulls(
             models[need.place] = _preferred(pulls, need, models.get(need.place))
     others = [place for place in sorted(held) if place.node in nodes and place not in models]
     for place in others:
-        now = pulls.before.get(place)
+        now = pulls.wants.before.get(place)
         if now is not None:
             pulls.keep(place, now)
     rest: list[tuple[Place, ApprovedModel, str | None]] = []
     for place, model in models.items():
         mirror = pulls.choose_mirror(place, model)
-        now = pulls.before.get(place)
-        if now is not None and mirror == now.source.name:
-            pulls.keep(place, pulls.entry(place, model, mirror))
+        now = pulls.wants.before.get(place)
+        if now is not None and mirror is not None and mirror == now.mirror_name:
+            pulls.keep(place, pulls.wants.entry(place, model, mirror))
         else:
             rest.append((place, model, mirror))
     for place, model, mirror in rest:
         pulls.admit(place, model, mirror)
-    wanted: dict[str, list[WantedWeights]] = {name: [] for name in sorted(nodes)}
-    for place in sorted(pulls.entries):
-        wanted[place.node].append(pulls.entries[place])
     states = {place: _state(pulls, place, model.file_bytes) for place, model in models.items()}
     states.update((place, _state(pulls, place, _recorded_bytes(pulls, place))) for place in others)
-    return PullPlan({name: tuple(entries) for name, entries in wanted.items()}, states)
+    return PullPlan(pulls.wants.weights, pulls.wants.mirrors, states)
 
 
 def _owners(needs: Sequence[Need], held: Owners) -> Owners:
@@ -236,7 +214,7 @@ def _preferred(pulls: _Pulls, need: Need, other: ApprovedModel | None) -> Approv
     """Two approvals may allow the same bytes: today's stays, else the first by name."""
     if other is None:
         return need.model
-    now = pulls.before.get(need.place)
+    now = pulls.wants.before.get(need.place)
     pair = (other, need.model)
     if now is not None:
         for model in pair:
@@ -247,7 +225,7 @@ def _preferred(pulls: _Pulls, need: Need, other: ApprovedModel | None) -> Approv
 
 def _recorded_bytes(pulls: _Pulls, place: Place) -> int:
     """Size of weights that no approval speaks for any more, as far as it is known."""
-    entry = pulls.entries.get(place)
+    entry = pulls.wants.entries.get(place)
     state = pulls.nodes[place.node].weights.get(place.digest)
     if entry is not None:
         return entry.bytes
@@ -264,8 +242,8 @@ def _state(pulls: _Pulls, place: Place, total: int) -> WeightsOnNode:
     if place in pulls.waiting:
         why, words = pulls.waiting[place]
         return WeightsOnNode(**common, state="Queued", **nothing, reason=why, message=words)
-    entry = pulls.entries.get(place)
-    mirror = None if entry is None else entry.source.name
+    entry = pulls.wants.entries.get(place)
+    mirror = None if entry is None else entry.mirror_name
     state = node.weights.get(place.digest)
     if state is None or state.state == "Verified":
         silent = node.unbelieved

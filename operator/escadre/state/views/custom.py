@@ -142,7 +142,8 @@ class MirrorView(Meta):
         try:
             spec = ModelMirrorSpec.model_validate(obj.get("spec") or {})
             given = spec.model_dump(by_alias=True)
-            source = MirrorSource.model_validate({"name": meta["name"], **given})
+            named = {"name": meta["name"], "generation": meta["generation"]}
+            source = MirrorSource.model_validate({**given, **named})
         except ValidationError as error:
             invalid = explain(error)
         return MirrorView(
