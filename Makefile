@@ -76,7 +76,7 @@ typecheck: $(STAMP) ## mypy --strict
 unit: $(STAMP) ## unit tests: seconds, no cluster
 	$(PYTEST) -m "not cluster and not slow" tests e2e
 
-binaries: ## find or build the programs of the test cluster (once, minutes): TIER=demo, test or bench
+binaries: ## find or build the programs of the test cluster (once, minutes): TIER=demo, test, bench or mirrors
 	@$(SETUP_SH) python build
 	@$(PYTHON) -m e2e.cluster.binaries $(TIER)
 

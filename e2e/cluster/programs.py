@@ -33,15 +33,17 @@ _MODULES: Final = Path(__file__).parent / "go"
 
 
 class Tier(StrEnum):
-    """Who needs a program; each tier needs those before it too.
+    """Who needs a program; each tier but the last needs those before it too.
 
     One Go module per tier, ``go/TIER``: what is built together compiles the packages it shares
     once. The first demo waits for the first tier, so nothing goes there that it can do without.
+    Mirrors, which stand beside a cluster, are built when a test asks for one.
     """
 
     DEMO = "demo"
     TEST = "test"
     BENCH = "bench"
+    MIRRORS = "mirrors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +124,30 @@ PROGRAMS: Final[tuple[Program, ...]] = (
         ("main.version",),
     ),
     _own("objecthealth", Tier.TEST),
+    Program(
+        "versitygw",
+        Tier.MIRRORS,
+        "github.com/versity/versitygw/cmd/versitygw",
+        "v1.8.0",
+        ("--version",),
+        re.compile(r"Version\s*:\s*v?1\.8\."),
+        ("main.Version",),
+    ),
+    Program(
+        "registry",
+        Tier.MIRRORS,
+        "github.com/distribution/distribution/v3/cmd/registry",
+        "v3.1.2",
+        ("--version",),
+        re.compile(r"distribution/v3 v3\.1\."),
+    ),
 )
 
 
 def programs_of(tier: Tier) -> tuple[Program, ...]:
-    """The programs of a tier and of those before it."""
+    """The programs of a tier and of those before it; of mirrors, only theirs."""
+    if tier is Tier.MIRRORS:
+        return tuple(one for one in PROGRAMS if one.tier is tier)
     order = list(Tier)
     return tuple(one for one in PROGRAMS if order.index(one.tier) <= order.index(tier))
 

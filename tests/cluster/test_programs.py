@@ -38,8 +38,11 @@ def test_the_first_demo_waits_for_these_programs_and_no_others() -> None:
 
 
 def test_a_tier_needs_those_before_it() -> None:
-    demo, test, bench = (set(programs_of(tier)) for tier in Tier)
-    assert demo < test <= bench == set(PROGRAMS)
+    demo, test, bench, mirrors = (set(programs_of(tier)) for tier in Tier)
+    assert demo < test <= bench
+    assert {one.name for one in mirrors} == {"versitygw", "registry"}
+    assert bench | mirrors == set(PROGRAMS)
+    assert not bench & mirrors
 
 
 @pytest.mark.parametrize("tier", [tier for tier in Tier if (_MODULES / tier).exists()])

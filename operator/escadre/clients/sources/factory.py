@@ -8,13 +8,15 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources import huggingface, s3, tree
+from escadre.clients.sources import huggingface, oci, s3, tree
 from escadre.clients.sources.answer import Explain
 from escadre.clients.sources.credentials import Authorize, Credentials
 from escadre.clients.sources.folder import FolderSource
 from escadre.clients.sources.http import HttpSource
 from escadre.clients.sources.hub import list_files
+from escadre.clients.sources.ocitoken import Tokens
 from escadre.clients.sources.protocol import Source
+from escadre.clients.sources.registry import AuthorizedTransport, RegistrySource
 from escadre.clients.sources.transport import Timeouts, Transport
 from escadre.errors import Refusal
 
@@ -176,6 +178,30 @@ def _s3(opening: Opening) -> Source:
     )
 
 
+def _oci(opening: Opening) -> Source:
+    url, given = opening.url(), opening.spec.oci
+    try:
+        name = oci.repository_name(url, opening.repository)
+    except ValueError as error:
+        raise _invalid(opening.name, str(error)) from error
+    service = opening.transport()
+    tokens = Tokens(
+        url,
+        name,
+        credentials=opening.credentials,
+        auth_hosts=given.auth_hosts if given else (),
+        service=service,
+    )
+    inner = opening.transport(tokens, oci.explain)
+    return RegistrySource(
+        name=opening.name,
+        url=url,
+        repository=name,
+        revision=opening.revision,
+        transport=AuthorizedTransport(inner, service, tokens),
+    )
+
+
 def _folder(opening: Opening) -> Source:
     """The path comes of the chart's name and nothing else: no resource says what is mounted."""
     if opening.spec.folder is None:
@@ -212,5 +238,6 @@ _ADAPTERS: Final[dict[str, Callable[[Opening], Source]]] = {
     "huggingface": _huggingface,
     "http": _tree,
     "s3": _s3,
+    "oci": _oci,
     "folder": _folder,
 }

@@ -5,10 +5,10 @@ here retries or verifies digests: the agent and the drafting tool do.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 from escadre import reasons
 from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
@@ -20,7 +20,7 @@ from escadre.clients.sources.protocol import (
     RemoteFile,
     Sink,
 )
-from escadre.clients.sources.transport import Body, Transport
+from escadre.clients.sources.transport import Body
 from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
 from escadre.errors import Refusal
@@ -29,6 +29,24 @@ from escadre.names import digest_hex
 __all__ = ["HttpSource"]
 
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+
+
+class Getter(Protocol):
+    """What is asked of the connections: those of clients/sources/transport.py."""
+
+    def get(
+        self,
+        url: str,
+        byte_range: tuple[int, int] | None = None,
+        patience: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Body]:
+        """GET ``url``, or its bytes first to last (inclusive)."""
+        ...
+
+    def close(self) -> None:
+        """Close idle connections."""
+        ...
 
 
 class HttpSource:
@@ -48,7 +66,7 @@ class HttpSource:
         name: str,
         file_url: Callable[[str], str],
         manifests_url: str | None,
-        transport: Transport,
+        transport: Getter,
         listing: Callable[[], list[ListedFile]] | None,
     ) -> None:
         self._name = name
@@ -91,14 +109,18 @@ class HttpSource:
 
     def manifest(self, digest: str) -> bytes:
         """The manifest's text as the mirror has it, unverified."""
-        url = self.manifest_url(digest)
+        return self._fetch(self.manifest_url(digest), MAX_MANIFEST_BYTES)
+
+    def _fetch(self, url: str, most: int, headers: Mapping[str, str] | None = None) -> bytes:
+        """A body that is no manifest when it is longer than ``most`` bytes."""
         text = bytearray()
-        with self._transport.get(url) as body:
+        with self._transport.get(url, headers=headers) as body:
             while piece := body.read():
                 text += piece
-                if len(text) > MAX_MANIFEST_BYTES:
-                    most = bytes_text(MAX_MANIFEST_BYTES)
-                    raise DigestMismatch(f"getting {shown(url)}: over {most}, not a manifest")
+                if len(text) > most:
+                    raise DigestMismatch(
+                        f"getting {shown(url)}: over {bytes_text(most)}, not a manifest"
+                    )
         return bytes(text)
 
     def read(
