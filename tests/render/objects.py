@@ -11,9 +11,10 @@ from escadre.core.facts.model import Wish
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
 from escadre.render.labels import Owner
-from escadre.render.replica import ReplicaSpec, pod_template, replica
+from escadre.render.replica import ReplicaSpec, pod_template
 from escadre.render.service import budget, network_policy, service
 from escadre.render.volume import claim, volume
+from escadre.render.workload import WORKLOAD, Recorded
 from escadre.settings import EngineSettings
 
 __all__ = [
@@ -62,7 +63,7 @@ def replica_of(
     inputs = ReplicaInputs.of(wish, platform_text(engine), DIGEST, REPOSITORY, layout)
     spec = ReplicaSpec(slot, inputs, layout, model, node)
     template = pod_template(owner, spec, engine)
-    return replica(owner, slot, inputs=inputs, template=template, node=node, drain=drain)
+    return WORKLOAD.render(owner, Recorded(slot, inputs, template, node, drain))
 
 
 def children(owner: Owner = OWNER, slot: int = 0) -> dict[str, Json]:

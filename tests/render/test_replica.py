@@ -29,7 +29,7 @@ from escadre.names import (
 )
 from escadre.render.engine import LOGGING_CONFIG, engine_args, startup_seconds
 from escadre.render.labels import Owner
-from escadre.render.replica import recorded_template
+from escadre.render.workload import recorded_template
 from escadre.settings import EngineSettings
 
 Json = dict[str, Any]

@@ -21,7 +21,8 @@ from escadre.names import (
     LABEL_SLOT,
 )
 from escadre.render.labels import Owner
-from escadre.render.replica import ReplicaSpec, pod_template, replica
+from escadre.render.replica import ReplicaSpec, pod_template
+from escadre.render.workload import WORKLOAD, Recorded
 from escadre.settings import EngineSettings
 from escadre.state.caches import Caches
 from escadre.state.observe import Observed, observe, with_readings
@@ -59,14 +60,8 @@ INPUTS = ReplicaInputs.of(
 
 def workload(slot: int = 0, inputs: ReplicaInputs = INPUTS, drain: Drain | None = None) -> Json:
     spec = ReplicaSpec(slot, inputs, LAYOUT, SMALL_3, "gpu-0")
-    return replica(
-        OWNER,
-        slot,
-        inputs=inputs,
-        template=pod_template(OWNER, spec, ENGINE),
-        node="gpu-0",
-        drain=drain,
-    )
+    template = pod_template(OWNER, spec, ENGINE)
+    return WORKLOAD.render(OWNER, Recorded(slot, inputs, template, "gpu-0", drain))
 
 
 def pod_of(made: Json, suffix: str = "abc", **status: Any) -> Json:

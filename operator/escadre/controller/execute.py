@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from escadre import reasons
 from escadre.clients.kube import (
-    DEPLOYMENTS,
     PERSISTENT_VOLUME_CLAIMS,
     PODS,
     Api,
@@ -101,7 +100,7 @@ class Executor:
         notes = {ANNOTATION_DRAIN: drain_text(damaged.drain) or None}
         try:
             written = await self.applier.api.patch(
-                DEPLOYMENTS,
+                self.caches.replicas.resource,
                 record.name,
                 {"metadata": {"uid": record.uid, "annotations": notes}},
                 namespace=record.namespace,

@@ -7,9 +7,10 @@ from escadre.controller.passes import Pass
 from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.core.replicas.steps import Claim, Front, Kept, Made, Volume
 from escadre.names import claim_name, replica_name, volume_name
-from escadre.render.replica import ReplicaSpec, pod_template, replica
+from escadre.render.replica import ReplicaSpec, pod_template
 from escadre.render.service import budget, network_policy, service
 from escadre.render.volume import claim, volume
+from escadre.render.workload import WORKLOAD, Recorded
 from escadre.settings import Settings
 
 __all__ = ["Asked", "Intents", "Where"]
@@ -47,7 +48,7 @@ class Intents:
                 called = claim_name(name, child.digest)
                 return Where("PersistentVolumeClaim", called, namespace)
             case Made() | Kept():
-                return Where("Deployment", replica_name(name, child.slot), namespace)
+                return Where(WORKLOAD.kind, replica_name(name, child.slot), namespace)
 
     @staticmethod
     def source(child: Asked) -> Asked | None:
@@ -87,22 +88,17 @@ class Intents:
         inputs = ReplicaInputs.of(wish, self.platform, made.digest, model.repository, made.layout)
         spec = ReplicaSpec(made.slot, inputs, made.layout, model.architecture, made.node)
         template = pod_template(owner, spec, self.settings.engine)
-        return replica(owner, made.slot, inputs=inputs, template=template, node=made.node)
+        return WORKLOAD.render(owner, Recorded(made.slot, inputs, template, made.node))
 
     def _kept(self, kept: Kept) -> Json:
         before = self.this.replica(kept.slot)
-        inputs, owner = before.record.inputs, self.this.owner
+        inputs = before.record.inputs
         if inputs is None:
             raise ValueError("a replica whose record is lost cannot be written as a whole")
         recorded = before.record.template() if kept.template == "recorded" else None
-        return replica(
-            owner,
-            kept.slot,
-            inputs=inputs,
-            template=recorded or self._rendered_again(kept.slot, inputs),
-            node=kept.node,
-            drain=kept.drain,
-        )
+        template = recorded or self._rendered_again(kept.slot, inputs)
+        record = Recorded(kept.slot, inputs, template, kept.node, kept.drain)
+        return WORKLOAD.render(self.this.owner, record)
 
     def _rendered_again(self, slot: int, inputs: ReplicaInputs) -> Json:
         """The template of a replica that lost it, from what the replica was made from."""

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from escadre.clients.kube import DEPLOYMENTS
 from escadre.controller.context import ask_for_plan
 from escadre.controller.keys import (
     Add,
@@ -32,6 +31,7 @@ from escadre.names import (
     LABEL_OWNER_NAME,
     LABEL_OWNER_NAMESPACE,
 )
+from escadre.render.workload import WORKLOAD
 from escadre.state.caches import Caches
 from escadre.state.gather import Sight
 from escadre.state.mirrors import failing
@@ -237,7 +237,7 @@ class Router:
             return
         if new is None and self.caches.deployments.get(name, one.namespace) is None:
             return  # it went with its deployment
-        if kind == DEPLOYMENTS.kind:
+        if kind == WORKLOAD.kind:
             self._wake_deployment(one.namespace, name, delay=_delay(old, new))
         else:  # nothing is planned by it
             self._wake(deployment_key(one.namespace, name), delay=_delay(old, new))

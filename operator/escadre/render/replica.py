@@ -1,26 +1,16 @@
-"""One replica: a Deployment of 1 with strategy Recreate, and its pod template.
+"""The pod of a replica: an engine, its weights, where it may go.
 
-A Deployment per replica rolls on a full node without a spare GPU, and lets scaling choose its
-victim. The template is recorded on the object and stays its intent until the inputs change.
+The template is recorded on the replica's object (workload.py) and stays until the inputs change.
 """
 
-import hashlib
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout
-from escadre.core.replicas.drain import Drain, drain_text
 from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.names import (
-    ANNOTATION_DRAIN,
-    ANNOTATION_INPUTS,
-    ANNOTATION_NODE,
-    ANNOTATION_TEMPLATE,
-    ANNOTATION_TEMPLATE_SHA256,
     FIELD_MANAGER,
     GROUP,
     LABEL_DIGEST,
@@ -34,13 +24,12 @@ from escadre.names import (
     claim_name,
     digest_hex,
     node_weights_label,
-    replica_name,
 )
 from escadre.render.engine import LOGGING_CONFIG, engine_args, engine_env, startup_seconds
-from escadre.render.labels import Owner, engine_selector, metadata
+from escadre.render.labels import Owner, engine_selector
 from escadre.settings import EngineSettings
 
-__all__ = ["ReplicaSpec", "is_recorded", "pod_template", "recorded_template", "replica"]
+__all__ = ["ReplicaSpec", "pod_template"]
 
 PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
 GPU_RESOURCE: Final = "nvidia.com/gpu"
@@ -213,67 +202,3 @@ def _volumes(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> list[di
             },
         },
     ]
-
-
-def recorded_template(annotations: Mapping[str, str]) -> dict[str, Any] | None:
-    """The template as rendered when the replica was made; None if missing or edited by hand."""
-    if not is_recorded(annotations):
-        return None
-    template: dict[str, Any] = json.loads(annotations[ANNOTATION_TEMPLATE])
-    return template
-
-
-def is_recorded(annotations: Mapping[str, str]) -> bool:
-    """Whether the template stands there as it was written."""
-    text = annotations.get(ANNOTATION_TEMPLATE, "")
-    return bool(text) and annotations.get(ANNOTATION_TEMPLATE_SHA256) == _sha256(text)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def replica(
-    owner: Owner,
-    slot: int,
-    *,
-    inputs: ReplicaInputs,
-    template: Mapping[str, Any],
-    node: str | None,
-    drain: Drain | None = None,
-) -> dict[str, Any]:
-    """The workload object of one replica around a (new or recorded) template.
-
-    Its label of the inputs is the template's, which its pods carry: pods with another one would not
-    count as this replica.
-    """
-    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
-    marked = template["metadata"]["labels"].get(LABEL_INPUTS) or inputs.hash
-    annotations = {
-        ANNOTATION_INPUTS: inputs.to_json(),
-        ANNOTATION_TEMPLATE: text,
-        ANNOTATION_TEMPLATE_SHA256: _sha256(text),
-        ANNOTATION_NODE: node or "",
-    }
-    if drain is not None:
-        annotations[ANNOTATION_DRAIN] = drain_text(drain)
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(
-            owner,
-            replica_name(owner.name, slot),
-            labels={LABEL_SLOT: str(slot), LABEL_INPUTS: marked},
-            annotations=annotations,
-        ),
-        "spec": {
-            "replicas": 1,
-            "revisionHistoryLimit": 1,
-            "progressDeadlineSeconds": 86400,  # loading is judged by the startup probe
-            "strategy": {"type": "Recreate"},
-            "selector": {
-                "matchLabels": {**engine_selector(owner), LABEL_SLOT: str(slot)},
-            },
-            "template": dict(template),
-        },
-    }

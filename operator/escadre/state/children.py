@@ -12,7 +12,7 @@ from escadre.core.replicas.existing import (
     ReplicaState,
     VolumeFacts,
 )
-from escadre.core.replicas.steps import ChildKind, Existing
+from escadre.core.replicas.steps import WORKLOAD_KIND, ChildKind, Existing
 from escadre.names import LABEL_OWNER_UID, PVC_PROTECTION, claim_name, volume_name
 from escadre.settings import Settings
 from escadre.state.caches import Caches
@@ -23,7 +23,7 @@ from escadre.state.views import ClaimRecord, DeploymentView, VolumeRecord
 __all__ = ["children_facts", "left_behind", "orphans"]
 
 _LEFT: Final[tuple[ChildKind, ...]] = (
-    "Deployment",
+    WORKLOAD_KIND,
     "PersistentVolumeClaim",
     "Service",
     "PodDisruptionBudget",

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.rollout import ReplicaView
 from escadre.core.scaling.demand import Reading
+from escadre.render.workload import WORKLOAD
 from escadre.state.views import DeploymentView, PodView, ReplicaRecord
 
 __all__ = ["Observed", "observe", "placed", "with_readings"]
@@ -81,11 +82,10 @@ def _age(record: ReplicaRecord, wish: Wish, model: ApprovedModel | None, platfor
 def _counts(pod: PodView, record: ReplicaRecord) -> bool:
     """Whether a pod is the replica as it is meant to be now.
 
-    A pod belongs to a ReplicaSet named after the Deployment: a label alone proves nothing. Right
-    after a replacement the pod of the old template is still there and Ready: it is not the replica
-    on the new inputs.
+    It belongs to the replica's object: a label alone proves nothing. Right after a replacement the
+    pod of the old template is still there and Ready: it is not the replica on the new inputs.
     """
-    if pod.slot != record.slot or not pod.controller.startswith(f"{record.name}-"):
+    if pod.slot != record.slot or not WORKLOAD.has_pod(record.name, pod.controller):
         return False
     if pod.terminating or pod.finished:
         return False

@@ -106,12 +106,12 @@ def _held(
     for position, owner in enumerate(owners):
         plan = plans[owner.key]
         for slot in plan.slots:
-            if slot.node is not None and slot.layout is not None:
+            if seats := slot.seats:
                 cell = Cell(f"{owner.letter}{slot.slot}", position)
-                found.setdefault(slot.node, []).extend([cell] * slot.layout.gpus)
+                found.setdefault(seats.node, []).extend([cell] * seats.gpus)
         for one in plan.facts.replicas:
-            if one.leaving and one.node is not None:
-                found.setdefault(one.node, []).extend([Cell(LEAVING, position)] * one.gpus)
+            if one.leaving and (seats := one.seats):
+                found.setdefault(seats.node, []).extend([Cell(LEAVING, position)] * seats.gpus)
     return found
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from escadre.api.deployment import Layout
 from escadre.core.facts.model import ApprovedModel, Wish
+from escadre.core.facts.seats import Seats, seats_on
 
 __all__ = ["DeploymentFacts", "DeploymentKey", "ReplicaFacts"]
 
@@ -35,6 +36,11 @@ class ReplicaFacts:
     layout: Layout | None
     bound: bool = False
     leaving: bool = False  # being scaled away: its slot gets no plan
+
+    @property
+    def seats(self) -> Seats | None:
+        """Where it is, or is planned to be; None: nowhere."""
+        return seats_on(self.node, self.gpus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,12 @@ class Occupancy:
         name = f"{key.namespace}/{key.name}"
         held: dict[tuple[int, str], int] = {}
         for replica in draft.facts.replicas:
-            if replica.bound and replica.node is not None:
-                held[replica.slot, replica.node] = replica.gpus
+            if replica.bound and (seats := replica.seats):
+                held[replica.slot, seats.node] = seats.gpus
         for slot in draft.slots:
-            if slot.node is not None and slot.layout is not None:
-                place = slot.number, slot.node
-                held[place] = max(held.get(place, 0), slot.layout.gpus)
+            if seats := slot.seats:
+                place = slot.number, seats.node
+                held[place] = max(held.get(place, 0), seats.gpus)
         for (_, node), gpus in held.items():
             holders = self._held.setdefault(node, {})
             holders[name] = holders.get(name, 0) + gpus

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.seats import Seats, seats_on
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.spread import Ask, Holders
 from escadre.reasons import Reason
@@ -31,6 +32,11 @@ class Slot:
     settled: bool = False
     layout: Layout | None = None
     node: str | None = None
+
+    @property
+    def seats(self) -> Seats | None:
+        """What it was given in this pass, None so far."""
+        return seats_on(self.node, self.layout.gpus) if self.layout else None
 
 
 @dataclass(slots=True)
@@ -64,8 +70,8 @@ def reserve(
     unbound: list[tuple[DeploymentFacts, ReplicaFacts]] = []
     for one in facts:
         for replica in sorted(one.replicas, key=lambda replica: replica.slot):
-            if replica.bound and replica.node is not None:
-                taken[replica.node] = taken.get(replica.node, 0) + replica.gpus
+            if replica.bound and (seats := replica.seats):
+                taken[seats.node] = taken.get(seats.node, 0) + seats.gpus
                 standing.add((one.key, replica.slot))
             else:
                 unbound.append((one, replica))

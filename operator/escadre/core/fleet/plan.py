@@ -23,6 +23,7 @@ from escadre.core.counting import share
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts, Unused
+from escadre.core.facts.seats import Seats, seats_on
 from escadre.core.fleet.drafts import draft_of
 from escadre.core.fleet.insufficient import Insufficient
 from escadre.core.fleet.placement import (
@@ -56,6 +57,11 @@ class SlotPlan:
     manifest_digest: str
     reason: Reason | None
     message: Said
+
+    @property
+    def seats(self) -> Seats | None:
+        """What it was given, None without a node or a layout."""
+        return seats_on(self.node, self.layout.gpus) if self.layout else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ A step names its child by what it is, a digest or a slot; how the object looks i
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from escadre.api.deployment import Layout
 from escadre.core.replicas.drain import Drain
@@ -13,6 +13,7 @@ from escadre.core.replicas.rollout import RolloutPlan
 from escadre.reasons import Reason
 
 __all__ = [
+    "WORKLOAD_KIND",
     "Child",
     "ChildKind",
     "Claim",
@@ -31,6 +32,7 @@ __all__ = [
 
 FrontKind = Literal["Service", "NetworkPolicy", "PodDisruptionBudget"]
 ChildKind = FrontKind | Literal["Deployment", "PersistentVolume", "PersistentVolumeClaim"]
+WORKLOAD_KIND: Final = "Deployment"  # of the object that runs a replica, see render/workload.py
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from escadre.core.fleet.plan import SlotPlan
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.existing import ChildrenFacts, ReplicaState
 from escadre.core.replicas.rollout import Action, RolloutPlan
-from escadre.core.replicas.steps import Damaged, Existing, Kept, Made, Pod, Step
+from escadre.core.replicas.steps import WORKLOAD_KIND, Damaged, Existing, Kept, Made, Pod, Step
 
 __all__ = ["replica_steps"]
 
@@ -29,7 +29,7 @@ def replica_steps(facts: ChildrenFacts, rollout: RolloutPlan) -> Iterator[Step]:
                 made = Made(slot.slot, slot.node, slot.layout, slot.manifest_digest)
                 yield Step("Apply", made, why)
         elif replica is not None and action.verb == "Delete":
-            gone = Existing("Deployment", namespace, replica.name, replica.uid, action.slot)
+            gone = Existing(WORKLOAD_KIND, namespace, replica.name, replica.uid, action.slot)
             yield Step("Delete", gone, why)
         elif replica is not None:
             yield from _hold(action, replica, slot, facts.model)

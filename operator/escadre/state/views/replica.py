@@ -22,7 +22,7 @@ from escadre.names import (
     LABEL_INPUTS,
     replica_name,
 )
-from escadre.render.replica import is_recorded, recorded_template
+from escadre.render.workload import WORKLOAD, is_recorded, recorded_template
 from escadre.state.views.meta import Json
 
 __all__ = ["ReplicaRecord"]
@@ -75,16 +75,8 @@ class ReplicaRecord(Compact):
             planned_node=notes.get(ANNOTATION_NODE, ""),
             drain=parse_drain(notes.get(ANNOTATION_DRAIN, "")),
             recorded=is_recorded(notes),
-            refused=REPLICA_WORDS.cut(_refused(obj.get("status") or {})),
+            refused=REPLICA_WORDS.cut(WORKLOAD.refused(obj.get("status") or {})),
         )
-
-
-def _refused(status: Json) -> str:
-    """The workload hands on what its ReplicaSet was told when it asked for the pod."""
-    for one in status.get("conditions") or []:
-        if one["type"] == "ReplicaFailure" and one["status"] == "True":
-            return one.get("message") or one.get("reason") or ""
-    return ""
 
 
 def _slot(name: str, deployment: str) -> int | None:
