@@ -5,13 +5,23 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.agent.conftest import Puller, SampleModel, opened_mirror, where
+from tests.agent.conftest import (
+    COMMIT,
+    Puller,
+    SampleModel,
+    opened_mirror,
+    publish,
+    sample_model,
+    where,
+)
 from tests.clients.sources.faulty import Answer, Fault, Faulty, flip, refuse, reset, stall
 
 from escadre import reasons
 from escadre.agent.pull.pull import Pull
 from escadre.agent.store.disk import Disk, Room
+from escadre.agent.store.partial import partial_paths
 from escadre.agent.store.store import Store
+from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources.errors import (
     DigestMismatch,
     MirrorError,
@@ -20,7 +30,9 @@ from escadre.clients.sources.errors import (
     NotFound,
     Unauthorized,
 )
+from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.retry import Cancelled
+from escadre.clients.sources.transport import Timeouts
 from escadre.core.weights.manifest import CHUNK_SIZE
 from escadre.errors import Refusal
 
@@ -51,7 +63,7 @@ def test_a_model_is_pulled_verified_and_published(
     reading = work.meter.reading()
     assert reading.progress.bytes_done == reading.progress.bytes_total == record.bytes
     assert reading.arrived == record.bytes - len(model.contents["sub/again.json"])
-    assert len(server.paths()) == len(set(server.paths())) + 1  # two chunks of one file
+    assert len(server.paths()) == len(set(server.paths()))  # a stream each
     assert list((store.root / "partial").iterdir()) == []
 
 
@@ -310,3 +322,86 @@ def test_a_pull_that_is_called_off_keeps_its_chunks(
     server.log.clear()
     pull(model).run()
     assert where(BIG) not in server.paths()
+
+
+def test_a_mirror_that_lets_two_in_is_read_by_two(
+    pull: Puller, server: Faulty, store: Store
+) -> None:
+    model = sample_model({f"f{n}": bytes([n]) * (3 << 20) for n in range(8)})
+    publish(server, model)
+    server.most, server.pace = 2, 0.02
+    pull(model).run()
+    assert tree(store.models.path(model.digest)) == model.contents
+    assert len(server.log) <= 1 + len(model.contents) + 1  # a third was tried once, not again
+
+
+def test_a_fault_that_stays_costs_no_other_its_chunk(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store
+) -> None:
+    server.pace = 0.002
+    server.always[where("tekken.json")] = refuse(404)
+    work = pull(model)
+    with pytest.raises(NotFound):
+        work.run()
+    _, marks = partial_paths(store.root / "partial", model.manifest.files[0].sha256)
+    assert marks.read_bytes().split(b"\n")[1].startswith(b"x.")
+    assert work.meter.reading().progress.bytes_done >= CHUNK_SIZE
+
+
+def test_a_first_byte_may_be_as_late_as_the_mirror_is_given(
+    pull: Puller, small: SampleModel, server: Faulty, store: Store
+) -> None:
+    begin = threading.Event()
+
+    def late(answer: Answer) -> None:
+        answer.late = begin
+
+    server.always[where("a.safetensors")] = late
+    made = pull(small)
+    mirror = open_source(
+        "tree",
+        ModelMirrorSpec(type="http", url=server.url),
+        repository="org/model",
+        revision=COMMIT,
+        timeouts=Timeouts(connect=60, first_byte=60, idle=0.1),
+    )
+    work = Pull(made.digest, made.total, mirror, store, made.meter, made.stop, made.limits)
+    timer = threading.Timer(0.5, begin.set)
+    timer.start()
+    work.run()
+    timer.join()
+    mirror.close()
+    assert server.paths().count(where("a.safetensors")) == 1
+
+
+def test_ranges_beside_a_stream_are_added_where_the_mirror_seeks(
+    pull: Puller, server: Faulty, large: bytes
+) -> None:
+    big = large[:CHUNK_SIZE] * 3 + large
+    model = sample_model({"big": big, "small": bytes(16 << 20)})
+    publish(server, model)
+    server.pace = 0.005
+    pull(model).run()
+    asked = [entry.range for entry in server.log if entry.path == where("big")]
+    assert asked[0] is None
+    assert f"bytes={4 * CHUNK_SIZE}-{len(big) - 1}" in asked[1:]
+    assert len(asked) <= 5
+
+
+def test_a_range_that_comes_late_is_left_and_none_is_asked_for_again(
+    pull: Puller, server: Faulty, store: Store, large: bytes
+) -> None:
+    big = large[:CHUNK_SIZE] * 3 + large
+    model = sample_model({"big": big, "small": bytes(16 << 20)})
+    publish(server, model)
+    server.pace = 0.005
+
+    def fills(answer: Answer) -> None:
+        if answer.status == 206:
+            answer.late = server.released
+
+    server.always[where("big")] = fills
+    pull(model).run()
+    asked = [entry.range for entry in server.log if entry.path == where("big")]
+    assert asked == [None, f"bytes={4 * CHUNK_SIZE}-{len(big) - 1}"]
+    assert tree(store.models.path(model.digest)) == model.contents

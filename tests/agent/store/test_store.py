@@ -21,7 +21,7 @@ from tests.agent.conftest import (
     sample_model,
     where,
 )
-from tests.clients.sources.faulty import Faulty, stall_from
+from tests.clients.sources.faulty import Faulty, stall
 
 from escadre import reasons
 from escadre.agent.pull.pull import Pull
@@ -224,7 +224,7 @@ def test_kill_9_costs_only_the_chunks_in_flight(
 ) -> None:
     model = sample_model({"w.safetensors": large[:CHUNK_SIZE] * 2 + large, "x": b"x" * round_})
     publish(server, model)
-    server.always[where("w.safetensors")] = stall_from(2 * CHUNK_SIZE, server.released)
+    server.always[where("w.safetensors")] = stall(2 * CHUNK_SIZE + 100, server.released)
     marks = store.root / "partial" / f"{model.manifest.files[0].sha256}.chunks"
     store.close()
     arguments = [str(store.root), server.url, model.digest, str(model.manifest.total_bytes), COMMIT]
@@ -245,13 +245,9 @@ def test_kill_9_costs_only_the_chunks_in_flight(
     again = open_store(store.root, now)
     made = pull(model)
     Pull(made.digest, made.total, made.mirror, again, made.meter, made.stop, LIMITS).run()
-    asked = {entry.range for entry in server.log if entry.path == where("w.safetensors")}
-    size = model.manifest.files[0].size
-    assert asked == {
-        f"bytes={n * CHUNK_SIZE}-{min((n + 1) * CHUNK_SIZE, size) - 1}"
-        for n, mark in enumerate(kept)
-        if mark == ord(".")
-    }
+    asked = [entry.range or "" for entry in server.log if entry.path == where("w.safetensors")]
+    assert asked[0] == f"bytes={2 * CHUNK_SIZE}-{model.manifest.files[0].size - 1}"
+    assert set(asked[1:]) <= {f"bytes={3 * CHUNK_SIZE}-{model.manifest.files[0].size - 1}"}
     assert set(again.models.verified()) == {model.digest}
     again.close()
 

@@ -25,7 +25,6 @@ __all__ = [
     "refuse",
     "reset",
     "stall",
-    "stall_from",
 ]
 
 
@@ -66,6 +65,9 @@ class Faulty:
     released: threading.Event = field(default_factory=threading.Event)
     ranges: bool = True
     pace: float = 0.0  # seconds between pieces of a body, also of one that is being sent
+    most: int = 1000  # requests at once; one more is refused
+    busy: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def paths(self) -> list[str]:
         return [entry.path for entry in self.log]
@@ -85,7 +87,14 @@ class _Handler(BaseHTTPRequestHandler):
             fault(answer)
         if queue := world.faults.get(self.path):
             queue.pop(0)(answer)
-        self._send(answer, world)
+        with world.lock:
+            world.busy += 1
+            crowded = world.busy > world.most
+        try:
+            self._send(Answer(503, {}, b"crowded") if crowded else answer, world)
+        finally:
+            with world.lock:
+                world.busy -= 1
 
     def _send(self, answer: Answer, world: Faulty) -> None:
         self.send_response(answer.status)
@@ -207,16 +216,5 @@ def stall(after: int, until: threading.Event) -> Fault:
 
     def fault(answer: Answer) -> None:
         answer.cut, answer.hold = after, until
-
-    return fault
-
-
-def stall_from(first: int, until: threading.Event) -> Fault:
-    """Send ranges that begin before ``first`` whole, of the others next to nothing."""
-
-    def fault(answer: Answer) -> None:
-        begin = answer.headers["Content-Range"].removeprefix("bytes ").partition("-")[0]
-        if int(begin) >= first:
-            stall(100, until)(answer)
 
     return fault

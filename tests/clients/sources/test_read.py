@@ -29,7 +29,8 @@ from escadre.clients.sources.errors import (
 )
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.protocol import RemoteFile, Source
-from escadre.clients.sources.retry import Cancelled, RetryPolicy, attempt, read_range
+from escadre.clients.sources.reading import Reading
+from escadre.clients.sources.retry import Cancelled, RetryPolicy, attempt, read_to
 from escadre.clients.sources.transport import Timeouts
 from escadre.errors import Refusal
 
@@ -78,7 +79,10 @@ def never(_: float) -> bool:
 
 def read(mirror: Source, offset: int = 0, size: int = len(CONTENT)) -> bytes:
     got = bytearray()
-    read_range(mirror, FILE, offset, size, sink=got.extend, policy=POLICY, wait=never)
+    if (offset, size) == (0, FILE.size):
+        read_to(Reading(mirror), FILE, FILE.size, sink=got.extend, policy=POLICY, wait=never)
+    else:
+        attempt(lambda: mirror.read(FILE, offset, size, got.extend), POLICY, never)
     return bytes(got)
 
 
@@ -141,8 +145,21 @@ def test_a_broken_read_goes_on_where_it_stopped(server: Faulty, mirror: Source) 
     server.faults[PATH] = [reset(3 << 20)]
     assert read(mirror) == CONTENT
     assert [request.range for request in server.log] == [
-        f"bytes=0-{len(CONTENT) - 1}",
+        None,
         f"bytes={3 << 20}-{len(CONTENT) - 1}",
+    ]
+
+
+def test_a_broken_read_of_a_server_without_ranges_passes_over_what_is_there(
+    server: Faulty, mirror: Source
+) -> None:
+    server.ranges = False
+    server.faults[PATH] = [reset(3 << 20)]
+    assert read(mirror) == CONTENT
+    assert [request.range for request in server.log] == [
+        None,
+        f"bytes={3 << 20}-{len(CONTENT) - 1}",
+        None,
     ]
 
 
@@ -254,8 +271,7 @@ def test_a_body_may_begin_as_late_as_an_answer(server: Faulty) -> None:
     finally:
         timer.join()
         mirror.close()
-    whole = f"bytes=0-{len(CONTENT) - 1}"
-    assert [request.range for request in server.log].count(whole) == 1
+    assert [request.range for request in server.log].count(None) == 1
 
 
 def test_who_cannot_wait_for_a_range_is_told_so(server: Faulty, mirror: Source) -> None:
@@ -321,11 +337,10 @@ def test_manifests_are_fetched_by_their_digest(server: Faulty, mirror: Source) -
 def test_work_that_is_called_off_stops_at_the_next_piece(mirror: Source) -> None:
     taken: list[int] = []
     with pytest.raises(Cancelled):
-        read_range(
-            mirror,
+        read_to(
+            Reading(mirror),
             FILE,
-            0,
-            len(CONTENT),
+            FILE.size,
             sink=lambda piece: taken.append(len(piece)),
             policy=POLICY,
             wait=lambda _: True,

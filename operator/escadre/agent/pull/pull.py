@@ -8,16 +8,19 @@ import threading
 from dataclasses import dataclass
 
 from escadre import reasons
-from escadre.agent.pull.fetch import Fetcher
+from escadre.agent.pull.handout import Handout, Missing
+from escadre.agent.pull.intake import Setting
 from escadre.agent.pull.meter import Meter
+from escadre.agent.pull.seeking import probe_file
 from escadre.agent.pull.transfer import Transfer, TransferLimits
+from escadre.agent.pull.width import Width
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Store
 from escadre.clients.sources.errors import DigestMismatch
 from escadre.clients.sources.protocol import Source
 from escadre.clients.sources.retry import Cancelled, attempt
 from escadre.core.weights import manifest as manifests
-from escadre.core.weights.manifest import Manifest, ManifestError, ManifestFile
+from escadre.core.weights.manifest import Chunk, Manifest, ManifestError, ManifestFile
 from escadre.errors import Refusal
 
 __all__ = ["Pull"]
@@ -67,15 +70,32 @@ class Pull:
             return
         blobs.recheck(missing, self._check)
         blobs.reserve(missing, len(manifest.folders))
-        begun = sum(self._begun(file) for file in missing)
-        self.meter.expect(manifest.total_bytes, present + begun)
-        retry, wait = self.limits.retry, self.stop.wait
-        fetcher = Fetcher(self.mirror, blobs, self.meter, retry, wait)
-        Transfer(missing, blobs=blobs, fetcher=fetcher, stop=self.stop, limits=self.limits).run()
+        chunks = {file.sha256: self._missing(file) for file in missing}
+        absent = sum(chunk.size for each in chunks.values() for chunk in each)
+        self.meter.expect(manifest.total_bytes, manifest.total_bytes - absent)
+        for file in missing:
+            if not chunks[file.sha256]:  # it is empty, or was whole at the last crash
+                with blobs.partial(file) as partial:
+                    blobs.commit(partial)
+        indexes = {sha256: [chunk.index for chunk in each] for sha256, each in chunks.items()}
+        self._transfer([Missing(f, indexes[f.sha256]) for f in missing if indexes[f.sha256]])
 
-    def _begun(self, file: ManifestFile) -> int:
+    def _transfer(self, missing: list[Missing]) -> None:
+        missing = sorted(missing, key=lambda each: (-each.file.size, each.file.path))
+        several = any(len(each.chunks) > 1 for each in missing)
+        probe = probe_file([each.file for each in missing]) if several else None
+        handout = Handout(
+            sorted(missing, key=lambda each: each.file is not probe),
+            files=self.limits.files,
+            width=Width(self.limits.chunks),
+            retry=self.limits.retry,
+        )
+        setting = Setting(self.mirror, self.store.blobs, self.meter)
+        Transfer(handout, setting, self.stop, self.limits.chunks).run(probe)
+
+    def _missing(self, file: ManifestFile) -> list[Chunk]:
         with self.store.blobs.partial(file) as partial:
-            return partial.done_bytes
+            return list(partial.missing())
 
     def _fetch_manifest(self) -> Manifest:
         def fetch() -> bytes:

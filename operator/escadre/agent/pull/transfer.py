@@ -1,24 +1,32 @@
-"""Moves the missing files of one model into the store: which chunk next, by how many threads.
+"""Moves the missing files of one model into the store: threads that do what the handout says.
 
-Several ranged reads are in flight, spread over several files, the largest begun first. A mirror
-without byte ranges is read as one stream per file. The first fault ends the transfer; chunks that
-are marked by then stay for the next try. Called by agent/pull/pull.py; agent/pull/fetch.py does the
-reading.
+The decisions are agent/pull/handout.py's, the bytes agent/pull/intake.py's; here are the threads,
+the lock and the requests. The first fault that stays ends the transfer, once each worker has
+finished the chunk it is in. Called by agent/pull/pull.py.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Final
 
-from escadre.agent.pull.fetch import Fetcher
-from escadre.agent.store.blobs import Blobs
+from escadre.agent.pull.handout import Handout, Outcome
+from escadre.agent.pull.intake import Enough, Intake, Setting
+from escadre.agent.pull.piece import Piece
+from escadre.agent.pull.seeking import PATIENCE, Question
 from escadre.agent.store.partial import PartialFile
-from escadre.clients.sources.errors import RangesUnsupported
+from escadre.clients.sources.errors import MirrorError, MirrorSlow, RangesUnsupported
+from escadre.clients.sources.protocol import RemoteFile
+from escadre.clients.sources.reading import Reading
 from escadre.clients.sources.retry import Cancelled, RetryPolicy
-from escadre.core.weights.manifest import Chunk, ManifestFile
+from escadre.core.weights.manifest import CHUNK_SIZE, ManifestFile
 
 __all__ = ["Transfer", "TransferLimits"]
+
+_LOOK: Final = 0.2  # seconds between looks of a worker that has nothing to do
+_TAIL: Final = 64 * 1024  # bytes that a look for ranges reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,134 +38,191 @@ class TransferLimits:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
-@dataclass(slots=True)
-class _Open:
-    """A file whose chunks are being handed out."""
-
-    partial: PartialFile
-    chunks: Iterator[Chunk]
-    left: int
-
-
 class Transfer:
-    """One run over the missing files of one model; use it once.
+    """One run over the missing chunks of one model; use it once.
 
     Args:
-        files: what to fetch; each content once.
-        blobs: where it goes.
-        fetcher: reads and verifies.
-        stop: set from outside to call the transfer off, and here at the first fault.
-        limits: how much at once.
+        handout: what there is to do.
+        setting: of the pull.
+        stop: set from outside to call the transfer off.
+        workers: most requests at once.
     """
 
     def __init__(
-        self,
-        files: Iterable[ManifestFile],
-        *,
-        blobs: Blobs,
-        fetcher: Fetcher,
-        stop: threading.Event,
-        limits: TransferLimits,
+        self, handout: Handout, setting: Setting, stop: threading.Event, workers: int
     ) -> None:
-        self._todo = sorted(files, key=lambda file: (-file.size, file.path))
-        self._blobs = blobs
-        self._fetcher = fetcher
-        self._stop = stop
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._waiting = iter(self._todo)
-        self._turn: deque[_Open] = deque()
-        self._opened: list[PartialFile] = []
-        self._committed: set[str] = set()
-        self._no_ranges = threading.Event()
-        self._faults: list[BaseException] = []
+        self._handout, self._setting = handout, setting
+        self._stop, self._workers = stop, workers
+        self._turn = threading.Condition()
+        self._reading = Reading(setting.source)
+        self._opened: dict[str, PartialFile] = {}
+        self._ended = False
 
-    def run(self) -> None:
-        """Fetch the files and make them blobs; raises the first fault, or Cancelled."""
-        self._in_threads(self._limits.chunks, self._chunk_worker)
-        if self._no_ranges.is_set():
-            self._waiting = iter(
-                [file for file in self._todo if file.sha256 not in self._committed]
-            )
-            self._in_threads(self._limits.files, self._stream_worker)
+    def run(self, probe: ManifestFile | None) -> None:
+        """Fetch the chunks and make whole files blobs; raises the first fault, or Cancelled.
 
-    def _chunk_worker(self) -> None:
-        while not self._stop.is_set() and not self._no_ranges.is_set():
-            with self._lock:
-                task = self._next_chunk()
-            if task is None:
-                return
-            opened, chunk = task
-            try:
-                self._fetcher.chunk(opened.partial, chunk)
-            except RangesUnsupported:
-                self._no_ranges.set()
-                return
-            with self._lock:
-                opened.left -= 1
-                whole = not opened.left
-            if whole:
-                self._commit(opened.partial)
-
-    def _stream_worker(self) -> None:
-        while not self._stop.is_set():
-            with self._lock:
-                file = next(self._waiting, None)
-            if file is None:
-                return
-            with self._blobs.partial(file) as partial:
-                self._fetcher.stream(partial)
-                self._blobs.commit(partial)
-
-    def _next_chunk(self) -> tuple[_Open, Chunk] | None:
-        """The next chunk of the files whose turn it is, one of each in turn; holds the lock."""
-        while True:
-            while len(self._turn) < self._limits.files and (file := next(self._waiting, None)):
-                self._open(file)
-            if not self._turn:
-                return None
-            opened = self._turn.popleft()
-            if chunk := next(opened.chunks, None):
-                self._turn.append(opened)
-                return opened, chunk
-
-    def _open(self, file: ManifestFile) -> None:
-        partial = self._blobs.partial(file)
-        self._opened.append(partial)
-        missing = list(partial.missing())
-        if missing:
-            self._turn.append(_Open(partial, iter(missing), len(missing)))
-        else:
-            self._commit(partial)  # an empty file, or one that was whole at the last crash
-
-    def _commit(self, partial: PartialFile) -> None:
-        self._blobs.commit(partial)
-        self._committed.add(partial.file.sha256)
-        self._opened.remove(partial)
-        partial.close()
-
-    def _in_threads(self, count: int, worker: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                worker()
-            except BaseException as error:  # noqa: BLE001 - raised again below, in the caller
-                with self._lock:
-                    self._faults.append(error)
-                self._stop.set()
-
+        Args:
+            probe: a file by whose end to find out first whether the mirror seeks.
+        """
+        if probe:
+            self._probe(probe)
         # Daemon threads: a read that blocks must not hold up the end of the process; the store
         # is as good after a kill.
-        threads = [threading.Thread(target=guarded, daemon=True) for _ in range(count)]
+        threads = [
+            threading.Thread(target=self._guarded, daemon=True) for _ in range(self._workers)
+        ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
-        for partial in self._opened:
-            partial.close()
-        self._opened.clear()
-        self._turn.clear()
-        if self._faults:
-            # Threads that stop because of another's fault say Cancelled, after it.
-            raise next((f for f in self._faults if not isinstance(f, Cancelled)), self._faults[0])
+        with self._turn:
+            while any(thread.is_alive() for thread in threads) and not self._only_waits():
+                self._turn.wait(_LOOK)
+            self._ended = True
+            for partial in self._opened.values():
+                partial.close()
+        if self._handout.fault:
+            raise self._handout.fault
         if self._stop.is_set():
             raise Cancelled("the pull was called off")
+
+    def _only_waits(self) -> bool:
+        """Whether nothing is to come that is waited for; after a fault, first bytes are not."""
+        asking = self._handout.asking
+        if any(piece.held for piece in asking):
+            return False
+        faulty = self._handout.fault is not None and all(piece.heard is None for piece in asking)
+        return self._stop.is_set() or faulty
+
+    def _probe(self, file: ManifestFile) -> None:
+        begun = time.monotonic()
+        offset = max(0, file.size - _TAIL)
+
+        def first(_: bytes) -> None:
+            raise Enough
+
+        try:
+            remote = RemoteFile(file.path, file.size)
+            self._setting.source.read(remote, offset, file.size - offset, first, PATIENCE)
+        except Enough:
+            took = time.monotonic() - begun
+            self._handout.question = Question(took, offset)
+        except RangesUnsupported:
+            self._handout.ranges = self._reading.ranges = False
+        except MirrorSlow:
+            self._handout.seeks = False
+        except MirrorError:
+            return  # what it is, the first stream says
+
+    def _guarded(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - raised again by run, in the caller
+            with self._turn:
+                if self._handout.fault is None and not isinstance(error, Cancelled):
+                    self._handout.fault = error
+                self._turn.notify_all()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            with self._turn:
+                if self._handout.over:
+                    return
+                self._handout.ranges = self._handout.ranges and self._reading.ranges
+                piece = self._handout.next(time.monotonic())
+                if piece is None:
+                    self._turn.wait(_LOOK)
+                    continue
+            self._fetch(piece)
+
+    def _fetch(self, piece: Piece) -> None:
+        intake = Intake(piece, self._partial(piece.file), self, self._setting)
+        try:
+            while not intake.done:
+                try:
+                    self._read(piece, intake)
+                except MirrorError as error:
+                    if self._returned(piece, error) or not self._rest(piece, error):
+                        return
+        finally:
+            intake.abandon()
+            with self._turn:
+                self._handout.ended(piece)
+                self._turn.notify_all()
+
+    def _read(self, piece: Piece, intake: Intake) -> None:
+        file = RemoteFile(piece.file.path, piece.file.size)
+        begin, end = intake.position, min(piece.end * CHUNK_SIZE, file.size)
+        with suppress(Enough):
+            if piece.beside:
+                source = self._reading.source
+                source.read(file, begin, end - begin, intake.take, piece.patience)
+            else:
+                self._reading.read(file, begin, end, intake.take)
+
+    def _returned(self, piece: Piece, error: MirrorError) -> bool:
+        """Whether a range beside a stream came to nothing, which costs nobody anything."""
+        unranged = isinstance(error, RangesUnsupported)
+        slow = isinstance(error, MirrorSlow) and piece.heard is None
+        if not piece.beside or not (unranged or slow):
+            return False
+        with self._turn:
+            self._handout.returned(piece, unranged=unranged)
+        return True
+
+    def _rest(self, piece: Piece, error: MirrorError) -> bool:
+        """Wait until the piece may be asked for again, if it is to; ``error`` when it stays."""
+        with self._turn:
+            outcome = self._handout.failed(piece, error, time.monotonic())
+            if outcome is Outcome.GIVE_UP:
+                raise error
+            self._turn.notify_all()
+            if outcome is Outcome.LEAVE:
+                return False
+            while not self._handout.admit(piece, time.monotonic()):
+                self._turn.wait(_LOOK)
+                if self._handout.fault or self._stop.is_set():
+                    raise Cancelled("the pull has ended") from error
+        return True
+
+    @contextmanager
+    def holding(self, piece: Piece) -> Iterator[None]:
+        """While bytes are taken: nothing is closed under them."""
+        with self._turn:
+            if self._ended or self._stop.is_set():
+                raise Cancelled(f"called off while reading {piece.file.path}")
+            piece.held = True
+        try:
+            yield
+        finally:
+            piece.held = False
+            if self._stop.is_set():
+                with self._turn:
+                    self._turn.notify_all()
+
+    def heard(self, piece: Piece) -> None:
+        """The first byte of a request came."""
+        with self._turn:
+            self._handout.heard(piece, time.monotonic())
+            self._turn.notify_all()
+
+    def verified(self, piece: Piece) -> None:
+        """A chunk is good; a file that is whole with it becomes a blob."""
+        with self._turn:
+            whole = self._handout.verified(piece, time.monotonic())
+            partial = self._opened.pop(piece.file.sha256) if whole else None
+            self._turn.notify_all()
+        if partial:
+            with partial:
+                self._setting.blobs.commit(partial)
+
+    def advance(self, piece: Piece) -> bool | None:
+        """The next chunk of a request."""
+        with self._turn:
+            return self._handout.advance(piece)
+
+    def _partial(self, file: ManifestFile) -> PartialFile:
+        with self._turn:
+            if self._ended:
+                raise Cancelled("the pull has ended")
+            if file.sha256 not in self._opened:
+                self._opened[file.sha256] = self._setting.blobs.partial(file)
+            return self._opened[file.sha256]

@@ -98,7 +98,7 @@ class PartialFile:
             for path in (self._marks_path, self._data_path):
                 path.unlink(missing_ok=True)
 
-    def write(self, offset: int, piece: bytes) -> None:
+    def write(self, offset: int, piece: bytes | memoryview) -> None:
         """Put bytes of a chunk in their place; they count for nothing until it is marked."""
         view = memoryview(piece)
         while view:

@@ -17,12 +17,12 @@ from escadre.clients.sources.errors import (
     DigestMismatch,
     MirrorError,
     NotFound,
-    RangesUnsupported,
 )
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.folder import FolderSource
 from escadre.clients.sources.protocol import ListedFile, RemoteFile, Sink, Source
-from escadre.clients.sources.retry import RetryPolicy, attempt, read_range
+from escadre.clients.sources.reading import Reading
+from escadre.clients.sources.retry import RetryPolicy, attempt, read_to
 from escadre.core.weights.findings import IntakeError
 from escadre.errors import EscadreError
 
@@ -62,30 +62,20 @@ class SourceRepository:
             raise EscadreError(f"{self.title}{error.message}{self.unlisted}") from error
 
     def begin(self, file: ListedFile, size: int) -> bytes:
-        """The first bytes of a file: a range, or the beginning of a body where there are none."""
+        """The first bytes of a file."""
         start = bytearray()
-        try:
-            with _of_the_file(file):
-                self._range(file, min(size, file.size), start.extend)
-        except RangesUnsupported:
-            return attempt(lambda: self._head(file, size), self.policy, threading.Event().wait)
+        self._read(file, min(size, file.size), start.extend)
         return bytes(start)
 
     def read(self, file: ListedFile, sink: Sink) -> None:
         """Stream a file, going on where a connection broke."""
-        with _of_the_file(file):
-            self._range(file, file.size, sink)
+        self._read(file, file.size, sink)
 
-    def _range(self, file: ListedFile, size: int, sink: Sink) -> None:
+    def _read(self, file: ListedFile, size: int, sink: Sink) -> None:
         remote, wait = RemoteFile(file.path, file.size), threading.Event().wait
-        read_range(self.source, remote, 0, size, sink=sink, policy=self.policy, wait=wait)
-
-    def _head(self, file: ListedFile, size: int) -> bytes:
-        start = bytearray()
-        with self.source.stream(RemoteFile(file.path, file.size)) as body:
-            while len(start) < size and (piece := body.read()):
-                start += piece
-        return bytes(start[:size])
+        reading = Reading(self.source)
+        with _of_the_file(file):
+            read_to(reading, remote, size, sink=sink, policy=self.policy, wait=wait)
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from escadre.backoff import pause
 from escadre.clients.sources.errors import MirrorError
-from escadre.clients.sources.protocol import RemoteFile, Sink, Source
+from escadre.clients.sources.protocol import RemoteFile, Sink
+from escadre.clients.sources.reading import Reading
 from escadre.errors import EscadreError
 
-__all__ = ["Cancelled", "RetryPolicy", "Wait", "attempt", "read_range"]
+__all__ = ["Cancelled", "RetryPolicy", "Wait", "attempt", "read_to"]
 
 _T = TypeVar("_T")
 Wait = Callable[[float], bool]  # waits so many seconds; True when the work was called off
@@ -67,17 +68,13 @@ def attempt(work: Callable[[], _T], policy: RetryPolicy, wait: Wait) -> _T:
             policy.wait_after(error, failures, wait)
 
 
-def read_range(
-    mirror: Source,
-    file: RemoteFile,
-    offset: int,
-    size: int,
-    *,
-    sink: Sink,
-    policy: RetryPolicy,
-    wait: Wait,
+def read_to(
+    reading: Reading, file: RemoteFile, end: int, *, sink: Sink, policy: RetryPolicy, wait: Wait
 ) -> None:
-    """Hand a range to ``sink``, each byte once; raises the last MirrorError, or Cancelled."""
+    """Hand a file's bytes up to ``end`` to ``sink``, each once.
+
+    Raises the last MirrorError, or Cancelled.
+    """
     failures = done = 0
 
     def arrived(piece: bytes) -> None:
@@ -85,12 +82,12 @@ def read_range(
         sink(piece)
         done += len(piece)
         if wait(0):
-            raise Cancelled(f"called off while reading {mirror.url(file.path)}")
+            raise Cancelled(f"called off while reading {reading.source.url(file.path)}")
 
-    while done < size:
+    while done < end:
         before = done
         try:
-            mirror.read(file, offset + done, size - done, arrived)
+            reading.read(file, done, end, arrived)
         except MirrorError as error:
             failures = 1 if done - before >= policy.worth else failures + 1
             policy.wait_after(error, failures, wait)

@@ -35,6 +35,7 @@ __all__ = [
     "ManifestError",
     "ManifestFile",
     "check_path",
+    "chunk_at",
     "chunk_count",
     "chunks_of",
     "digest",
@@ -108,9 +109,13 @@ def chunk_count(size: int) -> int:
 
 def chunks_of(file: ManifestFile) -> Iterator[Chunk]:
     """The chunks of ``file`` in order."""
-    for index, sha256 in enumerate(file.chunks):
-        offset = index * CHUNK_SIZE
-        yield Chunk(index, offset, min(CHUNK_SIZE, file.size - offset), sha256)
+    return (chunk_at(file, index) for index in range(len(file.chunks)))
+
+
+def chunk_at(file: ManifestFile, index: int) -> Chunk:
+    """One chunk of ``file``."""
+    offset = index * CHUNK_SIZE
+    return Chunk(index, offset, min(CHUNK_SIZE, file.size - offset), file.chunks[index])
 
 
 def digest(text: bytes) -> str:

@@ -1,0 +1,133 @@
+"""Which worker fetches what: against played mirrors, in virtual time."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.agent.pull.played import MIB, Filling, Mirror, Played, a_file
+
+from escadre.agent.pull.piece import Piece
+from escadre.core.weights.manifest import ManifestFile
+
+WEIGHTS = a_file("weights", 2048 * MIB)
+TOKENS = a_file("tokens", 16 * MIB)
+SHARDS = [a_file(f"shard{n}", 512 * MIB) for n in range(4)]
+
+
+def together(files: list[ManifestFile]) -> int:
+    return sum(file.size for file in files)
+
+
+def all_chunks(files: list[ManifestFile]) -> list[tuple[str, int]]:
+    return [(file.path, n) for file in files for n in range(len(file.chunks))]
+
+
+def test_a_file_begins_as_one_stream_from_its_first_missing_chunk() -> None:
+    played = Played(Mirror(), [WEIGHTS], done={"weights": {0, 1, 2, 9}})
+    piece = played.handout.next(0.0)
+    assert piece
+    assert (piece.at, piece.end, piece.beside) == (3, 9, False)
+    assert played.handout.next(0.0) is None
+
+
+def test_a_mirror_that_seeks_is_read_by_all_at_once() -> None:
+    files = [WEIGHTS, TOKENS]
+    played = Played(Mirror(pace=100e6), files).run()
+    assert sorted(played.verified) == sorted(all_chunks(files))
+    assert played.now < together(files) / (100e6 * 8) * 1.4
+    assert played.mirror.source_bytes < together(files) * 2  # a stream asks for what ranges bring
+
+
+def test_one_file_alone_is_read_by_ranges_where_its_stream_is_slow() -> None:
+    played = Played(Mirror(pace=3e6), [WEIGHTS]).run()
+    assert played.now < WEIGHTS.size / (3e6 * 8) * 1.2
+
+
+@pytest.mark.parametrize(
+    "files", [[WEIGHTS, TOKENS], [*SHARDS, TOKENS], [WEIGHTS]], ids=["one", "shards", "alone"]
+)
+@pytest.mark.parametrize("pace", [70e6, 800e6])
+def test_a_cache_that_fills_is_asked_for_each_file_once(
+    files: list[ManifestFile], pace: float
+) -> None:
+    played = Played(Filling(pace=pace, latency=0.005), files).run()
+    assert sorted(played.verified) == sorted(all_chunks(files))
+    assert played.mirror.source_bytes <= 1.2 * together(files)
+    assert played.now <= 1.3 * together(files) / pace
+
+
+def test_a_cache_that_fills_slowly_costs_one_range_where_nothing_small_told() -> None:
+    played = Played(Filling(pace=20e6), [WEIGHTS]).run()
+    assert played.mirror.source_bytes == 2 * WEIGHTS.size
+    assert played.now <= 1.01 * WEIGHTS.size / 20e6
+
+
+@pytest.mark.parametrize("retry_after", [None, 30.0])
+def test_five_go_on_where_five_are_let_in(retry_after: float | None) -> None:
+    widths: list[int] = []
+    mirror = Mirror(pace=3e6, most=5, retry_after=retry_after)
+    files = [a_file("weights", 4096 * MIB)]
+    played = Played(mirror, files, watch=lambda p: widths.append(len(p.handout.asking))).run()
+    assert sorted(played.verified) == all_chunks(files)  # none twice
+    assert played.now <= 1.15 * together(files) / (5 * mirror.pace)
+    assert mirror.refused <= 8  # pauses double
+
+
+def test_a_mirror_that_takes_nothing_is_given_up_after_the_tries() -> None:
+    played = Played(Mirror(most=0), [WEIGHTS, TOKENS]).run()
+    assert played.error
+    assert played.mirror.asked == 6  # by all workers together
+
+
+def test_a_long_wait_is_not_sat_out() -> None:
+    played = Played(Mirror(most=0, retry_after=3000), [WEIGHTS]).run()
+    assert played.error
+    assert played.error.delay == 3000
+    assert played.mirror.asked == 1
+
+
+def test_after_a_fault_that_stays_each_ends_with_its_chunk() -> None:
+    def spoil(played: Played) -> None:
+        if played.now > 2:
+            played.handout.fault = ValueError("of another worker")
+
+    played = Played(Mirror(pace=30e6), SHARDS, watch=spoil)
+    begun: set[Piece] = set()
+    played.run(2.1)
+    begun |= played.handout.asking
+    assert begun
+    assert all(played.handout.advance(piece) is None for piece in begun)
+    assert played.handout.next(played.now) is None
+
+
+MIRRORS = st.builds(
+    lambda kind, pace, latency, most: kind(pace=pace, latency=latency, most=most),
+    st.sampled_from([Mirror, Filling]),
+    st.floats(1e6, 2e9),
+    st.floats(0.0001, 10),
+    st.integers(1, 12),
+)
+SIZES = st.lists(st.integers(1, 700 * MIB), min_size=1, max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(MIRRORS, SIZES, st.data())
+def test_every_chunk_is_fetched_once_within_the_width(
+    mirror: Mirror, sizes: list[int], data: st.DataObject
+) -> None:
+    files = [a_file(f"f{n}", size) for n, size in enumerate(sizes)]
+    done = {
+        file.path: data.draw(st.sets(st.integers(0, len(file.chunks) - 1), max_size=3))
+        for file in files
+    }
+    files = [file for file in files if len(done[file.path]) < len(file.chunks)]
+
+    def watch(played: Played) -> None:
+        width = played.handout.width
+        assert 1 <= width.limit <= width.ceiling
+        assert len(played.handout.asking) <= width.ceiling
+
+    played = Played(mirror, files, done=done, watch=watch).run()
+    missing = [(path, n) for path, n in all_chunks(files) if n not in done[path]]
+    assert not played.error
+    assert sorted(played.verified) == sorted(missing)
+    assert played.handout.over
