@@ -360,3 +360,31 @@ def test_an_object_that_nobody_visited_says_so(bare: Cluster) -> None:
         assert columns[:5] == ["NAME", "READY", "AVAILABLE", "APPROVED", "MODEL"]
     finally:
         bare.kubectl("delete", "-f", "-", stdin=yaml.dump(DEPLOYMENT))
+
+
+def test_a_want_of_0_1_0_is_kept_whole_beside_one_that_names_its_mirror(bare: Cluster) -> None:
+    # An operator of 0.1.0 writes on for some seconds after the CRDs are new: nothing of it is
+    # pruned or refused, and what the new one writes replaces it.
+    want = {
+        "manifestDigest": DIGEST,
+        "approval": "small",
+        "repository": "mistralai/small",
+        "revision": "0" * 40,
+        "bytes": 10,
+    }
+    facts = {"name": "internal", "type": "http", "url": "https://mirror.example/hf"}
+    source = {**facts, "maxConcurrentPulls": 4, "caBundle": "PEM"}
+    mirror = {**facts, "generation": 3, "timeouts": {"firstByteSeconds": 300, "idleSeconds": 60}}
+    named = {**want, "mirror": {"name": "internal", "generation": 3}}
+    try:
+        for spec in (
+            {"weights": [{**want, "source": source}]},
+            {"weights": [{**want, "source": source}, named], "mirrors": [mirror]},
+            {"weights": [named], "mirrors": [mirror]},
+            {"weights": []},
+        ):
+            body = yaml.dump(_object("GPUNode", "node-1", spec))
+            bare.kubectl("apply", "--server-side", "--field-manager=escadre", "-f", "-", stdin=body)
+            assert bare.get("gpunode", "node-1")["spec"] == spec
+    finally:
+        bare.kubectl("delete", "gpunode", "node-1")
