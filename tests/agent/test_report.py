@@ -172,6 +172,7 @@ def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool)
     view = replace(VIEW, wishes=(A,), running=RunningPull(A, reading(**changes)))
     entry = weights(view)[A.digest]
     assert (entry.get("reason") == reasons.MIRROR_SLOW.name) is slow
+    assert entry["state"] == "Pulling"  # it goes on
     words = "mirror m delivers 999 B/s, less than 1.0 kB/s (chart value agent.slowBytesPerSecond)"
     assert not slow or entry["message"] == words
 

@@ -64,6 +64,25 @@ def test_one_agent_at_a_time(store: Store) -> None:
     assert caught.value.reason == reasons.STORE_UNUSABLE
 
 
+def test_an_agent_that_was_killed_leaves_the_store_to_the_next(disk: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from escadre.agent.store.store import open_store\n"
+        "store = open_store(Path(sys.argv[1]), lambda: '')\n"
+        "sys.stdout.write('open'); sys.stdout.flush(); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(disk / "s")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.read(4) == b"open"
+            with pytest.raises(Refusal, match="another agent has the store"):
+                open_store(disk / "s", now)
+        finally:
+            other.kill()
+    again = open_store(disk / "s", now)
+    again.close()
+
+
 def test_a_start_believes_records_without_hashing(
     pull: Puller, model: SampleModel, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
