@@ -376,13 +376,14 @@ def test_a_want_of_0_1_0_is_kept_whole_beside_one_that_names_its_mirror(bare: Cl
     source = {**facts, "maxConcurrentPulls": 4, "caBundle": "PEM"}
     mirror = {**facts, "generation": 3, "timeouts": {"firstByteSeconds": 300, "idleSeconds": 60}}
     named = {**want, "mirror": {"name": "internal", "generation": 3}}
+    specs: list[Json] = [
+        {"weights": [{**want, "source": source}]},
+        {"weights": [{**want, "source": source}, named], "mirrors": [mirror]},
+        {"weights": [named], "mirrors": [mirror]},
+        {"weights": []},
+    ]
     try:
-        for spec in (
-            {"weights": [{**want, "source": source}]},
-            {"weights": [{**want, "source": source}, named], "mirrors": [mirror]},
-            {"weights": [named], "mirrors": [mirror]},
-            {"weights": []},
-        ):
+        for spec in specs:
             body = yaml.dump(_object("GPUNode", "node-1", spec))
             bare.kubectl("apply", "--server-side", "--field-manager=escadre", "-f", "-", stdin=body)
             assert bare.get("gpunode", "node-1")["spec"] == spec
