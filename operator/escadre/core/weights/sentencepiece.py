@@ -1,9 +1,10 @@
 """A sentencepiece model held against the version that its name says.
 
 mistral-common writes a chat with the control pieces of that version, and where the model has no
-such piece it writes <unk>, without a warning: the digest is right and every answer is worse. Read
-here is only the list of pieces, from the protobuf that the file is (google/sentencepiece:
-src/sentencepiece_model.proto: pieces = 1 {piece = 1, score = 2, type = 3}). Pure.
+such piece it writes <unk>, without a warning (findings/mistral-markers-unknown.sh): the digest is
+right and every answer is worse. Read here is only the list of pieces, from the protobuf that the
+file is (google/sentencepiece:src/sentencepiece_model.proto: pieces = 1 {piece = 1, score = 2,
+type = 3}). Pure.
 """
 
 from collections.abc import Iterator
