@@ -282,6 +282,18 @@ def test_what_was_written_and_overwritten_is_told(model: Path, tmp_path: Path) -
     assert f"\nwrote {manifest}\noverwrote {out}/tiny-model.yaml\n" in second.out
 
 
+def test_a_draft_that_cannot_be_written_whole_leaves_what_was_there(
+    model: Path, tmp_path: Path
+) -> None:
+    """The approval's place is taken by a folder: the manifest is not left behind alone."""
+    (tmp_path / "tiny-model.yaml").mkdir()
+    given = ["--revision", "0" * 40, "--folder", str(model), "--out", str(tmp_path)]
+    ran = cluster("https://m.example").run("approve", "draft", *TERMS, *given)
+    assert (ran.code, ran.out) == (3, "")
+    assert f"writing the draft to {tmp_path}: Is a directory" in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny-model.yaml"]
+
+
 def test_a_plain_tree_is_drafted_from_its_folder(hub: MirrorServer) -> None:
     program = cluster(hub.url, type="http")
     ran = program.run("approve", "draft", *TERMS, "--revision", "0" * 40)

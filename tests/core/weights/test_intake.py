@@ -70,6 +70,11 @@ def test_modelopt_s_own_file_belongs_to_the_model(layout: list[str]) -> None:
             "pytorch_model.bin cannot be approved, such files may carry code",
             id="pickles only",
         ),
+        pytest.param(
+            ["snapshots/ab/model.safetensors", "snapshots/ab/config.json"],
+            "give the folder that holds them: there are some in snapshots/ab",
+            id="in a folder of their own",
+        ),
         pytest.param(["model.gguf"], "model.gguf cannot be approved", id="gguf"),
         pytest.param(
             ["consolidated.safetensors", "tekken.json"], "params.json is missing", id="no params"

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from escadre.api.approval import Architecture
-from escadre.cli.approve.examining import FILES_AT_ONCE, examine
+from escadre.cli.approve.examining import FILES_AT_ONCE, Start, examine
 from escadre.cli.approve.source import Repository
 from escadre.clients.sources.protocol import ListedFile
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
@@ -64,14 +64,14 @@ def make_draft(
 
 
 def hashed(
-    source: Repository, listed: ListedFile, start: bytes, progress: Progress
+    source: Repository, listed: ListedFile, start: Start, progress: Progress
 ) -> ManifestFile:
     """Hash a file whose beginning was looked at already.
 
     Raises:
         IntakeError: it is not what was listed, or it begins otherwise than what was looked at.
     """
-    digester, beginning = FileDigester(), _Beginning(len(start))
+    digester, beginning = FileDigester(), _Beginning(start.size)
 
     def take(piece: bytes) -> None:
         digester.take(piece)
@@ -81,7 +81,7 @@ def hashed(
     source.read(listed, take)
     file = digester.finish(listed.path)
     _check_listed(listed, file)
-    if beginning.digest() != hashlib.sha256(start).digest():
+    if beginning.digest() != start.sha256:
         raise IntakeError(
             f"{listed.path} was another file when it was looked at than when it was hashed",
             "see who changes it; wait until it stays as it is, then draft again",

@@ -5,6 +5,7 @@ megabytes. What is drafted afterwards are the same bytes: drafting.py holds the 
 looked at here against those that are hashed. Called by cli/approve/drafting.py; writes nothing.
 """
 
+import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ from escadre.core.weights.shards import (
 from escadre.core.weights.tekken import check_tekken
 from escadre.core.weights.tokenizernames import version_of
 
-__all__ = ["FILES_AT_ONCE", "Examined", "examine"]
+__all__ = ["FILES_AT_ONCE", "Examined", "Start", "examine"]
 
 FILES_AT_ONCE: Final = 4
 _HEADER: Final = 256 * 1024  # most headers are shorter: one request instead of two
@@ -50,6 +51,19 @@ _Document = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """The first bytes of a file: how many, and their digest."""
+
+    size: int
+    sha256: bytes
+
+    @classmethod
+    def of(cls, content: bytes) -> "Start":
+        """Of these bytes."""
+        return cls(len(content), hashlib.sha256(content).digest())
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """What may be hashed.
 
@@ -61,14 +75,14 @@ class Examined:
 
     selection: Selection
     architecture: Architecture
-    starts: Mapping[str, bytes]
+    starts: Mapping[str, Start]
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen of one file; of the four that does not apply is empty."""
+    """What was seen of one file; what does not apply to it is None."""
 
-    start: bytes = b""
+    start: Start | None = None
     document: _Document | None = None
     tensors: tuple[Tensor, ...] | None = None
     fault: IntakeError | None = None
@@ -101,7 +115,8 @@ def examine(
     findings.settle()
     if architecture is None:
         raise IntakeError(f"{selection.config} could not be read")
-    return Examined(selection, architecture, {path: look.start for path, look in looks.items()})
+    starts = {path: look.start for path, look in looks.items() if look.start is not None}
+    return Examined(selection, architecture, starts)
 
 
 def _look(repository: Repository, file: ListedFile) -> _Look:
@@ -126,20 +141,20 @@ def _seen(repository: Repository, file: ListedFile) -> _Look:
         end = PREFIX + header_size(path, start, size)
         if end > len(start):
             start = repository.begin(file, end)
-        return _Look(start[:end], tensors=read_tensors(path, start[PREFIX:end], size))
+        return _Look(Start.of(start[:end]), tensors=read_tensors(path, start[PREFIX:end], size))
     if path.endswith(".json"):
         content = _whole(repository, file, LARGEST_JSON)
         document = check_json(path, content)
         if path == "tekken.json":
             check_tekken(document)
-        return _Look(content, document=document)
+        return _Look(Start.of(content), document=document)
     if path.startswith("tokenizer.model"):
         content = _whole(repository, file, LARGEST_MODEL)
         check_sentencepiece(path, content, version_of(path))
-        return _Look(content)
+        return _Look(Start.of(content))
     start = repository.begin(file, LOOK)
     check_disguise(path, start, size)
-    return _Look(start)
+    return _Look(Start.of(start))
 
 
 def _whole(repository: Repository, file: ListedFile, most: int) -> bytes:

@@ -1,5 +1,6 @@
 """The two files of a draft, and what is said of them. Called by cli/approve/draft.py."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,17 +27,29 @@ class Files:
 
 
 def write(out: Path, draft: Draft, document: dict[str, Any]) -> Files:
-    """Writes manifest and approval into ``out``, which is made if need be."""
+    """Writes the two into ``out``, which is made if need be: both, or none where something fails.
+
+    Each is written whole under another name first, so that an older draft there stays as it was.
+    """
     manifest = out / f"{digest_hex(draft.digest)}.manifest"
     approval = out / f"{document['metadata']['name']}.yaml"
     overwritten = tuple(each for each in (manifest, approval) if each.exists())
+    contents = {approval: yaml_text(document).encode(), manifest: draft.text}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        manifest.write_bytes(draft.text)
-        approval.write_text(yaml_text(document), encoding="utf-8")
+        with ExitStack() as unfinished:
+            for path, content in contents.items():
+                unfinished.callback(_beside(path).unlink, missing_ok=True)
+                _beside(path).write_bytes(content)
+            for path in contents:
+                _beside(path).replace(path)
     except OSError as error:
         raise EscadreError(f"writing the draft to {out}: {error.strerror}") from error
     return Files(manifest, approval, overwritten)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
 
 
 def tell(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources.credentials import Credentials
@@ -27,6 +27,8 @@ from escadre.core.weights.findings import IntakeError
 from escadre.errors import EscadreError
 
 __all__ = ["Repository", "SourceRepository", "folder_repository", "mirror_repository"]
+
+_STEP: Final = "bring the file there as it is in the model's repository, at this revision"
 
 
 class Repository(Protocol):
@@ -84,7 +86,7 @@ def _of_the_file(file: ListedFile) -> Iterator[None]:
     try:
         yield
     except (NotFound, DigestMismatch) as error:
-        raise IntakeError(f"{file.path} cannot be read: {error.message}") from error
+        raise IntakeError(f"{file.path} cannot be read: {error.message}", _STEP) from error
 
 
 @dataclass(frozen=True, slots=True)

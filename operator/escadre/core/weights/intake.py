@@ -26,6 +26,7 @@ _HUGGINGFACE: Final = re.compile(
     r"model[^/]*\.safetensors(\.index\.json)?"
     r"|(config|generation_config|preprocessor_config|processor_config|hf_quant_config)\.json"
 )
+_BELOW: Final = re.compile(r".+/(consolidated|model)[^/]*\.safetensors")
 _ALWAYS: Final = re.compile(r"(LICEN[CS]E|NOTICE)(\.(md|txt))?|SYSTEM_PROMPT\.txt|[^/]*\.jinja")
 
 
@@ -117,7 +118,9 @@ def _need_weights(layout: list[str], present: list[str]) -> None:
         return
     other = [path for path in present if path.endswith((".bin", ".pt", ".pth", ".ckpt", ".gguf"))]
     hint = f"; {listed(other, 3)} cannot be approved, such files may carry code" if other else ""
-    raise IntakeError(f"no consolidated*.safetensors and no model*.safetensors{hint}")
+    below = sorted({path.rpartition("/")[0] for path in present if _BELOW.fullmatch(path)})
+    step = f"give the folder that holds them: there are some in {listed(below, 3)}" if below else ""
+    raise IntakeError(f"no consolidated*.safetensors and no model*.safetensors{hint}", step)
 
 
 def _name_faults(chosen: Iterable[str]) -> Iterator[IntakeError]:
