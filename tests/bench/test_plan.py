@@ -33,7 +33,7 @@ def test_every_row_is_planned(row: str) -> None:
 
 
 def test_a_standing_fleet_has_nothing_left_to_do() -> None:
-    stood: Any = ROWS["standing"](snapshot(30, 100))
+    stood: Any = ROWS["standing"](snapshot(30, 100)).seen
     plan = word("plan_fleet")(stood)
     for one in stood.deployments:
         slots = {slot.slot: slot.node for slot in plan.deployments[one.key].slots}
@@ -44,12 +44,14 @@ def test_a_standing_fleet_has_nothing_left_to_do() -> None:
 
 def test_an_edit_and_lost_nodes_change_the_standing_fleet_in_that_alone() -> None:
     seen = snapshot(30, 100)
-    stood: Any = ROWS["standing"](seen)
-    edited: Any = ROWS["changed"](seen)
+    stood: Any = ROWS["standing"](seen).seen
+    edited, last = ROWS["changed"](seen)
     pairs = zip(stood.deployments, edited.deployments, strict=True)
     assert [one != other for one, other in pairs].count(True) == 1
     assert edited.nodes == stood.nodes
-    left: Any = ROWS["vanished"](seen)
+    assert last.plan.made_for == stood
+    assert word("replan")(edited, last).plan == word("plan_fleet")(edited)
+    left: Any = ROWS["vanished"](seen).seen
     assert left.deployments == stood.deployments
     assert 0 < len(stood.nodes) - len(left.nodes) < 20
 

@@ -17,7 +17,7 @@ from escadre.controller.manager import reconcile
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.fleet.belief import AGENT_GRACE_SECONDS
-from escadre.core.fleet.plan import FleetPlan, plan_fleet
+from escadre.core.fleet.plan import Remembered, replan
 
 CHAT = deployment_key("team", "chat")
 
@@ -54,16 +54,33 @@ async def test_a_large_plan_is_made_beside_the_loop(monkeypatch: pytest.MonkeyPa
     await look(operator)
     had_a_turn = threading.Event()
 
-    def plan(snapshot: FleetSnapshot) -> FleetPlan:
+    def plan(snapshot: FleetSnapshot, last: Remembered | None) -> Remembered:
         assert had_a_turn.wait(20), "the loop stood while it planned"
-        return plan_fleet(snapshot)
+        return replan(snapshot, last)
 
-    monkeypatch.setattr(fleet, "plan_fleet", plan)
+    monkeypatch.setattr(fleet, "replan", plan)
     monkeypatch.setattr(fleet, "_LARGE", 1)
     asyncio.get_running_loop().call_later(0.01, had_a_turn.set)
     operator.woken.clear()
     await reconcile(operator.context, FLEET)
     assert deployment_key("team", "other") in operator.woken
+
+
+async def test_one_deployment_more_leaves_the_plans_of_others_as_they_are() -> None:
+    world = World()
+    operator = await serving(world)
+    before = operator.context.memory.plan
+    assert before is not None
+    world.deploy("other")
+    await look(operator)
+    operator.woken.clear()
+    await reconcile(operator.context, FLEET)
+    after = operator.context.memory.plan
+    assert after is not None
+    assert after.deployments.keys() - before.deployments.keys() == {DeploymentKey("team", "other")}
+    assert CHAT not in operator.woken
+    seen = operator.context.sight().snapshot()
+    assert after == replan(seen, None).plan
 
 
 async def test_a_deployment_asks_for_a_plan_and_is_woken_by_it_though_it_asks_for_the_same() -> (

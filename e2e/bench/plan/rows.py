@@ -13,23 +13,30 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from e2e.bench.plan.fleet import snapshot
 from e2e.bench.plan.words import word
 
-__all__ = ["ROWS", "run"]
+__all__ = ["ROWS", "Begin", "run"]
 
 _SEED: Final = 5
 _VANISHED: Final = 0.05  # of the nodes
 _GARBAGE: Final = (10_000, 20, 20)  # as the operator has it, in 0.1.0 too: controller/run.py
 
 
+class Begin(NamedTuple):
+    """What a pass sees, and what the last one left to it; None: nothing was planned before."""
+
+    seen: Any
+    last: Any = None
+
+
 def run(row: str, deployments: int, nodes: int) -> dict[str, float]:
     """Processor seconds of one pass, and the most memory that the process had, in MB."""
     gc.set_threshold(*_GARBAGE)
-    seen = ROWS[row](snapshot(deployments, nodes))
-    plan_fleet = word("plan_fleet")
+    seen, last = ROWS[row](snapshot(deployments, nodes))
+    plan_fleet = word("plan_fleet") if last is None else _renewing(last)
     gc.collect()
     gc.freeze()
     began = time.process_time()
@@ -41,27 +48,34 @@ def run(row: str, deployments: int, nodes: int) -> dict[str, float]:
     return {"seconds": seconds, "megabytes": peak, "replicas": len(slots), "placed": placed}
 
 
-def _cold(seen: Any) -> Any:
-    return seen
+def _renewing(last: Any) -> Callable[[Any], Any]:
+    return lambda seen: word("replan")(seen, last).plan
 
 
-def _standing(seen: Any) -> Any:
+def _cold(seen: Any) -> Begin:
+    return Begin(seen)
+
+
+def _standing(seen: Any) -> Begin:
     """All replicas run where the plan put them, with their weights; nothing is left to do."""
     plan = word("plan_fleet")
     placed = _carried_out(seen, plan(seen))
-    return _carried_out(placed, plan(placed))
+    return Begin(_carried_out(placed, plan(placed)))
 
 
-def _vanished(seen: Any) -> Any:
-    stood = _standing(seen)
+def _vanished(seen: Any) -> Begin:
+    stood = _standing(seen).seen
     random = Random(_SEED)  # noqa: S311 - a fleet, the same in every run
     left = tuple(one for one in stood.nodes if random.random() >= _VANISHED)
-    return replace(stood, nodes=left)
+    return Begin(replace(stood, nodes=left))
 
 
-def _changed(seen: Any) -> Any:
-    """A team wishes for half the context; its replicas were made for the whole."""
-    stood = _standing(seen)
+def _changed(seen: Any) -> Begin:
+    """A team wishes for half the context; its replicas were made for the whole.
+
+    Planned by an operator that has planned the fleet before, as it does.
+    """
+    stood = _standing(seen).seen
     number = len(stood.deployments) // 2
     one = stood.deployments[number]
     edited = replace(
@@ -70,7 +84,7 @@ def _changed(seen: Any) -> Any:
         replicas=tuple(replace(replica, wish_matches=False) for replica in one.replicas),
     )
     deployments = (*stood.deployments[:number], edited, *stood.deployments[number + 1 :])
-    return replace(stood, deployments=deployments)
+    return Begin(replace(stood, deployments=deployments), word("replan")(stood, None))
 
 
 def _carried_out(seen: Any, plan: Any) -> Any:
@@ -109,7 +123,7 @@ def _replicas(plan: Any) -> tuple[Any, ...]:
     )
 
 
-ROWS: Final[dict[str, Callable[[Any], Any]]] = {
+ROWS: Final[dict[str, Callable[[Any], Begin]]] = {
     "cold": _cold,
     "standing": _standing,
     "vanished": _vanished,

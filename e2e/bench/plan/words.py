@@ -14,6 +14,7 @@ _MODULES: Final = {
     "NodeFacts": ("escadre.core.facts.node", "escadre.core.facts"),
     "ReplicaFacts": ("escadre.core.facts.deployment", "escadre.core.facts"),
     "Wish": ("escadre.core.facts.model", "escadre.core.facts"),
+    "replan": ("escadre.core.fleet.plan",),
     "plan_fleet": ("escadre.core.fleet.plan", "escadre.core.fleet"),
 }
 

@@ -11,7 +11,7 @@ from escadre.controller.keys import deployment_key, node_key
 from escadre.core.facts.deployment import DeploymentFacts
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.fleet.freshness import edited, stands
-from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, Remembered, replan
 from escadre.core.replicas.order import Order, plan_order
 from escadre.machinery.queue import Priority
 
@@ -23,7 +23,8 @@ _LARGE: Final = 500  # deployments and nodes; a smaller plan takes less than som
 async def reconcile_fleet(context: Context) -> float | None:
     """Plans all deployments anew and wakes those, and the nodes, whose plan is another now.
 
-    Facts that are those of the last plan need no other one. In a large fleet each part takes a good
+    Facts that are those of the last plan need no other one, and the pass begins with what the last
+    one left. In a large fleet each part takes a good
     part of a second, seconds where processors are few: others have a turn in between.
     """
     memory, began = context.memory, context.now()
@@ -34,7 +35,8 @@ async def reconcile_fleet(context: Context) -> float | None:
     if before is None or before.made_for != snapshot:
         await asyncio.sleep(0)
         began = context.now()
-        memory.plan = await _plan(snapshot)
+        memory.last_pass = await _replan(snapshot, memory.last_pass)
+        memory.plan = memory.last_pass.plan
         _wake(context, before, memory.plan)
         took += context.now() - began
     await asyncio.sleep(0)
@@ -46,15 +48,15 @@ async def reconcile_fleet(context: Context) -> float | None:
     return memory.order.again
 
 
-async def _plan(snapshot: FleetSnapshot) -> FleetPlan:
-    """Beside the loop when it is large: it reads nothing but the snapshot, which is frozen.
+async def _replan(snapshot: FleetSnapshot, last: Remembered | None) -> Remembered:
+    """Beside the loop when it is large: nothing of what it reads is changed by anybody.
 
     A loop that stands for seconds answers no probe, and takes every engine that it was just
     reading for one that does not answer.
     """
     if len(snapshot.deployments) + len(snapshot.nodes) < _LARGE:
-        return plan_fleet(snapshot)
-    return await asyncio.to_thread(plan_fleet, snapshot)
+        return replan(snapshot, last)
+    return await asyncio.to_thread(replan, snapshot, last)
 
 
 def _forget_gone(context: Context) -> None:
@@ -87,7 +89,7 @@ def _wake(context: Context, before: FleetPlan | None, now: FleetPlan) -> None:
     for key, plan in now.deployments.items():
         old = before.deployments.get(key) if before else None
         # One that the old plan fitted no more may wait for this one, though it asks for the same.
-        if old != plan or not stands(old, plan.facts):
+        if old is not plan and (old != plan or not stands(old, plan.facts)):
             priority = _urgency(context, old, plan.facts)
             context.wake(deployment_key(key.namespace, key.name), 0.0, priority)
     for name, wanted in now.nodes.items():

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from escadre.api.deployment import LastScale
 from escadre.core.facts.deployment import DeploymentKey
-from escadre.core.fleet.plan import DeploymentPlan, FleetPlan
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, Remembered
 from escadre.core.replicas.order import Order
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Decision, ScaleState
@@ -40,6 +40,7 @@ class Memory:
     """See the module."""
 
     plan: FleetPlan | None = None
+    last_pass: Remembered | None = None  # that made the plan; the next one begins with it
     planned: float = 0.0  # when the last planning pass ended, seconds since the epoch
     planning: float = 0.0  # how long it took
     order: Order = field(default_factory=Order)

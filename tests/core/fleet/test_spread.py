@@ -25,7 +25,7 @@ from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import Wish
 from escadre.core.facts.node import NodeFacts, WeightState
-from escadre.core.fleet import plan as planning
+from escadre.core.fleet import packing
 from escadre.core.fleet.plan import FleetPlan, plan_fleet
 from escadre.core.fleet.spread import Holders
 
@@ -162,7 +162,7 @@ def _homes(plan: FleetPlan) -> set[tuple[DeploymentKey, int]]:
 def _packed(seen: FleetSnapshot) -> FleetPlan:
     """The plan of a planner that keeps nothing apart."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planning, "Holders", lambda nodes, **_: Holders(nodes, spreads=False))
+        patch.setattr(packing, "Holders", lambda weights, **_: Holders(weights, spreads=False))
         return plan_fleet(seen)
 
 

@@ -9,9 +9,9 @@ from typing import Final
 from escadre import reasons
 from escadre.api.deployment import Layout
 from escadre.core.engines.shape import shape_of
-from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
+from escadre.core.facts.deployment import DeploymentFacts, ReplicaFacts
 from escadre.core.facts.model import ApprovedModel
-from escadre.core.fleet.placement import Draft, Rank, Slot
+from escadre.core.fleet.placement import Draft, Rank, Slot, Standing
 from escadre.core.layouts.decisions import Layouts
 from escadre.reasons.said import Said, joined, plain
 
@@ -25,16 +25,19 @@ _LACKS_GPUS: Final = frozenset(
 def draft_of(
     facts: DeploymentFacts,
     layouts: Layouts,
-    standing: frozenset[tuple[DeploymentKey, int]],
+    standing: Standing,
     closed: Said | None,
 ) -> Draft:
     """What a deployment asks for: its slots, those that stay as they are, and its layouts.
 
-    ``closed`` is told where no layout is possible: which nodes are not planned with.
+    ``standing`` are those that are not bound yet and can go where they are planned. ``closed`` is
+    told where no layout is possible: which nodes are not planned with.
     """
     draft = Draft(facts, _slots(facts))
     for slot in draft.slots:
-        slot.holds = (facts.key, slot.number) in standing
+        one = slot.replica
+        bound = one is not None and one.bound and one.node is not None
+        slot.holds = bound or (facts.key, slot.number) in standing
     model = facts.model
     if model is None:
         return draft
@@ -54,10 +57,11 @@ def draft_of(
     if settled:
         stays = settled[0]
         draft.choices = (stays,)
+        shape = shape_of(stays)
         draft.rejected = tuple(
             one
             for one in decision.rejected
-            if (one.product, shape_of(one)) != (stays.product, shape_of(stays))
+            if one.product != stays.product or shape_of(one) != shape
         )
         return draft
     possible = tuple(one for one in homeless[:1] if layouts.has_room(one))

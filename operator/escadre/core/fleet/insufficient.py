@@ -3,7 +3,7 @@
 core/fleet/plan.py asks at the end of a pass.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from escadre.api.deployment import Layout
 from escadre.core.facts.node import NodeFacts, Unused
@@ -22,7 +22,7 @@ class Insufficient:
     def __init__(
         self,
         pool: GPUPool,
-        drafts: list[Draft],
+        drafts: Iterable[Draft],
         nodes: Mapping[str, NodeFacts],
         unused: Sequence[Unused],
     ) -> None:

@@ -4,21 +4,32 @@ The middle of core/fleet/plan.py's pass, which makes the drafts and reads the re
 finds a place becomes its deployment's only one; where none does, the best one waits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
-from escadre.core.facts.node import NodeFacts
 from escadre.core.facts.seats import Seats, seats_on
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.spread import Ask, Holders
 from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, Said
 
-__all__ = ["Draft", "Rank", "Slot", "ask_of", "larger_sizes", "place_all", "reserve"]
+__all__ = [
+    "Draft",
+    "Rank",
+    "Size",
+    "Slot",
+    "Standing",
+    "ask_of",
+    "bound_gpus",
+    "claim",
+    "place_all",
+]
 
 Rank = tuple[int, float, str, str, int]
+Size = tuple[str, int]  # GPUs of a product
+Standing = frozenset[tuple[DeploymentKey, int]]  # slots whose replicas hold their GPUs
 
 
 @dataclass(slots=True)
@@ -56,40 +67,49 @@ class Draft:
     without_override: str = ""
     unplaced: list[Slot] = field(default_factory=list)
 
+    @property
+    def sizes(self) -> set[Size]:
+        """Of which products its possible layouts take how many GPUs."""
+        return {(layout.product, layout.gpus) for layout in self.possible}
 
-def reserve(
-    facts: list[DeploymentFacts], nodes: Mapping[str, NodeFacts]
-) -> tuple[frozenset[tuple[DeploymentKey, int]], dict[str, int]]:
-    """GPUs that replicas hold, and which replicas stand: bound, or planned where they can go.
+    @property
+    def steady(self) -> bool:
+        """Whether it is the same in every pass, whatever others ask for and however nodes are."""
+        return all(one.bound for one in self.facts.replicas) and not (
+            self.choices and any(not slot.settled for slot in self.slots)
+        )
+
+
+def bound_gpus(facts: Iterable[DeploymentFacts]) -> Iterator[tuple[str, int]]:
+    """GPUs that bound replicas hold, whatever is planned."""
+    for one in facts:
+        for replica in one.replicas:
+            if replica.bound and (seats := replica.seats):
+                yield seats.node, seats.gpus
+
+
+def claim(facts: Iterable[DeploymentFacts], pool: GPUPool) -> Standing:
+    """Takes GPUs for replicas that are planned where they can still go; says which.
 
     A replica that is not bound loses its planned node when that is gone, closed to new pods, of
-    another product, or given to others meanwhile.
+    another product, or given to others meanwhile. The first in ``facts`` come first.
     """
-    taken: dict[str, int] = {}
     standing: set[tuple[DeploymentKey, int]] = set()
-    unbound: list[tuple[DeploymentFacts, ReplicaFacts]] = []
     for one in facts:
         for replica in sorted(one.replicas, key=lambda replica: replica.slot):
-            if replica.bound and (seats := replica.seats):
-                taken[seats.node] = taken.get(seats.node, 0) + seats.gpus
+            node = None if replica.bound else pool.node(replica.node)
+            if node is None or node.blocked or node.product != replica.product:
+                continue
+            if replica.gpus <= pool.free(node.name):
+                pool.take(node.name, replica.gpus)
                 standing.add((one.key, replica.slot))
-            else:
-                unbound.append((one, replica))
-    for one, replica in unbound:
-        node = None if replica.node is None else nodes.get(replica.node)
-        if node is None or node.blocked or node.product != replica.product:
-            continue
-        total = node.gpus_foreign + taken.get(node.name, 0) + replica.gpus
-        if total <= node.gpus:
-            taken[node.name] = taken.get(node.name, 0) + replica.gpus
-            standing.add((one.key, replica.slot))
-    return frozenset(standing), taken
+    return frozenset(standing)
 
 
 def place_all(
-    drafts: list[Draft], pool: GPUPool, weights: Holders, sizes: Mapping[str, tuple[int, ...]]
+    drafts: Iterable[Draft], pool: GPUPool, weights: Holders, sizes: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Finds a node for every slot that has none, in order of precedence; see `larger_sizes`."""
+    """Finds a node for every slot that has none, in order of precedence; see `Ask.sizes`."""
     pending = [
         (slot.rank, draft, slot)
         for draft in drafts
@@ -100,15 +120,6 @@ def place_all(
     pending.sort(key=lambda one: one[0])
     for _, draft, slot in pending:
         _place(draft, slot, pool, weights, sizes)
-
-
-def larger_sizes(drafts: Iterable[Draft]) -> dict[str, tuple[int, ...]]:
-    """How many GPUs of each product the layouts take that deployments may have."""
-    found: dict[str, set[int]] = {}
-    for draft in drafts:
-        for layout in draft.possible:
-            found.setdefault(layout.product, set()).add(layout.gpus)
-    return {product: tuple(sorted(sizes)) for product, sizes in found.items()}
 
 
 def ask_of(draft: Draft, layout: Layout, sizes: Mapping[str, tuple[int, ...]], but: int) -> Ask:

@@ -6,6 +6,7 @@ never offered. The order among nodes is core/fleet/shelves.py's.
 
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from itertools import islice
 from typing import Final
 
@@ -33,6 +34,17 @@ class GPUPool:
         for name, node in self._nodes.items():
             if not node.blocked:
                 self._shelves.setdefault(node.product, Shelves()).put(self._rank(name), name)
+
+    def with_taken(self, taken: Mapping[str, int]) -> "GPUPool":
+        """A pool of its own, without groups, in which that many GPUs of some nodes are taken."""
+        pool = copy(self)
+        pool._own()  # noqa: SLF001 - a pool, just made
+        for name in taken:
+            node = self._nodes.get(name)
+            if node is not None:
+                free = max(0, node.gpus - node.gpus_foreign - taken[name])
+                pool.take(name, pool.free(name) - free)
+        return pool
 
     def node(self, name: str | None) -> NodeFacts | None:
         """The node of that name, if it exists."""
@@ -119,6 +131,10 @@ class GPUPool:
         if len(blocked) > len(closed):
             closed.append(f"{len(blocked) - len(closed)} more")
         return ", ".join(closed)
+
+    def _own(self) -> None:
+        self._free, self._groups = dict(self._free), {}
+        self._shelves = {product: one.copy() for product, one in self._shelves.items()}
 
     def _rank(self, name: str) -> Rank:
         return (not self._nodes[name].agent_ready, self._free[name])

@@ -7,72 +7,52 @@ itself. After a failure that another mirror could mend, the next mirror that exi
 """
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from escadre import reasons
 from escadre.api.deployment import WeightsOnNode
-from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.api.gpunode import WantedWeights
 from escadre.api.progress import Progress
-from escadre.core.facts.deployment import DeploymentKey
+from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel
-from escadre.core.facts.node import NodeFacts, WeightState
+from escadre.core.facts.node import WeightState
+from escadre.core.fleet.ground import Ground
 from escadre.core.fleet.mirrorload import MirrorLoad, Place
+from escadre.core.fleet.needs import Need
+from escadre.core.fleet.pullplan import Owners, PullPlan
 from escadre.core.fleet.wants import MAX_MIRRORS, Wants
 from escadre.core.listing import listed
 from escadre.names import short_digest
 from escadre.reasons import Reason
 
-__all__ = ["Need", "Place", "PullPlan", "plan_pulls"]
+__all__ = ["plan_pulls"]
 
 _NAMED: Final = 2  # pulls that a waiting one names, and deployments of each
-
-
-Owners = Mapping[Place, AbstractSet[DeploymentKey]]
-
-
-class Need(NamedTuple):
-    """A deployment's replica needs its model's weights on a node."""
-
-    place: Place
-    model: ApprovedModel
-    whose: DeploymentKey
-
-
-@dataclass(frozen=True, slots=True)
-class PullPlan:
-    """Weights and mirrors of every node's GPUNode.spec, and the state of each need."""
-
-    wanted: Mapping[str, tuple[WantedWeights, ...]]
-    mirrors: Mapping[str, tuple[MirrorSource, ...]]
-    states: Mapping[Place, WeightsOnNode]
 
 
 class _Pulls:
     """One pass: entries decided so far, and the nodes that pull from each mirror."""
 
     def __init__(
-        self,
-        nodes: Mapping[str, NodeFacts],
-        mirrors: Mapping[str, MirrorSource],
-        invalid: Mapping[str, str],
-        owners: Owners,
+        self, ground: Ground, snapshot: FleetSnapshot, owners: Owners, others: PullPlan
     ) -> None:
-        self.nodes = nodes
-        self.mirrors = mirrors
-        self.invalid = invalid
+        self.nodes = ground.nodes
+        self.mirrors = snapshot.mirrors
+        self.invalid = snapshot.invalid_mirrors
         self.owners = owners
-        self.wants = Wants(nodes, mirrors)
+        self.wants = Wants(ground.nodes, snapshot.mirrors, ground.wanted)
         self.waiting: dict[Place, tuple[Reason, str]] = {}
+        self.pulling: dict[Place, WantedWeights] = {}
         self._load = MirrorLoad()
+        for place, entry in others.pulling.items():
+            self._pull(place, entry, entry.mirror_name or "", counted=True)
 
     def keep(self, place: Place, entry: WantedWeights) -> None:
         """The entry stays; its node counts while it pulls."""
-        name = self.wants.put(place, entry).mirror_name
+        entry = self.wants.put(place, entry)
+        name = entry.mirror_name
         if name is not None and self._pulls(place, name):
-            self._load.add(name, place, counted=True)
+            self._pull(place, entry, name, counted=True)
 
     def choose_mirror(self, place: Place, model: ApprovedModel) -> str | None:
         """The mirror of today's entry, the next one after a failure, the first one anew."""
@@ -123,9 +103,9 @@ class _Pulls:
             )
             self._wait(place, reasons.PULL_QUEUED, message)
         else:
-            self.wants.put(place, self.wants.entry(place, model, mirror))
+            entry = self.wants.put(place, self.wants.entry(place, model, mirror))
             if not verified:
-                self._load.add(mirror, place, counted=self._pulls(place, mirror))
+                self._pull(place, entry, mirror, counted=self._pulls(place, mirror))
 
     def _wait(self, place: Place, reason: Reason, message: str) -> None:
         """Waits for a pull; an entry of before stays as it is, it is still wanted."""
@@ -140,7 +120,7 @@ class _Pulls:
         pulling = self._load.pulling(mirror)
         told = [
             f"node {place.node} pulls {short_digest(place.digest)} of ModelApproval "
-            f"{self.wants.entries[place].approval}{self.whose(place)}"
+            f"{self.pulling[place].approval}{self.whose(place)}"
             for place in pulling[:_NAMED]
         ]
         return listed(told, _NAMED, whole=len(pulling))
@@ -149,6 +129,11 @@ class _Pulls:
         """`` for ModelDeployment a/b``: whoever waits for a pull asks who goes first."""
         names = [f"{one.namespace}/{one.name}" for one in sorted(self.owners.get(place, ()))]
         return f" for ModelDeployment {listed(names, _NAMED)}" if names else ""
+
+    def _pull(self, place: Place, entry: WantedWeights, mirror: str, *, counted: bool) -> None:
+        self._load.add(mirror, place, counted=counted)
+        if counted:
+            self.pulling[place] = entry
 
     def _has_room(self, mirror: str, node: str) -> bool:
         return self._load.has_room(mirror, node, self.mirrors[mirror].max_concurrent_pulls)
@@ -166,27 +151,39 @@ class _Pulls:
 
 
 def plan_pulls(
-    nodes: Mapping[str, NodeFacts],
-    mirrors: Mapping[str, MirrorSource],
-    needs: Sequence[Need],
-    held: Owners,
-    invalid: Mapping[str, str] = MappingProxyType({}),
+    ground: Ground, snapshot: FleetSnapshot, needs: Sequence[Need], held: Owners, others: PullPlan
 ) -> PullPlan:
     """Entries for all needs in their order; ``held`` are places where replicas exist already.
 
-    ``invalid`` says of mirrors that cannot be read why not.
+    ``others`` are the pulls of the nodes that neither of both names; they stay as they are.
     An entry of now stays while a need or a replica holds it, also when no approval holds any more.
     """
-    pulls = _Pulls(nodes, mirrors, invalid, _owners(needs, held))
+    nodes, owners = ground.nodes, {**others.owners, **_owners(needs, held)}
+    pulls = _Pulls(ground, snapshot, owners, others)
     models: dict[Place, ApprovedModel] = {}
     for need in needs:
         if need.place.node in nodes:
             models[need.place] = _preferred(pulls, need, models.get(need.place))
-    others = [place for place in sorted(held) if place.node in nodes and place not in models]
-    for place in others:
+    only_held = [place for place in sorted(held) if place.node in nodes and place not in models]
+    for place in only_held:
         now = pulls.wants.before.get(place)
         if now is not None:
             pulls.keep(place, now)
+    opened = _decide(pulls, models)
+    states = {place: _state(pulls, place, model.file_bytes) for place, model in models.items()}
+    states.update((one, _state(pulls, one, _recorded_bytes(pulls, one))) for one in only_held)
+    return PullPlan(
+        {**others.wanted, **pulls.wants.weights},
+        {**others.mirrors, **pulls.wants.mirrors},
+        {**others.states, **states},
+        owners,
+        pulls.pulling,
+        others.open | opened,
+    )
+
+
+def _decide(pulls: _Pulls, models: Mapping[Place, ApprovedModel]) -> set[str]:
+    """Entries for what is needed; the nodes where that depended on what other nodes pull."""
     rest: list[tuple[Place, ApprovedModel, str | None]] = []
     for place, model in models.items():
         mirror = pulls.choose_mirror(place, model)
@@ -197,9 +194,7 @@ def plan_pulls(
             rest.append((place, model, mirror))
     for place, model, mirror in rest:
         pulls.admit(place, model, mirror)
-    states = {place: _state(pulls, place, model.file_bytes) for place, model in models.items()}
-    states.update((place, _state(pulls, place, _recorded_bytes(pulls, place))) for place in others)
-    return PullPlan(pulls.wants.weights, pulls.wants.mirrors, states)
+    return {place.node for place, _, _ in rest}
 
 
 def _owners(needs: Sequence[Need], held: Owners) -> Owners:

@@ -18,8 +18,12 @@ Rank = tuple[bool, int]  # agent not ready, free GPUs
 class Shelves:
     """Names of nodes by rank; whoever puts one here says when its rank changes."""
 
-    def __init__(self) -> None:
-        self._names: dict[Rank, list[str]] = {}
+    def __init__(self, names: dict[Rank, list[str]] | None = None) -> None:
+        self._names: dict[Rank, list[str]] = names or {}
+
+    def copy(self) -> "Shelves":
+        """The same nodes on shelves of their own."""
+        return Shelves({rank: list(names) for rank, names in self._names.items()})
 
     def put(self, rank: Rank, name: str) -> None:
         """A node that is not here yet."""

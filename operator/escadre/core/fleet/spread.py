@@ -6,7 +6,8 @@ all are on one node, it is said why. core/fleet/placement.py asks for each slot,
 for the words; which replica never moves is theirs. Pure.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from escadre.core.counting import count
@@ -15,7 +16,7 @@ from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.shelves import Shelves
 from escadre.reasons.said import Amount, Said, say
 
-__all__ = ["Ask", "Holders"]
+__all__ = ["Ask", "Holders", "Whereabouts"]
 
 _NONE: Final = frozenset[str]()
 _COMING: Final = 1
@@ -42,32 +43,49 @@ class _Group(NamedTuple):
     failed: Shelves
 
 
+class Whereabouts(NamedTuple):
+    """The nodes where a digest is verified, wanted or on its way, or failed."""
+
+    verified: Mapping[str, AbstractSet[str]]
+    coming: Mapping[str, AbstractSet[str]]
+    failed: Mapping[str, AbstractSet[str]]
+
+    @staticmethod
+    def of(nodes: Iterable[NodeFacts]) -> "Whereabouts":
+        """As the nodes are before a pass."""
+        verified: dict[str, set[str]] = {}
+        coming: dict[str, set[str]] = {}
+        failed: dict[str, set[str]] = {}
+        for node in nodes:
+            for digest in node.verified:
+                verified.setdefault(digest, set()).add(node.name)
+            for digest, state in node.weights.items():
+                if state.state == "Failed":
+                    failed.setdefault(digest, set()).add(node.name)
+            for digest in {entry.manifest_digest for entry in node.wanted} | set(node.weights):
+                coming.setdefault(digest, set()).add(node.name)
+        return Whereabouts(verified, coming, failed)
+
+
 class Holders:
-    """Where a digest is verified, on its way, or failed; grows as slots are placed.
+    """Where weights are or will be; grows as slots are placed.
 
     ``spreads``: whether replicas are kept apart; ``spread``: whether one was for that.
     """
 
-    def __init__(self, nodes: Iterable[NodeFacts], *, spreads: bool = True) -> None:
-        self._verified: dict[str, set[str]] = {}
-        self._coming: dict[str, set[str]] = {}
-        self._failed: dict[str, set[str]] = {}
+    def __init__(self, weights: Whereabouts, *, spreads: bool = True) -> None:
+        self._weights = weights
+        self._came: dict[str, set[str]] = {}
         self._groups: dict[tuple[str, str], _Group] = {}  # by digest and product
         self.spreads, self.spread = spreads, False
-        for node in nodes:
-            for digest in node.verified:
-                self._verified.setdefault(digest, set()).add(node.name)
-            for digest, state in node.weights.items():
-                if state.state == "Failed":
-                    self._failed.setdefault(digest, set()).add(node.name)
-            for digest in {entry.manifest_digest for entry in node.wanted} | set(node.weights):
-                self._coming.setdefault(digest, set()).add(node.name)
 
     def come(self, pool: GPUPool, ask: Ask, name: str) -> None:
         """The weights are wanted on one node more."""
-        group, names = self._group(pool, ask), self._coming.setdefault(ask.digest, set())
-        if name not in names:
-            names.add(name)
+        if name in self._weights.coming.get(ask.digest, _NONE):
+            return
+        group, came = self._group(pool, ask), self._came.setdefault(ask.digest, set())
+        if name not in came:
+            came.add(name)
             pool.join(group.coming, ask.product, name)
 
     def place(self, pool: GPUPool, ask: Ask) -> str | None:
@@ -97,7 +115,7 @@ class Holders:
         if room is None:
             return say("the last room for larger layouts is kept free")
         here = self._group(pool, ask).verified
-        if node in self._verified.get(ask.digest, _NONE) and (
+        if node in self._weights.verified.get(ask.digest, _NONE) and (
             pool.best(ask.product, ask.gpus, here, {node} | kept) is None
         ):
             return say("no other node with room has the weights")
@@ -117,7 +135,8 @@ class Holders:
 
     def _tiers(self, pool: GPUPool, ask: Ask) -> tuple[tuple[Shelves | None, Collection[str]], ...]:
         """Which nodes come first for these weights, and which of them do not."""
-        failed, group = self._failed.get(ask.digest, _NONE), self._group(pool, ask)
+        failed = self._weights.failed.get(ask.digest, _NONE)
+        group = self._group(pool, ask)
         return (
             (group.verified, _NONE),
             (group.coming, failed),
@@ -129,10 +148,10 @@ class Holders:
         """The nodes of the product that have the weights; made when somebody asks."""
         key = ask.digest, ask.product
         if key not in self._groups:
+            coming = self._weights.coming.get(ask.digest, _NONE)
             self._groups[key] = _Group(
-                *(
-                    pool.group(ask.product, names.get(ask.digest, _NONE))
-                    for names in (self._verified, self._coming, self._failed)
-                )
+                pool.group(ask.product, self._weights.verified.get(ask.digest, _NONE)),
+                pool.group(ask.product, coming | self._came.get(ask.digest, set())),
+                pool.group(ask.product, self._weights.failed.get(ask.digest, _NONE)),
             )
         return self._groups[key]

@@ -23,16 +23,18 @@ class Wants:
     Args:
         nodes: by name, with what each was told last.
         mirrors: by name, as they are now.
+        before: the entries that nodes were told last.
     """
 
-    def __init__(self, nodes: Mapping[str, NodeFacts], mirrors: Mapping[str, MirrorSource]) -> None:
+    def __init__(
+        self,
+        nodes: Mapping[str, NodeFacts],
+        mirrors: Mapping[str, MirrorSource],
+        before: Mapping[Place, WantedWeights],
+    ) -> None:
         self._nodes = nodes
         self._mirrors = mirrors
-        self.before = {
-            Place(node.name, entry.manifest_digest): entry
-            for node in nodes.values()
-            for entry in node.wanted
-        }
+        self.before = before
         self.entries: dict[Place, WantedWeights] = {}
         self._named: dict[str, set[str]] = {}
 
@@ -71,21 +73,20 @@ class Wants:
 
     @property
     def weights(self) -> dict[str, tuple[WantedWeights, ...]]:
-        """The entries of every node, by digest."""
-        found: dict[str, list[WantedWeights]] = {name: [] for name in sorted(self._nodes)}
+        """The entries of every node that has some, by digest."""
+        found: dict[str, list[WantedWeights]] = {}
         for place in sorted(self.entries):
-            found[place.node].append(self.entries[place])
+            found.setdefault(place.node, []).append(self.entries[place])
         return {name: tuple(entries) for name, entries in found.items()}
 
     @property
     def mirrors(self) -> dict[str, tuple[MirrorSource, ...]]:
-        """The mirrors of every node, by name; one that is gone as the node was told of it."""
-        return {name: self._sources(name) for name in sorted(self._nodes)}
+        """The mirrors that those name, by name; one that is gone as the node was told of it."""
+        return {name: self._sources(name) for name in self._named}
 
     def _sources(self, node: str) -> tuple[MirrorSource, ...]:
         told = {one.name: one for one in self._nodes[node].mirrors}
-        named = sorted(self._named.get(node, ()))
-        known = ((self._mirrors.get(name) or told.get(name)) for name in named)
+        known = (self._mirrors.get(name) or told.get(name) for name in sorted(self._named[node]))
         return tuple(one for one in known if one)
 
     def _reference(self, mirror: str) -> MirrorReference:
