@@ -24,6 +24,7 @@ from escadre.agent.gpunode import KubeGPUNode
 from escadre.agent.gpus.inventory import Inventory, InventorySource
 from escadre.agent.identity import Identity
 from escadre.agent.pull.pull import Pull
+from escadre.agent.store.partial import PartialFile
 from escadre.api.gpunode import GPU
 from escadre.clients.kube import GPU_NODES, SECRETS, Forbidden, ServerUnavailable
 from escadre.core.weights.manifest import CHUNK_SIZE
@@ -257,6 +258,19 @@ async def test_a_mirror_that_moves_while_it_is_pulled_from_costs_no_verified_chu
     ranges = {entry.range for entry in world.mirror.log[asked:]}
     assert None not in ranges  # from the beginning a file is asked for whole
     assert {entry.path.split("/")[1] for entry in world.mirror.log[asked:]} == {"moved"}
+
+
+async def test_an_agent_that_ends_closes_what_it_pulls(world: World, large: bytes) -> None:
+    big = sample_model({"w.safetensors": large})
+    publish(world.mirror, big)
+    world.mirror.pace = 0.05
+    world.wish(big)
+    partial = world.settings.store_path / "partial"
+    async with world.agent():
+        await until(lambda: any(b"x" in path.read_bytes() for path in partial.glob("*.chunks")))
+    # A file that was closed counts as it stands; after a kill its chunks are hashed first.
+    with PartialFile(partial, big.manifest.files[0]) as closed:
+        assert closed.done_bytes > 0
 
 
 async def test_more_pulls_allowed_by_a_mirror_leave_the_one_under_way_alone(

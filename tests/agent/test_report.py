@@ -63,7 +63,7 @@ def build(view: View, previous: dict[str, Any] | None = None) -> dict[str, Any]:
 
 def reading(rate: int = 2000, **changes: Any) -> Reading:
     progress = Progress(bytes_done=40, bytes_total=100, bytes_per_second=rate, eta_seconds=1)
-    return replace(Reading(progress, arrived=40, seconds=31), **changes)
+    return replace(Reading(progress, arrived=40, seconds=31, asked=31), **changes)
 
 
 def weights(view: View) -> dict[str, dict[str, Any]]:
@@ -165,7 +165,7 @@ def test_progress_is_told_with_rate_and_time_to_go() -> None:
     [
         pytest.param({"rate": 999}, True, id="slow"),
         pytest.param({"rate": 1000}, False, id="fast enough"),
-        pytest.param({"rate": 1, "seconds": 29}, False, id="still getting up to speed"),
+        pytest.param({"rate": 1, "asked": 29}, False, id="still getting up to speed"),
     ],
 )
 def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool) -> None:
@@ -175,6 +175,15 @@ def test_a_slow_mirror_is_told_with_numbers(changes: dict[str, Any], slow: bool)
     assert entry["state"] == "Pulling"  # it goes on
     words = "mirror m delivers 999 B/s, less than 1.0 kB/s (chart value agent.slowBytesPerSecond)"
     assert not slow or entry["message"] == words
+
+
+def test_a_disk_that_is_hashed_first_is_no_fault_of_the_mirror() -> None:
+    hashing = reading(rate=0, hashing=True)
+    entry = weights(replace(VIEW, wishes=(A,), running=RunningPull(A, hashing)))[A.digest]
+    assert "reason" not in entry
+    assert entry["message"] == (
+        "verifies what is on the node already, before anything is asked of the mirror"
+    )
 
 
 def test_a_mirror_that_sends_nothing_is_told_with_the_time_of_its_last_byte() -> None:

@@ -35,6 +35,7 @@ __all__ = ["Keeper", "OpenSource", "Times"]
 _log = structlog.get_logger(__name__)
 _TRY_STORE_EVERY: Final = 10.0
 _MEASURE_EVERY: Final = 1.0
+_GRACE: Final = 2.0  # seconds a pull may take to close its files, so that nothing is hashed again
 
 OpenSource = Callable[[Wish], Awaitable[Source]]
 
@@ -115,6 +116,8 @@ class Keeper:
         finally:
             self._ends.set()
             self._call_off()
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=_GRACE)
             if self._store:
                 self._store.close()
 
@@ -179,8 +182,10 @@ class Keeper:
             case StartPull(wish):
                 meter = Meter(self.times.monotonic)
                 self._running = _Running(wish, meter, store, threading.Event())
-                for work in (self._pull(self._running), self._measure(self._running)):
-                    task = asyncio.create_task(work)
+                pull = asyncio.create_task(self._pull(self._running))
+                measure = asyncio.create_task(self._measure(self._running))
+                pull.add_done_callback(lambda _: measure.cancel())
+                for task in (pull, measure):
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
                 self.changed()
@@ -190,8 +195,8 @@ class Keeper:
             self._running.stop.set()
 
     async def _measure(self, running: _Running) -> None:
-        """Tell the metrics how a pull goes, until it has ended."""
-        while self._running is running:
+        """Tell the metrics how a pull goes."""
+        while True:
             self._measured(running)
             await asyncio.sleep(_MEASURE_EVERY)
 

@@ -33,6 +33,7 @@ _COUNTED: Final = (
     "its file system sets no space aside (no fallocate): what a pull needs is counted before its "
     "first byte, and others can still take it meanwhile"
 )
+_HASHING: Final = "verifies what is on the node already, before anything is asked of the mirror"
 _INVENTORY: Final = ConditionType.INVENTORY_READY
 
 
@@ -207,9 +208,11 @@ def _silence(mirror: str | None, since: float) -> str:
 def _slow(running: RunningPull, slow: int) -> dict[str, Any]:
     """Why a pull takes longer than it should, if it does."""
     reading, rate = running.reading, running.reading.progress.bytes_per_second
+    if reading.hashing:
+        return {"message": _HASHING}
     if reading.silent_since is not None:
         return {"message": _silence(running.wish.mirror, reading.silent_since)}
-    if reading.seconds <= SLOW_AFTER or rate >= slow or not reading.progress.bytes_total:
+    if reading.asked <= SLOW_AFTER or rate >= slow or not reading.progress.bytes_total:
         return {}
     words = (
         f"mirror {running.wish.mirror} delivers {bytes_text(rate)}/s, "

@@ -31,6 +31,25 @@ def test_bytes_that_come_again_are_not_progress() -> None:
     assert (reading.progress.bytes_done, reading.arrived) == (10, 20)
 
 
+def test_a_mirror_is_neither_silent_nor_slow_while_the_disk_is_hashed() -> None:
+    time = [100.0]
+    meter = Meter(lambda: time[0], lambda: time[0])
+    with meter.hashing():
+        assert not meter.reading().hashing  # it may be over in no time
+        time[0] += 60
+        reading = meter.reading()
+        assert (reading.hashing, reading.silent_since) == (True, None)
+    meter.expect(1000, 0)
+    time[0] += 1
+    meter.arrived(100)
+    time[0] += 1
+    reading = meter.reading()
+    assert (reading.hashing, reading.seconds, reading.asked) == (False, 62, 2)
+    assert reading.progress.bytes_per_second == 50
+    time[0] += 9
+    assert meter.reading().silent_since == 161
+
+
 def test_after_some_seconds_without_a_byte_no_rate_and_no_time_left_are_told() -> None:
     time, wall = [100.0], [1_000.0]
     meter = Meter(lambda: time[0], lambda: wall[0])

@@ -7,7 +7,8 @@ argument, so tests and reports see the same arithmetic.
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,12 +31,16 @@ class Reading:
         arrived: bytes the mirror sent since the pull began, repeated ones included.
         seconds: since the pull began.
         silent_since: seconds since the epoch of the last byte, once none came for some seconds.
+        hashing: what is on the disk is verified for some seconds, and nothing is asked for.
+        asked: seconds since the mirror is asked for bytes.
     """
 
     progress: Progress
     arrived: int
     seconds: float
     silent_since: float | None = None
+    hashing: bool = False
+    asked: float = 0.0
 
 
 def _progress(done: int, total: int, rate: int) -> Progress:
@@ -55,7 +60,8 @@ class Meter:
     def __init__(self, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
         self._clock, self._wall = clock, wall
         self._lock = threading.Lock()
-        self._begun = self._looked = self._heard = clock()
+        self._begun = self._looked = self._heard = self._asked = clock()
+        self._hashing = False
         self._heard_at = wall()
         self._done = self._total = self._arrived = self._seen = 0
         self._rate = 0.0
@@ -64,6 +70,18 @@ class Meter:
         """Say how much there is in all and how much of it was here before."""
         with self._lock:
             self._total, self._done = total, done
+
+    @contextmanager
+    def hashing(self) -> Iterator[None]:
+        """Work on the disk alone, during which the mirror is neither silent nor slow."""
+        self._hashing = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._hashing = False
+                self._heard = self._asked = self._looked = self._clock()
+                self._heard_at = self._wall()
 
     def arrived(self, count: int) -> None:
         """Bytes came from the mirror."""
@@ -84,16 +102,18 @@ class Meter:
             if (passed := now - self._looked) > 0:
                 fresh = (self._arrived - self._seen) / passed
                 # After a silence the rate of before says nothing.
-                anew = self._looked == self._begun or self._rate == 0
+                anew = self._looked == self._asked or self._rate == 0
                 weight = 1.0 if anew else 1 - math.exp(-passed / _MEMORY)
                 self._rate += weight * (fresh - self._rate)
                 self._looked, self._seen = now, self._arrived
-            silent = now - self._heard >= _SILENT_AFTER
-            if silent:
+            quiet = now - self._heard >= _SILENT_AFTER
+            if quiet:
                 self._rate = 0.0
             return Reading(
                 progress=_progress(self._done, self._total, round(self._rate)),
                 arrived=self._arrived,
                 seconds=now - self._begun,
-                silent_since=self._heard_at if silent else None,
+                silent_since=self._heard_at if quiet and not self._hashing else None,
+                hashing=quiet and self._hashing,
+                asked=now - self._asked,
             )

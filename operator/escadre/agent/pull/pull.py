@@ -63,12 +63,13 @@ class Pull:
     def _fetch_files(self, manifest: Manifest) -> None:
         blobs = self.store.blobs
         unique = {file.sha256: file for file in manifest.files}
-        missing = [file for file in unique.values() if not blobs.holds(file, self._check)]
+        with self.meter.hashing():
+            missing = [file for file in unique.values() if not blobs.holds(file, self._check)]
+            blobs.recheck(missing, self._check)
         present = manifest.total_bytes - sum(file.size for file in missing)
         self.meter.expect(manifest.total_bytes, present)
         if not missing:
             return
-        blobs.recheck(missing, self._check)
         blobs.reserve(missing, len(manifest.folders))
         chunks = {file.sha256: self._missing(file) for file in missing}
         absent = sum(chunk.size for each in chunks.values() for chunk in each)
