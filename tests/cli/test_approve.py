@@ -51,6 +51,19 @@ def test_show_says_what_counts_and_what_is_missing() -> None:
     assert document["notJudgedYet"] == ["small-3"]
 
 
+def test_show_says_what_was_given_as_a_reason() -> None:
+    """Also what was hashed before: escadre approve sign --against writes it there."""
+    program = cluster(approval(summary="1/2", signatures=[record("small-1", "bob")]))
+    for name, by in (("small-1", "bob"), ("small-2", "claire")):
+        word = {"approval": "small", "contentDigest": DIGEST, "decision": "Approve", "by": by}
+        body = {"metadata": {"name": name}, "spec": {**word, "reason": f"hashed by {by}"}}
+        program.server.put(MODEL_SIGNATURES, body)
+    ran = program.run("approve", "show", "small")
+    assert "  small-1: hashed by bob\n  small-2: hashed by claire\n" in ran.out
+    document = json.loads(program.run("approve", "show", "small", "-o", "json").out)
+    assert [each["reason"] for each in document["signatures"]] == ["hashed by bob"]
+
+
 def test_show_says_that_a_revocation_counts() -> None:
     revoked = condition("Approved", "False", "Revoked", "bob revoked ModelApproval small")
     word = record("small-1", "bob", "Revoke", why="it revokes")

@@ -158,6 +158,20 @@ def test_all_files_that_are_not_what_the_list_says_are_named(tmp_path: Path) -> 
 CHECKED = ["consolidated.safetensors", "params.json", "tekken.json"]
 
 
+class Doubling(Counted):
+    """A folder whose list names a file twice, with two sizes."""
+
+    @override
+    def files(self) -> list[ListedFile]:
+        return [*super().files(), ListedFile("params.json", 3)]
+
+
+def test_a_path_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
+    source = Doubling(folder_repository(write_checkpoint(tmp_path)))
+    with pytest.raises(IntakeError, match=r"^params\.json: is listed twice, as two files"):
+        make_draft(source, lambda *_: None)
+
+
 def test_the_headers_of_many_shards_are_all_read(tmp_path: Path) -> None:
     """An index over two shards, each of which holds its half."""
     folder = write_checkpoint(tmp_path)

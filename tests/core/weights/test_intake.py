@@ -127,3 +127,9 @@ def test_all_that_the_names_tell_is_told_at_once() -> None:
         ),
         "   next: copy all files of the same revision, then draft again",
     ]
+
+
+def test_more_files_than_an_approval_lists_are_refused_with_the_limit() -> None:
+    paths = ["consolidated.safetensors", "params.json", "tekken.json"]
+    with pytest.raises(IntakeError, match=r"^10,003 files, an approval lists 2,000 at most$"):
+        select_files([*paths, *(f"{number}.jinja" for number in range(10_000))])

@@ -5,9 +5,9 @@ Called by cli/approve/draft.py; writes nothing.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from escadre.api.approval import Architecture
 from escadre.cli.approve.examining import FILES_AT_ONCE, Start, examine
@@ -45,7 +45,7 @@ def make_draft(
         IntakeError: all that cannot be approved, naming file and cause.
         Refusal: faults of the mirror.
     """
-    listed = {file.path: file for file in source.files()}
+    listed = _once(source.files())
     examined = examine(source, listed, profile)
 
     def take(path: str) -> ManifestFile | IntakeError:
@@ -61,6 +61,15 @@ def make_draft(
     text = manifests.render(manifest)
     digest = manifests.digest(text)
     return Draft(manifest, text, digest, examined.architecture, examined.selection)
+
+
+def _once(files: Iterable[ListedFile]) -> Mapping[str, ListedFile]:
+    """By path; one that is listed twice is kept with that fault."""
+    listed: dict[str, ListedFile] = {}
+    for file in files:
+        twice = file.path in listed and listed[file.path] != file
+        listed[file.path] = replace(file, fault="is listed twice, as two files") if twice else file
+    return listed
 
 
 def hashed(

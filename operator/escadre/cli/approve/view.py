@@ -1,7 +1,7 @@
 """What `escadre approve show` and `sign` print: an approval and its signatures. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,7 @@ class Asked:
     digest: str
     unjudged: tuple[Json, ...] = ()  # signatures that the operator has not looked at
     untold: tuple[Json, ...] = ()  # judged, and older than the newest that a status has room for
+    said: Mapping[str, str] = field(default_factory=dict)  # reasons, by name of the signature
 
     @classmethod
     def read(cls, body: Json, signatures: list[Json]) -> "Asked":
@@ -62,7 +63,12 @@ class Asked:
         others = [each for each in signatures if each["metadata"]["name"] not in told]
         untold = tuple(each for each in others if _is_older(each, status.signatures))
         unjudged = tuple(each for each in others if not _is_older(each, status.signatures))
-        return cls(name, spec, status, content_digest(raw), unjudged, untold)
+        said = {
+            each["metadata"]["name"]: each["spec"]["reason"]
+            for each in signatures
+            if each["spec"].get("reason")
+        }
+        return cls(name, spec, status, content_digest(raw), unjudged, untold, said)
 
     @property
     def approved(self) -> Condition | None:
@@ -150,10 +156,14 @@ def _signatures(asked: Asked, now: float) -> RenderableType:
         table.add_row(
             mark("unknown"), spec["by"], spec["decision"], "", "the operator has not looked yet"
         )
-    if not asked.untold:
-        return table
-    older = count(len(asked.untold), "older signature")
-    return Group(table, Text(f"  and {older}, which the status has no room to tell of"))
+    parts: list[RenderableType] = [table]
+    if asked.untold:
+        older = count(len(asked.untold), "older signature")
+        parts.append(Text(f"  and {older}, which the status has no room to tell of"))
+    names = [record.name for record in asked.status.signatures]
+    names += [each["metadata"]["name"] for each in asked.unjudged]
+    parts += [Text(f"  {name}: {asked.said[name]}") for name in names if name in asked.said]
+    return Group(*parts)
 
 
 def _counts(record: SignatureRecord) -> str:
@@ -173,7 +183,10 @@ def document(asked: Asked) -> dict[str, Any]:
         "message": condition.message if condition else "",
         "summary": asked.status.summary,
         "contentDigest": asked.digest,
-        "signatures": [_record(record) for record in asked.status.signatures],
+        "signatures": [
+            _record(record) | {"reason": asked.said.get(record.name, "")}
+            for record in asked.status.signatures
+        ],
         "olderSignatures": len(asked.untold),  # judged; the status has no room for them
         "notJudgedYet": [each["metadata"]["name"] for each in asked.unjudged],
         "spec": asked.spec.model_dump(mode="json", by_alias=True, exclude_none=True),

@@ -83,12 +83,14 @@ def file_faults(
 
 
 def index_faults(path: str, index: Mapping[str, str], held: Tensors) -> Iterator[IntakeError]:
-    """Where the index at ``path`` and the tensors of the files differ."""
+    """Tensors that the index at ``path`` promises, and that are nowhere or in another file.
+
+    A tensor more than the index names is none: engines load the files, and the header describes it.
+    """
     place = {tensor.name: file for file in sorted(held) for tensor in held[file]}
     elsewhere = (name for name in index.keys() & place.keys() if index[name] != place[name])
     for about, names in (
         ("maps tensors that no file holds", index.keys() - place.keys()),
-        ("lacks tensors that the files hold", place.keys() - index.keys()),
         ("maps tensors to another file than the one that holds them", elsewhere),
     ):
         if ordered := sorted(names):
