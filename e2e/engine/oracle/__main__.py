@@ -1,9 +1,10 @@
 """`make oracle`: vLLM's own layers judge and weigh models; the answers are committed.
 
-Generated shapes are judged (shapes.py, judge.py), the catalog's models weighed (published.py,
-weigh.py), and the peaks of their encoders of images taken (encode.py). Needs the environment that
-`make demo ENGINE=vllm` installs (6 GB, no GPU). The tables are read by
-tests/core/engines/test_oracle.py and test_weighed.py, without vLLM.
+Generated shapes are judged (shapes.py, judge.py) and small models cut into pipeline stages
+(staged.py, cut.py); the catalog's models are weighed (published.py, weigh.py), and the peaks of
+their encoders of images taken (encode.py). Needs the environment that `make demo ENGINE=vllm`
+installs (6 GB, no GPU). tests/core/engines/test_oracle.py, test_cut.py and test_weighed.py read
+the tables, without vLLM.
 """
 
 import argparse
@@ -16,14 +17,16 @@ from typing import Final
 
 from e2e.engine.oracle.published import published
 from e2e.engine.oracle.shapes import NUMBER, SIZES, shapes
+from e2e.engine.oracle.staged import staged
 from e2e.engine.vllm.install import VERSION, ensure_vllm
 
-__all__ = ["ENCODED", "TABLE", "WEIGHED", "main"]
+__all__ = ["CUT", "ENCODED", "TABLE", "WEIGHED", "main"]
 
 _ROOT: Final = Path(__file__).parents[3]
 _DATA: Final = _ROOT / "tests" / "core" / "engines" / "data"
 TABLE: Final = _DATA / f"oracle-vllm-{VERSION}.jsonl.gz"
 WEIGHED: Final = _DATA / f"weighed-vllm-{VERSION}.jsonl"
+CUT: Final = _DATA / f"cut-vllm-{VERSION}.jsonl"
 ENCODED: Final = _DATA / f"encoded-vllm-{VERSION}.jsonl"
 _QUIET: Final = {
     "HF_HUB_OFFLINE": "1",
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--shapes", type=int, default=NUMBER)
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--weighed", type=Path, default=WEIGHED)
+    parser.add_argument("--cut", type=Path, default=CUT)
     parser.add_argument("--encoded", type=Path, default=ENCODED)
     parser.add_argument("--only-weigh", action="store_true", help="judge no shapes")
     options = parser.parse_args()
@@ -47,6 +51,7 @@ def main() -> None:
     _write(options.weighed, _ask("weigh", [model.asked() for model in models]))
     seeing = [model.encoding() for model in models if model.sees]
     _write(options.encoded, _ask("encode", seeing))
+    _write(options.cut, _ask("cut", [model.asked() for model in staged()]))
     if options.only_weigh:
         return
     print(

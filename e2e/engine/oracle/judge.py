@@ -19,9 +19,9 @@ from vllm.model_executor.model_loader.utils import initialize_model
 from e2e.engine.oracle.seat import configured, play
 
 
-def verdict(config: VllmConfig, size: int) -> str:
-    play(size)
-    parallel = ParallelConfig(tensor_parallel_size=size)
+def verdict(config: VllmConfig, size: int, stages: int = 1, stage: int = 0) -> str:
+    play(size, stages, stage)
+    parallel = ParallelConfig(tensor_parallel_size=size, pipeline_parallel_size=stages)
     config.parallel_config = parallel
     config.compilation_config.static_forward_context.clear()
     try:

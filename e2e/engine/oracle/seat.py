@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import vllm.distributed.parallel_state as groups
-import vllm.model_executor.layers.quantization.fp8 as eight_bits
 from vllm.config import CacheConfig, DeviceConfig, ModelConfig, ParallelConfig, VllmConfig
+
+from e2e.engine.oracle.gpu import choose_kernels_as_on_a_gpu
 
 __all__ = ["BLOCK", "configured", "play"]
 
 BLOCK = 16  # tokens of a block of the cache
-# There is none for blocks on a CPU; vLLM checks their shapes before it looks for one.
-eight_bits.init_fp8_linear_kernel = lambda *_, **__: None
+choose_kernels_as_on_a_gpu()
 
 
 class Members:

@@ -7,11 +7,13 @@ which `make oracle` judges with vLLM's own layers and tests/core/engines/test_or
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from random import Random
 from typing import Any, Final, Literal
 
-__all__ = ["NUMBER", "SEED", "SIZES", "Shape", "mistral_3", "shapes"]
+from e2e.engine.oracle import numbers
+
+__all__ = ["NUMBER", "SEED", "SIZES", "Shape", "generous", "mistral_3", "shapes"]
 
 SEED: Final = 20261128
 NUMBER: Final = 1760
@@ -21,12 +23,14 @@ _GENEROUS_HEADS: Final = (96, 192, 480, 1440)
 _GENEROUS_WIDTH: Final = 2880 * 128
 _GENEROUS_HIDDEN: Final = 45 * 128
 _GENEROUS_VOCABULARY: Final = 64 * 2880
+_GENEROUS_RANK: Final = 1536
 _HEADS: Final = (8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 96, 128)
 _KEY_VALUE: Final = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
 _WIDTHS: Final = (1001, 3072, 8960, 9216, 10240, 11008, 14336, 16384, 28672, 32768)
 _VOCABULARIES: Final = (32000, 32768, 49152, 65024, 100352, 131072, 151936)
 _HIDDEN: Final = (512, 1280, 3072, 4096, 5120, 6144)
 _ENCODER_HEADS: Final = (8, 12, 16, 20, 24)
+_QUERY_RANKS: Final = (512, 1000, 1500)
 
 Format = Literal["mistral", "huggingface"]
 
@@ -43,12 +47,15 @@ class Shape:
     document: dict[str, Any]
     beside: dict[str, Any] | None = None
 
+    @property
+    def files(self) -> dict[str, dict[str, Any]]:
+        """By their names."""
+        files = {"params.json" if self.format == "mistral" else "config.json": self.document}
+        return files if self.beside is None else files | {"config.json": self.beside}
+
     def asked(self) -> str:
         """A line for judge.py, of every size."""
-        files = {"params.json" if self.format == "mistral" else "config.json": self.document}
-        if self.beside is not None:
-            files["config.json"] = self.beside
-        return json.dumps({"files": files, "sizes": SIZES})
+        return json.dumps({"files": self.files, "sizes": SIZES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class _Sizes:
     vocabulary: int
     expert: int
     encoder: int
+    encoder_width: int
+    query_rank: int
 
 
 def shapes(number: int, seed: int = SEED) -> Iterator[Shape]:
@@ -74,9 +83,26 @@ def shapes(number: int, seed: int = SEED) -> Iterator[Shape]:
         yield Shape(name, form, make(_draw(random)), beside)
 
 
+def generous(family: str) -> Shape:
+    """The one of a family in which every size divides by whatever splits it."""
+    sizes = _Sizes(
+        hidden=_GENEROUS_HIDDEN,
+        heads=max(_GENEROUS_HEADS),
+        key_value=max(_GENEROUS_HEADS),
+        width=_GENEROUS_WIDTH,
+        vocabulary=_GENEROUS_VOCABULARY,
+        expert=_GENEROUS_WIDTH,
+        encoder=max(_GENEROUS_HEADS),
+        encoder_width=_GENEROUS_WIDTH,
+        query_rank=_GENEROUS_RANK,
+    )
+    form, make = _FAMILIES[family]
+    return Shape(family, form, make(sizes))
+
+
 def _draw(random: Random) -> _Sizes:
-    names = ["hidden", "heads", "key_value", "width", "vocabulary", "expert", "encoder"]
-    ordinary = set(random.sample(names, random.choice((1, 1, 1, 2, 2, 7))))
+    names = [field.name for field in fields(_Sizes)]
+    ordinary = set(random.sample(names, random.choice((1, 1, 1, 2, 2, len(names)))))
     heads = random.choice(_HEADS if "heads" in ordinary else _GENEROUS_HEADS)
     fitting = [one for one in _KEY_VALUE if heads % one == 0]
     return _Sizes(
@@ -89,6 +115,8 @@ def _draw(random: Random) -> _Sizes:
         ),
         expert=random.choice(_WIDTHS) if "expert" in ordinary else _GENEROUS_WIDTH,
         encoder=random.choice(_ENCODER_HEADS if "encoder" in ordinary else _GENEROUS_HEADS),
+        encoder_width=random.choice(_WIDTHS if "encoder_width" in ordinary else (_GENEROUS_WIDTH,)),
+        query_rank=random.choice(_QUERY_RANKS) if "query_rank" in ordinary else _GENEROUS_RANK,
     )
 
 
@@ -141,13 +169,25 @@ def _large_3(sizes: _Sizes) -> dict[str, Any]:
     }
 
 
+def _large_3_blocks(sizes: _Sizes) -> dict[str, Any]:
+    """With the latents of the published one."""
+    ranks = {
+        "q_lora_rank": sizes.query_rank,
+        "kv_lora_rank": 512,
+        "qk_nope_head_dim": 128,
+        "qk_rope_head_dim": 64,
+        "v_head_dim": 128,
+    }
+    return _large_3(sizes) | ranks | {"quantization": numbers.COMPRESSED_BLOCKS}
+
+
 def _vision(sizes: _Sizes) -> dict[str, Any]:
     return {
         "hidden_size": 64 * sizes.encoder,
         "num_channels": 3,
         "image_size": 64,
         "patch_size": 16,
-        "intermediate_size": _GENEROUS_WIDTH,
+        "intermediate_size": sizes.encoder_width,
         "num_hidden_layers": 1,
         "num_attention_heads": sizes.encoder,
         "rope_theta": 1e4,
@@ -164,7 +204,7 @@ def _voxtral(sizes: _Sizes) -> dict[str, Any]:
         "dim": 64 * sizes.encoder,
         "n_layers": 1,
         "head_dim": 64,
-        "hidden_dim": _GENEROUS_WIDTH,
+        "hidden_dim": sizes.encoder_width,
         "n_heads": sizes.encoder,
         "vocab_size": 51866,
         "max_source_positions": 1500,
@@ -230,48 +270,28 @@ def mistral_3(text: dict[str, Any], vision: dict[str, Any]) -> dict[str, Any]:
 
 
 def _quantised(
-    config: Callable[[_Sizes], dict[str, Any]], numbers: dict[str, Any]
+    config: Callable[[_Sizes], dict[str, Any]], format_: dict[str, Any]
 ) -> Callable[[_Sizes], dict[str, Any]]:
-    return lambda sizes: config(sizes) | {"quantization_config": numbers}
+    return lambda sizes: config(sizes) | {"quantization_config": format_}
 
 
-_FP8: Final = {"quant_method": "fp8", "activation_scheme": "static"}
-_FP8_BLOCKS: Final = {
-    "quant_method": "fp8",
-    "activation_scheme": "dynamic",
-    "fmt": "e4m3",
-    "weight_block_size": [128, 128],
-}
-_INT4_GROUPS: Final = {
-    "quant_method": "compressed-tensors",
-    "format": "pack-quantized",
-    "config_groups": {
-        "group_0": {
-            "targets": ["Linear"],
-            "weights": {
-                "num_bits": 4,
-                "type": "int",
-                "symmetric": True,
-                "strategy": "group",
-                "group_size": 128,
-                "dynamic": False,
-            },
-            "input_activations": None,
-            "output_activations": None,
-        }
-    },
-    "ignore": ["lm_head"],
-}
 _FAMILIES: Final[dict[str, tuple[Format, Callable[[_Sizes], dict[str, Any]]]]] = {
     "dense": ("mistral", _params),
     "dense, config.json": ("huggingface", _config),
     "experts": ("mistral", _mixtral),
     "experts, config.json": ("huggingface", _mixtral_config),
     "latent attention, shared experts": ("mistral", _large_3),
+    "latent attention in blocks": ("mistral", _large_3_blocks),
     "vision": ("mistral", _pixtral),
     "vision, config.json": ("huggingface", _mistral_3_config),
     "audio": ("mistral", _voxtral),
-    "FP8, config.json": ("huggingface", _quantised(_config, _FP8)),
-    "FP8 in blocks, config.json": ("huggingface", _quantised(_config, _FP8_BLOCKS)),
-    "int4 in groups, config.json": ("huggingface", _quantised(_config, _INT4_GROUPS)),
+    **{
+        f"{name}, config.json": ("huggingface", _quantised(_config, format_))
+        for name, format_ in numbers.FORMATS.items()
+    },
+    **{
+        f"experts in {name}, config.json": ("huggingface", _quantised(_mixtral_config, format_))
+        for name, format_ in numbers.FORMATS.items()
+        if name in numbers.OF_EXPERTS
+    },
 }

@@ -33,15 +33,23 @@ _RULES = (
     "feed-forward width N does not divide by N",
     "feed-forward width N of an expert does not divide by N",
     "width N of the vision projector does not divide by N",
+    "feed-forward width N of the vision encoder does not divide by N",
+    "feed-forward width N of the audio encoder does not divide by N",
     *(
-        f"the {what} width N of one GPU is no whole number of {parts}, {_WHY}"
-        for what in ("query", "feed-forward")
-        for parts in ("blocks of N columns", "groups of N")
+        f"the {what} width N of one GPU is no whole number of {parts} of N, {_WHY}"
+        for what, parts in (
+            ("query", "blocks"),
+            ("query", "groups"),
+            ("key-value", "blocks"),
+            ("query latent's", "blocks"),
+            ("feed-forward", "blocks"),
+            ("feed-forward", "groups"),
+            ("expert", "blocks"),
+            ("expert", "groups"),
+        )
     ),
 )
 _ALONE = 20
-# Of weights in groups: the kernels of a CPU take fewer shapes than those of GPUs.
-_OTHER_KERNELS = "ValueError: Failed to find a kernel that can implement the WNA16 linear"
 
 
 @cache
@@ -50,12 +58,12 @@ def judged() -> tuple[tuple[Shape, Architecture, dict[int, str]], ...]:
     lines = gzip.decompress(TABLE.read_bytes()).splitlines()
     assert len(lines) == NUMBER
     return tuple(
-        (shape, _read(shape), {size: said for said, sizes in json.loads(line) for size in sizes})
+        (shape, read(shape), {size: said for said, sizes in json.loads(line) for size in sizes})
         for shape, line in zip(shapes(NUMBER), lines, strict=True)
     )
 
 
-def _read(shape: Shape) -> Architecture:
+def read(shape: Shape) -> Architecture:
     chosen = Selection((), (), shape.format, shape.format)
     numbers = read_format(Part(chosen.config, shape.document), None)
     dtype = numbers.dtypes[0] if numbers else "bfloat16"
@@ -65,12 +73,15 @@ def _read(shape: Shape) -> Architecture:
 def _ours() -> Iterator[tuple[Shape, int, str, str]]:
     for shape, architecture, said in judged():
         for size in SIZES:
-            if said[size].startswith(_OTHER_KERNELS):
-                continue
             refusal = check_size(architecture, size)
             ours = "" if refusal is None else refusal.engine
             theirs = said[size].replace("{size}", str(size))
             yield shape, size, ours, theirs
+
+
+def _rule(message: str) -> str:
+    """Rows and columns of the same width in square blocks are one."""
+    return re.sub(r"(blocks of N) (rows|columns)", r"\1", re.sub(r"\d+", "N", message))
 
 
 def _same(ours: str, theirs: str) -> bool:
@@ -78,13 +89,25 @@ def _same(ours: str, theirs: str) -> bool:
     return re.fullmatch(re.escape(ours).replace("…", ".*"), theirs) is not None
 
 
+def _is_stricter(shape: Shape, ours: str, theirs: str) -> bool:
+    """Experts in blocks that vLLM makes smaller since 0.29, where Triton's kernels run them."""
+    refined = shape.family == "experts in FP8 in blocks, config.json" and not theirs
+    return refined and ours.startswith("ValueError: The output_size of gate's and up's weight = ")
+
+
 def test_every_verdict_is_that_of_vllm_and_in_its_words() -> None:
     wrong = [
         f"{shape.family}, size {size}: {ours or 'legal'}, vLLM: {theirs or 'legal'}"
         for shape, size, ours, theirs in _ours()
-        if not _same(ours, theirs)
+        if not _same(ours, theirs) and not _is_stricter(shape, ours, theirs)
     ]
     assert not wrong, f"{len(wrong)} differ: {wrong[:5]}"
+
+
+def test_nearly_nothing_is_refused_that_vllm_builds() -> None:
+    stricter = [one for one in _ours() if one[2] and not one[3]]
+    assert all(_is_stricter(shape, ours, theirs) for shape, _, ours, theirs in stricter)
+    assert 0 < len(stricter) < 30
 
 
 def test_the_table_has_enough_of_each_kind() -> None:
@@ -94,8 +117,8 @@ def test_the_table_has_enough_of_each_kind() -> None:
     alone: Counter[str] = Counter()
     for _, architecture, _ in judged():
         for size in SIZES:
-            broken = list(legality._broken_rules(architecture, size))
-            if len(broken) == 1:
-                alone[re.sub(r"\d+", "N", broken[0].message)] += 1
+            broken = legality._broken_rules(architecture, size)
+            if len(rules := {_rule(refusal.message) for refusal in broken}) == 1:
+                alone.update(rules)
     assert set(alone) == set(_RULES)
     assert {rule: number for rule, number in alone.items() if number < _ALONE} == {}

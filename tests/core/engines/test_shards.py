@@ -1,7 +1,6 @@
 """Blocks and groups of quantised weights, split over GPUs.
 
-Dense layers in FP8 blocks and int4 groups are held against vLLM's own by test_oracle.py; here are
-also those that its CPU build cannot make: experts, and blocks of compressed-tensors.
+They are held against vLLM's own layers by test_oracle.py; here stands what each rule is for.
 """
 
 import pytest
@@ -15,6 +14,8 @@ BLOCKS = Quantization(method="fp8", block=(128, 128))
 OTHER_BLOCKS = Quantization(method="compressed-tensors", block=(128, 128))
 GROUPS = Quantization(method="compressed-tensors", group_size=128)
 EXPERTS = Experts(routed=8, per_token=2, shared=0, intermediate_size=14336)
+NARROW = EXPERTS.model_copy(update={"intermediate_size": 8960})
+NO_KERNEL = "ValueError: Failed to find a kernel that can implement the WNA16 linear layer. …"
 
 
 def fp8(**given: object) -> Architecture:
@@ -25,6 +26,11 @@ def fp8(**given: object) -> Architecture:
 def packed(method: str = "compressed-tensors", **given: object) -> Architecture:
     numbers = GROUPS.model_copy(update={"method": method})
     return MISTRAL_7B.model_copy(update={"dtype": "int4", "quantization": numbers, **given})
+
+
+def halves(method: str, **given: object) -> Architecture:
+    numbers = Quantization(method=method, group_size=16)
+    return MISTRAL_7B.model_copy(update={"dtype": "float4", "quantization": numbers, **given})
 
 
 def legal(model: Architecture) -> list[int]:
@@ -102,11 +108,33 @@ def test_legal_sizes(model: Architecture, sizes: list[int]) -> None:
             packed(),
             32,
             "the feed-forward width 448 of one GPU is no whole number of groups of 128",
-            "ValueError: Weight input_size_per_partition=448 … is not divisible by "
-            "group_size=128. …",
+            NO_KERNEL,
             id="groups",
         ),
-        pytest.param(packed(method="gptq"), 32, "448 of one GPU", "", id="words not known"),
+        pytest.param(packed(method="gptq"), 32, "448 of one GPU", NO_KERNEL, id="GPTQ"),
+        pytest.param(
+            packed(method="awq"),
+            32,
+            "448 of one GPU",
+            "ValueError: The input size is not aligned with the quantized weight shape. This can "
+            "be caused by too large tensor parallel size.",
+            id="AWQ",
+        ),
+        pytest.param(packed(method="quark"), 32, "448 of one GPU", "", id="words not known"),
+        pytest.param(
+            packed(method="awq", experts=NARROW, intermediate_size=8960),
+            16,
+            "the expert width 560 of one GPU is no whole number of groups of 32",
+            "AssertionError",
+            id="experts in AWQ, whose groups are halved down to 32",
+        ),
+        pytest.param(
+            halves("modelopt", intermediate_size=8960),
+            32,
+            "the feed-forward width 280 of one GPU is no whole number of groups of 16",
+            "ValueError: Unsupported model when in features size is not multiple of 16",
+            id="NVFP4 of ModelOpt",
+        ),
         pytest.param(
             packed(experts=EXPERTS),
             32,
@@ -140,9 +168,40 @@ def test_a_group_as_wide_as_the_layer_is_no_group() -> None:
     assert legal(model) == [1, 2, 4, 8, 16, 32]
 
 
-def test_latent_attention_is_not_judged() -> None:
-    model = LARGE_3.model_copy(update={"quantization": BLOCKS, "vision_heads": None})
-    assert legal(model) == [1, 2, 4, 8, 16, 32]
+def latent(method: str = "compressed-tensors", **given: int) -> Architecture:
+    assert LARGE_3.latent_attention is not None
+    changes = {
+        "latent_attention": LARGE_3.latent_attention.model_copy(update=given),
+        "quantization": Quantization(method=method, block=(128, 128)),
+        "vision_heads": None,
+    }
+    return LARGE_3.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("model", "sizes"),
+    [
+        pytest.param(latent(), [1, 2, 4, 8, 16, 32], id="values and queries not known"),
+        pytest.param(
+            latent(query_rank=1536, value_head_dimension=128),
+            [1, 2, 4, 8, 16, 32],
+            id="as published",
+        ),
+        pytest.param(latent(query_rank=1500), [], id="the query's latent is whole on each"),
+        pytest.param(
+            latent("fp8", query_rank=1500), [1, 2, 4, 8, 16, 32], id="let off, as it is joined"
+        ),
+        pytest.param(latent("fp8", rope_head_dimension=60), [1, 2, 4], id="128 × 188 in blocks"),
+        pytest.param(latent(value_head_dimension=24), [1, 2, 4, 8], id="values: 8 × 24 is 1.5"),
+    ],
+)
+def test_blocks_in_latent_attention(model: Architecture, sizes: list[int]) -> None:
+    assert legal(model) == sizes
+
+
+def test_numbers_of_half_a_byte_are_padded_by_what_compressed_tensors_runs_on() -> None:
+    narrow = halves("compressed-tensors", intermediate_size=8960)
+    assert legal(narrow) == [1, 2, 4, 8, 16, 32]
 
 
 @pytest.mark.parametrize("model", EVERY_MODEL)
