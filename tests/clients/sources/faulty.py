@@ -60,6 +60,7 @@ class Faulty:
     files: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     always: dict[str, Fault] = field(default_factory=dict)
+    everything: Fault | None = None  # done to each answer
     log: list[Logged] = field(default_factory=list)
     url: str = ""
     released: threading.Event = field(default_factory=threading.Event)
@@ -83,8 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
         port = self.client_address[1]
         world.log.append(Logged(self.path, asked, dict(self.headers.items()), port))
         answer = _plain(world, self.path, asked)
-        if fault := world.always.get(self.path):
-            fault(answer)
+        for fault in (world.everything, world.always.get(self.path)):
+            if fault:
+                fault(answer)
         if queue := world.faults.get(self.path):
             queue.pop(0)(answer)
         with world.lock:
