@@ -16,6 +16,7 @@ from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import Draft, make_draft
 from escadre.cli.approve.files import tell, write
 from escadre.cli.approve.progress import with_progress
+from escadre.cli.approve.publishing import how_to_publish
 from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
@@ -100,12 +101,14 @@ def _draft(
     )
     check_terms(terms, environment.now())
     check_out(out)
-    source, manifests_url = _source(environment, terms, folder, token_file, system_namespace)
+    source, spec = _source(environment, terms, folder, token_file, system_namespace)
     terms = replace(terms, requested_by=requested_by or run(environment, _caller))
     profile = serving_profile(environment, system_namespace)
     draft = with_progress(environment.err, lambda progress: make_draft(source, progress, profile))
     document = approval_document(draft, terms)
-    tell(environment, draft, document, write(out, draft, document), manifests_url, output)
+    files = write(out, draft, document)
+    publish = how_to_publish(files.manifest, spec, repository)
+    tell(environment, draft, document, files, publish, output)
 
 
 def _source(
@@ -114,11 +117,10 @@ def _source(
     folder: Path | None,
     token_file: Path | None,
     system_namespace: str,
-) -> tuple[Repository, str]:
-    """Where the bytes come from, and the mirror's folder of manifests if it was asked."""
+) -> tuple[Repository, ModelMirrorSpec | None]:
+    """Where the bytes come from, and the first mirror unless nobody could be asked."""
     if folder is not None:
-        _look_for_mirrors(environment, terms.mirrors)
-        return folder_repository(folder), ""
+        return folder_repository(folder), _looked_for(environment, terms.mirrors)
     name, given = terms.mirrors[0], token_from(token_file)
 
     async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
@@ -127,21 +129,22 @@ def _source(
 
     spec, credentials = run(environment, look)
     source = mirror_repository(name, spec, terms.repository, terms.revision, credentials)
-    return source, spec.manifests_base
+    return source, spec
 
 
-def _look_for_mirrors(environment: Environment, mirrors: list[str]) -> None:
-    """A folder is hashed also where no cluster answers; then it is said what nobody looked at."""
+def _looked_for(environment: Environment, mirrors: list[str]) -> ModelMirrorSpec | None:
+    """The first; where no cluster answers a folder is hashed all the same, and that is said."""
     try:
-        run(environment, lambda session: _exist(session, mirrors))
+        return run(environment, lambda session: _exist(session, mirrors))[0]
     except (ApiError, ConnectionUnknown) as error:
         environment.err.print(f"not known whether --mirror {', '.join(mirrors)} exists: {error}")
+    return None
 
 
-async def _exist(session: Session, mirrors: list[str]) -> None:
+async def _exist(session: Session, mirrors: list[str]) -> list[ModelMirrorSpec]:
     """Refuses a mirror that does not exist: misspelt, it would only be missed much later."""
-    for name in mirrors:
-        await fetch.mirror(session, name)
+    found = [await fetch.mirror(session, name) for name in mirrors]
+    return [ModelMirrorSpec.model_validate(one["spec"]) for one in found]
 
 
 def approval_document(draft: Draft, terms: Terms) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def tell(
     draft: Draft,
     document: dict[str, Any],
     files: Files,
-    manifests_url: str,
+    publish: str,
     output: Output,
 ) -> None:
     """Says what was drafted and written, and what people do next."""
@@ -89,8 +89,7 @@ def tell(
     for each in (manifest, approval):
         say(f"{'overwrote' if each in files.overwritten else 'wrote'} {each}")
     say(f"1. read {approval}")
-    kept = f"{manifests_url}/" if manifests_url else "where the mirror keeps its manifests"
-    say(f"2. copy {manifest} to {kept}")
+    say(f"2. {publish}")
     say(f"3. kubectl apply -f {approval}")
     say(f"4. others sign: escadre approve sign {document['metadata']['name']}")
 
