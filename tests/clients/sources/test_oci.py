@@ -6,15 +6,18 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.clients.sources.faulty import Answer, Fault, Faulty, faulty
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources import oci
-from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.credentials import AccessKey, Credentials
 from escadre.clients.sources.errors import (
     DigestMismatch,
     MirrorError,
@@ -202,6 +205,32 @@ def test_artifacts_that_are_no_files(text: bytes, says: str) -> None:
         oci.layers_of(text, "x")
 
 
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["mediaType", "digest", "size", "annotations", FILEPATH, TITLE, "x"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(layers=st.lists(values | st.just(layer("w")), max_size=3))
+def test_whatever_it_holds_an_artifact_is_files_or_told(layers: list[Any]) -> None:
+    with suppress(MirrorUnavailable):
+        assert oci.layers_of(artifact(*layers), "x")
+
+
+@given(st.binary(max_size=40) | values.map(lambda value: json.dumps(value).encode()))
+def test_whatever_they_hold_errors_are_told(text: bytes) -> None:
+    told = oci.explain(text)
+    assert re.fullmatch("([A-Z][A-Z0-9_]*)?", told.code)
+
+
 def test_an_artifact_without_end_is_not_read(server: Faulty) -> None:
     server.files[TAG] = b" " * (oci.MAX_ARTIFACT_BYTES + 1)
     with pytest.raises(DigestMismatch, match="not a manifest"):
@@ -295,6 +324,14 @@ def test_nobody_in_particular_gets_a_token_too(server: Faulty) -> None:
     server.faults[TAG] = [wants(f"{server.url}/token")]
     assert read(registry(server)) == CONTENT
     assert server.log[1].headers.get("Authorization") is None
+
+
+def test_an_access_key_is_refused() -> None:
+    spec = ModelMirrorSpec(type="oci", url="https://harbor.bank.example")
+    key = Credentials(access_key=AccessKey("AKID", SECRET))
+    with pytest.raises(Refusal, match="needs username and password, or token in") as caught:
+        open_source("harbor", spec, repository="o/m", revision=COMMIT, credentials=key)
+    assert caught.value.reason == reasons.SECRET_NOT_FOUND
 
 
 def test_user_and_password_are_sent_only_where_they_are_asked_for(server: Faulty) -> None:

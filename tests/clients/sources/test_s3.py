@@ -3,12 +3,16 @@
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.clients.sources.faulty import Answer, Fault, Faulty, faulty
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
+from escadre.clients.sources import s3
 from escadre.clients.sources.credentials import AccessKey, Credentials
 from escadre.clients.sources.errors import MirrorError, MirrorUnavailable, NotFound, Unauthorized
 from escadre.clients.sources.factory import open_source
@@ -123,6 +127,23 @@ def test_lists_that_are_none(server: Faulty, answer: bytes, says: str) -> None:
     with pytest.raises(MirrorUnavailable, match=re.escape(says)) as caught:
         bucket(server).list()
     assert not caught.value.transient
+
+
+elements = st.recursive(
+    st.sampled_from(["", "true", "7", "-1", "a/b", "&amp;", "\u2028"]),
+    lambda inner: st.tuples(
+        st.sampled_from(["ListBucketResult", "Contents", "Key", "Size", "IsTruncated", "Error"]),
+        st.lists(inner, max_size=4),
+    ).map(lambda one: f"<{one[0]}>{''.join(one[1])}</{one[0]}>"),
+    max_leaves=12,
+)
+
+
+@given(st.binary(max_size=40) | elements.map(str.encode))
+def test_whatever_it_holds_an_answer_is_a_list_or_told(text: bytes) -> None:
+    with suppress(MirrorUnavailable):
+        assert all(size >= 0 for _, size, _ in s3._page(text, "x").objects)
+    assert re.fullmatch("[A-Za-z0-9.]*", s3.explain(text).code)
 
 
 def test_a_list_that_leads_back_to_itself_ends(server: Faulty) -> None:

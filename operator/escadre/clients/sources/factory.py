@@ -160,13 +160,10 @@ def _s3(opening: Opening) -> Source:
     url, bucket = opening.url(), opening.spec.s3
     if bucket is None:
         raise _invalid(opening.name, "type s3 needs s3")
-    key = opening.credentials.access_key if opening.credentials else None
-    if opening.credentials and not key:
-        raise Refusal(
-            reasons.SECRET_NOT_FOUND,
-            f"ModelMirror {opening.name}: type s3 needs accessKeyID and secretAccessKey in its "
-            "Secret, or no Secret at all for a bucket that anybody may read",
-        )
+    given = opening.credentials
+    key = given.access_key if given else None
+    if given and not (key or given.certificate):
+        raise _wrong_keys(opening, "accessKeyID and secretAccessKey", "a bucket")
     transport = opening.transport(s3.Signer(key, bucket.region) if key else None, s3.explain)
     where = (url, bucket, opening.repository, opening.revision)
     return HttpSource(
@@ -184,6 +181,9 @@ def _oci(opening: Opening) -> Source:
         name = oci.repository_name(url, opening.repository)
     except ValueError as error:
         raise _invalid(opening.name, str(error)) from error
+    keys = opening.credentials
+    if keys and not (keys.authorization or keys.certificate):
+        raise _wrong_keys(opening, "username and password, or token", "a repository")
     service = opening.transport()
     tokens = Tokens(
         url,
@@ -226,6 +226,14 @@ def _folder(opening: Opening) -> Source:
         mount / opening.repository / opening.revision,
         inside=mount,
         manifests=mount / "escadre-manifests",
+    )
+
+
+def _wrong_keys(opening: Opening, keys: str, what: str) -> Refusal:
+    return Refusal(
+        reasons.SECRET_NOT_FOUND,
+        f"ModelMirror {opening.name}: type {opening.spec.type} needs {keys} in its Secret, or no "
+        f"Secret at all for {what} that anybody may read",
     )
 
 
