@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo breaker oracle e2e test-upgrade \
-	bench-control bench-before bench-before-5000 bench-layout bench-plan bench-speed image clean lock binaries moved try-bare
+	bench-control bench-before bench-before-5000 bench-layout bench-plan bench-pull bench-speed image clean lock binaries moved try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -121,6 +121,9 @@ bench-layout: $(STAMP) ## the estimate of the cache beside published start-ups a
 
 bench-speed: $(STAMP) ## the estimate of speed beside measured runs of vLLM (82 MB, once)
 	@$(BIN)/python -m e2e.bench.speed $(ARGS)
+
+bench-pull: $(STAMP) ## one model by this build, 0.1.0, an ideal loop and other tools: ratios (5 GB of memory, nginx)
+	@$(BIN)/python -m e2e.bench.pull $(ARGS)
 
 oracle: $(STAMP) ## developers: have vLLM judge generated models anew, without a GPU (6 GB, once)
 	$(BIN)/python -m e2e.engine.oracle

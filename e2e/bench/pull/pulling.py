@@ -1,0 +1,56 @@
+"""One pull as an agent does it, of this build or of 0.1.0: verification, store and record.
+
+``python pulling.py JSON`` with {store, url, digest, total, commit}, by the interpreter of the build
+to be measured. Prints {seconds, cpu, rss, imported}: of the pull alone, and what the process took
+before it. All modules of an agent are loaded, so that its memory is the agent's.
+"""
+
+import importlib
+import json
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main"]
+
+
+def main(order: dict[str, Any]) -> None:
+    """Pull one model into a store."""
+    try:
+        names = ("agent.pull.meter", "agent.pull.pull", "agent.store.store", "agent.pull.transfer")
+        modules = [importlib.import_module(f"escadre.{name}") for name in names]
+        opener = importlib.import_module("escadre.clients.sources.factory").open_source
+    except ModuleNotFoundError:  # 0.1.0
+        names = ("agent.meter", "agent.pull", "agent.store", "agent.transfer")
+        modules = [importlib.import_module(f"escadre.{name}") for name in names]
+        opener = importlib.import_module("escadre.clients.mirror.factory").open_mirror
+    meter, pull, store, transfer = modules
+    importlib.import_module("escadre.agent.agent")
+    spec = importlib.import_module("escadre.api.mirror").ModelMirrorSpec(
+        type="http", url=order["url"]
+    )
+    began, spent = time.monotonic(), time.process_time()
+    mirror = opener("tree", spec, repository="org/model", revision=order["commit"])
+    opened = store.open_store(Path(order["store"]), lambda: "2026-11-22T00:00:00Z")
+    pull.Pull(
+        digest=order["digest"],
+        total=order["total"],
+        mirror=mirror,
+        store=opened,
+        meter=meter.Meter(time.monotonic),
+        stop=threading.Event(),
+        limits=transfer.TransferLimits(),
+    ).run()
+    numbers = {
+        "seconds": time.monotonic() - began,
+        "cpu": time.process_time() - spent,
+        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    print(json.dumps(numbers))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
