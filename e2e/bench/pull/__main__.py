@@ -65,7 +65,7 @@ def _measure(args: argparse.Namespace, folder: Path) -> None:
             report["overDd"] = dd / took
             rows.append(Row("disk, time over dd's", took / dd, "×", 1 / 0.9))
     if "caches" in parts:
-        rows += _caches(report, make_sample(folder / "cached", args.mebibytes // 2), folder)
+        rows += _caches(report, make_sample(folder / "cached", args.mebibytes * 3 // 8), folder)
     if "few" in parts:
         report["fewConnections"] = trials.with_few_connections(
             make_sample(folder / "few-model", 512), folder

@@ -18,7 +18,7 @@ from e2e.bench.pull.servers import Server, cache, mirror, squid
 __all__ = ["behind_caches", "on_disk", "resumed", "with_few_connections"]
 
 _PYTHON: Final = Path(sys.executable)
-_ORIGIN_RATE: Final = "limit_rate 150m;"  # of a connection: a network's
+_ORIGIN_RATE: Final = "limit_rate 100m;"  # of a connection: a network's
 _FEW: Final = 5
 _FEW_RATE: Final = 3_000_000
 _MIB: Final = 1 << 20

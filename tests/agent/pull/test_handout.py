@@ -10,6 +10,7 @@ from escadre.core.weights.manifest import ManifestFile
 
 WEIGHTS = a_file("weights", 2048 * MIB)
 TOKENS = a_file("tokens", 16 * MIB)
+PARAMS = a_file("params", 1000)
 SHARDS = [a_file(f"shard{n}", 512 * MIB) for n in range(4)]
 
 
@@ -43,7 +44,9 @@ def test_one_file_alone_is_read_by_ranges_where_its_stream_is_slow() -> None:
 
 
 @pytest.mark.parametrize(
-    "files", [[WEIGHTS, TOKENS], [*SHARDS, TOKENS], [WEIGHTS]], ids=["one", "shards", "alone"]
+    "files",
+    [[WEIGHTS, TOKENS, PARAMS], [*SHARDS, TOKENS, PARAMS], [WEIGHTS]],
+    ids=["one", "shards", "alone"],
 )
 @pytest.mark.parametrize("pace", [70e6, 800e6])
 def test_a_cache_that_fills_is_asked_for_each_file_once(

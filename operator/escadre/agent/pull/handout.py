@@ -69,7 +69,7 @@ class Handout:
         self.fault: BaseException | None = None
         self.asking: set[Piece] = set()
         self._resting: set[Piece] = set()  # between two tries
-        self._usual: float | None = None
+        self._usual = 0.0
         self._pace = 0.0
 
     @property
@@ -115,7 +115,7 @@ class Handout:
         if piece.beside:
             opened.seeks, opened.trying, self.seeks = True, False, True
         elif piece.at == 0:
-            self._usual = took if self._usual is None else min(self._usual, took)
+            self._usual = max(self._usual, took)
         elif self.ranges and self.seeks is None:
             self.question = Question(took, piece.at * CHUNK_SIZE)
         if took <= QUICK:
@@ -127,10 +127,10 @@ class Handout:
         opened.left -= 1
         piece.failures = 0
         pace = piece.pace(now)
-        if pace and not piece.beside:
+        if pace and not piece.beside and piece.got >= self._retry.worth:
             self._pace = max(self._pace, pace)
             if self.question and self.seeks is None:
-                self.seeks = self.question.answer(self._usual or 0.0, self._pace)
+                self.seeks = self.question.answer(self._usual, self._pace)
         self.width = self.width.grown(self._served, now)
         if opened.left:
             return False
@@ -232,13 +232,13 @@ class Handout:
         if stream is None or stream.heard is None or not (self.seeks or self._slow(opened, now)):
             return None
         chunk = opened.free.pop()
-        patience = (self._usual or 0.0) + PATIENCE
+        patience = self._usual + PATIENCE
         pace = self._pace or stream.pace(now)
         if opened.seeks is None:
             opened.trying = True
             if pace:
                 distance = (chunk - stream.at) * CHUNK_SIZE
-                patience = max(0.1, allowed(self._usual or 0.0, pace, distance))
+                patience = max(0.1, allowed(self._usual, pace, distance))
         return Piece(opened.file, chunk, chunk + 1, beside=True, patience=patience)
 
     def _slow(self, opened: OpenFile, now: float) -> bool:

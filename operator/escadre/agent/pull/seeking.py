@@ -16,6 +16,9 @@ __all__ = ["PATIENCE", "Question", "allowed", "probe_file"]
 
 PATIENCE: Final = 2.0  # most seconds beyond the usual that a quick first byte may take
 _TELLING: Final = 0.01  # seconds a stream must need to get there, for the answer to mean anything
+_FRACTION: Final = 1 / 8  # of those seconds
+_JITTER: Final = 0.003  # seconds that say nothing
+_USUAL: Final = 5.0  # seconds; where every first byte is later than that, ranges are not needed
 _SMALLEST_PROBE: Final = 1 << 20
 _LIKED_PROBE: Final = 4 << 20
 _SHARE: Final = 10  # a probe may cost the mirror's source a tenth of the model once more
@@ -48,8 +51,11 @@ class Question:
 
 
 def allowed(usual: float, pace: float, distance: int) -> float:
-    """Seconds to the first byte within which a range is no stream in disguise."""
-    return usual + min(PATIENCE, distance / pace / 2)
+    """Seconds to the first byte within which a range is no stream in disguise.
+
+    A cache reads on faster than a pull that hashes and writes; hence a fraction of its time.
+    """
+    return min(usual, _USUAL) + max(_JITTER, min(PATIENCE, distance / pace * _FRACTION))
 
 
 def probe_file(files: Iterable[ManifestFile]) -> ManifestFile | None:
