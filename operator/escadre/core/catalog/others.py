@@ -3,6 +3,7 @@
 from typing import Final
 
 from escadre.core.catalog.entry import MB, Entry, Shape, Weights
+from escadre.core.weights.drafting import NO_DRAFTS
 from escadre.core.weights.encoders import OWN_CACHE
 
 __all__ = ["CLOSED", "DRAFTING", "OTHERS"]
@@ -99,8 +100,7 @@ def _drafting(name: str, target: str, released: str, licence: str) -> Entry:
         released,
         licence,
         0,
-        unserved=f"it drafts tokens for {target} and serves nothing by itself, and engines are "
-        "planned without draft models",
+        unserved=f"it drafts tokens for {target} and {NO_DRAFTS}",
         sources=("docs", "recipes"),
     )
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from escadre.api.approval import Architecture, Experts, LatentAttention, TensorBytes
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.classdefaults import encoder_of, text_kind, text_of
+from escadre.core.weights.drafting import check_draft_tensors, check_no_draft
 from escadre.core.weights.encoders import (
     audio_width,
     check_encoder,
@@ -66,6 +67,7 @@ def stored(tensors: Iterable[Tensor], numbers: NumberFormat | None, config: str)
         config: the file that says it, for messages.
     """
     held = tuple(tensors)
+    check_draft_tensors(held)
     sizes: Counter[str] = Counter()
     for tensor in held:
         sizes[tensor.dtype] += tensor.size
@@ -119,8 +121,10 @@ def read_facts(
             "block": numbers.block,
         }
     read = _mistral if selection.format == "mistral" else _huggingface
+    document = Part(selection.config, config)
+    check_no_draft(document)
     try:
-        return Architecture.model_validate(facts | read(Part(selection.config, config), profile))
+        return Architecture.model_validate(facts | read(document, profile))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
