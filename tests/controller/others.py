@@ -36,6 +36,7 @@ class Others:
         self.failing: set[str] = set()  # names of workloads whose engine exits at start
         self.bad_flags: set[str] = set()  # with which engines exit at start
         self.pulls = True  # whether agents make progress
+        self.probed: Json | None = None  # what agents find of a mirror that they are to probe
         self.dated = False  # whether kubelets tell when a pod turned ready
 
     def pods(self) -> list[Json]:
@@ -94,6 +95,12 @@ class Others:
                 ],
                 "weights": [{**one, "storeID": f"store-{name}"} for one in weights],
             }
+            if self.probed is not None:
+                status["probes"] = [
+                    {key: asked[key] for key in ("mirror", "generation", "approval")}
+                    | {"since": "2026-01-01T00:00:00Z", **self.probed}
+                    for asked in gpunode["spec"].get("probes") or []
+                ]
             if (gpunode.get("status") or {}) != status:
                 self.server.put(GPU_NODES, {**gpunode, "status": status})
 

@@ -12,7 +12,7 @@ from tests.controller.world import World
 from escadre import reasons
 from escadre.clients.kube import GPU_NODES, MODEL_DEPLOYMENTS, PODS
 from escadre.controller import fleet
-from escadre.controller.keys import FLEET, deployment_key, node_key
+from escadre.controller.keys import FLEET, deployment_key, mirror_key, node_key
 from escadre.controller.manager import reconcile
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
@@ -131,10 +131,10 @@ async def test_an_agent_that_stays_away_asks_for_a_plan_when_its_grace_is_over()
     await look(operator)
     operator.woken.clear()
     again = await reconcile(operator.context, node_key("gpu-0"))
-    assert (again, operator.woken) == (AGENT_GRACE_SECONDS, set())
+    assert (again, operator.woken) == (AGENT_GRACE_SECONDS, {mirror_key("internal")})
     world.server.advance(AGENT_GRACE_SECONDS)
     await reconcile(operator.context, node_key("gpu-0"))
-    assert operator.woken == {FLEET}
+    assert operator.woken == {FLEET, mirror_key("internal")}
     await reconcile(operator.context, FLEET)
     plan = operator.context.memory.plan_of(DeploymentKey("team", "chat"))
     assert plan is not None

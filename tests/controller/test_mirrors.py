@@ -6,6 +6,8 @@ from tests.controller.operator import Operator
 from tests.controller.world import DIGEST, World
 
 from escadre.clients.kube import GPU_NODES, MODEL_MIRRORS
+from escadre.controller.keys import mirror_key
+from escadre.controller.manager import reconcile
 
 SPEC = {"type": "http", "url": "http://mirror.example", "maxConcurrentPulls": 4}
 
@@ -76,3 +78,91 @@ async def test_a_node_that_fails_to_pull_from_it_is_told_and_forgotten_when_it_c
     world.server.put(GPU_NODES, {**told, "status": {**status, "weights": []}})
     await operator.round()
     assert set(mirror(world)) == {"Ready"}
+
+
+def probes(world: World) -> dict[str, list[dict[str, Any]]]:
+    """What each node is asked to probe."""
+    return {
+        one["metadata"]["name"]: one.get("spec", {}).get("probes") or []
+        for one in world.server.all(GPU_NODES)
+    }
+
+
+def asked(world: World) -> str:
+    """The one node that is asked."""
+    (name,) = [name for name, asked in probes(world).items() if asked]
+    return name
+
+
+async def test_one_node_asks_for_all_and_what_it_found_is_told() -> None:
+    world = World(nodes=4)
+    operator = await started(world)
+    await operator.settle()
+    node = asked(world)
+    (wanted,) = probes(world)[node]
+    assert (wanted["mirror"], wanted["approval"]) == ("internal", "small")
+    assert f"node {node} is to ask it" in mirror(world)["Ready"]["message"]
+    world.probed = {"ranges": True, "firstByteMilliseconds": 120, "bytesPerSecond": 310_000_000}
+    await operator.settle()
+    ready = mirror(world)["Ready"]
+    assert (ready["status"], ready["reason"]) == ("True", "MirrorAnswers")
+    found = world.server.get(MODEL_MIRRORS, "internal")
+    assert found is not None
+    assert (found["status"]["probe"]["node"], found["status"]["probe"]["ranges"]) == (node, True)
+    before = len(operator.api.writes)
+    await operator.settle()
+    assert operator.api.writes[before:] == []
+
+
+async def test_a_probe_that_fails_is_the_mirror_s_state() -> None:
+    world = World()
+    operator = await started(world)
+    await operator.settle()
+    world.probed = {"reason": "MirrorUnavailable", "message": "connecting: refused"}
+    await operator.settle()
+    ready = mirror(world)["Ready"]
+    assert (ready["status"], ready["reason"]) == ("False", "MirrorUnavailable")
+    assert "connecting: refused" in ready["message"]
+
+
+async def test_another_generation_is_asked_for_anew_and_old_words_do_not_stand() -> None:
+    world = World()
+    operator = await started(world)
+    await operator.settle()
+    world.probed = {"ranges": True}
+    await operator.settle()
+    assert mirror(world)["Ready"]["reason"] == "MirrorAnswers"
+    world.probed = None
+    put(world, **{**SPEC, "url": "http://other.example"})
+    await operator.settle()
+    assert mirror(world)["Ready"]["reason"] == "MirrorAccepted"
+    (wanted,) = probes(world)[asked(world)]
+    (source,) = next(
+        one["spec"]["mirrors"]
+        for one in world.server.all(GPU_NODES)
+        if one["metadata"]["name"] == asked(world)
+    )
+    assert (source["url"], source["generation"]) == ("http://other.example", wanted["generation"])
+
+
+async def test_a_mirror_that_goes_is_asked_no_more() -> None:
+    world = World()
+    operator = await started(world)
+    await operator.settle()
+    assert asked(world)
+    world.server.remove(MODEL_MIRRORS, "internal")
+    await operator.context.caches.mirrors.refresh()
+    await reconcile(operator.context, mirror_key("internal"))
+    await operator.settle()
+    assert not any(probes(world).values())
+
+
+async def test_without_an_approval_that_holds_nothing_is_asked() -> None:
+    world = World()
+    operator = Operator.start(world)
+    await operator.settle()
+    assert not any(probes(world).values())
+    assert "no ModelApproval that holds names it" in mirror(world)["Ready"]["message"]
+    world.approve()
+    await operator.settle()
+    assert asked(world)

@@ -1,5 +1,6 @@
 """The table of truth of ModelMirrors."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from tests.core.statuses import NOW
@@ -7,9 +8,10 @@ from tests.health.cell import DONE, STAYS, Cell, Meaning, cell, stored, unseen
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorStatus
+from escadre.api.probe import MirrorFacts
 from escadre.api.wire import dump
 from escadre.core.status.conditions import merge
-from escadre.core.status.mirror import PullFailure, mirror_leaves
+from escadre.core.status.mirror import Found, PullFailure, mirror_leaves
 
 __all__ = ["MIRRORS"]
 
@@ -17,11 +19,24 @@ _DOWN: Final = PullFailure("gpu-0", reasons.MIRROR_UNAVAILABLE, "connection refu
 _WRONG: Final = PullFailure("gpu-1", reasons.DIGEST_MISMATCH, "chunk 3 differs")
 
 
-def _cell(what: str, ready: str, meaning: Meaning, *failed: PullFailure, invalid: str = "") -> Cell:
-    conditions = merge(mirror_leaves(invalid, failed), (), 1, NOW)
+def _cell(
+    what: str,
+    ready: str,
+    meaning: Meaning,
+    *failed: PullFailure,
+    invalid: str = "",
+    probed: Found | str = "nothing was asked of it",
+) -> Cell:
+    conditions = merge(mirror_leaves(invalid, failed, probed), (), 1, NOW)
     found = dump(ModelMirrorStatus(observed_generation=1, conditions=conditions))
     return cell(what, stored("ModelMirror", found), ready, meaning)
 
+
+_SINCE: Final = datetime(2026, 9, 21, 14, 10, tzinfo=UTC)
+_ANSWERS: Final = Found("gpu-0", "small", MirrorFacts(ranges=True, since=_SINCE))
+_REFUSES: Final = Found(
+    "gpu-0", "small", MirrorFacts(reason=reasons.UNAUTHORIZED, message="HTTP 401", since=_SINCE)
+)
 
 MIRRORS: Final = (
     unseen("ModelMirror"),
@@ -32,6 +47,8 @@ MIRRORS: Final = (
         STAYS,
         invalid="spec.url: missing",
     ),
+    _cell("gave a node what it asked for", "True MirrorAnswers", DONE, probed=_ANSWERS),
+    _cell("refuses the node that asks for all", "False Unauthorized", STAYS, probed=_REFUSES),
     _cell("does not answer a node that pulls", "False MirrorUnavailable", STAYS, _DOWN),
     _cell("sent other bytes than the approved ones", "False DigestMismatch", STAYS, _DOWN, _WRONG),
 )

@@ -21,7 +21,7 @@ from tests.render.objects import (
     replica_of,
 )
 
-from escadre.api.gpunode import MirrorReference, MirrorSource, WantedWeights
+from escadre.api.gpunode import GPUNodeSpec, MirrorReference, MirrorSource, WantedWeights
 from escadre.core.replicas.drain import Drain
 from escadre.names import ANNOTATION_INPUTS, ANNOTATION_TEMPLATE
 from escadre.render.gpunode import gpunode
@@ -52,7 +52,10 @@ OBJECTS: dict[str, Json] = {
         drain=Drain("Rollout", 1795328100),
     ),
     "gpunode": gpunode(
-        "gpu-0", "6f1c2d3e-0000-4000-8000-00000000000a", [WANTED], [TOLD], "escadre-system"
+        "gpu-0",
+        "6f1c2d3e-0000-4000-8000-00000000000a",
+        GPUNodeSpec(weights=[WANTED], mirrors=[TOLD]),
+        "escadre-system",
     ),
 }
 

@@ -22,12 +22,13 @@ from escadre.agent.gpus.nvml import NvmlInventory
 from escadre.agent.gpus.simulated import SimulatedInventory
 from escadre.agent.identity import Identity
 from escadre.agent.keeper import Keeper, Times
+from escadre.agent.prober import Prober
 from escadre.agent.pull.transfer import TransferLimits
 from escadre.agent.report import build_status
 from escadre.agent.reporter import Reporter
 from escadre.agent.view import View
-from escadre.agent.wish import Wish
-from escadre.api.gpunode import GPUNodeStatus
+from escadre.agent.wish import ProbeWish, Wish
+from escadre.api.gpunode import GPUNodeStatus, MirrorSource
 from escadre.clients.sources.credentials import credentials_from_secret
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.protocol import Source
@@ -87,10 +88,14 @@ class Agent:
         metrics, news = AgentMetrics(self.registry), asyncio.Event()
         gpus = _Gpus(self.inventory, metrics, news.set)
         keeper = self._keeper(metrics, news.set)
+        prober = Prober(self._open_probed, lambda: datetime.now(UTC), news.set)
         reporter = Reporter(
             api=self.api,
             wish=keeper.want,
-            build=lambda generation, stands: self._status(_view(keeper, gpus), generation, stands),
+            ask=prober.want,
+            build=lambda generation, stands: self._status(
+                _view(keeper, gpus, prober), generation, stands
+            ),
             pulling=lambda: keeper.running() is not None,
             metrics=metrics,
             interval=self.settings.progress_seconds,
@@ -145,16 +150,21 @@ class Agent:
         )
 
     async def _open_source(self, wish: Wish) -> Source:
-        want, mirror = wish.want, wish.source
-        if mirror is None:
+        if wish.source is None:
             raise Refusal(reasons.INVALID_SPEC, wish.waits)
+        return await self._opened(wish.source, wish.want.repository, wish.want.revision)
+
+    async def _open_probed(self, wish: ProbeWish) -> Source:
+        return await self._opened(wish.source, wish.probe.repository, wish.probe.revision)
+
+    async def _opened(self, mirror: MirrorSource, repository: str, revision: str) -> Source:
         name = mirror.credentials_secret_name
         credentials = credentials_from_secret(name, await self.api.secret(name)) if name else None
         return open_source(
             mirror.name,
             mirror,
-            repository=want.repository,
-            revision=want.revision,
+            repository=repository,
+            revision=revision,
             credentials=credentials,
             connections=self.settings.concurrent_chunks,
             folders={one: Path(MIRROR_FOLDERS_PATH) / one for one in self.settings.mirror_folders},
@@ -206,7 +216,7 @@ def _told(known: Inventory | Refusal | None) -> Any:
     return known.message if isinstance(known, Refusal) else known
 
 
-def _view(keeper: Keeper, gpus: _Gpus) -> View | None:
+def _view(keeper: Keeper, gpus: _Gpus, prober: Prober) -> View | None:
     if gpus.known is None or keeper.view is None:
         return None
     return View(
@@ -216,4 +226,6 @@ def _view(keeper: Keeper, gpus: _Gpus) -> View | None:
         store=keeper.view,
         running=keeper.running(),
         failures=keeper.failures,
+        asked=prober.asked,
+        found=dict(prober.found),
     )

@@ -17,6 +17,7 @@ from escadre.agent.store.store import Space
 from escadre.agent.view import RunningPull, StoreView, View
 from escadre.agent.wish import Wish
 from escadre.api.gpunode import GPU, GPUNodeStatus, NodeWeights, Store
+from escadre.api.probe import ProbedMirror
 from escadre.core.decimals import bytes_text
 from escadre.core.status.conditions import Leaf, false, merge, true
 from escadre.core.status.told import past
@@ -74,7 +75,16 @@ def build_status(
         weights=weights,
         summary=f"{sum(each.state == 'Verified' for each in weights)}/{len(weights)}",
         conditions=merge(_leaves(view), before, generation, now),
+        probes=_probes(view, previous),
     )
+
+
+def _probes(view: View, previous: GPUNodeStatus) -> list[ProbedMirror]:
+    """What the agent before this one found stands until this one has asked."""
+    stands = {one.mirror: one for one in previous.probes}
+    told = (view.found.get(one.mirror) or stands.get(one.mirror) for one in view.asked)
+    wanted = {(one.mirror, one.generation, one.approval) for one in view.asked}
+    return [one for one in told if one and (one.mirror, one.generation, one.approval) in wanted]
 
 
 def _space(space: Space, before: Store | None) -> Store:

@@ -16,7 +16,7 @@ import structlog
 from pydantic import ValidationError
 
 from escadre.agent.gpunode import GPUNodeApi
-from escadre.agent.wish import Wish, wishes
+from escadre.agent.wish import ProbeWish, Wish, probe_wishes, wishes
 from escadre.api.gpunode import GPUNodeStatus
 from escadre.api.wire import dump, read
 from escadre.backoff import pause
@@ -37,6 +37,7 @@ class Reporter:
     Args:
         api: Kubernetes.
         wish: takes what the operator wants.
+        ask: takes the mirrors that this node is to probe.
         build: makes the status, given the generation and the status as it stands; None while it
             has not been looked at all that it tells.
         pulling: whether a pull is under way, so that progress is worth a write.
@@ -48,6 +49,7 @@ class Reporter:
 
     api: GPUNodeApi
     wish: Callable[[tuple[Wish, ...]], None]
+    ask: Callable[[tuple[ProbeWish, ...]], None]
     build: Callable[[int, GPUNodeStatus], GPUNodeStatus | None]
     pulling: Callable[[], bool]
     metrics: AgentMetrics
@@ -90,6 +92,7 @@ class Reporter:
             _log.error("GPUNode cannot be read; its wishes stay as they were", error=str(error))
             return
         self.wish(wanted)
+        self.ask(probe_wishes((node or {}).get("spec") or {}))
         self.news.set()
 
     async def _write_loop(self) -> None:

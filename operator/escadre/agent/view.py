@@ -6,7 +6,7 @@ back.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.pull.choose import FailedPull
@@ -14,6 +14,7 @@ from escadre.agent.pull.meter import Reading
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
 from escadre.agent.wish import Wish
+from escadre.api.probe import MirrorProbe, ProbedMirror
 from escadre.errors import Refusal
 
 __all__ = ["RunningPull", "StoreView", "View"]
@@ -47,6 +48,8 @@ class View:
         store: the store.
         running: the pull under way.
         failures: of the last tries, by digest.
+        asked: mirrors that this node is to probe.
+        found: what it found of them, by mirror.
     """
 
     wishes: tuple[Wish, ...]
@@ -55,3 +58,5 @@ class View:
     store: StoreView | Refusal
     running: RunningPull | None
     failures: Mapping[str, FailedPull]
+    asked: tuple[MirrorProbe, ...] = ()
+    found: Mapping[str, ProbedMirror] = field(default_factory=dict)

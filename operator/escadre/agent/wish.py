@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.api.probe import MirrorProbe
 
-__all__ = ["Wish", "wishes"]
+__all__ = ["ProbeWish", "Wish", "probe_wishes", "wishes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,41 @@ class Wish:
         return same and self.source.connects_as(other.source)
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeWish:
+    """A mirror to ask a little, and how to connect to it."""
+
+    probe: MirrorProbe
+    source: MirrorSource
+
+
+def probe_wishes(spec: Mapping[str, Any]) -> tuple[ProbeWish, ...]:
+    """What the node is to ask; what this version cannot read, it does not ask.
+
+    The operator tells then that nobody answered.
+    """
+    found: list[ProbeWish] = []
+    mirrors = _mirrors(spec)
+    for given in spec.get("probes") or ():
+        try:
+            probe = MirrorProbe.model_validate(given)
+        except ValidationError:
+            continue
+        source = mirrors.get(probe.mirror)
+        if isinstance(source, MirrorSource) and source.generation == probe.generation:
+            found.append(ProbeWish(probe, source))
+    return tuple(found)
+
+
 def wishes(spec: Mapping[str, Any]) -> tuple[Wish, ...]:
     """The entries of a GPUNode's spec, in its order; ValidationError when they cannot be read."""
+    mirrors = _mirrors(spec)
+    wants = (WantedWeights.model_validate(one) for one in spec.get("weights") or ())
+    return tuple(_wish(want, mirrors) for want in wants)
+
+
+def _mirrors(spec: Mapping[str, Any]) -> dict[str, MirrorSource | str]:
+    """By name; why one cannot be read."""
     mirrors: dict[str, MirrorSource | str] = {}
     for given in spec.get("mirrors") or ():
         try:
@@ -52,8 +86,7 @@ def wishes(spec: Mapping[str, Any]) -> tuple[Wish, ...]:
             mirrors[mirror.name] = mirror
         except ValidationError as error:
             mirrors[str(given.get("name"))] = _first(error)
-    wants = (WantedWeights.model_validate(one) for one in spec.get("weights") or ())
-    return tuple(_wish(want, mirrors) for want in wants)
+    return mirrors
 
 
 def _wish(want: WantedWeights, mirrors: Mapping[str, MirrorSource | str]) -> Wish:

@@ -16,6 +16,7 @@ from escadre.api.base import (
 )
 from escadre.api.bounds import Entries, Text
 from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.probe import MirrorProbe, ProbedMirror
 from escadre.api.progress import Progress
 from escadre.api.reason import no_reason_as_null
 from escadre.reasons import Reason
@@ -107,7 +108,10 @@ class GPUNodeSpec(Model):
     )
     mirrors: Annotated[list[MirrorSource], Field(max_length=64)] = Field(
         default_factory=list,
-        description="The mirrors that the weights name, each once: how to connect to them.",
+        description="The mirrors that weights and probes name, each once: how to connect to them.",
+    )
+    probes: Annotated[list[MirrorProbe], Field(max_length=64)] = Field(
+        default_factory=list, description="Mirrors that this node is to ask a little, for all."
     )
 
 
@@ -225,4 +229,7 @@ class GPUNodeStatus(Model):
     )
     conditions: Annotated[list[Condition], Entries(8)] = Field(
         default_factory=list, description="InventoryReady and StoreReady."
+    )
+    probes: Annotated[list[ProbedMirror], Entries(64)] = Field(
+        default_factory=list, description="What this node found of mirrors it was asked to probe."
     )

@@ -6,9 +6,11 @@ from pydantic import Field
 
 from escadre.api.base import Condition, Model, ObjectName, explained
 from escadre.api.bounds import Entries
+from escadre.api.probe import MirrorFacts
 
 __all__ = [
     "Folder",
+    "MirrorProbed",
     "MirrorType",
     "ModelMirrorSpec",
     "ModelMirrorStatus",
@@ -172,6 +174,13 @@ class ModelMirrorSpec(Model):
         return self.url or f"folder {self.folder.name if self.folder else '?'}"
 
 
+class MirrorProbed(MirrorFacts):
+    """What one node found, for all."""
+
+    node: ObjectName = Field(description="Node that asked.")
+    approval: ObjectName = Field(description="ModelApproval whose files were asked for.")
+
+
 class ModelMirrorStatus(Model):
     """Whether the operator can use it, and what the nodes that pull from it say."""
 
@@ -180,4 +189,7 @@ class ModelMirrorStatus(Model):
     )
     conditions: Annotated[list[Condition], Entries(8)] = Field(
         default_factory=list, description="Ready; Stalled while it is not."
+    )
+    probe: MirrorProbed | None = Field(
+        default=None, description="What one node found when it asked the mirror a little."
     )

@@ -1,15 +1,20 @@
 """The key mirror/name: writes ModelMirror.status."""
 
-from escadre.api.mirror import ModelMirrorStatus
+from escadre.api.mirror import MirrorProbed, ModelMirrorStatus
+from escadre.api.probe import MirrorFacts
 from escadre.controller.context import Context
+from escadre.controller.keys import node_key
 from escadre.controller.statuswriter import write_status
 from escadre.controller.turns import stored, turned
 from escadre.core.approvals.verdict import iso
 from escadre.core.status.conditions import Leaf, merge
-from escadre.core.status.mirror import mirror_leaves
+from escadre.core.status.mirror import Found, mirror_leaves
 from escadre.machinery.events import ObjectRef
+from escadre.machinery.queue import Priority
 from escadre.names import API_VERSION
+from escadre.state.memory import Probing
 from escadre.state.mirrors import failures_of
+from escadre.state.probing import found_of, probing_of
 from escadre.state.views import MirrorView
 
 __all__ = ["reconcile_mirror"]
@@ -19,15 +24,47 @@ async def reconcile_mirror(context: Context, name: str) -> float | None:
     """One pass; it is woken by the mirror and by nodes whose pulls begin or cease to fail."""
     view = context.caches.mirrors.get(name)
     if view is None or view.terminating:
+        _ask(context, name, None)
         return None
-    leaves = mirror_leaves(view.invalid, failures_of(name, context.caches.gpunodes.values()))
+    probed = _probed(context, view)
+    leaves = mirror_leaves(
+        view.invalid, failures_of(name, context.caches.gpunodes.values()), probed
+    )
+    found = probed if isinstance(probed, Found) else None
     status = ModelMirrorStatus(
         observed_generation=view.generation,
         conditions=merge(leaves, view.told, view.generation, iso(context.now())),
+        probe=_told(found) if found else None,
     )
     _tell(context, view, leaves[0])
     await write_status(context, context.caches.mirrors, view, status)
     return None
+
+
+def _probed(context: Context, view: MirrorView) -> Found | str:
+    """What one node found; the node that is to ask, and the one that was to, are woken."""
+    now = "" if view.source is None else probing_of(context.caches, view)
+    _ask(context, view.name, None if isinstance(now, str) else now)
+    if isinstance(now, str):
+        return now
+    return found_of(context.caches, now) or f"node {now.node} is to ask it a little"
+
+
+def _ask(context: Context, mirror: str, now: Probing | None) -> None:
+    """Note who is to ask; the passes of the nodes write it down."""
+    probing = context.memory.probing
+    before = probing.pop(mirror, None)
+    if now is not None:
+        probing[mirror] = now
+    if before != now:
+        for one in (before, now):
+            if one is not None:
+                context.wake(node_key(one.node), 0.0, Priority.NORMAL)
+
+
+def _told(found: Found) -> MirrorProbed:
+    facts = {name: getattr(found.facts, name) for name in MirrorFacts.model_fields}
+    return MirrorProbed(**facts, node=found.node, approval=found.approval)
 
 
 def _tell(context: Context, view: MirrorView, ready: Leaf) -> None:

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from escadre import reasons
-from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.api.gpunode import GPUNodeSpec
 from escadre.clients.kube import GPU_NODES, NODES, Conflict, NotFound
 from escadre.controller.context import Context
+from escadre.controller.keys import mirror_key
 from escadre.controller.turns import turned
 from escadre.core.fleet.belief import label_changes
 from escadre.machinery.diff import holds
 from escadre.machinery.events import ObjectRef
+from escadre.machinery.queue import Priority
 from escadre.names import API_VERSION, LABEL_SYSTEM_NAMESPACE, ConditionType
 from escadre.render.gpunode import gpunode
 from escadre.state.nodes import own_label, told_gpus
+from escadre.state.probing import told_of
 from escadre.state.views import GPUNodeView, NodeView
 
 __all__ = ["reconcile_node"]
@@ -21,7 +24,6 @@ __all__ = ["reconcile_node"]
 # How long the garbage collector may take to remove the GPUNode of a replaced Node.
 COLLECTED_SECONDS = 2.0
 _INVENTORY = ConditionType.INVENTORY_READY
-_Wish = tuple[tuple[WantedWeights, ...], tuple[MirrorSource, ...]]
 
 
 async def reconcile_node(context: Context, name: str) -> float | None:
@@ -38,6 +40,7 @@ async def reconcile_node(context: Context, name: str) -> float | None:
     await _wish(context, node, live)
     if live is not None:
         _tell(context, live)
+        _elect(context, name)
     sight = context.sight()
     if not sight.node_stands(name):
         context.replan()  # what is believed of an agent also changes with time
@@ -49,16 +52,24 @@ async def reconcile_node(context: Context, name: str) -> float | None:
     return belief.recheck
 
 
+def _elect(context: Context, name: str) -> None:
+    """Another node is to probe what this one no longer can, and this one what none could."""
+    ready = context.caches.agents.of(name).ready
+    for mirror in context.caches.mirrors.values():
+        now = context.memory.probing.get(mirror.name)
+        if (now is None and ready) or (now is not None and now.node == name and not ready):
+            context.wake(mirror_key(mirror.name), 0.0, Priority.RESYNC)
+
+
 async def _wish(context: Context, node: NodeView, live: GPUNodeView | None) -> None:
     """The wanted weights; left alone until the fleet plan knows the node."""
     plan = context.memory.plan
-    wanted = plan.nodes.get(node.name) if plan else None
-    if wanted is None:
+    if plan is None or node.name not in plan.nodes:
         if live is None:
-            await _apply(context, node, ((), ()), None)
+            await _apply(context, node, GPUNodeSpec(), None)
         return
-    wish = (wanted, plan.mirrors[node.name] if plan else ())
-    intent = gpunode(node.name, node.uid, *wish, context.settings.namespace)
+    wish = told_of(node.name, plan, context.memory.probing.values())
+    intent = gpunode(node.name, node.uid, wish, context.settings.namespace)
     same = live is not None and _same_wish(intent["spec"], live)
     if live is None or not same or not _labelled(intent["metadata"]["labels"], live):
         await _apply(context, node, wish, live.uid if live else None)
@@ -93,12 +104,13 @@ def _same_wish(spec: Mapping[str, list[Any]], live: GPUNodeView) -> bool:
         return len(stored) == len(wanted) and holds(wanted, stored)
 
     return all(
-        same(spec.get(key) or [], list(live.spec.get(key) or ())) for key in ("weights", "mirrors")
+        same(spec.get(key) or [], list(live.spec.get(key) or ()))
+        for key in ("weights", "mirrors", "probes")
     )
 
 
-async def _apply(context: Context, node: NodeView, wish: _Wish, uid: str | None) -> None:
-    body = gpunode(node.name, node.uid, *wish, context.settings.namespace)
+async def _apply(context: Context, node: NodeView, wish: GPUNodeSpec, uid: str | None) -> None:
+    body = gpunode(node.name, node.uid, wish, context.settings.namespace)
     if uid is not None:
         body["metadata"]["uid"] = uid
     try:

@@ -34,7 +34,7 @@ from escadre.names import (
 from escadre.render.workload import WORKLOAD
 from escadre.state.caches import Caches
 from escadre.state.gather import Sight
-from escadre.state.mirrors import failing
+from escadre.state.mirrors import changed_words
 from escadre.state.views import (
     ApprovalView,
     DeploymentView,
@@ -138,8 +138,16 @@ class Router:
             old is None or new is None or old.uid != new.uid or old.terminating != new.terminating
         ):
             self._approval_changed(one.name)
+            self._wake_mirrors(old, new)
         elif one is not None:
             self._wake(approval_key(one.name))
+            self._wake_mirrors(old, new)  # whether it holds says its status
+
+    def _wake_mirrors(self, *approvals: ApprovalView | None) -> None:
+        """A mirror is asked for the files of an approval that holds."""
+        named = {name for one in approvals if one and one.spec for name in one.spec.mirrors}
+        for name in sorted(named):
+            self._wake(mirror_key(name), Priority.RESYNC)
 
     def _signature(self, _: str, old: SignatureView | None, new: SignatureView | None) -> None:
         for one in (old, new):
@@ -154,6 +162,8 @@ class Router:
     def _mirror(self, _: str, old: MirrorView | None, new: MirrorView | None) -> None:
         if new is not None and (old is None or old.generation != new.generation):
             self._wake(mirror_key(new.name), Priority.USER)
+        elif new is None and old is not None:
+            self._wake(mirror_key(old.name))  # nobody is to ask it any more
         elif new is not None and old is not None and old.stored != new.stored:
             self._wake(mirror_key(new.name), Priority.RESYNC)
         if not self.sight().mirrors_stand():
@@ -169,10 +179,8 @@ class Router:
         one = new or old
         if one is not None:
             self._wake_node(one.name)
-        before, now = failing(old), failing(new)
-        for name in before.keys() | now.keys():
-            if before.get(name) != now.get(name):
-                self._wake(mirror_key(name))
+        for name in changed_words(old, new):
+            self._wake(mirror_key(name))
 
     def _node(self, _: str, old: NodeView | None, new: NodeView | None) -> None:
         one = new or old

@@ -7,7 +7,7 @@ named; the flags stand in engineflags.py, which settings need too.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from escadre.core.memoryterms import MemoryTerms, terms_of
@@ -66,7 +66,7 @@ class EngineProfile:
     quantization: frozenset[str]
     stretches_yarn: bool
     caps_params: bool
-    flags: Flags
+    flags: Flags = field(repr=False)  # hundreds
     memory: MemoryTerms
     queue: QueueMetrics = QueueMetrics()
     lowest_capability: tuple[int, int] = (7, 5)

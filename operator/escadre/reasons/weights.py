@@ -54,6 +54,12 @@ MIRROR_ACCEPTED = Reason(
     "The ModelMirror can be read, and no node that pulls from it fails.",
     conditions=(ConditionType.READY,),
 )
+MIRROR_ANSWERS = Reason(
+    "MirrorAnswers",
+    Kind.SETTLED,
+    "One node asked the mirror a little and got the approved bytes; no node that pulls fails.",
+    conditions=(ConditionType.READY,),
+)
 DIGEST_MISMATCH = Reason(
     "DigestMismatch",
     Kind.INCIDENT,

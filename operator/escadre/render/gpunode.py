@@ -1,10 +1,10 @@
-"""The GPUNode of a node: owned by it, carrying the weights that are wanted there."""
+"""The GPUNode of a node: owned by it, carrying the weights wanted there and what it is asked."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from escadre.api.base import Model
-from escadre.api.gpunode import MirrorSource, WantedWeights
+from escadre.api.gpunode import GPUNodeSpec
 from escadre.names import (
     API_VERSION,
     FIELD_MANAGER,
@@ -18,8 +18,7 @@ __all__ = ["gpunode"]
 def gpunode(
     node: str,
     node_uid: str,
-    weights: Sequence[WantedWeights],
-    mirrors: Sequence[MirrorSource],
+    told: GPUNodeSpec,
     system_namespace: str,
 ) -> dict[str, Any]:
     """The intent; collected by Kubernetes when the Node is replaced.
@@ -40,8 +39,9 @@ def gpunode(
             ],
         },
         "spec": {
-            "weights": _dumped(weights),
-            **({"mirrors": _dumped(mirrors)} if mirrors else {}),
+            "weights": _dumped(told.weights),
+            **({"mirrors": _dumped(told.mirrors)} if told.mirrors else {}),
+            **({"probes": _dumped(told.probes)} if told.probes else {}),
         },
     }
 

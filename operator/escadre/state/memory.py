@@ -1,9 +1,11 @@
 """What the leader remembers between passes. All of it can be lost: it is seen or learnt again."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from escadre.api.deployment import LastScale
+from escadre.api.gpunode import MirrorSource
+from escadre.api.probe import MirrorProbe
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, Remembered
 from escadre.core.replicas.order import Order
@@ -11,7 +13,7 @@ from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.machinery.matched import Matched
 
-__all__ = ["Memory", "Scaled", "Written"]
+__all__ = ["Memory", "Probing", "Scaled", "Written"]
 
 _REST_OVER_PLANNING: Final = 19  # planning takes a twentieth of the time
 _LONGEST_REST: Final = 5.0
@@ -35,6 +37,14 @@ class Written:
     version: str = ""
 
 
+class Probing(NamedTuple):
+    """Which node is to ask a mirror a little, for what, and how to connect to it."""
+
+    node: str
+    probe: MirrorProbe
+    source: MirrorSource
+
+
 @dataclass(slots=True)
 class Memory:
     """See the module."""
@@ -50,6 +60,7 @@ class Memory:
     status_written: dict[str, Written] = field(default_factory=dict)  # by object uid
     unsaid: dict[str, float] = field(default_factory=dict)  # by uid: since when it waits
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
+    probing: dict[str, Probing] = field(default_factory=dict)  # by name of the mirror
     matched: Matched = field(default_factory=Matched)  # children that were as intended
 
     def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:

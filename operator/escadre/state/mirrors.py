@@ -1,12 +1,13 @@
-"""What the agents say of a mirror: the pulls from it that fail for a reason of its own. No I/O."""
+"""What the agents say of a mirror: pulls that fail for a reason of its own, and probes. No I/O."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from escadre.api.probe import ProbedMirror
 from escadre.core.status.mirror import PullFailure
 from escadre.reasons import Reason
 from escadre.state.views import GPUNodeView
 
-__all__ = ["failing", "failures_of"]
+__all__ = ["changed_words", "failures_of"]
 
 
 def failures_of(mirror: str, gpunodes: Iterable[GPUNodeView]) -> tuple[PullFailure, ...]:
@@ -20,9 +21,22 @@ def failures_of(mirror: str, gpunodes: Iterable[GPUNodeView]) -> tuple[PullFailu
     return tuple(sorted(found, key=lambda one: one.node))
 
 
-def failing(gpunode: GPUNodeView | None) -> Mapping[str, Reason]:
-    """By mirror, why this node's pulls from it fail: when that changes, somebody has to hear."""
-    return {name: why for name, (why, _) in _failed(gpunode).items()} if gpunode else {}
+def changed_words(old: GPUNodeView | None, new: GPUNodeView | None) -> list[str]:
+    """The mirrors of which a node says another thing now: somebody has to hear.
+
+    Why its pulls from it fail, and what it found when it asked a little.
+    """
+    before, now = _words(old), _words(new)
+    names = before.keys() | now.keys()
+    return sorted(name for name in names if before.get(name) != now.get(name))
+
+
+def _words(gpunode: GPUNodeView | None) -> dict[str, tuple[Reason | None, ProbedMirror | None]]:
+    if gpunode is None:
+        return {}
+    fails = {name: reason for name, (reason, _) in _failed(gpunode).items()}
+    found = {one.mirror: one for one in gpunode.status.probes}
+    return {name: (fails.get(name), found.get(name)) for name in fails.keys() | found.keys()}
 
 
 def _failed(gpunode: GPUNodeView) -> dict[str, tuple[Reason, str]]:

@@ -1,0 +1,101 @@
+"""Who asks each mirror a little, for what, and what came out of it. No I/O, writes nothing.
+
+One node asks for all. It stays the same while its agent is there: what it found stands then. Only
+an approval that holds is asked about: whose bytes may run is not found out otherwise.
+"""
+
+from collections.abc import Collection, Iterable
+
+from escadre.api.approval import ApprovedFile
+from escadre.api.gpunode import GPUNodeSpec
+from escadre.api.probe import MirrorProbe, ProbedMirror, SampleFile
+from escadre.core.fleet.election import elected
+from escadre.core.fleet.plan import FleetPlan
+from escadre.core.status.mirror import Found
+from escadre.names import ConditionType
+from escadre.state.caches import Caches
+from escadre.state.memory import Probing
+from escadre.state.views import ApprovalView, GPUNodeView, MirrorView
+
+__all__ = ["found_of", "probing_of", "told_of"]
+
+_NO_APPROVAL = "nothing was asked of it, as no ModelApproval that holds names it"
+_NO_AGENT = "nothing was asked of it, as no node has a ready agent"
+
+
+def probing_of(caches: Caches, mirror: MirrorView) -> Probing | str:
+    """Who asks and for what, or why nobody does."""
+    approval = min(_naming(caches, mirror.name), key=lambda one: one.name, default=None)
+    if approval is None:
+        return _NO_APPROVAL
+    ready = [one.name for one in caches.gpunodes.values() if caches.agents.of(one.name).ready]
+    holding = [name for name in ready if _holds(caches.gpunodes.get(name), mirror.name)]
+    node = elected(mirror.name, holding or ready)
+    if node is None or mirror.source is None:
+        return _NO_AGENT
+    return Probing(node, _probe(mirror, approval), mirror.source)
+
+
+def told_of(node: str, plan: FleetPlan, probing: Collection[Probing]) -> GPUNodeSpec:
+    """What a node is told, each by name; a mirror that weights name stands there once too."""
+    mine = sorted((one for one in probing if one.node == node), key=lambda one: one.source.name)
+    mirrors = {one.name: one for one in plan.mirrors.get(node, ())}
+    for one in mine:
+        mirrors.setdefault(one.source.name, one.source)
+    return GPUNodeSpec(
+        weights=list(plan.nodes.get(node, ())),
+        mirrors=[mirrors[name] for name in sorted(mirrors)],
+        probes=[one.probe for one in mine],
+    )
+
+
+def found_of(caches: Caches, probing: Probing) -> Found | None:
+    """What the node found of the mirror as it is now; None when it did not say yet."""
+    gpunode = caches.gpunodes.get(probing.node)
+    told = gpunode.status.probes if gpunode else []
+    wanted = probing.probe
+    for one in told:
+        if _about(one) == (wanted.mirror, wanted.generation, wanted.approval):
+            return Found(probing.node, one.approval, one)
+    return None
+
+
+def _about(one: ProbedMirror) -> tuple[str, int, str]:
+    return one.mirror, one.generation, one.approval
+
+
+def _naming(caches: Caches, mirror: str) -> Iterable[ApprovalView]:
+    """The approvals that hold, have a file with content, and name the mirror."""
+    for one in caches.approvals.values():
+        holds = any(
+            told.type == ConditionType.APPROVED and told.status == "True" for told in one.told
+        )
+        if holds and one.spec and mirror in one.spec.mirrors and _full(one.spec.files):
+            yield one
+
+
+def _holds(gpunode: GPUNodeView | None, mirror: str) -> bool:
+    asked = gpunode.spec.get("probes") or () if gpunode else ()
+    return any(one.get("mirror") == mirror for one in asked)
+
+
+def _full(files: Iterable[ApprovedFile]) -> list[ApprovedFile]:
+    return [one for one in files if one.size]
+
+
+def _probe(mirror: MirrorView, approval: ApprovalView) -> MirrorProbe:
+    spec = approval.spec
+    if spec is None:
+        raise ValueError(f"ModelApproval {approval.name} cannot be read")
+    by_size = sorted(_full(spec.files), key=lambda one: (one.size, one.path))
+    small, large = by_size[0], by_size[-1]
+    return MirrorProbe(
+        mirror=mirror.name,
+        generation=mirror.generation,
+        approval=approval.name,
+        repository=spec.repository,
+        revision=spec.revision,
+        manifest_digest=spec.manifest_digest,
+        large=SampleFile(path=large.path, size=large.size, sha256=large.sha256),
+        small=SampleFile(path=small.path, size=small.size, sha256=small.sha256),
+    )
