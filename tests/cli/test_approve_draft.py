@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -292,6 +294,15 @@ def test_a_draft_that_cannot_be_written_whole_leaves_what_was_there(
     assert (ran.code, ran.out) == (3, "")
     assert f"writing the draft to {tmp_path}: Is a directory" in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["tiny-model.yaml"]
+
+
+def test_a_name_that_would_move_the_cursor_is_printed_escaped(model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(model, tmp_path / "copy"))
+    (folder / os.fsdecode(b"x\xff\x1b[2Jall is well.bin")).touch()
+    given = ["--revision", "0" * 40, "--folder", str(folder), "--out", str(tmp_path / "out")]
+    ran = cluster("https://m.example").run("approve", "draft", *TERMS, *given)
+    assert ran.code == 0, ran.err
+    assert "left out: x\\udcff\\x1b[2Jall is well.bin\n" in ran.out
 
 
 def test_a_plain_tree_is_drafted_from_its_folder(hub: MirrorServer) -> None:

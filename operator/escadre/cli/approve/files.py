@@ -11,6 +11,7 @@ from escadre.cli.shared.words import bytes_text, count
 from escadre.cli.shared.yamltext import yaml_text
 from escadre.core.catalog.check import contradictions
 from escadre.core.catalog.shelf import find
+from escadre.core.weights.findings import printable
 from escadre.errors import EscadreError
 from escadre.names import digest_hex
 
@@ -83,7 +84,7 @@ def tell(
     size = bytes_text(draft.manifest.total_bytes)
     say(f"{count(len(draft.manifest.files), 'file')}, {size}, {draft.digest}")
     for path in draft.selection.left_out:
-        say(f"left out: {path}")
+        say(f"left out: {printable(path)}")
     for doubt in doubts:
         say(f"catalog: {doubt}")
     for each in (manifest, approval):

@@ -10,7 +10,7 @@ from typing import Final
 
 from escadre.errors import EscadreError
 
-__all__ = ["Findings", "IntakeError"]
+__all__ = ["Findings", "IntakeError", "printable"]
 
 _MOST: Final = 50  # findings that are written out
 
@@ -24,7 +24,7 @@ class IntakeError(EscadreError):
     """
 
     def __init__(self, message: str, step: str = "") -> None:
-        self.message = _printable(message)
+        self.message = printable(message)
         self.step = step
         super().__init__(f"{self.message}\nnext: {step}" if step else self.message)
 
@@ -66,7 +66,7 @@ class Findings:
             raise IntakeError("\n".join(_lines(found)))
 
 
-def _printable(message: str) -> str:
+def printable(message: str) -> str:
     """Names out of files reach a terminal: control characters and lone surrogates are escaped."""
     return "".join(
         each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in message
