@@ -186,5 +186,5 @@ def _check_size(url: str, body: Body, size: int) -> None:
 
 def _wrong_size(url: str, served: int, approved: int) -> DigestMismatch:
     return DigestMismatch(
-        f"{shown(url)} has {served:,} bytes on the mirror, the approved file has {approved:,}"
+        f"{shown(url)} has {served:,} bytes on the mirror, {approved:,} were expected"
     )

@@ -54,4 +54,4 @@ class Reading:
                 f"{where}: the body ended after {at:,} of {file.size:,} bytes", transient=True
             )
         if at > file.size or (wanted.stop == file.size and body.read()):
-            raise DigestMismatch(f"{where}: it is longer than the approved {file.size:,} bytes")
+            raise DigestMismatch(f"{where}: it is longer than the expected {file.size:,} bytes")
