@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -217,6 +218,46 @@ def mounted(folder: Path, options: str) -> None:
     mount = ["mount", "-t", "tmpfs", "-o", options, "escadre-test", str(folder)]
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("mounting needs root")
+
+
+@pytest.fixture
+def ext2(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MiB that has no fallocate; needs root and mkfs.ext2."""
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    for command in (
+        ["mkfs.ext2", "-q", "-F", str(image)],
+        ["mount", "-o", "loop", str(image), str(folder)],
+    ):
+        if os.geteuid() or shutil.which(command[0]) is None:
+            pytest.skip("making a file system needs root and mkfs.ext2")
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip(f"{command[0]} does not work here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_real_file_system_without_fallocate_is_counted_and_not_written_twice(
+    ext2: Path, server: Faulty, mirror: Source, pull: Puller
+) -> None:
+    model = sample_model({"w": b"w" * (30 << 20)})
+    publish(server, model)
+    store = open_store(ext2 / "s", now)
+    free = store.space().free
+    assert not store.space().reserves
+    (file,) = model.manifest.files
+    store.blobs.reserve([file])
+    (data,) = (ext2 / "s" / "partial").glob("*.data")
+    assert data.stat().st_blocks == 0
+    assert free - store.space().free >= file.size
+    made = pull(model)
+    Pull(made.digest, made.total, mirror, store, made.meter, made.stop, LIMITS).run()
+    assert set(store.models.verified()) == {model.digest}
+    with pytest.raises(Refusal, match=r"31\.5 MB more are needed"):
+        store.blobs.reserve([small_file("b", 30 << 20)])
+    store.close()
 
 
 @pytest.fixture
