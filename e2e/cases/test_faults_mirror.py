@@ -104,6 +104,35 @@ def test_a_pull_that_is_cut_off_goes_on_where_it_stopped(stage: Stage) -> None:
     stage.cluster.kubectl("delete", "mapp", "large")
 
 
+def test_an_edit_of_a_mirror_reaches_the_pull_that_goes_on(stage: Stage) -> None:
+    stage.add_mirror("edited")
+    stage.publish("edited", seed=5, shape=padded(Shape(), 200))
+    stage.approve("edited", options={"--mirror": "edited"})
+    digest = _digest(stage, "edited")
+    mirror_fault(stage, "stall", f"after={65 * MEBIBYTE}", "path=*consolidated*")
+    try:
+        stage.deploy("edited", "edited")
+        node = _one_chunk(stage, digest)
+        assert _told(stage, node, digest) == (1, 1, stage.mirror_url)
+        moved = f"{stage.mirror_url}/"
+        stage.add_mirror("edited", url=moved)
+        wait_for(lambda: _told(stage, node, digest) == (2, 2, moved), 30, "the node to be told")
+        assert _one_chunk(stage, digest) == node
+    finally:
+        mirror_fault(stage)
+    ready(stage, "edited")
+    clear(stage, "edited")
+    stage.cluster.kubectl("delete", "mapp/edited", "mmir/edited")
+
+
+def _told(stage: Stage, node: str, digest: str) -> tuple[int, int, str]:
+    """Generation of the mirror that weights name, and generation and URL as the node knows it."""
+    spec = stage.cluster.get("gpunode", node)["spec"]
+    named = next(one for one in spec["weights"] if one["manifestDigest"].endswith(digest))["mirror"]
+    (known,) = [one for one in spec["mirrors"] if one["name"] == named["name"]]
+    return named["generation"], known["generation"], known["url"]
+
+
 def _entries(stage: Stage, digest: str) -> dict[str, Json]:
     """What the nodes want or report of some weights and have not verified, by node."""
     found = {}
