@@ -31,7 +31,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             stage.install(
                 scaling={"staleSeconds": 6, "downStabilizationSeconds": 8},
                 engine={"drainSeconds": 15},
-                agent={"mirrorSecrets": ["mirror-token"]},
+                agent={
+                    "mirrorSecrets": ["mirror-token"],
+                    "mirrorFolders": [
+                        {
+                            "name": "share",
+                            "hostPath": {"path": "/data/weights", "type": "DirectoryOrCreate"},
+                        }
+                    ],
+                },
             )
             stage.wait_installed(90)
             stage.furnish()

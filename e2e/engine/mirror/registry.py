@@ -12,9 +12,11 @@ from urllib.parse import urljoin
 from e2e.engine.mirror.served import served
 from e2e.engine.ports import free_port
 
-__all__ = ["Layer", "modelpack", "oras", "push", "registry"]
+__all__ = ["ENVIRONMENT", "Layer", "configuration", "modelpack", "oras", "push", "registry"]
 
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+
+ENVIRONMENT: Final = {"OTEL_TRACES_EXPORTER": "none"}
 
 Layer = Callable[[str], Mapping[str, Any]]  # from a file's path: media type and annotations
 
@@ -35,26 +37,29 @@ def oras(path: str) -> Mapping[str, Any]:
     }
 
 
+def configuration(root: Path, address: str, auth: Mapping[str, Any] | None = None) -> str:
+    """The registry's configuration file; ``auth`` is its section of that name."""
+    return json.dumps(  # which is YAML
+        {
+            "version": "0.1",
+            "log": {"accesslog": {"disabled": True}},
+            "storage": {"filesystem": {"rootdirectory": str(root)}},
+            "http": {"addr": address},
+            **({"auth": auth} if auth else {}),
+        }
+    )
+
+
 @contextmanager
 def registry(
     program: Path, root: Path, work: Path, auth: Mapping[str, Any] | None = None
 ) -> Iterator[str]:
-    """Serve the registry in ``root``, with the section ``auth`` of its configuration."""
+    """Serve the registry in ``root`` and yield its URL."""
     port = free_port()
-    config = work / f"registry-{port}.json"  # JSON is YAML
-    config.write_text(
-        json.dumps(
-            {
-                "version": "0.1",
-                "log": {"accesslog": {"disabled": True}},
-                "storage": {"filesystem": {"rootdirectory": str(root)}},
-                "http": {"addr": f"127.0.0.1:{port}"},
-                **({"auth": auth} if auth else {}),
-            }
-        )
-    )
-    environment = {"OTEL_TRACES_EXPORTER": "none", "HOME": str(work)}
-    with served([str(program), "serve", str(config)], port, work / "registry.log", environment):
+    config = work / f"registry-{port}.yaml"
+    config.write_text(configuration(root, f"127.0.0.1:{port}", auth))
+    command = [str(program), "serve", str(config)]
+    with served(command, port, work / "registry.log", {**ENVIRONMENT, "HOME": str(work)}):
         yield f"http://127.0.0.1:{port}"
 
 

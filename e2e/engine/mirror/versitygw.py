@@ -7,14 +7,23 @@ from pathlib import Path
 from e2e.engine.mirror.served import served
 from e2e.engine.ports import free_port
 
-__all__ = ["versitygw"]
+__all__ = ["command", "environment", "versitygw"]
+
+
+def command(program: Path, root: Path, host: str, port: int) -> list[str]:
+    """The command line that serves the buckets in ``root``."""
+    return [str(program), "--port", f"{host}:{port}", "--quiet", "posix", str(root)]
+
+
+def environment(key: tuple[str, str]) -> dict[str, str]:
+    """Who may read: the holder of ``key`` (ID, secret)."""
+    return {"ROOT_ACCESS_KEY": key[0], "ROOT_SECRET_KEY": key[1]}
 
 
 @contextmanager
 def versitygw(program: Path, root: Path, work: Path, *, key: tuple[str, str]) -> Iterator[str]:
-    """Serve the buckets in ``root`` to the holder of ``key`` (ID, secret); yields the endpoint."""
+    """Serve the buckets in ``root`` to the holder of ``key``; yields the endpoint."""
     port = free_port()
-    command = [str(program), "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(root)]
-    environment = {"ROOT_ACCESS_KEY": key[0], "ROOT_SECRET_KEY": key[1], "HOME": str(work)}
-    with served(command, port, work / "versitygw.log", environment):
+    run = command(program, root, "127.0.0.1", port)
+    with served(run, port, work / "versitygw.log", {**environment(key), "HOME": str(work)}):
         yield f"http://127.0.0.1:{port}"
