@@ -165,6 +165,17 @@ def test_a_tekken_file_of_each_version_passes(version: str, tmp_path: Path) -> N
     assert loads(small(version), tmp_path)
 
 
+IMAGE = {"image_patch_size": 16, "max_image_size": 1024}
+SPECTROGRAM = {"num_mel_bins": 128, "hop_length": 160, "window_size": 400}
+AUDIO = {"sampling_rate": 16000, "frame_rate": 12.5, "audio_encoding_config": SPECTROGRAM}
+
+
+def test_images_and_sound_pass(tmp_path: Path) -> None:
+    for document in (small(image={**IMAGE, "spatial_merge_size": 2}), small("v7", audio=AUDIO)):
+        check_tekken(document)
+        assert loads(document, tmp_path)
+
+
 def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     document = copy.deepcopy(small())
     change(document)
@@ -230,6 +241,25 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
             id="an old name",
         ),
         pytest.param(small(model_settings_builder={}), "belongs to v15", id="settings too early"),
+        pytest.param(small(image=[1]), "image is no object", id="image a list"),
+        pytest.param(
+            small(image={**IMAGE, "max_image_size": 0}), "max_image_size is 0", id="no size"
+        ),
+        pytest.param(
+            small(multimodal={"image_patch_size": 16}), "max_image_size is None", id="old image"
+        ),
+        pytest.param(
+            small(image={**IMAGE, "spatial_merge_size": "2"}), "merge_size is 2, not", id="a text"
+        ),
+        pytest.param(small(audio={**AUDIO, "frame_rate": None}), "frame_rate is None", id="sound"),
+        pytest.param(
+            small(audio={**AUDIO, "frame_rate": float("inf")}), "frame_rate is inf", id="no end"
+        ),
+        pytest.param(
+            small(audio={**AUDIO, "audio_encoding_config": {"num_mel_bins": 128}}),
+            "audio_encoding_config: hop_length is None",
+            id="spectrogram",
+        ),
     ],
 )
 def test_what_ends_the_library_is_refused_with_its_place(
@@ -249,6 +279,11 @@ PLACES = st.sampled_from(
         *(("config", name) for name in small()["config"]),
         *(("vocab", n, name) for n in (0, 255, 259) for name in ("rank", "token_bytes", "x")),
         *(("special_tokens", n, name) for n in (0, 19) for name in ("rank", "token_str")),
+        ("image",),
+        *(("image", name) for name in (*IMAGE, "spatial_merge_size")),
+        ("audio",),
+        *(("audio", name) for name in AUDIO),
+        *(("audio", "audio_encoding_config", name) for name in SPECTROGRAM),
     ]
 )
 
@@ -257,7 +292,7 @@ PLACES = st.sampled_from(
 def test_what_passes_loads(
     tmp_path_factory: pytest.TempPathFactory, place: tuple[str | int, ...], value: Any
 ) -> None:
-    document: Any = copy.deepcopy(small())
+    document: Any = copy.deepcopy(small(image=IMAGE, audio=AUDIO))
     part = document
     for step in place[:-1]:
         part = part[step]

@@ -1,7 +1,7 @@
 """A tekken.json held against what mistral-common 1.13 refuses when an engine starts with it.
 
 The same rules as its Tekkenizer.from_file, told with their place. Not checked: whether tiktoken
-takes the pattern, and the settings of images, sound and reasoning beyond their names. Called by the
+takes the pattern, sound that comes as a stream, and the settings of reasoning. Called by the
 drafting tool before anything is hashed. Pure.
 """
 
@@ -22,6 +22,10 @@ _DEFAULT_SPECIALS: Final = 20  # that up to v7 stand for a list of their own
 _LAST_WITHOUT_SPECIALS: Final = "v7"
 _LAST_MULTIMODAL: Final = "v11"
 _FIRST_WITH_SETTINGS: Final = "v15"
+_IMAGE: Final = ("image_patch_size", "max_image_size")
+_AUDIO: Final = ("sampling_rate", "frame_rate")
+_SPECTROGRAM: Final = ("num_mel_bins", "hop_length", "window_size")
+_MOST: Final = 1e9  # of a size, rate or count
 _FILLER: Final = "<SPECIAL_{}>"
 
 
@@ -66,6 +70,29 @@ def _check_members(document: Mapping[str, object], version: str) -> None:
             f"{_FILE}: model_settings_builder belongs to {_FIRST_WITH_SETTINGS} and later, and "
             f"this is {version}"
         )
+    file = Part(_FILE, document)
+    if image := file.part("multimodal") or file.part("image"):
+        _positive(image, *_IMAGE)
+        if "spatial_merge_size" in image.facts:
+            _positive(image, "spatial_merge_size")
+    if audio := file.part("audio"):
+        (_, hop, _) = _positive(audio.part("audio_encoding_config"), *_SPECTROGRAM)
+        (sampling, frames) = _positive(audio, *_AUDIO)
+        if sampling // frames < hop:
+            raise IntakeError(
+                f"{audio.where}: {sampling:g} samples a second are less than a hop of {hop:g} for "
+                f"each of {frames:g} frames"
+            )
+
+
+def _positive(part: Part, *names: str) -> list[float]:
+    numbers = []
+    for name in names:
+        value = part.facts.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MOST:
+            raise IntakeError(f"{part.where}: {name} is {str(value)[:40]}, not a number above 0")
+        numbers.append(float(value))
+    return numbers
 
 
 def _check_special(tokens: object, count: int, version: str) -> None:
