@@ -44,7 +44,8 @@ NO_LAYOUT_FITS = Reason(
     "NoLayoutFits",
     Kind.MOVE,
     "No legal layout on one node of this cluster holds the wish.",
-    "Lower contextLength or concurrency, or add nodes with more GPU memory.",
+    "Lower contextLength or concurrency where the message says how far, or add nodes with more GPU "
+    "memory.",
     owners=(
         Owner.DEPLOYMENT,
         Owner.PLATFORM,

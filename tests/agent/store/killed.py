@@ -4,6 +4,7 @@ A step is what changes the disk: a child sends itself SIGKILL before its n-th on
 process with one thread, so that thousands of ends cost seconds. Prints what came out as JSON.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -40,10 +41,15 @@ class Fuse:
     """Kills the process before a step; one a process, for an audit hook stays for good."""
 
     def __init__(self) -> None:
-        self.left = -1
+        self.left = self.full_after = -1
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in {"open", "os.mkdir"} and self.full_after >= 0:
+            flags = os.O_CREAT if event == "os.mkdir" else int(arguments[2])
+            if flags & os.O_CREAT and self.full_after == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.full_after -= bool(flags & os.O_CREAT)
         if self.left < 0 or event not in STEPS:
             return
         if event == "open" and not (int(arguments[2]) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
@@ -192,6 +198,36 @@ def tampered(folder: Path, fuse: Fuse, every: int) -> dict[str, Any]:
     return told
 
 
+def filled(folder: Path, fuse: Fuse, every: int) -> dict[str, Any]:
+    """The disk takes no new file from some moment of the second model's pull on.
+
+    Tells at which moments the first model was withdrawn while it was full, or the second could not
+    be pulled once there was room again.
+    """
+    first, other = model(FIRST)[0], model(SECOND)[0]
+    told: dict[str, Any] = {"moments": 0, "refused": 0, "withdrawn": [], "unfinished": []}
+    full = True
+    while full:
+        root = fresh(folder)
+        with opened(root) as store:
+            fuse.full_after = told["moments"]
+            try:
+                pull(store, SECOND)
+                full = False
+            except Refusal:
+                told["refused"] += 1
+            fuse.full_after = 0
+            looks = [store.models.verified() for _ in range(2)]
+            fuse.full_after = -1
+            if not all(first in seen for seen in looks) or first not in store.models.verified():
+                told["withdrawn"].append(told["moments"])
+        second(root)
+        if look(root) != sorted((first, other)) or not whole(root, other, SECOND):
+            told["unfinished"].append(told["moments"])
+        told["moments"] += every
+    return told
+
+
 def forge(path: Path, root: Path) -> None:
     """Other bytes in the same place, the old times, and a mark for what is not there."""
     before, probe = path.stat(), root / "probe"
@@ -217,7 +253,7 @@ def _overwrite(path: Path, content: bytes) -> None:
 
 
 def main(what: str, folder: str, every: str) -> None:
-    work = {"ends": ends_twice, "changes": tampered}[what]
+    work = {"ends": ends_twice, "changes": tampered, "full": filled}[what]
     sys.stdout.write(json.dumps(work(Path(folder), Fuse(), int(every))))
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from escadre.agent.pull.pull import Pull
 from escadre.agent.store import disk as disks
 from escadre.agent.store.disk import Disk, Need, Room, shortage
 from escadre.agent.store.durable import disk_faults
-from escadre.agent.store.store import Store, open_store
+from escadre.agent.store.store import Space, Store, open_store
 from escadre.clients.sources.protocol import Source
 from escadre.core.weights.manifest import (
     CHUNK_SIZE,
@@ -210,8 +211,9 @@ def test_only_the_answer_of_the_file_system_counts(
     monkeypatch.setattr(ctypes, "get_errno", lambda: number)
     assert not Disk(disk).reserves()
     monkeypatch.setattr(ctypes, "get_errno", lambda: errno.ENOSPC)
-    with pytest.raises(OSError, match="No space left"):
-        Disk(disk).reserves()
+    assert Disk(disk).reserves()  # it is full, which is another matter
+    with (disk / "f").open("wb") as file, pytest.raises(OSError, match="No space left"):
+        Disk(disk).reserve(file.fileno(), 1)
 
 
 def mounted(folder: Path, options: str) -> None:
@@ -288,6 +290,23 @@ def full_disk(disk: Path) -> Iterator[Path]:
     mounted(disk, "size=80m")
     yield disk
     subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_store_on_a_full_disk_opens_and_keeps_its_word(
+    full_disk: Path, server: Faulty, mirror: Source, pull: Puller, small: SampleModel
+) -> None:
+    store = open_store(full_disk, now)
+    made = pull(small)
+    Pull(made.digest, made.total, mirror, store, made.meter, made.stop, LIMITS).run()
+    store.close()
+    with suppress(OSError), (full_disk / "other").open("wb", buffering=0) as other:
+        while True:
+            other.write(bytes(4096))
+    again = open_store(full_disk, now)
+    assert set(again.models.verified()) == {small.digest}
+    assert again.space() == Space(again.space().capacity, 0, reserves=True)
+    again.close()
+    assert server.log
 
 
 def test_a_disk_that_others_fill_meanwhile_keeps_what_is_verified(

@@ -24,6 +24,13 @@ def test_no_end_of_a_pull_withdraws_a_model_that_shares_a_file(disk: Path) -> No
     assert found["unfinished"] == []
 
 
+def test_a_disk_that_takes_no_new_file_withdraws_nothing(disk: Path) -> None:
+    found = told("full", disk, 1)
+    assert found["refused"] > 10
+    assert found["withdrawn"] == []
+    assert found["unfinished"] == []
+
+
 def test_no_change_before_a_model_is_published_ends_verified(disk: Path) -> None:
     found = told("changes", disk, 4)
     assert found["changes"] > 100

@@ -267,7 +267,7 @@ def test_a_wish_too_large_says_what_would_fit() -> None:
     assert decision.reason == reasons.NO_LAYOUT_FITS
     assert "2,097,152 tokens" in decision.message
     assert "4×NVIDIA-L40S" in decision.message
-    within = int(decision.message.split(" or ")[1].split(" requests")[0])
+    within = int(decision.message.split("enough for concurrency ")[1].split(",")[0])
     assert planned(SMALL_3, Wish(131072, within, 8192), L40S).gpus == 4
 
 

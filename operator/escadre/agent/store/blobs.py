@@ -10,12 +10,13 @@ each other; the second is refused, never served the first's bytes.
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from escadre import reasons
 from escadre.agent.store.disk import Disk, Need, Room, allocated, shortage
-from escadre.agent.store.durable import disk_faults, sync_folder
+from escadre.agent.store.durable import disk_faults
 from escadre.agent.store.links import Names
 from escadre.agent.store.partial import PartialFile, partial_paths
 from escadre.agent.store.quarantine import BadBytes, set_aside
@@ -74,7 +75,8 @@ class Blobs:
         record, stat = known
         if not record.relinked(stat) or self._first_bad_chunk(file, check):
             return False
-        self._remember(file, stat)
+        with suppress(OSError):  # on a full disk it is hashed again at the next look
+            self._remember(file, stat)
         return True
 
     def holds(self, file: ManifestFile, check: Check) -> bool:
@@ -216,11 +218,8 @@ class Blobs:
             )
 
     def _drop(self, file: ManifestFile, chunk: Chunk, sample: bytes) -> None:
-        path = self.path(file.sha256)
-        self.set_aside(str(path), file, chunk, sample)
-        self._record(file).unlink(missing_ok=True)
-        path.unlink()
-        sync_folder(self._folder)
+        self.set_aside(str(self.path(file.sha256)), file, chunk, sample)
+        self.names.drop(file.sha256)
 
     def _discard(self, files: list[ManifestFile]) -> None:
         for file in files:

@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 
 from escadre.core.decimals import bytes_text
 
-__all__ = ["Disk", "Need", "Room", "allocated", "room_of", "shortage"]
+__all__ = ["FULL", "Disk", "Need", "Room", "allocated", "room_of", "shortage"]
 
 RESERVE: Final = 16 * 1024 * 1024  # bytes kept free for records, manifests and samples
 RESERVE_FILES: Final = 64  # inodes kept free for the same
 _BLOCK: Final = 512  # unit of st_blocks, whatever the file system's own is
 _PROBE: Final = 4096
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CANNOT: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
@@ -50,9 +51,17 @@ class Disk:
         return room_of(self.folder)
 
     def reserves(self) -> bool:
-        """Whether the file system can set space aside (NFS before 4.2 and FUSE often cannot)."""
-        with tempfile.TemporaryFile(dir=self.folder) as probe:
-            return self.reserve(probe.fileno(), _PROBE)
+        """Whether the file system can set space aside (NFS before 4.2 and FUSE often cannot).
+
+        A full one that has no room for the question can: nobody is told otherwise for that.
+        """
+        try:
+            with tempfile.TemporaryFile(dir=self.folder) as probe:
+                return self.reserve(probe.fileno(), _PROBE)
+        except OSError as error:
+            if error.errno in FULL:
+                return True
+            raise
 
     def reserve(self, descriptor: int, size: int) -> bool:
         """Set ``size`` bytes aside for an open file; False where the file system cannot.

@@ -11,13 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from escadre import reasons
-from escadre.agent.store.disk import room_of
+from escadre.agent.store.disk import FULL, room_of
 from escadre.core.decimals import bytes_text
 from escadre.errors import Refusal
 
 __all__ = ["disk_faults", "sync_folder", "write_whole"]
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def sync_folder(folder: Path) -> None:
@@ -55,7 +53,7 @@ def disk_faults(doing: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise Refusal(reasons.STORE_FULL, f"{doing}: {_used_up(error, folder)}") from error
         message = f"{doing} in the store {folder}: {error.strerror or error}"
         raise Refusal(reasons.STORE_UNUSABLE, message) from error

@@ -9,6 +9,7 @@ the model until it has been verified anew.
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from escadre.agent.store.blobs import Blobs, Check
@@ -65,8 +66,9 @@ class Models:
                 else:
                     path.unlink()
                     sync_folder(self._records)
-            for draft in self._folder.glob(".*"):
-                self._blobs.names.remove_tree(draft)
+            with suppress(OSError):  # a full disk takes no record: at another look
+                for draft in self._folder.glob(".*"):
+                    self._blobs.names.remove_tree(draft)
         return found
 
     def manifest(self, digest: str) -> Manifest | None:

@@ -5,7 +5,8 @@
 data of a chunk is synced before its mark is set, so after any crash a mark means verified bytes.
 Behind the marks stands how both were closed: where they look different (a process that was killed,
 a hand that wrote to one of them), ``recheck`` hashes what is marked before that counts.
-Chunks may be written by several threads, each by one.
+Chunks may be written by several threads, each by one. Whoever else writes to the file while the
+agent does is not seen: the store is the agent's alone.
 """
 
 import hashlib

@@ -13,7 +13,7 @@ nothing: the bytes are hashed again, never pulled again.
 import hashlib
 import json
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,6 +24,7 @@ from escadre.core.weights.manifest import ManifestFile
 __all__ = ["BlobRecord", "ModelRecord", "chunks_digest", "read_record", "write_record"]
 
 FORMAT: Final = 1
+_NO_NUMBER: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class BlobRecord:
     size: int
     inode: int
     ctime_ns: int
-    links: int = 0  # 0 in a record of 0.1.0, which did not tell links and mtime_ns
+    links: int = 0  # 0 in a record of 0.1.0, which did not tell links and mtime_ns; see ``doubted``
     mtime_ns: int = 0
 
     @classmethod
@@ -58,6 +59,10 @@ class BlobRecord:
         """Whether nothing shows that the file was written to; a forged mtime does not."""
         same = self.size, self.inode, self.mtime_ns
         return same == (stat.st_size, stat.st_ino, stat.st_mtime_ns)
+
+    def doubted(self) -> "BlobRecord":
+        """The same, with a number of links that no file has: to be hashed at the next look."""
+        return replace(self, links=_NO_NUMBER)
 
     def renewed(self, stat: os.stat_result) -> "BlobRecord":
         """The same verification, of the file as it looks now."""

@@ -32,6 +32,7 @@ __all__ = [
     "GPUProduct",
     "Need",
     "candidate",
+    "memory_words",
     "most_sequences",
     "refuse_memory",
 ]
@@ -71,6 +72,13 @@ class Need(NamedTuple):
     def blocks(self, concurrency: int, groups: CacheGroups) -> int:
         """Blocks of cache: each request rounds up."""
         return max(groups.blocks_for(self.context), concurrency * groups.blocks_for(self.typical))
+
+    def words(self, groups: CacheGroups) -> str:
+        """What takes the blocks, with its verb."""
+        concurrency = self.concurrency or 1
+        if self.blocks(concurrency, groups) == groups.blocks_for(self.context):
+            return f"one request of {self.context:,} tokens needs"
+        return f"{concurrency:,} requests of {self.typical:,} tokens need"
 
 
 class Candidate(NamedTuple):
@@ -148,26 +156,25 @@ def most_sequences(architecture: Architecture, need: Need, one: Candidate) -> Ca
 def refuse_memory(need: Need, fill: GPUFill) -> LayoutRefusal | None:
     """Why the wish does not fit the memory, None when it does."""
     if fill.blocks == 0:
-        return LayoutRefusal(
-            reasons.WEIGHTS_TOO_LARGE,
-            f"each GPU would hold {_gigabytes(fill.weights_bytes)} of weights and "
-            f"{_gigabytes(fill.overhead_bytes)} of overhead, but has "
-            f"{_gigabytes(fill.usable_bytes)} usable",
-        )
+        return LayoutRefusal(reasons.WEIGHTS_TOO_LARGE, memory_words(fill))
     concurrency = need.concurrency or 1
     needed = need.blocks(concurrency, fill.groups)
     if fill.blocks >= needed:
         return None
-    what = (
-        f"one request of {need.context:,} tokens needs"
-        if needed == fill.groups.blocks_for(need.context)
-        else f"{concurrency:,} requests of {need.typical:,} tokens need"
-    )
     return LayoutRefusal(
         reasons.CACHE_TOO_SMALL,
-        f"{what} {needed * BLOCK_TOKENS:,} tokens of key-value cache; "
+        f"{need.words(fill.groups)} {needed * BLOCK_TOKENS:,} tokens of key-value cache; "
         f"{_gigabytes(fill.cache_bytes)} beside the weights hold {fill.blocks * BLOCK_TOKENS:,}, "
         f"at {fill.bytes_per_token:,} bytes per token on each GPU",
+    )
+
+
+def memory_words(fill: GPUFill) -> str:
+    """What would be on a GPU that has no room for any cache."""
+    return (
+        f"each GPU would hold {_gigabytes(fill.weights_bytes)} of weights and "
+        f"{_gigabytes(fill.overhead_bytes)} of overhead, but has "
+        f"{_gigabytes(fill.usable_bytes)} usable"
     )
 
 

@@ -31,6 +31,7 @@ from escadre.core.layouts.candidate import (
     Candidate,
     GPUProduct,
 )
+from escadre.core.layouts.nofit import closeness, explain
 from escadre.core.layouts.ranks import ranked
 from escadre.core.layouts.shapes import (
     beyond,
@@ -39,7 +40,7 @@ from escadre.core.layouts.shapes import (
     most_on_a_node,
     within,
 )
-from escadre.core.layouts.told import bounded, explain, explain_override, layout_of, rejected
+from escadre.core.layouts.told import bounded, explain_override, layout_of, rejected
 from escadre.core.listing import listed
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.reasons import Reason
@@ -97,7 +98,7 @@ def plan_layout(
 
 
 def _decide(asked: Asked, products: Sequence[GPUProduct]) -> LayoutDecision:
-    architecture, wish = asked.architecture, asked.wish
+    wish = asked.wish
     refusal = _refuse_wish(asked, products)
     if refusal is not None:
         return LayoutDecision((), refusal.reason, refusal.message)
@@ -109,7 +110,7 @@ def _decide(asked: Asked, products: Sequence[GPUProduct]) -> LayoutDecision:
             message = explain_override(wish, refused)
             return LayoutDecision((), reasons.LAYOUT_OVERRIDE_REFUSED, message, refused)
         close = [one for search in searches if (one := search.closest) is not None]
-        message = explain(architecture, asked.need, close, refused)
+        message = explain(asked, close, refused)
         return LayoutDecision((), reasons.NO_LAYOUT_FITS, message, refused)
     best = [one.product.name for one in found]
     searches.sort(key=lambda search: _place_of(search, best))
@@ -194,7 +195,7 @@ def _search(asked: Asked, product: GPUProduct) -> _Search:
             fitting.append(one)
     if not fitting:
         refused.extend(_larger(asked, product, others=bool(refused)))
-    closest = max(close, key=lambda one: (one.fill.blocks, -one.shape.gpus), default=None)
+    closest = max(close, key=closeness, default=None)
     return _Search(tuple(fitting), closest, tuple(refused))
 
 

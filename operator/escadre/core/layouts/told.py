@@ -1,6 +1,7 @@
-"""Layouts in the words of the API: one that is planned, those that were refused, and why all were.
+"""Layouts in the words of the API: one that is planned, and those that were refused.
 
-core/layouts/search.py decides them, and says them from here. Pure.
+core/layouts/search.py decides them, and says them from here; why none holds a wish is nofit.py's
+to say. Pure.
 """
 
 import math
@@ -8,21 +9,17 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from escadre import reasons
-from escadre.api.approval import Architecture
 from escadre.api.deployment import REJECTED, Capacity, Layout, MemoryArithmetic, RejectedLayout
-from escadre.core.counting import count
 from escadre.core.engines.refusal import LayoutRefusal
 from escadre.core.engines.shape import Shape, shape_of
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.asked import Asked
-from escadre.core.layouts.candidate import Candidate, GPUProduct, Need
+from escadre.core.layouts.candidate import Candidate, GPUProduct
 from escadre.core.layouts.shapes import MOST_GPUS
 
 __all__ = [
     "bounded",
-    "explain",
     "explain_override",
     "layout_of",
     "rejected",
@@ -105,34 +102,6 @@ def rejected(product: GPUProduct, shape: Shape, refusal: LayoutRefusal) -> Rejec
         reason=refusal.reason,
         message=refusal.message,
     )
-
-
-def explain(
-    architecture: Architecture,
-    need: Need,
-    close: Sequence[Candidate],
-    refused: Sequence[RejectedLayout],
-) -> str:
-    """What was wished, the most this cluster could hold, and what would be needed."""
-    parts = [f"no layout on one node holds {need.tokens(need.concurrency or 1):,} tokens of cache"]
-    if need.concurrency is not None and need.concurrency * need.typical > need.context:
-        parts[0] += f" ({count(need.concurrency, 'request')} of {need.typical:,} tokens)"
-    best = max(close, key=lambda one: (one.fill.blocks, one.product.name), default=None)
-    if best is not None and best.fill.blocks:
-        tokens = best.fill.blocks * BLOCK_TOKENS
-        context = best.fill.groups.longest(best.fill.blocks, architecture.max_context_length)
-        requests = count(best.fill.blocks // best.fill.groups.blocks_for(need.typical), "request")
-        parts.append(
-            f"the most is {tokens:,} tokens on {best.shape.gpus}×{best.product.name}: "
-            f"contextLength up to {context:,}, or {requests} of {need.typical:,} tokens"
-        )
-    parts.extend(
-        f"{shape_of(one).gpus}×{one.product} on one node would hold it, none has so many"
-        for one in [one for one in refused if one.reason == reasons.NODE_TOO_SMALL][:2]
-    )
-    if len(parts) == 1:
-        parts.extend(f"{one.product}: {one.message}" for one in refused[-2:])
-    return "; ".join(parts)
 
 
 def explain_override(wish: Wish, refused: Sequence[RejectedLayout]) -> str:
