@@ -176,6 +176,24 @@ def test_what_is_promised_is_not_free_and_not_promised_again(disk: Path) -> None
     again.close()
 
 
+def test_a_file_that_is_finished_while_the_disk_is_looked_at_is_no_fault(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(disk / "s", now, FakeDisk(disk, Room(100 * GIB, 60 * GIB)))
+    store.blobs.reserve([small_file("a", GIB), small_file("b", GIB)])
+    listed = Path.glob
+
+    def finished(folder: Path, pattern: str) -> Iterator[Path]:
+        for path in list(listed(folder, pattern)):
+            path.unlink()  # as the pull renames it, between the list and the look at each
+            yield path
+
+    monkeypatch.setattr(Path, "glob", finished)
+    assert store.space().free == 60 * GIB
+    monkeypatch.undo()
+    store.close()
+
+
 def test_a_file_of_terabytes_is_kept_by_chunk(disk: Path) -> None:
     store = open_store(disk / "s", now, FakeDisk(disk))
     file = small_file("a", 3 * (1 << 40) + 5)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from escadre import reasons
-from escadre.agent.store.disk import Disk, Need, Room, allocated, shortage
+from escadre.agent.store.disk import Disk, Need, Room, allocated, shortage, unwritten
 from escadre.agent.store.durable import disk_faults
 from escadre.agent.store.links import Names
 from escadre.agent.store.partial import PartialFile, partial_paths
@@ -137,8 +137,7 @@ class Blobs:
 
     def promised(self, but: frozenset[Path] = frozenset()) -> int:
         """Bytes that partial files, without those given, will take and the disk calls free yet."""
-        data = (path for path in self._partial.glob("*.data") if path not in but)
-        return sum((size := path.lstat().st_size) - allocated(path, size) for path in data)
+        return sum(unwritten(path) for path in self._partial.glob("*.data") if path not in but)
 
     def _need(self, files: list[ManifestFile], folders: int) -> Need:
         """Each file is two inodes: its data, and its marks, in whose place its record comes."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from escadre.core.decimals import bytes_text
 
-__all__ = ["FULL", "Disk", "Need", "Room", "allocated", "room_of", "shortage"]
+__all__ = ["FULL", "Disk", "Need", "Room", "allocated", "room_of", "shortage", "unwritten"]
 
 RESERVE: Final = 16 * 1024 * 1024  # bytes kept free for records, manifests and samples
 RESERVE_FILES: Final = 64  # inodes kept free for the same
@@ -93,6 +93,15 @@ def allocated(path: Path, size: int) -> int:
         return min(size, path.lstat().st_blocks * _BLOCK)
     except OSError:
         return 0
+
+
+def unwritten(path: Path) -> int:
+    """Bytes of a file's size that have no place on the disk yet; 0 once it is gone."""
+    try:
+        told = path.lstat()
+    except FileNotFoundError:
+        return 0
+    return max(0, told.st_size - told.st_blocks * _BLOCK)
 
 
 def shortage(need: Need, room: Room, store: Path) -> str:
