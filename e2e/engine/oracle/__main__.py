@@ -40,33 +40,43 @@ def main() -> None:
     """Asks and writes."""
     parser = argparse.ArgumentParser(prog="python -m e2e.engine.oracle", description=__doc__)
     parser.add_argument("--shapes", type=int, default=NUMBER)
-    parser.add_argument("--table", type=Path, default=TABLE)
-    parser.add_argument("--weighed", type=Path, default=WEIGHED)
-    parser.add_argument("--cut", type=Path, default=CUT)
-    parser.add_argument("--encoded", type=Path, default=ENCODED)
     parser.add_argument("--only-weigh", action="store_true", help="judge no shapes")
+    parser.add_argument("--into", type=Path, default=_DATA, help="folder of the tables")
+    parser.add_argument(
+        "--over",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder with the Python of another vLLM, taken instead of the installed one's",
+    )
     options = parser.parse_args()
     models = list(published())
-    print(f"vLLM {VERSION} weighs {len(models)} models: a minute", flush=True)
-    _write(options.weighed, _ask("weigh", [model.asked() for model in models]))
-    seeing = [model.encoding() for model in models if model.sees]
-    _write(options.encoded, _ask("encode", seeing))
-    _write(options.cut, _ask("cut", [model.asked() for model in staged()]))
-    if options.only_weigh:
-        return
-    print(
-        f"vLLM {VERSION} judges {options.shapes} shapes at {len(SIZES)} sizes: minutes", flush=True
-    )
-    answer = _ask("judge", [shape.asked() for shape in shapes(options.shapes)])
-    _write(options.table, gzip.compress(answer, mtime=0))
+    asked = {
+        WEIGHED: ("weigh", [model.asked() for model in models]),
+        ENCODED: ("encode", [model.encoding() for model in models if model.sees]),
+        CUT: ("cut", [model.asked() for model in staged()]),
+        TABLE: ("judge", [shape.asked() for shape in shapes(options.shapes)]),
+    }
+    print(f"{len(models)} models, {options.shapes} shapes at {len(SIZES)} sizes: minutes")
+    for table, (script, lines) in asked.items():
+        if table is TABLE and options.only_weigh:
+            continue
+        answer = _ask(script, lines, options.over)
+        _write(
+            options.into / table.name,
+            gzip.compress(answer, mtime=0) if table.suffix == ".gz" else answer,
+        )
 
 
-def _ask(script: str, lines: Sequence[str]) -> bytes:
-    """What the script says in vLLM's Python: as many lines as it is asked."""
+def _ask(script: str, lines: Sequence[str], over: Sequence[Path] = ()) -> bytes:
+    """What the script says in vLLM's Python: as many lines as it is asked.
+
+    Packages in the folders ``over`` come before those of the environment.
+    """
     answer = subprocess.run(
         [str(ensure_vllm() / "bin" / "python"), "-m", f"e2e.engine.oracle.{script}"],
         input="".join(f"{line}\n" for line in lines).encode(),
-        env={**os.environ, **_QUIET, "PYTHONPATH": str(_ROOT)},
+        env={**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(map(str, (*over, _ROOT)))},
         stdout=subprocess.PIPE,
         check=True,
     )
