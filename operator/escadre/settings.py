@@ -3,11 +3,20 @@
 Read once in cli/; passed down from there.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from escadre import reasons
@@ -121,11 +130,30 @@ class OperatorSettings(_Section):
     resync_seconds: Annotated[float, Field(ge=10)] = 600
 
 
+def _network(text: str) -> str:
+    ip_network(text)  # its ValueError names what is wrong
+    return text
+
+
+_Cidrs = Annotated[list[Annotated[str, AfterValidator(_network)]], Field(max_length=64)]
+
+
 class AgentSettings(_Section):
     """The agent process."""
 
     store_path: Path = Path("/var/lib/escadre")
     mirror_secrets: list[str] = Field(default_factory=list)
+    mirror_allowed_cidrs: _Cidrs = Field(
+        alias="mirrorAllowedCIDRs",
+        default_factory=list,
+        description="Networks that mirrors may be in whatever addresses those are: loopback, "
+        "link-local and the API server's are refused otherwise.",
+    )
+    mirror_refused_cidrs: _Cidrs = Field(
+        alias="mirrorRefusedCIDRs",
+        default_factory=list,
+        description="Further networks where no mirror may be.",
+    )
     mirror_folders: list[str] = Field(
         default_factory=list,
         description=f"Names of the folders mounted below {MIRROR_FOLDERS_PATH}: mirrors of type "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.clients.sources.faulty import Faulty, faulty
+from tests.clients.sources.faulty import LOCAL, Faulty, faulty
 
 from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.pull import Pull
@@ -138,6 +138,7 @@ def opened_mirror(server: Faulty, idle: float = 60) -> Source:
         "tree",
         ModelMirrorSpec(type="http", url=server.url),
         repository="org/model",
+        guard=LOCAL,
         revision=COMMIT,
         timeouts=Timeouts(connect=60, first_byte=idle, idle=idle),
     )

@@ -65,6 +65,7 @@ class World:
             port=free_port(),
             progress_seconds=0.5,
             mirror_secrets=["mirror-token"],
+            mirror_allowed_cidrs=["127.0.0.0/8"],
         )
         self.source = CountedSource(inventory_source(self.settings))
 

@@ -9,6 +9,7 @@ from e2e.engine.checkpoint import write_checkpoint
 from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree
 from tests.agent.conftest import LIMITS
+from tests.clients.sources.faulty import LOCAL
 
 from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.pull import Pull
@@ -16,6 +17,7 @@ from escadre.agent.store.store import Store
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import make_draft
 from escadre.cli.approve.source import mirror_repository
+from escadre.cli.shared.mirroraccess import MirrorAccess
 from escadre.clients.sources import errors
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.factory import open_source
@@ -30,12 +32,14 @@ def test_draft_publish_pull(tmp_path: Path, store: Store, kind: str) -> None:
         spec = ModelMirrorSpec(
             type="huggingface", url=server.url, manifests_url=f"{server.url}/manifests"
         )
-        source = mirror_repository("hub", spec, "org/tiny", commit, token)
+        source = mirror_repository("hub", MirrorAccess(spec, token, LOCAL), "org/tiny", commit)
         draft = make_draft(source, lambda *_: None)
         tree.publish_manifest(draft.digest, draft.text)
         if kind == "http":
             spec = ModelMirrorSpec(type="http", url=server.url)
-        mirror = open_source("m", spec, repository="org/tiny", revision=commit, credentials=token)
+        mirror = open_source(
+            "m", spec, repository="org/tiny", revision=commit, credentials=token, guard=LOCAL
+        )
         pull = Pull(
             digest=draft.digest,
             total=draft.manifest.total_bytes,

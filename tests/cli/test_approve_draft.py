@@ -15,6 +15,7 @@ from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree, flip_byte
 from tests.cli.harness import Program
 from tests.core.weights.test_architecture import HF_SMALL_3
+from tests.fakes.kube import FakeServer
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.cli.approve.drafting import make_draft
@@ -51,9 +52,18 @@ def hub(commit: str, tmp_path: Path) -> Iterator[MirrorServer]:
         yield server
 
 
+def allow_loopback(server: FakeServer) -> None:
+    """As a platform does whose mirrors are there."""
+    settings = "engine: {}\nagent: {mirrorAllowedCIDRs: [127.0.0.0/8]}"
+    meta = {"name": "escadre", "namespace": "escadre-system"}
+    server.put(CONFIG_MAPS, {"metadata": meta, "data": {"config.yaml": settings}})
+
+
 def cluster(url: str, **spec: Any) -> Program:
     program = Program(user="anne")
     mirror = {"type": "huggingface", "url": url, "manifestsURL": f"{url}/manifests", **spec}
+    if "127.0.0.1" in url:
+        allow_loopback(program.server)
     program.server.put(MODEL_MIRRORS, {"metadata": {"name": "internal"}, "spec": mirror})
     return program
 

@@ -12,11 +12,13 @@ from e2e.engine.checkpoint import write_checkpoint
 from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree
 from tests.cli.test_approve_draft import TERMS, cluster
+from tests.clients.sources.faulty import LOCAL
 from typing_extensions import override
 
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import make_draft
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
+from escadre.cli.shared.mirroraccess import MirrorAccess
 from escadre.clients.sources.protocol import ListedFile, Sink
 from escadre.core.weights.findings import IntakeError
 
@@ -82,7 +84,7 @@ def on_mirror(server: MirrorServer, folder: Path, tmp_path: Path) -> Counted:
     """The folder's files on a hub's mirror."""
     commit = Tree(tmp_path / "root").publish(folder, "org/tiny")
     spec = ModelMirrorSpec(type="huggingface", url=server.url, manifests_url=f"{server.url}/m")
-    return Counted(mirror_repository("hub", spec, "org/tiny", commit, None))
+    return Counted(mirror_repository("hub", MirrorAccess(spec, None, LOCAL), "org/tiny", commit))
 
 
 def test_of_weights_on_a_mirror_only_the_headers_are_read_before_hashing(

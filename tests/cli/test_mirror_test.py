@@ -11,7 +11,7 @@ from e2e.engine.checkpoint import write_checkpoint
 from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree
 from tests.cli.harness import Program
-from tests.cli.test_approve_draft import TERMS
+from tests.cli.test_approve_draft import TERMS, allow_loopback
 from tests.clients.sources.faulty import Faulty, faulty
 
 from escadre.clients.kube import MODEL_APPROVALS, MODEL_MIRRORS
@@ -41,6 +41,8 @@ def cluster(url: str, type_: str = "huggingface") -> Program:
     program = Program(user="anne", terminal=True, width=80)
     manifests = {"manifestsURL": f"{url}/manifests"} if type_ == "huggingface" else {}
     spec = {"type": type_, "url": url, **manifests}
+    if "127.0.0.1" in url:
+        allow_loopback(program.server)
     program.server.put(MODEL_MIRRORS, {"metadata": {"name": "internal"}, "spec": spec})
     return program
 

@@ -31,6 +31,7 @@ from escadre.agent.wish import ProbeWish, Wish
 from escadre.api.gpunode import GPUNodeStatus, MirrorSource
 from escadre.clients.sources.credentials import credentials_from_secret
 from escadre.clients.sources.factory import open_source
+from escadre.clients.sources.guard import guard_of
 from escadre.clients.sources.protocol import Source
 from escadre.errors import Refusal
 from escadre.machinery.serving import Endpoint, serving
@@ -71,6 +72,7 @@ class Agent:
         api: Kubernetes.
         inventory: reads the GPUs.
         registry: for its metrics.
+        api_server: its address, where no mirror may be.
         read_gpus_every: seconds between readings of the GPUs.
         look_every: seconds between looks at the verified files.
     """
@@ -80,6 +82,7 @@ class Agent:
     api: GPUNodeApi
     inventory: InventorySource
     registry: CollectorRegistry
+    api_server: str = ""
     read_gpus_every: float = _READ_GPUS_EVERY
     look_every: float = _LOOK_EVERY
 
@@ -167,6 +170,11 @@ class Agent:
             revision=revision,
             credentials=credentials,
             connections=self.settings.concurrent_chunks,
+            guard=guard_of(
+                self.settings.mirror_allowed_cidrs,
+                self.settings.mirror_refused_cidrs,
+                self.api_server,
+            ),
             folders={one: Path(MIRROR_FOLDERS_PATH) / one for one in self.settings.mirror_folders},
         )
 

@@ -6,6 +6,7 @@ look at, and no report of another node is ever written.
 
 import asyncio
 import os
+from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -24,13 +25,15 @@ async def run(settings: Settings) -> int:
     """Runs the agent in this process; returns the exit status."""
     identity = read_identity(os.environ.get("NODE_NAME", ""))
     source = inventory_source(settings.agent)
+    connection = await load_connection()
     async with KubeApi(
-        await load_connection(), component="agent", limits=Limits(connections=4, qps=5, burst=10)
+        connection, component="agent", limits=Limits(connections=4, qps=5, burst=10)
     ) as api:
         node = KubeGPUNode(
             api, identity.node_name, settings.namespace, settings.agent.mirror_secrets
         )
-        agent = Agent(settings.agent, identity, node, source, CollectorRegistry())
+        server = urlsplit(connection.host).hostname or ""
+        agent = Agent(settings.agent, identity, node, source, CollectorRegistry(), server)
         await _until_signal(agent)
     return 0
 

@@ -89,6 +89,19 @@ MIRROR_UNAVAILABLE = Reason(
     conditions=(ConditionType.WEIGHTS_READY,),
     elsewhere=True,
 )
+MIRROR_ADDRESS_REFUSED = Reason(
+    "MirrorAddressRefused",
+    Kind.MOVE,
+    "The mirror's name leads to an address where the platform allows no mirror.",
+    "Correct the ModelMirror, or list the address in the chart value agent.mirrorAllowedCIDRs and "
+    "upgrade.",
+    owners=(
+        Owner.MIRROR,
+        Owner.PLATFORM,
+    ),
+    conditions=(ConditionType.WEIGHTS_READY,),
+    elsewhere=True,
+)
 UNAUTHORIZED = Reason(
     "Unauthorized",
     Kind.MOVE,
@@ -148,7 +161,7 @@ SECRET_NOT_FOUND = Reason(
     "SecretNotFound",
     Kind.MOVE,
     "The Secret that the mirror names is missing or has no credentials.",
-    "Create the Secret with token, or username and password.",
+    "Create the Secret with the keys that docs/operate/mirrors.md lists.",
     owners=(Owner.PLATFORM,),
     conditions=(ConditionType.WEIGHTS_READY,),
     elsewhere=True,

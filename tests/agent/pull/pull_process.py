@@ -5,6 +5,8 @@ import threading
 import time
 from pathlib import Path
 
+from tests.clients.sources.faulty import LOCAL
+
 from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.pull import Pull
 from escadre.agent.pull.transfer import TransferLimits
@@ -18,7 +20,7 @@ def main(store: str, url: str, digest: str, total: str, commit: str) -> None:
     Pull(
         digest=digest,
         total=int(total),
-        mirror=open_source("tree", spec, repository="org/model", revision=commit),
+        mirror=open_source("tree", spec, repository="org/model", revision=commit, guard=LOCAL),
         store=open_store(Path(store), lambda: "2026-11-22T00:00:00Z"),
         meter=Meter(time.monotonic),
         stop=threading.Event(),

@@ -14,7 +14,7 @@ from tests.agent.conftest import (
     sample_model,
     where,
 )
-from tests.clients.sources.faulty import Answer, Fault, Faulty, flip, refuse, reset, stall
+from tests.clients.sources.faulty import LOCAL, Answer, Fault, Faulty, flip, refuse, reset, stall
 
 from escadre import reasons
 from escadre.agent.pull.pull import Pull
@@ -132,7 +132,7 @@ def test_faults_that_pass_cost_a_retry(
         pytest.param(
             refuse(302, {"Location": "http://elsewhere.example/x"}),
             MirrorUnavailable,
-            "another origin",
+            "list elsewhere.example in spec.redirectHosts",
             id="redirect",
         ),
     ],
@@ -364,6 +364,7 @@ def test_a_first_byte_may_be_as_late_as_the_mirror_is_given(
         repository="org/model",
         revision=COMMIT,
         timeouts=Timeouts(connect=60, first_byte=60, idle=0.1),
+        guard=LOCAL,
     )
     work = Pull(made.digest, made.total, mirror, store, made.meter, made.stop, made.limits)
     timer = threading.Timer(0.5, begin.set)

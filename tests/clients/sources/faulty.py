@@ -15,7 +15,10 @@ from typing import Any, cast
 
 from typing_extensions import override
 
+from escadre.clients.sources.guard import guard_of
+
 __all__ = [
+    "LOCAL",
     "Answer",
     "Fault",
     "Faulty",
@@ -26,6 +29,8 @@ __all__ = [
     "reset",
     "stall",
 ]
+
+LOCAL = guard_of(["127.0.0.0/8"], [])  # for mirrors of tests
 
 
 @dataclass(slots=True)
@@ -76,6 +81,7 @@ class Faulty:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # heads and bodies are written apart
     timeout = 20
 
     def do_GET(self) -> None:

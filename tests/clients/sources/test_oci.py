@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.clients.sources.faulty import Answer, Fault, Faulty, faulty
+from tests.clients.sources.faulty import LOCAL, Answer, Fault, Faulty, faulty
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
@@ -67,7 +67,12 @@ def registry(server: Faulty, credentials: Credentials | None = None, *hosts: str
         {"type": "oci", "url": f"{server.url}/models", "oci": {"authHosts": list(hosts)}}
     )
     return open_source(
-        "harbor", spec, repository="org/Model-7B", revision=COMMIT, credentials=credentials
+        "harbor",
+        spec,
+        repository="org/Model-7B",
+        revision=COMMIT,
+        credentials=credentials,
+        guard=LOCAL,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.clients.sources.faulty import Answer, Fault, Faulty, faulty
+from tests.clients.sources.faulty import LOCAL, Answer, Fault, Faulty, faulty
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
@@ -42,7 +42,7 @@ def bucket(server: Faulty, key: AccessKey | None = KEY, **more: str) -> Source:
     )
     credentials = Credentials(access_key=key) if key else None
     return open_source(
-        "store", spec, repository="org/model", revision=COMMIT, credentials=credentials
+        "store", spec, repository="org/model", revision=COMMIT, credentials=credentials, guard=LOCAL
     )
 
 

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.clients.sources.faulty import LOCAL
 from typing_extensions import override
 
 from escadre.api.mirror import ModelMirrorSpec
@@ -88,7 +89,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 def manifest(url: str, ca_bundle: str | None) -> bytes:
     spec = ModelMirrorSpec(type="http", url=url, ca_bundle=ca_bundle)
-    mirror = open_source("m", spec, repository="org/model", revision="0" * 40)
+    mirror = open_source("m", spec, repository="org/model", revision="0" * 40, guard=LOCAL)
     try:
         return mirror.manifest(DIGEST)
     finally:

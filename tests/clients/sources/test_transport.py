@@ -1,13 +1,19 @@
 """One exchange with a server: what each request carries, and what is bounded."""
 
+import socket
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
-from tests.clients.sources.faulty import Faulty, faulty, refuse
+from tests.clients.sources.faulty import LOCAL, Faulty, faulty, refuse
 
+from escadre import __version__
 from escadre.clients.sources.credentials import Authorize
-from escadre.clients.sources.errors import MirrorUnavailable, Unauthorized
-from escadre.clients.sources.transport import Timeouts, Transport
+from escadre.clients.sources.errors import AddressRefused, MirrorUnavailable, Unauthorized
+from escadre.clients.sources.guard import Guard, guard_of
+from escadre.clients.sources.origins import origin
+from escadre.clients.sources.reach import Reach
+from escadre.clients.sources.transport import Link, Timeouts, Transport
 
 
 @pytest.fixture
@@ -16,10 +22,9 @@ def server() -> Iterator[Faulty]:
         yield world
 
 
-def transport(authorize: Authorize | None = None) -> Transport:
-    return Transport(
-        authorize=authorize, ca_bundle=None, connections=1, timeouts=Timeouts(connect=60)
-    )
+def transport(server: Faulty, authorize: Authorize | None = None) -> Transport:
+    reach = Reach(frozenset({origin(server.url)}))
+    return Transport(Link(reach, LOCAL, timeouts=Timeouts(connect=60)), authorize)
 
 
 def test_each_request_is_signed_anew(server: Faulty) -> None:
@@ -28,7 +33,7 @@ def test_each_request_is_signed_anew(server: Faulty) -> None:
     def sign(method: str, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
         return {"X-Signed": f"{method} {url.removeprefix(server.url)} {headers['Range']}"}
 
-    opened = transport(sign)
+    opened = transport(server, sign)
     with opened.get(f"{server.url}/a", (0, 1), headers={"Accept": "text/plain"}) as body:
         assert body.read() == b"te"
     assert [seen.headers["X-Signed"] for seen in server.log] == [
@@ -40,7 +45,7 @@ def test_each_request_is_signed_anew(server: Faulty) -> None:
 
 
 def test_what_is_fetched_whole_is_bounded(server: Faulty) -> None:
-    opened = transport()
+    opened = transport(server)
     fetched = opened.fetch(f"{server.url}/a", 4)
     assert (fetched.text, fetched.answer.header("content-length")) == (b"text", "4")
     with pytest.raises(MirrorUnavailable, match="/a: over 3 B"):
@@ -50,8 +55,59 @@ def test_what_is_fetched_whole_is_bounded(server: Faulty) -> None:
 
 def test_a_challenge_is_kept_for_the_protocol_that_answers_it(server: Faulty) -> None:
     server.always["/a"] = refuse(401, {"WWW-Authenticate": 'Bearer realm="https://auth/token"'})
-    opened = transport()
+    opened = transport(server)
     with pytest.raises(Unauthorized) as caught:
         opened.fetch(f"{server.url}/a", 4)
     assert caught.value.challenge == 'Bearer realm="https://auth/token"'
+    opened.close()
+
+
+def test_nothing_but_the_mirror_s_own_hosts_is_asked(server: Faulty) -> None:
+    with faulty({"/x": b"text"}) as other:
+        opened = transport(server)
+        with pytest.raises(MirrorUnavailable, match="none of the hosts that the ModelMirror names"):
+            opened.fetch(f"{other.url}/x", 4)
+        assert other.log == []
+        opened.close()
+
+
+def test_it_says_who_it_is(server: Faulty) -> None:
+    opened = transport(server)
+    opened.fetch(f"{server.url}/a", 4)
+    assert server.log[0].headers["User-Agent"] == f"escadre/{__version__}"
+    opened.close()
+
+
+def test_a_name_is_resolved_once(server: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was checked is connected to: asked again, a name might lead elsewhere."""
+    asked: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def recording(host: str, *args: Any, **options: Any) -> Any:
+        asked.append(host)
+        return resolve(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", recording)
+    url = server.url.replace("127.0.0.1", "localhost")
+    guard = guard_of(["127.0.0.0/8"], [])
+    opened = Transport(Link(Reach(frozenset({origin(url)})), guard), None)
+    assert opened.fetch(f"{url}/a", 4).text == b"text"
+    assert asked == ["localhost", "127.0.0.1"]
+    opened.close()
+
+
+def test_a_name_that_leads_to_a_refused_address_is_not_connected_to(server: Faulty) -> None:
+    url = server.url.replace("127.0.0.1", "localhost")
+    opened = Transport(Link(Reach(frozenset({origin(url)})), Guard()), None)
+    with pytest.raises(AddressRefused, match=r"localhost is at .*, which is a loopback address"):
+        opened.fetch(f"{url}/a", 4)
+    assert server.log == []
+    opened.close()
+
+
+def test_a_name_nobody_knows_is_told() -> None:
+    url = "http://mirror.invalid"
+    opened = Transport(Link(Reach(frozenset({origin(url)})), LOCAL), None)
+    with pytest.raises(MirrorUnavailable, match=r"connecting for http://mirror\.invalid/a: "):
+        opened.fetch(f"{url}/a", 4)
     opened.close()

@@ -19,6 +19,7 @@ from e2e.engine.mirror.nginx import nginx_mirror, why_missing
 from e2e.engine.mirror.registry import Layer, modelpack, oras, push, registry
 from e2e.engine.mirror.versitygw import versitygw
 from tests.agent.conftest import COMMIT, SampleModel, lay_out
+from tests.clients.sources.faulty import LOCAL
 from tests.clients.sources.tokenservice import token_service
 
 from escadre.api.mirror import ModelMirrorSpec
@@ -56,6 +57,7 @@ class World:
             credentials=self.wrong if wrong else self.right,
             timeouts=Timeouts(connect=60, first_byte=first_byte, idle=60),
             folders=self.folders,
+            guard=LOCAL,
         )
 
 

@@ -16,17 +16,15 @@ import typer
 
 from escadre import __version__
 from escadre.api.approval import ApprovedFile, ModelApprovalSpec
-from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.approve.drafting import Progress, hashed
 from escadre.cli.approve.examining import FILES_AT_ONCE, Examined, examine
 from escadre.cli.approve.progress import with_progress
 from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.view import Asked
-from escadre.cli.shared.mirroraccess import mirror_of, token_from
+from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, token_from
 from escadre.cli.shared.session import Environment, Session, run
 from escadre.cli.shared.words import count
-from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.protocol import ListedFile
 from escadre.core.profile import EngineProfile
 from escadre.core.weights import manifest as manifests
@@ -108,11 +106,11 @@ def _open(environment: Environment, spec: ModelApprovalSpec, against: Against) -
         return folder_repository(root)
     given = token_from(against.token_file)
 
-    async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
+    async def look(session: Session) -> MirrorAccess:
         return await mirror_of(session, against.source, given, against.system_namespace)
 
-    mirror, credentials = run(environment, look)
-    return mirror_repository(against.source, mirror, spec.repository, spec.revision, credentials)
+    access = run(environment, look)
+    return mirror_repository(against.source, access, spec.repository, spec.revision)
 
 
 def _compare(

@@ -21,7 +21,7 @@ from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
-from escadre.cli.shared.mirroraccess import mirror_of, token_from
+from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, token_from
 from escadre.cli.shared.session import (
     Environment,
     Output,
@@ -32,7 +32,6 @@ from escadre.cli.shared.session import (
 )
 from escadre.cli.shared.target import ClusterCommand
 from escadre.clients.kube import SELF_SUBJECT_REVIEWS, ApiError, ConnectionUnknown
-from escadre.clients.sources.credentials import Credentials
 from escadre.core.approvals.naming import approval_name
 from escadre.errors import EscadreError
 from escadre.names import API_VERSION
@@ -123,13 +122,13 @@ def _source(
         return folder_repository(folder), _looked_for(environment, terms.mirrors)
     name, given = terms.mirrors[0], token_from(token_file)
 
-    async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None]:
+    async def look(session: Session) -> MirrorAccess:
         await _exist(session, terms.mirrors[1:])
         return await mirror_of(session, name, given, system_namespace)
 
-    spec, credentials = run(environment, look)
-    source = mirror_repository(name, spec, terms.repository, terms.revision, credentials)
-    return source, spec
+    access = run(environment, look)
+    source = mirror_repository(name, access, terms.repository, terms.revision)
+    return source, access.spec
 
 
 def _looked_for(environment: Environment, mirrors: list[str]) -> ModelMirrorSpec | None:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources.credentials import Credentials
+from escadre.cli.shared.mirroraccess import MirrorAccess
 from escadre.clients.sources.errors import (
     DigestMismatch,
     MirrorError,
@@ -121,20 +120,17 @@ def folder_repository(root: Path) -> Repository:
 
 
 def mirror_repository(
-    name: str,
-    spec: ModelMirrorSpec,
-    repository: str,
-    revision: str,
-    credentials: Credentials | None,
+    name: str, access: MirrorAccess, repository: str, revision: str
 ) -> Repository:
     """Open a mirror to draft from; refuses one that has no list of files."""
     source = open_source(
         name,
-        spec,
+        access.spec,
         repository=repository,
         revision=revision,
-        credentials=credentials,
+        credentials=access.credentials,
         manifests=False,
+        guard=access.guard,
     )
     return SourceRepository(
         source,

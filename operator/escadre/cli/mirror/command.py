@@ -15,16 +15,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Commit, Repository
-from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.mirror.view import Tested, document, view
 from escadre.cli.shared import fetch
 from escadre.cli.shared.carrying import CarryingCommand
 from escadre.cli.shared.failures import NOT_READY, OK, BadInput
-from escadre.cli.shared.mirroraccess import mirror_of, token_from
+from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, token_from
 from escadre.cli.shared.session import Output, OutputOption, Session, environment_of, run
 from escadre.cli.shared.target import target_options
 from escadre.clients.kube import MODEL_APPROVALS, Json, list_all
-from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.probe import Sample, probe, sample_of
 from escadre.clients.sources.protocol import RemoteFile, Source
@@ -154,17 +152,19 @@ def _test(
     environment, options = environment_of(context), _options(context)
     given = token_from(options.token_file)
 
-    async def look(session: Session) -> tuple[ModelMirrorSpec, Credentials | None, _Wanted]:
-        spec, credentials = await mirror_of(session, name, given, options.system_namespace)
-        return spec, credentials, await _wanted(session, name, approval, options)
+    async def look(session: Session) -> tuple[MirrorAccess, _Wanted]:
+        access = await mirror_of(session, name, given, options.system_namespace)
+        return access, await _wanted(session, name, approval, options)
 
-    spec, credentials, wanted = run(environment, look)
+    access, wanted = run(environment, look)
+    spec = access.spec
     source = open_source(
         name,
         spec,
         repository=wanted.repository,
         revision=wanted.revision,
-        credentials=credentials,
+        credentials=access.credentials,
+        guard=access.guard,
         manifests=wanted.sample is not None,
     )
     try:

@@ -4,6 +4,7 @@ Every fault of urllib3 and every status leaves here as a MirrorError with the UR
 back; what a body of an error says is never shown. Used by clients/sources/transport.py.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from typing import Final
 import urllib3
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
+    ConnectTimeoutError,
     HTTPError,
     LocationParseError,
     NewConnectionError,
+    ProxyError,
     ReadTimeoutError,
     SSLError,
 )
@@ -33,15 +36,34 @@ from escadre.clients.sources.errors import (
 from escadre.clients.sources.origins import shown
 from escadre.core.decimals import bytes_text
 
-__all__ = ["Body", "Explain", "Fetched", "Told", "check_encoding", "check_status", "hurry", "typed"]
+__all__ = [
+    "Body",
+    "Explain",
+    "Fetched",
+    "Told",
+    "check_encoding",
+    "check_status",
+    "html_page",
+    "hurry",
+    "typed",
+]
 
+_DIGITS: Final = 18  # of a number of bytes
+_HTML: Final = ("text/html", "application/xhtml")
+_MAX_WORDS: Final = 300
 _MAX_HEADER: Final = 8192
 _MAX_ERROR: Final = 16 * 1024  # most bytes of an error's body that are looked at
 _PIECE: Final = 512 * 1024  # most bytes handed over at a time
 _TRANSIENT: Final = frozenset({408, 425, 429})
+_PLAIN: Final = frozenset({"", "identity", "aws-chunked"})  # encodings that change no byte
 _BUSY: Final = frozenset({429, 503})
 _SERVER_ERROR: Final = 500
 _LONGEST_DELAY: Final = 3600.0  # seconds of a Retry-After that are believed
+
+
+_PAGE: Final = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|!--)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +103,35 @@ class Body:
     @property
     def content_range(self) -> str | None:
         """The Content-Range header."""
-        return self._response.headers.get("Content-Range")
+        return self.header("Content-Range") or None
 
     @property
     def length(self) -> int | None:
         """Content-Length, None when the mirror does not say."""
         text = self._response.headers.get("Content-Length", "")
-        return int(text) if text.isascii() and text.isdigit() else None
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
     def header(self, name: str) -> str:
-        """The first 8,192 characters of a header of the answer, "" when it has none."""
-        return self._response.headers.get(name, "")[:_MAX_HEADER]
+        """A header of the answer, "" when it has none; raises MirrorUnavailable for a long one."""
+        value = self._response.headers.get(name, "")
+        if len(value) > _MAX_HEADER:
+            raise MirrorUnavailable(
+                f"getting {self._url}: the header {name} has {len(value):,} characters, over "
+                f"{_MAX_HEADER:,}"
+            )
+        return value
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is labelled an HTML page, as those of logins and of proxies' faults are."""
+        return self._response.headers.get("Content-Type", "").strip().lower().startswith(_HTML)
 
     def read(self) -> bytes:
         """The next bytes, as many as are there; none at the end."""
         with typed(self._url, self._patience, f"after {bytes_text(self._read)}"):
             piece = self._response.read1(_PIECE)
+        if not self._read and self.is_page and _PAGE.match(piece):
+            raise html_page(self._url)
         if not self._read:  # a cache may answer at once and send when it has the bytes itself
             self._patience = self._idle
             hurry(self._response, self._idle)
@@ -110,6 +145,13 @@ class Fetched:
 
     text: bytes
     answer: Body
+
+
+def html_page(url: str) -> MirrorUnavailable:
+    """What to raise for a page in place of a file."""
+    return MirrorUnavailable(
+        f"getting {shown(url)}: an HTML page came (text/html); a proxy or login in between?"
+    )
 
 
 def hurry(response: urllib3.BaseHTTPResponse, idle: float) -> None:
@@ -129,14 +171,28 @@ def typed(url: str, patience: float, when: str) -> Iterator[None]:
             f"getting {url}: no byte for {patience:g} s {when}", transient=True
         ) from error
     except SSLError as error:
-        raise MirrorUnavailable(f"getting {url}: TLS: {error}") from error
+        raise MirrorUnavailable(f"getting {url}: TLS: {_words(error)}") from error
     except LocationParseError as error:
-        raise MirrorUnavailable(f"getting {url}: not a URL: {error}") from error
-    except NewConnectionError as error:
-        cause = error.__cause__ or error
-        raise MirrorBusy(f"connecting for {url}: {cause}", transient=True) from error
+        raise MirrorUnavailable(f"getting {url}: not a URL") from error
+    except (NewConnectionError, ConnectTimeoutError) as error:
+        raise MirrorBusy(f"connecting for {url}: {_words(error)}", transient=True) from error
+    except ProxyError as error:
+        raise MirrorBusy(
+            f"connecting for {url} through spec.proxyURL: {_words(error.original_error)}",
+            transient=True,
+        ) from error
     except (HTTPError, OSError) as error:
-        raise MirrorUnavailable(f"getting {url}: {error} {when}", transient=True) from error
+        what = f"getting {url}: {_words(error)} {when}"
+        raise MirrorUnavailable(what, transient=True) from error
+
+
+def _words(error: BaseException) -> str:
+    """What the fault under it says, without the library's own words around it, within bounds."""
+    under = [error, *(part for part in error.args if isinstance(part, BaseException))]
+    if error.__cause__:
+        under.append(error.__cause__)
+    text = "".join(c if c.isprintable() else " " for c in str(under[-1]) or type(error).__name__)
+    return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]}…"
 
 
 def check_status(
@@ -170,6 +226,10 @@ def _status_error(
         error = Unauthorized(f"{message}: {words}")
         error.challenge = response.headers.get("WWW-Authenticate", "")[:_MAX_HEADER]
         return error
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return MirrorUnavailable(
+            f"{message}: the proxy of spec.proxyURL wants credentials, and there are none for it"
+        )
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         return NotFound(f"{message}: {told.words or 'the mirror has no such file'}")
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -182,12 +242,17 @@ def _status_error(
 
 
 def check_encoding(url: str, response: urllib3.BaseHTTPResponse) -> None:
-    """Refuse a body that was compressed under way."""
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in {"", "identity"}:
+    """Refuse a body that was compressed under way.
+
+    ``aws-chunked`` is how an object was once uploaded: some stores give it back as a header of the
+    plain object. Whether the bytes are the right ones, their digests say.
+    """
+    given = response.headers.get("Content-Encoding", "")[:_MAX_HEADER].lower()
+    encodings = {part.strip() for part in given.split(",")} - _PLAIN
+    if encodings:
         raise MirrorUnavailable(
-            f"getting {shown(url)}: the body is {encoding} though identity was asked for; "
-            "switch compression off for weights on the mirror"
+            f"getting {shown(url)}: the body is {', '.join(sorted(encodings))[:80]} though "
+            "identity was asked for; switch compression off for weights on the mirror"
         )
 
 

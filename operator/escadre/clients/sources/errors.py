@@ -4,6 +4,7 @@
     └── MirrorError              transient: whether another try may help by itself
         ├── MirrorUnavailable    no connection, errors, broken or unusable answers
         │   └── MirrorBusy       429, 503, no connection: no room for this request now
+        ├── AddressRefused       its name leads to an address that the platform does not allow
         ├── Unauthorized         401, 403
         ├── NotFound             404, 410, naming the URL
         ├── MirrorSlow           no byte for longer than the idle limit
@@ -15,6 +16,7 @@ credentials: a mirror's URL has none by its schema, and queries are cut off.
 """
 
 __all__ = [
+    "AddressRefused",
     "DigestMismatch",
     "MirrorBusy",
     "MirrorError",
@@ -54,6 +56,12 @@ class MirrorUnavailable(MirrorError):
 
 class MirrorBusy(MirrorUnavailable):
     """The mirror takes no further request just now; others may well go on."""
+
+
+class AddressRefused(MirrorError):
+    """The mirror's name leads to an address where no mirror may be."""
+
+    REASON = reasons.MIRROR_ADDRESS_REFUSED
 
 
 class Unauthorized(MirrorError):

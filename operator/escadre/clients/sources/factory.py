@@ -8,16 +8,18 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources import huggingface, oci, s3, tree
+from escadre.clients.sources import oci, s3, tree
 from escadre.clients.sources.answer import Explain
 from escadre.clients.sources.credentials import Authorize, Credentials
 from escadre.clients.sources.folder import FolderSource
+from escadre.clients.sources.guard import Guard
 from escadre.clients.sources.http import HttpSource
-from escadre.clients.sources.hub import list_files
+from escadre.clients.sources.huggingface import Hub
 from escadre.clients.sources.ocitoken import Tokens
 from escadre.clients.sources.protocol import Source
+from escadre.clients.sources.reach import reach_of
 from escadre.clients.sources.registry import AuthorizedTransport, RegistrySource
-from escadre.clients.sources.transport import Timeouts, Transport
+from escadre.clients.sources.transport import Link, Timeouts, Transport
 from escadre.errors import Refusal
 
 __all__ = ["open_source"]
@@ -48,6 +50,7 @@ class Opening:
     timeouts: Timeouts
     manifests: bool
     folders: Mapping[str, Path] | None
+    guard: Guard
 
     def transport(
         self, authorize: Authorize | None = None, explain: Explain | None = None
@@ -56,11 +59,17 @@ class Opening:
         if authorize is None and self.credentials:
             authorize = self.credentials.authorize
         return Transport(
-            authorize=authorize,
-            ca_bundle=self.spec.ca_bundle,
-            connections=self.connections,
-            timeouts=self.timeouts,
-            explain=explain,
+            Link(
+                reach=reach_of(self.spec),
+                guard=self.guard,
+                ca_bundle=self.spec.ca_bundle,
+                certificate=self.credentials.certificate if self.credentials else None,
+                proxy=self.spec.proxy_url,
+                kept=self.connections,
+                timeouts=self.timeouts,
+            ),
+            authorize,
+            explain,
         )
 
     def url(self) -> str:
@@ -81,6 +90,7 @@ def open_source(
     timeouts: Timeouts | None = None,
     manifests: bool = True,
     folders: Mapping[str, Path] | None = None,
+    guard: Guard | None = None,
 ) -> Source:
     """Open ``repository`` at ``revision`` on the mirror; nothing is sent yet.
 
@@ -94,6 +104,7 @@ def open_source(
         timeouts: those of the mirror when left out.
         manifests: False when no manifest will be asked for (drafting).
         folders: where mirrors of type folder are mounted, by name; None where nothing ever is.
+        guard: which addresses may be connected to; the strictest when left out.
 
     Raises:
         Refusal: reason InvalidSpec, when a member that the type needs is missing or the CA bundle
@@ -115,6 +126,7 @@ def open_source(
         ),
         manifests=manifests,
         folders=folders,
+        guard=guard or Guard(),
     )
     adapter = _ADAPTERS.get(spec.type)
     if adapter is None:
@@ -130,19 +142,13 @@ def _huggingface(opening: Opening) -> Source:
             "type huggingface needs manifestsURL, "
             "because a pinned commit cannot take the manifest as one more file",
         )
+    hub, transport = Hub(url, opening.repository, opening.revision), opening.transport()
     return HttpSource(
         name=opening.name,
-        file_url=partial(huggingface.file_url, url, opening.repository, opening.revision),
+        file_url=hub.file_url,
         manifests_url=spec.manifests_base if opening.manifests else None,
-        transport=opening.transport(),
-        listing=partial(
-            list_files,
-            url,
-            opening.repository,
-            opening.revision,
-            credentials=opening.credentials,
-            ca_bundle=spec.ca_bundle,
-        ),
+        transport=transport,
+        listing=partial(hub.files, transport),
     )
 
 

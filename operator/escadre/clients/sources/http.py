@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Final, Protocol
 
 from escadre import reasons
+from escadre.clients.sources.answer import html_page
 from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
 from escadre.clients.sources.origins import shown
 from escadre.clients.sources.protocol import (
@@ -181,6 +182,8 @@ def _check_range(url: str, body: Body, asked: tuple[int, int], size: int) -> Non
 
 def _check_size(url: str, body: Body, size: int) -> None:
     if body.length is not None and body.length != size:
+        if body.is_page:
+            raise html_page(url)
         raise _wrong_size(url, body.length, size)
 
 

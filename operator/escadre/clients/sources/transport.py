@@ -4,6 +4,7 @@ It tries once; who calls decides about another try. Used by clients/sources/http
 """
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import urljoin
 
 import urllib3
 
+from escadre import __version__
 from escadre.clients.sources.answer import (
     Body,
     Explain,
@@ -20,15 +22,20 @@ from escadre.clients.sources.answer import (
     check_status,
     typed,
 )
-from escadre.clients.sources.credentials import Authorize
-from escadre.clients.sources.errors import MirrorUnavailable
+from escadre.clients.sources.credentials import Authorize, Certificate
+from escadre.clients.sources.dial import connections
+from escadre.clients.sources.errors import MirrorSlow, MirrorUnavailable
+from escadre.clients.sources.guard import Guard
 from escadre.clients.sources.origins import origin, shown
+from escadre.clients.sources.reach import Reach
 from escadre.clients.sources.tls import tls_context
 from escadre.core.decimals import bytes_text
 
-__all__ = ["Body", "Fetched", "Timeouts", "Transport"]
+__all__ = ["Body", "Fetched", "Link", "Timeouts", "Transport"]
 
 _MAX_REDIRECTS: Final = 5
+_MAX_LOCATION: Final = 8192
+_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": f"escadre/{__version__}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,40 +47,64 @@ class Timeouts:
     idle: float = 60.0
 
 
-class Transport:
-    """Connections to one mirror; shared by threads.
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How a mirror is connected to.
 
     Args:
-        authorize: asked before each request to the origin that ``get`` was called for; what is
-            sent to another origin after a redirect carries none of it.
+        reach: the hosts that the ModelMirror names.
+        guard: what the platform says about their addresses.
         ca_bundle: PEM of the authorities to believe; those of the system when None.
-        connections: how many are kept open for reuse.
+        certificate: shown to the mirror's own hosts.
+        proxy: URL of a forward proxy.
+        kept: how many connections are kept open for reuse.
         timeouts: how long the mirror may be silent.
+    """
+
+    reach: Reach
+    guard: Guard
+    ca_bundle: str | None = None
+    certificate: Certificate | None = None
+    proxy: str | None = None
+    kept: int = 1
+    timeouts: Timeouts = Timeouts()
+
+    def pools(self, certificate: Certificate | None) -> urllib3.PoolManager:
+        """Connections that show the certificate, or none. Raises Refusal."""
+        return connections(
+            self.guard,
+            context=tls_context(self.ca_bundle, certificate),
+            proxy=(self.proxy, tls_context(self.ca_bundle)) if self.proxy else None,
+            kept=self.kept,
+        )
+
+
+class Transport:
+    """Exchanges with one mirror; shared by threads.
+
+    Args:
+        link: its connections.
+        authorize: asked before each request to a host of the mirror's own; what is sent elsewhere
+            after a redirect carries nothing of it.
         explain: reads the errors of its protocol; None where they have no form.
+
+    Raises:
+        Refusal: the CA bundle or the certificate cannot be read.
     """
 
     def __init__(
-        self,
-        *,
-        authorize: Authorize | None,
-        ca_bundle: str | None,
-        connections: int,
-        timeouts: Timeouts,
-        explain: Explain | None = None,
+        self, link: Link, authorize: Authorize | None, explain: Explain | None = None
     ) -> None:
-        self._headers = {"Accept-Encoding": "identity", "User-Agent": "escadre"}
-        self._authorize = authorize
-        self._timeouts = timeouts
+        self._link = link
         self._explain = explain
-        self._pool = urllib3.PoolManager(
-            maxsize=connections,
-            retries=False,
-            ssl_context=tls_context(ca_bundle),
-        )
+        self._authorize = authorize
+        self._own = link.pools(link.certificate)
+        self._others = link.pools(None) if link.certificate else self._own
 
     def close(self) -> None:
         """Close idle connections."""
-        self._pool.clear()
+        self._own.clear()
+        self._others.clear()
 
     @contextmanager
     def get(
@@ -83,61 +114,104 @@ class Transport:
         patience: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[Body]:
-        """GET ``url``, or its bytes first to last (inclusive), following its own redirects.
+        """GET ``url``, or its bytes first to last (inclusive), and follow where it may lead.
 
         The first byte may take ``patience`` seconds where that is less than usual. The status of
         the body is 200 or 206; everything else is raised. A body that is left before its end
         closes its connection.
         """
-        sent = self._headers | dict(headers or {})
+        if not self._link.reach.owns(url):
+            raise MirrorUnavailable(
+                f"getting {shown(url)}: that is none of the hosts that the ModelMirror names"
+            )
+        sent = _HEADERS | dict(headers or {})
         if byte_range:
             sent["Range"] = f"bytes={byte_range[0]}-{byte_range[1]}"
-        first = min(self._timeouts.first_byte, patience or math.inf)
+        first = min(self._link.timeouts.first_byte, patience or math.inf)
         response = self._follow(url, sent, first)
         try:
             check_status(url, response, self._explain)
             check_encoding(url, response)
-            yield Body(shown(url), response, first, self._timeouts.idle)
+            yield Body(shown(url), response, first, self._link.timeouts.idle)
         finally:
             response.close()  # a body read to its end has given its connection back already
 
-    def fetch(self, url: str, most: int, headers: Mapping[str, str] | None = None) -> Fetched:
-        """GET ``url`` whole, as a body of ``most`` bytes at most. Raises MirrorError."""
+    def fetch(
+        self,
+        url: str,
+        most: int,
+        headers: Mapping[str, str] | None = None,
+        until: float = math.inf,
+    ) -> Fetched:
+        """GET ``url`` whole, a body of ``most`` bytes at most, before ``until`` (monotonic)."""
         text = bytearray()
         with self.get(url, headers=headers) as body:
             while piece := body.read():
                 text += piece
                 if len(text) > most:
                     raise MirrorUnavailable(f"getting {shown(url)}: over {bytes_text(most)}")
+                if time.monotonic() > until:
+                    raise MirrorSlow(f"getting {shown(url)}: it does not come to an end")
             return Fetched(bytes(text), body)
 
     def _follow(self, url: str, headers: dict[str, str], first: float) -> urllib3.BaseHTTPResponse:
-        here = url
+        here, own = url, True
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._request(here, headers, first)
+            response = self._request(here, headers, first, own)
             location = response.get_redirect_location()
             if not location:
                 return response
             response.close()
-            there = urljoin(here, location)
-            if origin(there) != origin(url):
-                raise MirrorUnavailable(
-                    f"getting {shown(url)}: redirected to another origin, {shown(there)}, "
-                    "which is not followed; let the mirror serve the bytes itself"
-                )
-            here = there
+            here = _target(url, here, location)
+            own = own and origin(here) == origin(url)
+            if not own:
+                self._check_redirect(url, here)
         raise MirrorUnavailable(f"getting {shown(url)}: more than {_MAX_REDIRECTS} redirects")
 
-    def _request(self, url: str, headers: dict[str, str], first: float) -> urllib3.BaseHTTPResponse:
-        if self._authorize:
+    def _check_redirect(self, url: str, there: str) -> None:
+        """Refuses a host that is not listed; says what is to be corrected."""
+        (scheme, host, _), (to_scheme, to_host, port) = origin(url), origin(there)
+        told = f"getting {shown(url)}: redirected to {shown(there)}"
+        if (scheme, to_scheme, host) == ("http", "https", to_host):
+            raise MirrorUnavailable(
+                f"{told}, the same host by https: correct spec.url (or manifestsURL) of the "
+                "ModelMirror to begin with https://"
+            )
+        if scheme == "https" and to_scheme == "http":
+            raise MirrorUnavailable(f"{told}, from https to http, which is not followed")
+        if not self._link.reach.redirects(there):
+            entry = to_host if port in {80, 443} else f"{to_host}:{port}"
+            raise MirrorUnavailable(
+                f"{told}, none of the mirror's hosts, which is not followed: let the mirror serve "
+                f"the bytes itself, or list {entry} in spec.redirectHosts of the ModelMirror"
+            )
+
+    def _request(
+        self, url: str, headers: dict[str, str], first: float, own: bool
+    ) -> urllib3.BaseHTTPResponse:
+        if own and self._authorize:
             headers = headers | dict(self._authorize("GET", url, headers))
         with typed(shown(url), first, "before an answer"):
-            return self._pool.request(
+            return (self._own if own else self._others).request(
                 "GET",
                 url,
                 headers=headers,
-                timeout=urllib3.Timeout(connect=self._timeouts.connect, read=first),
+                timeout=urllib3.Timeout(connect=self._link.timeouts.connect, read=first),
                 redirect=False,
                 preload_content=False,
                 decode_content=False,
             )
+
+
+def _target(url: str, here: str, location: str) -> str:
+    if len(location) > _MAX_LOCATION:
+        raise MirrorUnavailable(
+            f"getting {shown(url)}: redirected to a URL of {len(location):,} characters"
+        )
+    try:
+        there = urljoin(here, location)
+        if origin(there)[0] in {"http", "https"}:
+            return there
+    except ValueError:
+        pass
+    raise MirrorUnavailable(f"getting {shown(url)}: redirected to what is no http or https URL")
