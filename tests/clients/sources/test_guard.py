@@ -61,3 +61,12 @@ def test_an_address_in_place_of_a_name_is_told_once() -> None:
 
 def test_an_api_server_that_has_a_name_is_left_to_the_networks_refused() -> None:
     assert guard_of([], [], "api.bank.example").api_servers == frozenset()
+
+
+def test_a_name_that_leads_to_the_node_itself_says_what_to_do() -> None:
+    with pytest.raises(AddressRefused) as caught:
+        Guard().check("hub.bank.example", "127.0.0.1")
+    assert caught.value.message == (
+        "hub.bank.example is at 127.0.0.1, which is a loopback address: no mirror is read there "
+        "unless the chart value agent.mirrorAllowedCIDRs lists it"
+    )
