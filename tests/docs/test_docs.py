@@ -105,7 +105,8 @@ def test_commands_of_escadre_exist_with_their_options() -> None:
     for page in PAGES:
         for line in _commands(page.read_text()):
             for words in re.findall(
-                r"(?:^|\| )escadre ((?:(?:approve|layout|catalog|mirror) )?[a-z][a-z-]*)((?: [^|;]*)?)",
+                r"(?:^|\| )escadre ((?:(?:approve|layout|catalog|mirror) )?[a-z][a-z-]*)"
+                r"((?: [^|;]*)?)",
                 line,
             ):
                 command, rest = words
