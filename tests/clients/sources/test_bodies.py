@@ -107,7 +107,7 @@ def test_a_file_that_is_only_labelled_a_page_is_read(server: Faulty, source: Sou
 
 
 def test_another_size_that_is_no_page_stays_an_incident(source: Source) -> None:
-    with pytest.raises(DigestMismatch, match="the approved file has 10,000"):
+    with pytest.raises(DigestMismatch, match="10,000 were expected"):
         whole(source, 10_000)
 
 
