@@ -99,6 +99,13 @@ def test_operator_may_use_its_lease() -> None:
     assert [rule.get("resourceNames") for rule in rules] == [None, [LEASE_NAME]]
 
 
+@pytest.mark.parametrize("role", ["view", "requester", "approver", "platform"])
+def test_who_drafts_or_signs_may_read_the_mirror_that_it_is_read_from(role: str) -> None:
+    rules = render("default").get("ClusterRole", f"escadre-{role}")["rules"]
+    (rule,) = [rule for rule in rules if "modelmirrors" in rule["resources"]]
+    assert {"get", "list"} <= set(rule["verbs"])
+
+
 @pytest.mark.parametrize("role", ["view", "edit", "requester", "approver", "platform"])
 def test_people_may_get_the_lease_of_the_leader_and_no_other(role: str) -> None:
     rules = render("default").get("ClusterRole", f"escadre-{role}")["rules"]

@@ -23,7 +23,8 @@ cluster if `status` and `why` are to say whether an operator leads (they read it
 may not, they say so). `logs` needs to list pods and read their logs in the deployment's
 namespace, as the
 built-in role `view` may. `approve draft` needs `escadre-requester` once the draft is applied,
-`approve sign` and `revoke` need `escadre-approver`.
+`approve sign` and `revoke` need `escadre-approver`. Where a mirror wants credentials, who may not
+read its Secret gives `--token-file`.
 `plan` needs to list GPUNodes and ModelDeployments of the cluster; with the right to list Nodes and
 Pods and to read the ConfigMap `escadre` beside the operator, its picture is exactly the operator's.
 Without, it says what it assumed.
@@ -44,8 +45,8 @@ _CODES = {
     "(`approve show`), a mirror fails (`mirror test`), something could not be read "
     "(`support-bundle`, `logs`), or an unexpected error",
     USAGE: "wrong use: unknown command, option or value",
-    REFUSED: "refused: an unknown name, a mistake in a file, a signature that cannot count, "
-    "a question not answered with yes",
+    REFUSED: "refused: an unknown name, a mistake in a file, bytes that cannot be approved or are "
+    "not the approved ones, a signature that cannot count, a question not answered with yes",
     API_FAILED: "the cluster cannot be reached, does not know escadre, or answers with an error",
 }
 _WHICH_CLUSTER = """\
