@@ -63,6 +63,11 @@ def test_flags_that_change_nothing_planned_pass(tmp_path: Path) -> None:
     ("content", "words"),
     [
         pytest.param("engine: [", "not YAML", id="not-yaml"),
+        pytest.param(
+            "namespace: a\nnamespace: b\n",
+            "config.yaml, line 2, column 1: namespace stands here again, after line 1",
+            id="a-key-twice",
+        ),
         pytest.param("engine: {}", "engine.image", id="no-image"),
         pytest.param("engine: {image: vllm:latest}", "engine.image", id="image-by-tag"),
         pytest.param(

@@ -37,6 +37,8 @@ __all__ = [
     "LEASE_NAME",
     "MIRROR_FOLDERS_PATH",
     "MODEL_MOUNT_PATH",
+    "NAMESPACE_NAME",
+    "NAMESPACE_NAME_LENGTH",
     "NEVER",
     "NODE_LABEL_PREFIX",
     "NODE_LABEL_PRODUCT",
@@ -94,6 +96,9 @@ PVC_PROTECTION: Final = "kubernetes.io/pvc-protection"
 # What a ModelDeployment may be called: its Service, replicas and claims are named after it.
 DEPLOYMENT_NAME: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
 DEPLOYMENT_NAME_LENGTH: Final = 40
+# What Kubernetes lets a namespace be called.
+NAMESPACE_NAME: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+NAMESPACE_NAME_LENGTH: Final = 63
 
 STORE_PATH: Final = "/var/lib/escadre"
 MIRROR_FOLDERS_PATH: Final = "/mirrors"  # in the agent: one folder for each entry of the chart

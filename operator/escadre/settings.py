@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from escadre import reasons
+from escadre import reasons, strictyaml
 from escadre.engineflags import VERSION, flags_for
 from escadre.errors import Refusal
 from escadre.names import MIRROR_FOLDERS_PATH
@@ -188,9 +188,11 @@ def load(path: Path) -> Settings:
         Refusal: reason InvalidSpec, naming the file, the field and what is wrong with it.
     """
     try:
-        return Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return Settings.model_validate(strictyaml.load(path.read_text(encoding="utf-8")) or {})
     except OSError as error:
         raise Refusal(reasons.INVALID_SPEC, f"reading settings {path}: {error.strerror}") from error
+    except strictyaml.KeyTwice as error:
+        raise Refusal(reasons.INVALID_SPEC, f"reading settings {path}, {error}") from error
     except yaml.YAMLError as error:
         raise Refusal(
             reasons.INVALID_SPEC, f"reading settings {path}: not YAML: {error}"

@@ -336,6 +336,121 @@ def test_one_deployment_cannot_be_wished_twice(tmp_path: Path) -> None:
     assert "document 2, ModelDeployment fresh: metadata.name: a second" in ran.err
 
 
+def test_one_approval_cannot_be_given_twice(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, wish(approval="new"), approval("new"), approval("new"))
+    assert ran.code == 3
+    assert "document 3, ModelApproval new: metadata.name: a second ModelApproval new;" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("namespace", "words"),
+    [
+        pytest.param("Team_A", '"Team_A": a namespace has lower-case letters', id="capitals"),
+        pytest.param("team.a", '"team.a": a namespace has', id="a dot"),
+        pytest.param("-team", '"-team": a namespace has', id="a hyphen first"),
+        pytest.param("a" * 64, "and has 63 characters at most", id="64 characters"),
+        pytest.param("two\nlines", "a namespace has", id="a line feed"),
+        pytest.param(7, "metadata.namespace: 7: a text is meant", id="a number"),
+        pytest.param(["team"], 'metadata.namespace: ["team"]: a text is meant', id="a list"),
+    ],
+)
+def test_a_namespace_that_the_api_server_would_refuse(
+    tmp_path: Path, namespace: object, words: str
+) -> None:
+    body = wish()
+    body["metadata"] = {"name": "fresh", "namespace": namespace}
+    ran = plan(fleet(), tmp_path, body)
+    assert (ran.code, ran.out) == (3, "")
+    assert "document 1, ModelDeployment fresh: metadata.namespace: " in ran.err
+    assert words in ran.err
+
+
+@pytest.mark.parametrize("namespace", ["a", "7", "team-a", "a" * 63])
+def test_a_namespace_that_the_api_server_takes(tmp_path: Path, namespace: str) -> None:
+    body = wish()
+    body["metadata"] = {"name": "fresh", "namespace": namespace}
+    assert plan(fleet(), tmp_path, body).out.startswith(f"{namespace}/fresh (new)\n")
+
+
+@pytest.mark.parametrize("name", ["", "Small", "small_3", "small..3", ".small", "a" * 254])
+def test_an_approval_with_a_name_that_the_api_server_would_refuse(
+    tmp_path: Path, name: str
+) -> None:
+    body = approval("new")
+    body["metadata"] = {"name": name}
+    ran = plan(fleet(), tmp_path, wish(), body)
+    assert ran.code == 3
+    assert "metadata.name:" in ran.err
+    assert "a name has lower-case letters, digits, - and . only" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(
+            "kind: A\nspec:\n  contextLength: 1\n  concurrency: 2\n  contextLength: 3\n",
+            ", line 5, column 3: contextLength stands here again, after line 3; leave one out",
+            id="in a wish",
+        ),
+        pytest.param(
+            "kind: A\n---\nkind: B\nkind: C\n",
+            ", line 4, column 1: kind stands here again, after line 3; leave one out",
+            id="at the top of the second document",
+        ),
+        pytest.param(
+            '{"kind": "A", "spec": {"a": 1, "a": 1}}',
+            ", line 1, column 32: a stands here again, after line 1; leave one out",
+            id="in JSON, to the same",
+        ),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_both_places(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    """PyYAML takes the last; kubectl refuses the file."""
+    path = tmp_path / "wish.yaml"
+    path.write_text(content)
+    ran = fleet().run("plan", "-f", str(path))
+    assert (ran.code, ran.err) == (3, f"escadre: {path}{words}\n")
+    path.with_name("fine.yaml").write_text(yaml.safe_dump(wish()))
+    ran = fleet().run("plan", "-f", str(path.with_name("fine.yaml")), "--nodes", str(path))
+    assert ran.code == 2
+    assert f"--nodes {path}{words}" in ran.err
+
+
+def test_what_a_merge_brings_may_be_said_otherwise(tmp_path: Path) -> None:
+    body = yaml.safe_dump(wish())
+    merged = body.replace("spec:", "spec:\n  <<: {contextLength: 1024}", 1)
+    path = tmp_path / "wish.yaml"
+    path.write_text(merged)
+    assert merged != body
+    assert fleet().run("plan", "-f", str(path), "-o", "json").code <= 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("plan", "-f", "-", "-n"),
+        ("plan", "-f", "-", "--system-namespace"),
+        ("status", "-n"),
+        ("status", "--system-namespace"),
+        ("why", "chat", "-n"),
+        ("logs", "chat", "-n"),
+        ("nodes", "--system-namespace"),
+        ("mirror", "test", "internal", "--system-namespace"),
+        ("support-bundle", "-n"),
+        ("support-bundle", "--system-namespace"),
+        ("approve", "sign", "small", "--system-namespace"),
+    ],
+)
+def test_a_namespace_on_the_command_line_is_one(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = fleet().run(*command, "Team A")
+    assert ran.code == 2
+    assert "'Team A': a namespace has lower-case letters" in ran.err + capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -212,6 +212,27 @@ def test_nodes_as_the_api_server_lists_them(tmp_path: Path) -> None:
     assert [each["name"] for each in told["nodes"]] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Node_1", 'Node "Node_1": metadata.name: a name has lower-case letters'),
+        ("-a", 'Node "-a": metadata.name: a name has'),
+        ("<b>", 'Node "<b>": metadata.name: a name has'),
+        (7, "Node 7: metadata.name: a text is meant"),
+    ],
+)
+def test_a_node_with_a_name_that_kubernetes_would_not_give_is_refused(
+    tmp_path: Path, name: object, words: str
+) -> None:
+    file = tmp_path / "nodes.yaml"
+    node = kubernetes_node("a")
+    node["metadata"]["name"] = name
+    file.write_text(yaml.safe_dump({"kind": "List", "items": [node]}))
+    ran = plan(tmp_path, SMALL, nodes=str(file))
+    assert (ran.code, ran.out) == (2, "")
+    assert f"--nodes: {words}" in ran.err
+
+
 def test_a_node_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "nodes.yaml"
     file.write_text(yaml.safe_dump_all([kubernetes_node("a"), kubernetes_node("a")]))
@@ -255,11 +276,12 @@ class _Page(HTMLParser):
 
 
 def test_the_page_holds_all_of_it_and_loads_nothing(tmp_path: Path) -> None:
-    evil = wish("mistral-small-3-2-24b-instruct-2506", "evil", concurrency=4)
-    evil = deepcopy(evil)
-    evil["metadata"]["namespace"] = "<img src=x onerror=alert(1)>"
+    evil, file = "<img src=x onerror=alert(1)>", tmp_path / "nodes.yaml"
+    nodes = [kubernetes_node(name, product=evil) for name in ("a", "b", "c")]
+    file.write_text(yaml.safe_dump({"kind": "List", "items": nodes}))
     path = tmp_path / "plan.html"
-    ran = plan(tmp_path, SMALL, evil, more=("--html", str(path)))
+    other = wish("mistral-small-3-2-24b-instruct-2506", "other", concurrency=4)
+    ran = plan(tmp_path, SMALL, other, nodes=str(file), more=("--html", str(path)))
     assert ran.code == 0
     text = path.read_text(encoding="utf-8")
     page = _Page()
@@ -270,11 +292,18 @@ def test_the_page_holds_all_of_it_and_loads_nothing(tmp_path: Path) -> None:
     for words in (
         "2 of 2 deployments can be placed",
         "chat/assistant",
-        "WeightsTooLarge",
-        "h100-1",
+        evil,  # shown as it was written
     ):
         assert words in page.text
-    assert "<img src=x onerror=alert(1)>/evil" in page.text, "shown as it was written"
+
+
+def test_the_page_holds_what_was_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "plan.html"
+    assert plan(tmp_path, SMALL, more=("--html", str(path))).code == 0
+    page = _Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    assert "WeightsTooLarge" in page.text
+    assert "h100-1" in page.text
 
 
 def test_a_page_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from escadre.cli.approve.signing import signature
 from escadre.cli.approve.view import Asked, content, document, view
 from escadre.cli.shared import fetch
 from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import (
     Environment,
     Output,
@@ -96,7 +97,11 @@ def _sign(
         Path | None, typer.Option(help="With --against MIRROR: token, instead of its Secret.")
     ] = None,
     system_namespace: Annotated[
-        str, typer.Option(help="With --against: where the operator and the mirror's Secret are.")
+        str,
+        typer.Option(
+            help="With --against: where the operator and the mirror's Secret are.",
+            callback=given_namespace,
+        ),
     ] = "escadre-system",
     output: OutputOption = Output.TABLE,
 ) -> None:

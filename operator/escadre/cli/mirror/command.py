@@ -20,6 +20,7 @@ from escadre.cli.shared import fetch
 from escadre.cli.shared.carrying import CarryingCommand
 from escadre.cli.shared.failures import NOT_READY, OK, BadInput
 from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, token_from
+from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import Output, OutputOption, Session, environment_of, run
 from escadre.cli.shared.target import target_options
 from escadre.clients.kube import MODEL_APPROVALS, Json, list_all
@@ -66,7 +67,7 @@ def _token_file(context: typer.Context, value: Path | None) -> None:
 
 
 def _system_namespace(context: typer.Context, value: str) -> None:
-    _options(context).system_namespace = value
+    _options(context).system_namespace = given_namespace(value) or value
 
 
 def _checked(

@@ -17,6 +17,7 @@ from escadre.cli.plan.platform import Platform, platform_of
 from escadre.cli.plan.prospect import Fleet
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.engineconfig import read_engine_config
+from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import Session
 from escadre.clients.kube import (
     GPU_NODES,
@@ -44,7 +45,10 @@ from escadre.state.views.unoffered import LABEL_PRODUCT
 __all__ = ["FLEET_NAMESPACE", "FleetNamespaceOption", "read_fleet"]
 
 FLEET_NAMESPACE: Final = "escadre-system"
-FleetNamespaceOption = Annotated[str, typer.Option(help="Where the operator and its agents run.")]
+FleetNamespaceOption = Annotated[
+    str,
+    typer.Option(help="Where the operator and its agents run.", callback=given_namespace),
+]
 
 
 async def read_fleet(session: Session, system_namespace: str, now: float) -> Fleet:

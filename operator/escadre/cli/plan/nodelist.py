@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from escadre.cli.plan.fields import shown
 from escadre.cli.plan.wishfiles import WishText, documents
 from escadre.cli.shared.cards import card_named
 from escadre.cli.shared.failures import BadInput
+from escadre.cli.shared.naming import object_fault
 from escadre.core.engines.amounts import MIB
 from escadre.core.engines.cards import Card
 from escadre.core.facts.node import NodeFacts, Unused
@@ -157,6 +159,9 @@ def _view(body: Mapping[str, Any]) -> NodeView:
     meta = body.get("metadata")
     if not isinstance(meta, dict) or not meta.get("name"):
         raise BadInput("--nodes: a Node without metadata.name")
+    name = meta["name"]
+    if fault := object_fault(name) if isinstance(name, str) else "a text is meant":
+        raise BadInput(f"--nodes: Node {shown(name)}: metadata.name: {fault}")
     try:
         return NodeView.of({**body, "metadata": {"uid": "", "resourceVersion": "", **meta}})
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -18,6 +18,7 @@ from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.schema import structural
 from escadre.cli.plan.fields import faults, shown
 from escadre.cli.plan.wishfiles import WishText, documents
+from escadre.cli.shared.naming import namespace_fault, object_fault
 from escadre.errors import EscadreError, Refusal
 from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
 
@@ -72,10 +73,13 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
         spec = _spec(body, kind, where)
         if isinstance(spec, ModelDeploymentSpec):
             _check(name, spec, where)
-            wish = DeploymentWish(str(meta.get("namespace") or namespace), name, spec)
-            _refuse_second(deployments, wish, where)
+            wish = DeploymentWish(_namespace(meta, namespace, where), name, spec)
+            called = f"ModelDeployment {wish.namespace}/{name}"
+            _refuse_second((wish.namespace, name) in deployments, called, where)
             deployments[wish.namespace, name] = wish
         elif isinstance(spec, ModelApprovalSpec):
+            _refuse(where, "metadata.name", name, object_fault(name))
+            _refuse_second(name in approvals, f"ModelApproval {name}", where)
             approvals[name] = ApprovalWish(name, spec)
     if not deployments:
         sources = ", ".join(each.source for each in texts)
@@ -83,15 +87,27 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
     return Wishes(tuple(deployments.values()), approvals)
 
 
-def _refuse_second(
-    known: Mapping[tuple[str, str], DeploymentWish], wish: DeploymentWish, where: str
-) -> None:
-    if (wish.namespace, wish.name) in known:
+def _refuse_second(known: bool, called: str, where: str) -> None:
+    if known:
         raise Refusal(
             reasons.INVALID_SPEC,
-            f"{where}: metadata.name: a second ModelDeployment {wish.namespace}/{wish.name}; "
-            "only one of them can be planned",
+            f"{where}: metadata.name: a second {called}; only one of them can be planned with",
         )
+
+
+def _namespace(meta: Mapping[str, Any], default: str, where: str) -> str:
+    """The namespace that the object names; ``default``, which is one, where it names none."""
+    given = meta.get("namespace")
+    if given is None or given == "":
+        return default
+    fault = namespace_fault(given) if isinstance(given, str) else "a text is meant"
+    _refuse(where, "metadata.namespace", given, fault)
+    return str(given)
+
+
+def _refuse(where: str, field: str, value: object, fault: str) -> None:
+    if fault:
+        raise Refusal(reasons.INVALID_SPEC, f"{where}: {field}: {shown(value)}: {fault}")
 
 
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:

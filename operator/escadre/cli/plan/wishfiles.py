@@ -12,6 +12,7 @@ import yaml
 
 from escadre.cli.plan.fields import shown
 from escadre.errors import EscadreError
+from escadre.strictyaml import KeyTwice, load_all
 
 __all__ = ["WishText", "documents", "read_texts"]
 
@@ -75,7 +76,9 @@ def _objects(body: Any, where: str) -> list[dict[str, Any]]:
 
 def _parse(each: WishText) -> list[Any]:
     try:
-        return list(yaml.safe_load_all(each.text))
+        return load_all(each.text)
+    except KeyTwice as error:
+        raise EscadreError(f"{each.source}, {error}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

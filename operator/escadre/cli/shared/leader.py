@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import Environment, Session
 from escadre.cli.shared.words import since, time_text
 from escadre.clients.kube import (
@@ -37,7 +38,8 @@ _AHEAD: Final = 2.0  # seconds by which another clock may be before ours without
 SystemNamespaceOption = Annotated[
     str | None,
     typer.Option(
-        help="Where the operator runs; without it, where the GPUNodes say, else escadre-system."
+        help="Where the operator runs; without it, where the GPUNodes say, else escadre-system.",
+        callback=given_namespace,
     ),
 ]
 

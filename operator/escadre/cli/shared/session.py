@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console, RenderableType
 
+from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.yamltext import yaml_text
 from escadre.clients.kube import Api, KubeApi, Limits, load_connection
 
@@ -45,7 +46,13 @@ class Output(StrEnum):
 
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How to answer:")]
 NamespaceOption = Annotated[
-    str | None, typer.Option("-n", "--namespace", help="Without it, the context's namespace.")
+    str | None,
+    typer.Option(
+        "-n",
+        "--namespace",
+        help="Without it, the context's namespace.",
+        callback=given_namespace,
+    ),
 ]
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import Session, environment_of, run
 from escadre.cli.shared.target import ClusterCommand
 from escadre.cli.shared.words import bytes_text, count
@@ -48,11 +49,15 @@ def _support_bundle(
     namespace: Annotated[
         str | None,
         typer.Option(
-            "-n", "--namespace", help="Only deployments of this namespace; all without it."
+            "-n",
+            "--namespace",
+            help="Only deployments of this namespace; all without it.",
+            callback=given_namespace,
         ),
     ] = None,
     system_namespace: Annotated[
-        str, typer.Option(help="Where the operator and its agents run.")
+        str,
+        typer.Option(help="Where the operator and its agents run.", callback=given_namespace),
     ] = "escadre-system",
     tail: Annotated[
         int, typer.Option(min=1, max=100_000, help="Lines of each log; 1 MiB at most.")
