@@ -194,4 +194,4 @@ def test_a_draft_says_how_the_manifest_comes_there(stage: Stage, gone: list[str]
         check=False,
     )
     assert refused.returncode == 3
-    assert "name them with --folder" in refused.stderr
+    assert "or the same mount, with --folder" in refused.stderr
