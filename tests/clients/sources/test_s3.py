@@ -149,7 +149,20 @@ def test_whatever_it_holds_an_answer_is_a_list_or_told(text: bytes) -> None:
 def test_a_list_that_leads_back_to_itself_ends(server: Faulty) -> None:
     server.files[LIST] = page(entry("a", 1), token="t")
     server.files[f"/weights?continuation-token=t&{LIST.partition('?')[2]}"] = page(token="t")
-    with pytest.raises(MirrorUnavailable, match="it goes on behind 1 files"):
+    with pytest.raises(MirrorUnavailable, match="the list does not end"):
+        bucket(server).list()
+
+
+def test_a_list_of_another_folder_is_refused(server: Faulty) -> None:
+    server.files[LIST] = page(entry("a", 1).replace(BELOW, "models/org/other"))
+    with pytest.raises(MirrorUnavailable, match=r"the key 'models/org/other/a' is not below it"):
+        bucket(server).list()
+
+
+def test_a_list_of_more_files_than_any_model_has_is_refused(server: Faulty) -> None:
+    server.files[LIST] = page(*(entry(str(number), 1) for number in range(10_001)))
+    says = "more than 10,000 files, where a model has 2,000 at most"
+    with pytest.raises(MirrorUnavailable, match=says):
         bucket(server).list()
 
 

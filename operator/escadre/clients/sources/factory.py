@@ -216,8 +216,8 @@ def _folder(opening: Opening) -> Source:
     if mounted is None:
         raise _invalid(
             opening.name,
-            f"it is the folder {name}, which only agents have mounted; a draft reads a copy, or the "
-            "same mount, with --folder",
+            f"it is the folder {name}, which only agents have mounted; a draft reads a copy, or "
+            "the same mount, with --folder",
         )
     if name not in mounted:
         listed = ", ".join(sorted(mounted)) or "none"

@@ -28,6 +28,7 @@ __all__ = ["Signer", "explain", "file_url", "list_files", "manifests_url"]
 
 _MAX_PAGE: Final = 8 * 1024 * 1024  # 1,000 keys of 1,024 bytes with all that stands around them
 _MAX_KEYS: Final = 5 * MAX_FILES  # a list that goes on is not a model's
+_MAX_PAGES: Final = 100
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{1,63}")
 _REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -68,32 +69,43 @@ def manifests_url(endpoint: str, bucket: S3Bucket) -> str:
 def list_files(
     transport: Transport, endpoint: str, bucket: S3Bucket, repository: str, revision: str
 ) -> list[ListedFile]:
-    """The files below the repository's commit, page by page (ListObjectsV2). Raises MirrorError."""
-    below = _key(bucket, repository, revision, "")
-    base = _bucket_url(endpoint, bucket)
+    """The files below the repository's commit, as ListObjectsV2 has them. Raises MirrorError."""
+    folder = f"{_key(bucket, repository, revision)}/"
+    where = f"listing {shown(_bucket_url(endpoint, bucket))}/{folder}"
     found: list[ListedFile] = []
-    token = ""
-    while True:
-        query = {"list-type": "2", "prefix": f"{below}/"}
+    for key, size, settled in _objects(transport, _bucket_url(endpoint, bucket), folder):
+        if not key.startswith(folder):
+            raise MirrorUnavailable(f"{where}: the key {key[:80]!r} is not below it")
+        path = key.removeprefix(folder)
+        if not path or path.endswith("/"):  # a folder that some tool has put there
+            continue
+        if len(found) == _MAX_KEYS:
+            raise MirrorUnavailable(
+                f"{where}: more than {_MAX_KEYS:,} files, where a model has {MAX_FILES:,} at most"
+            )
+        url = file_url(endpoint, bucket, repository, revision, path)
+        found.append(ListedFile(path, size if settled else _served_size(transport, url)))
+    if not found:
+        raise NotFound(f"{where}: the bucket has no such folder")
+    return found
+
+
+def _objects(transport: Transport, base: str, folder: str) -> Iterator[tuple[str, int, bool]]:
+    """Key, size and whether the store took it in itself, page by page."""
+    where, token = f"listing {shown(base)}/{folder}", ""
+    for _ in range(_MAX_PAGES):
+        query = {"list-type": "2", "prefix": folder}
         query |= {"continuation-token": token} if token else {}
         # In the order of their names, as they are signed.
         url = f"{base}?{urlencode(sorted(query.items()), quote_via=quote, safe='')}"
-        page = _page(transport.fetch(url, _MAX_PAGE).text, f"listing {shown(base)}/{below}")
-        for key, size, settled in page.objects:
-            path = key.removeprefix(f"{below}/")
-            if path and not key.endswith("/"):  # a folder that some tool has put there
-                url = file_url(endpoint, bucket, repository, revision, path)
-                found.append(ListedFile(path, size if settled else _served_size(transport, url)))
+        page = _page(transport.fetch(url, _MAX_PAGE).text, where)
+        yield from page.objects
         if not page.next:
+            return
+        if page.next == token:
             break
-        if page.next == token or len(found) > _MAX_KEYS:
-            raise MirrorUnavailable(
-                f"listing {shown(base)}/{below}: it goes on behind {len(found):,} files"
-            )
         token = page.next
-    if not found:
-        raise NotFound(f"listing {shown(base)}/{below}/: the bucket has no such folder")
-    return found
+    raise MirrorUnavailable(f"{where}: the list does not end")
 
 
 def _served_size(transport: Transport, url: str) -> int:
