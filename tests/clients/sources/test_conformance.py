@@ -29,6 +29,7 @@ from escadre.clients.sources.errors import (
     NotFound,
     Unauthorized,
 )
+from escadre.clients.sources.probe import probe, sample_of
 from escadre.clients.sources.protocol import RemoteFile, Source
 
 BUILT = ("s3", "oci with a password", "oci with tokens")
@@ -127,6 +128,16 @@ def test_the_same_model_is_pulled_to_the_same_digest(
         model = tmp_path / "store" / "models" / content.digest.removeprefix("sha256:")
         for path, text in content.contents.items():
             assert (model / path).read_bytes() == text
+
+
+def test_a_probe_finds_what_it_can_do(source: Source, content: SampleModel) -> None:
+    files = [(file.path, file.size, file.sha256) for file in content.manifest.files]
+    probed = probe(source, sample_of(files, content.digest), time.monotonic)
+    assert probed.fault is None
+    assert probed.ranges is True
+    asked = [one.subject for one in probed.findings]
+    lists = ["list"] if source.capabilities.lists else []
+    assert asked == ["manifest", *lists, "ranges", "content"]
 
 
 def test_another_size_than_the_approved_one_is_told(source: Source, content: SampleModel) -> None:
