@@ -1,6 +1,7 @@
 """Shapes of published Mistral models and of GPUs, for the planner's tests."""
 
 from escadre.api.approval import Architecture, Experts, LatentAttention, SlidingWindow
+from escadre.core.catalog.entry import LARGE_ENCODER, SMALL_ENCODER
 from escadre.core.layouts.search import GPUProduct
 
 MIB = 1 << 20
@@ -98,6 +99,16 @@ LARGE_3 = SMALL_4.model_copy(
         "experts": Experts(routed=128, per_token=4, shared=1, intermediate_size=4096),
     }
 )
+SEEING = MEDIUM_3.model_copy(update={"vision_encoder": LARGE_ENCODER})
+SMALL_4_TOLD = SMALL_4.model_copy(
+    update={
+        "head_dimension": 64,
+        "vision_encoder": SMALL_ENCODER,
+        "latent_attention": LatentAttention(
+            kv_lora_rank=256, rope_head_dimension=64, query_rank=1024, value_head_dimension=128
+        ),
+    }
+)
 EVERY_MODEL = (
     MISTRAL_7B_V01,
     INTERLEAVED,
@@ -107,4 +118,6 @@ EVERY_MODEL = (
     MEDIUM_3,
     SMALL_4,
     LARGE_3,
+    SEEING,
+    SMALL_4_TOLD,
 )

@@ -159,3 +159,14 @@ def test_more_rows_or_tokens_never_peak_lower(
         for rows, tokens in ((seqs, batched), (seqs + 1, batched), (seqs + 1, batched + 1))
     ]
     assert peaks == sorted(peaks)
+
+
+@given(st.sampled_from(EVERY_MODEL), TERMS, st.sampled_from([1, 2, 4, 8]), st.integers(1, 16384))
+def test_more_gpus_never_peak_higher(
+    model: Architecture, terms: object, size: int, batched: int
+) -> None:
+    one, two = (
+        activation_bytes(model, EngineLimits(gpus, 32, batched, terms=terms))  # type: ignore[arg-type]  # a sampled object
+        for gpus in (size, 2 * size)
+    )
+    assert two <= one
