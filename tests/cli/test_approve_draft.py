@@ -26,6 +26,7 @@ from escadre.core.weights import manifest
 from escadre.core.weights.findings import IntakeError
 from escadre.errors import EscadreError
 
+TOKENIZER = '{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}'
 TERMS = [
     *("--repository", "org/Tiny-Model", "--allow", "chat", "--licence", "Apache-2.0"),
     *("--accepted-by", "legal", "--not-after", "2027-06-30", "--mirror", "internal"),
@@ -372,7 +373,7 @@ def test_numbers_that_the_engine_does_not_serve_are_refused_before_a_weight_is_r
     config = {**HF_SMALL_3, "quantization_config": numbers}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"never looked at")
-    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "tokenizer.json").write_text(TOKENIZER)
     source = Watched(tmp_path)
     with pytest.raises(IntakeError, match=says):
         make_draft(source, lambda *_: None)
@@ -393,7 +394,7 @@ def test_a_draft_is_read_as_the_version_that_the_operator_serves_with(
     config = {**HF_SMALL_3, "quantization_config": {"quant_method": "bitsandbytes"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"not looked at by who refuses")
-    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "tokenizer.json").write_text(TOKENIZER)
     program = cluster("https://mirror.example")
     settings = yaml.safe_dump({"engine": {"image": "x", "version": version}})
     where = {"name": "escadre", "namespace": "escadre-system"}
@@ -417,7 +418,7 @@ def test_a_draft_without_the_operator_s_settings_says_what_it_took(
 def test_what_a_configuration_lacks_is_told_before_a_weight_is_read(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4096}))
     (tmp_path / "model.safetensors").write_bytes(b"never looked at")
-    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "tokenizer.json").write_text(TOKENIZER)
     source = Watched(tmp_path)
     with pytest.raises(IntakeError, match="num_attention_heads is missing"):
         make_draft(source, lambda *_: None)
@@ -428,7 +429,7 @@ def test_modelopt_s_own_file_is_approved_and_read(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(HF_SMALL_3))
     numbers = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4"}}
     (tmp_path / "hf_quant_config.json").write_text(json.dumps(numbers))
-    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "tokenizer.json").write_text(TOKENIZER)
     header = b'{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
     content = len(header).to_bytes(8, "little") + header + bytes(4)
     (tmp_path / "model.safetensors").write_bytes(content)

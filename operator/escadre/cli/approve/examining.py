@@ -6,7 +6,7 @@ looked at here against those that are hashed. Called by cli/approve/drafting.py;
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +34,7 @@ from escadre.core.weights.shards import (
     tensor_faults,
 )
 from escadre.core.weights.tekken import check_tekken
+from escadre.core.weights.tokenizerjson import check_tokenizer_json
 from escadre.core.weights.tokenizernames import version_of
 
 __all__ = ["FILES_AT_ONCE", "Examined", "Start", "examine"]
@@ -48,6 +49,10 @@ _STEP_ANEW: Final = (
 )
 
 _Document = Mapping[str, object]
+_BY_NAME: Final[Mapping[str, Callable[[_Document], None]]] = {
+    "tekken.json": check_tekken,
+    "tokenizer.json": check_tokenizer_json,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +150,8 @@ def _seen(repository: Repository, file: ListedFile) -> _Look:
     if path.endswith(".json"):
         content = _whole(repository, file, LARGEST_JSON)
         document = check_json(path, content)
-        if path == "tekken.json":
-            check_tekken(document)
+        if path in _BY_NAME:
+            _BY_NAME[path](document)
         return _Look(Start.of(content), document=document)
     if path.startswith("tokenizer.model"):
         content = _whole(repository, file, LARGEST_MODEL)
