@@ -262,7 +262,7 @@ async def test_a_mirror_that_moves_while_it_is_pulled_from_costs_no_verified_chu
 
 
 async def test_an_agent_that_ends_closes_what_it_pulls(world: World, large: bytes) -> None:
-    big = sample_model({"w.safetensors": large})
+    big = sample_model({"w.safetensors": large + large[: CHUNK_SIZE // 2]})
     publish(world.mirror, big)
     world.mirror.pace = 0.05
     world.wish(big)

@@ -11,6 +11,7 @@ import resource
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ def main(order: dict[str, Any]) -> None:
     try:
         names = ("agent.pull.meter", "agent.pull.pull", "agent.store.store", "agent.pull.transfer")
         modules = [importlib.import_module(f"escadre.{name}") for name in names]
-        opener = importlib.import_module("escadre.clients.sources.factory").open_source
+        guard = importlib.import_module("escadre.clients.sources.guard").guard_of
+        opener = partial(
+            importlib.import_module("escadre.clients.sources.factory").open_source,
+            guard=guard(["127.0.0.0/8"], []),
+        )
     except ModuleNotFoundError:  # 0.1.0
         names = ("agent.meter", "agent.pull", "agent.store", "agent.transfer")
         modules = [importlib.import_module(f"escadre.{name}") for name in names]

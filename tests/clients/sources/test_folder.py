@@ -10,7 +10,7 @@ from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, NotFound
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.folder import FolderSource
-from escadre.clients.sources.protocol import ListedFile, RemoteFile
+from escadre.clients.sources.protocol import Data, ListedFile, RemoteFile
 from escadre.errors import Refusal
 
 DIGEST = "sha256:" + "a" * 64
@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 def test_it_lists_and_reads_ranges_and_whole_files(root: Path) -> None:
     source = FolderSource("share", root)
     assert source.list() == [ListedFile("params.json", 2), ListedFile("sub/weights", 10)]
-    pieces: list[bytes] = []
+    pieces: list[Data] = []
     source.read(RemoteFile("sub/weights", 10), 3, 4, pieces.append)
     assert b"".join(pieces) == b"3456"
     with source.stream(RemoteFile("params.json", 2)) as body:
@@ -40,7 +40,7 @@ def test_links_are_followed_inside_the_mount_only(root: Path, tmp_path: Path) ->
     (root / "inside").symlink_to("sub/weights")
     (root / "outside").symlink_to(tmp_path / "secret")
     source = FolderSource("share", root, inside=tmp_path / "mount")
-    pieces: list[bytes] = []
+    pieces: list[Data] = []
     source.read(RemoteFile("inside", 10), 0, 10, pieces.append)
     assert b"".join(pieces) == b"0123456789"
     with pytest.raises(MirrorUnavailable, match="leads out of"):
@@ -73,7 +73,7 @@ def test_a_link_put_there_after_the_look_is_not_followed(
 
     monkeypatch.setattr(os.path, "realpath", look)
     source = FolderSource("share", root, inside=tmp_path / "mount")
-    pieces: list[bytes] = []
+    pieces: list[Data] = []
     with pytest.raises(NotFound, match="sub/weights is not there"):
         source.read(RemoteFile("sub/weights", 10), 0, 10, pieces.append)
     assert pieces == []

@@ -35,7 +35,7 @@ def test_each_request_is_signed_anew(server: Faulty) -> None:
 
     opened = transport(server, sign)
     with opened.get(f"{server.url}/a", (0, 1), headers={"Accept": "text/plain"}) as body:
-        assert body.read() == b"te"
+        assert bytes(body.read()) == b"te"
     assert [seen.headers["X-Signed"] for seen in server.log] == [
         "GET /a bytes=0-1",
         "GET /b bytes=0-1",

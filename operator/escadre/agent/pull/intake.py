@@ -17,7 +17,7 @@ from escadre.agent.store.durable import disk_faults
 from escadre.agent.store.partial import PartialFile
 from escadre.clients.sources.errors import DigestMismatch
 from escadre.clients.sources.origins import shown
-from escadre.clients.sources.protocol import Source
+from escadre.clients.sources.protocol import Data, Source
 from escadre.core.weights.manifest import chunk_at
 
 __all__ = ["Desk", "Enough", "Intake", "Setting"]
@@ -83,7 +83,7 @@ class Intake:
         """The next byte of the file that is needed."""
         return self._chunk.offset + self._piece.inside
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: Data) -> None:
         """Take the next bytes; raises Enough when what follows is not wanted."""
         with self._desk.holding(self._piece):
             if data and self._piece.heard is None:

@@ -18,7 +18,7 @@ from escadre.agent.pull.piece import Piece
 from escadre.agent.pull.seeking import PATIENCE, Question
 from escadre.agent.store.partial import PartialFile
 from escadre.clients.sources.errors import MirrorError, MirrorSlow, RangesUnsupported
-from escadre.clients.sources.protocol import RemoteFile
+from escadre.clients.sources.protocol import Data, RemoteFile
 from escadre.clients.sources.reading import Reading
 from escadre.clients.sources.retry import Cancelled, RetryPolicy
 from escadre.core.weights.manifest import CHUNK_SIZE, ManifestFile
@@ -96,7 +96,7 @@ class Transfer:
         begun = time.monotonic()
         offset = max(0, file.size - _TAIL)
 
-        def first(_: bytes) -> None:
+        def first(_: Data) -> None:
             raise Enough
 
         try:

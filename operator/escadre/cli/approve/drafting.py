@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from escadre.api.approval import Architecture
 from escadre.cli.approve.examining import FILES_AT_ONCE, Start, examine
 from escadre.cli.approve.source import Repository
-from escadre.clients.sources.protocol import ListedFile
+from escadre.clients.sources.protocol import Data, ListedFile
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights import manifest as manifests
 from escadre.core.weights.digesting import FileDigester
@@ -82,7 +82,7 @@ def hashed(
     """
     digester, beginning = FileDigester(), _Beginning(start.size)
 
-    def take(piece: bytes) -> None:
+    def take(piece: Data) -> None:
         digester.take(piece)
         beginning.take(piece)
         progress(listed.path, len(piece), listed.size)
@@ -116,7 +116,7 @@ class _Beginning:
         self._left = size
         self._sha256 = hashlib.sha256()
 
-    def take(self, piece: bytes) -> None:
+    def take(self, piece: Data) -> None:
         """The next bytes."""
         if self._left:
             part = piece[: self._left]

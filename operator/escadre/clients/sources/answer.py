@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Final
 
 import urllib3
@@ -33,6 +34,7 @@ from escadre.clients.sources.errors import (
     RangesUnsupported,
     Unauthorized,
 )
+from escadre.clients.sources.filled import Filled
 from escadre.clients.sources.origins import shown
 from escadre.core.decimals import bytes_text
 
@@ -53,7 +55,6 @@ _HTML: Final = ("text/html", "application/xhtml")
 _MAX_WORDS: Final = 300
 _MAX_HEADER: Final = 8192
 _MAX_ERROR: Final = 16 * 1024  # most bytes of an error's body that are looked at
-_PIECE: Final = 512 * 1024  # most bytes handed over at a time
 _TRANSIENT: Final = frozenset({408, 425, 429})
 _PLAIN: Final = frozenset({"", "identity", "aws-chunked"})  # encodings that change no byte
 _BUSY: Final = frozenset({429, 503})
@@ -93,6 +94,7 @@ class Body:
         self._url = url
         self._response = response
         self._patience, self._idle = first, idle
+        self._filled = Filled(response)
         self._read = 0
 
     @property
@@ -126,17 +128,20 @@ class Body:
         """Whether it is labelled an HTML page, as those of logins and of proxies' faults are."""
         return self._response.headers.get("Content-Type", "").strip().lower().startswith(_HTML)
 
-    def read(self) -> bytes:
-        """The next bytes, as many as are there; none at the end."""
-        with typed(self._url, self._patience, f"after {bytes_text(self._read)}"):
-            piece = self._response.read1(_PIECE)
-        if not self._read and self.is_page and _PAGE.match(piece):
+    def read(self) -> memoryview:
+        """The next bytes, good until the next call; none at the end."""
+        try:
+            count = self._filled.next()
+        except (HTTPError, HTTPException, OSError):
+            with typed(self._url, self._patience, f"after {bytes_text(self._read)}"):
+                raise
+        if not self._read and self.is_page and _PAGE.match(self._filled.view[:count]):
             raise html_page(self._url)
         if not self._read:  # a cache may answer at once and send when it has the bytes itself
             self._patience = self._idle
             hurry(self._response, self._idle)
-        self._read += len(piece)
-        return piece
+        self._read += count
+        return self._filled.view[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,7 @@ def typed(url: str, patience: float, when: str) -> Iterator[None]:
     """Turn urllib3's faults into ours; ``when`` says how far the exchange had come."""
     try:
         yield
-    except ReadTimeoutError as error:
+    except (ReadTimeoutError, TimeoutError) as error:
         raise MirrorSlow(
             f"getting {url}: no byte for {patience:g} s {when}", transient=True
         ) from error
@@ -181,7 +186,7 @@ def typed(url: str, patience: float, when: str) -> Iterator[None]:
             f"connecting for {url} through spec.proxyURL: {_words(error.original_error)}",
             transient=True,
         ) from error
-    except (HTTPError, OSError) as error:
+    except (HTTPError, HTTPException, OSError) as error:
         what = f"getting {url}: {_words(error)} {when}"
         raise MirrorUnavailable(what, transient=True) from error
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from escadre.clients.sources.errors import DigestMismatch, MirrorError, RangesUnsupported
-from escadre.clients.sources.protocol import RemoteFile, Source
+from escadre.clients.sources.protocol import Data, RemoteFile, Source
 from escadre.core.counting import count
 from escadre.core.decimals import bytes_text
 from escadre.core.weights import manifest as manifests
@@ -142,7 +142,7 @@ class _Timed:
     def ask(self) -> None:
         self.asked = self.clock()
 
-    def take(self, piece: bytes) -> None:
+    def take(self, piece: Data) -> None:
         now = self.clock()
         if self.first is None:
             self.first = now - self.asked

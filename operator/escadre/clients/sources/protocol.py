@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Capabilities", "ListedFile", "Reader", "RemoteFile", "Sink", "Source"]
+__all__ = ["Capabilities", "Data", "ListedFile", "Reader", "RemoteFile", "Sink", "Source"]
 
-Sink = Callable[[bytes], None]  # takes the next bytes
+Data = bytes | memoryview  # good until the next are read: who keeps them, copies them
+Sink = Callable[[Data], None]  # takes the next bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Capabilities:
 class Reader(Protocol):
     """A body that is read once, in order."""
 
-    def read(self) -> bytes:
+    def read(self) -> Data:
         """The next bytes, as many as are there; none at the end. Raises MirrorError."""
         ...
 

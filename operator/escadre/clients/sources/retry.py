@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from escadre.backoff import pause
 from escadre.clients.sources.errors import MirrorError
-from escadre.clients.sources.protocol import RemoteFile, Sink
+from escadre.clients.sources.protocol import Data, RemoteFile, Sink
 from escadre.clients.sources.reading import Reading
 from escadre.errors import EscadreError
 
@@ -77,7 +77,7 @@ def read_to(
     """
     failures = done = 0
 
-    def arrived(piece: bytes) -> None:
+    def arrived(piece: Data) -> None:
         nonlocal done
         sink(piece)
         done += len(piece)

@@ -21,7 +21,7 @@ class FileDigester:
         self._chunks: list[str] = []
         self._size = 0
 
-    def take(self, piece: bytes) -> None:
+    def take(self, piece: bytes | memoryview) -> None:
         """The next bytes."""
         view = memoryview(piece)
         while view:
