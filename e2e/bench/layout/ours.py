@@ -9,7 +9,7 @@ from escadre.core.engines.cards import is_switched
 from escadre.core.engines.gpu_memory import overhead_bytes
 from escadre.core.engines.limits import EngineLimits, stages_of
 from escadre.core.engines.weights_memory import weights_bytes
-from escadre.core.layouts.estimate import Asked, estimate
+from escadre.core.layouts.estimate import Launch, estimate
 from escadre.core.memoryterms import MemoryTerms
 from escadre.core.profile import profile_for
 
@@ -36,8 +36,8 @@ def answer(startup: Startup, terms: MemoryTerms | None = None) -> Answer:
         switched=is_switched(row["gpu"]),
     )
     element = 1 if row.get("cacheType", "auto").startswith("fp8") else 2
-    asked = Asked(limits, row["maxModelLen"], startup.visible, startup.utilization, element)
-    found = estimate(startup.architecture, asked)
+    launch = Launch(limits, row["maxModelLen"], startup.visible, startup.utilization, element)
+    found = estimate(startup.architecture, launch)
     if found.filled is None:
         raise ValueError(f"row {row['id']} is not legal: {found.refusal}")
     fill = found.filled.fill

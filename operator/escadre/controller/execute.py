@@ -17,7 +17,7 @@ from escadre.clients.kube import (
     NotFound,
 )
 from escadre.controller.children import Applier
-from escadre.controller.intents import Asked, Intents
+from escadre.controller.intents import Intents, Wanted
 from escadre.controller.passes import Pass
 from escadre.controller.wished import Wished
 from escadre.core.replicas.drain import drain_text
@@ -82,7 +82,7 @@ class Executor:
             case child:
                 return await self._apply(child)
 
-    async def _apply(self, child: Asked) -> bool:
+    async def _apply(self, child: Wanted) -> bool:
         where, source = self.intents.where(child), self.intents.source(child)
         cache = self.caches.of_kind(where.kind)
         live = cache.get(where.name, where.namespace)

@@ -13,10 +13,10 @@ from escadre.render.volume import claim, volume
 from escadre.render.workload import WORKLOAD, Recorded
 from escadre.settings import Settings
 
-__all__ = ["Asked", "Intents", "Where"]
+__all__ = ["Intents", "Wanted", "Where"]
 
 Json = dict[str, Any]
-Asked = Front | Volume | Claim | Made | Kept
+Wanted = Front | Volume | Claim | Made | Kept
 
 
 class Where(NamedTuple):
@@ -35,7 +35,7 @@ class Intents:
     settings: Settings
     platform: str
 
-    def where(self, child: Asked) -> Where:
+    def where(self, child: Wanted) -> Where:
         """The object, without rendering it."""
         namespace, name, uid = self.this.owner.namespace, self.this.owner.name, self.this.owner.uid
         match child:
@@ -51,14 +51,14 @@ class Intents:
                 return Where(WORKLOAD.kind, replica_name(name, child.slot), namespace)
 
     @staticmethod
-    def source(child: Asked) -> Asked | None:
+    def source(child: Wanted) -> Wanted | None:
         """The step, where its object depends on nothing else but what is there already."""
         rendered = isinstance(child, Made) or (
             isinstance(child, Kept) and child.template == "rendered"
         )
         return None if rendered else child
 
-    def of(self, child: Asked) -> Json:
+    def of(self, child: Wanted) -> Json:
         """The whole object."""
         match child:
             case Front():

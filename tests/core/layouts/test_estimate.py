@@ -17,7 +17,7 @@ from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.candidate import GPUProduct
-from escadre.core.layouts.estimate import Asked, Filled, estimate
+from escadre.core.layouts.estimate import Filled, Launch, estimate
 from escadre.core.layouts.search import plan_layout
 
 
@@ -47,12 +47,14 @@ def seen(gpu: GPUProduct) -> int:
     return visible_bytes(gpu.name, gpu.memory_bytes, gpu.reserved_bytes)
 
 
-def asked(size: int, visible: int, context: int = 8192, seqs: int = 8, percent: int = 92) -> Asked:
+def launch(
+    size: int, visible: int, context: int = 8192, seqs: int = 8, percent: int = 92
+) -> Launch:
     limits = EngineLimits(size, seqs, batched_tokens(visible, seqs))
-    return Asked(limits, context, visible, Fraction(percent, 100))
+    return Launch(limits, context, visible, Fraction(percent, 100))
 
 
-def filled(architecture: Architecture, what: Asked) -> Filled:
+def filled(architecture: Architecture, what: Launch) -> Filled:
     found = estimate(architecture, what).filled
     assert found is not None
     return found
@@ -76,7 +78,7 @@ def test_it_says_of_a_planned_layout_what_the_plan_says(
     share = Fraction(plan.gpu_memory_utilization_percent, 100)
     found = estimate(
         model,
-        Asked(
+        Launch(
             limits,
             plan.max_model_len,
             seen(gpu),
@@ -97,7 +99,7 @@ def test_it_says_of_a_planned_layout_what_the_plan_says(
 def test_there_is_an_estimate_of_each_legal_size_and_of_no_other(
     model: Architecture, gpu: GPUProduct, size: int, context: int, seqs: int
 ) -> None:
-    what = asked(size, seen(gpu), context, seqs)
+    what = launch(size, seen(gpu), context, seqs)
     found = estimate(model, what)
     assert found == estimate(model, what)
     assert (found.filled is None) == (check_size(model, size) is not None)
@@ -112,7 +114,7 @@ def test_more_gpus_never_leave_a_replica_less_cache(
 ) -> None:
     """Once it fits at all; more of the same GPU, in all sizes that are legal."""
     sizes = [size for size in range(1, 97) if check_size(model, size) is None]
-    fills = [filled(model, asked(size, seen(gpu), seqs=seqs)) for size in sizes]
+    fills = [filled(model, launch(size, seen(gpu), seqs=seqs)) for size in sizes]
     tokens = [one.key_value_tokens for one in fills]
     assert tokens == sorted(tokens)
     caches = [size * max(0, one.fill.cache_bytes) for size, one in zip(sizes, fills, strict=True)]
@@ -125,14 +127,14 @@ def test_more_memory_and_more_utilisation_never_hold_less(
 ) -> None:
     limits = EngineLimits(8, 8, 2048)
     longest = [
-        filled(model, Asked(limits, 8192, each * GIB, Fraction(share, 100))).longest
+        filled(model, Launch(limits, 8192, each * GIB, Fraction(share, 100))).longest
         for each, share in ((gibibytes, percent), (gibibytes + more, percent + 1))
     ]
     assert longest == sorted(longest)
 
 
 def test_with_windows_the_tokens_are_those_of_requests_of_that_length() -> None:
-    found = filled(MISTRAL_7B_V01, asked(1, seen(H100), context=32768))
+    found = filled(MISTRAL_7B_V01, launch(1, seen(H100), context=32768))
     assert found.fill.groups.blocks_for(32768) == (4096 - 1 + 2 * 8192 + 15) // 16 + 1
     assert found.key_value_tokens == int(found.concurrency * 32768)
     assert found.longest == MISTRAL_7B_V01.max_context_length
@@ -140,10 +142,10 @@ def test_with_windows_the_tokens_are_those_of_requests_of_that_length() -> None:
 
 def test_the_longest_that_fits_fits_and_one_block_more_does_not() -> None:
     visible = 60 * GIB
-    longest = filled(SMALL_3, asked(1, visible)).longest
+    longest = filled(SMALL_3, launch(1, visible)).longest
     assert 8192 < longest < SMALL_3.max_context_length
-    assert estimate(SMALL_3, asked(1, visible, longest)).refusal is None
-    refusal = estimate(SMALL_3, asked(1, visible, longest + 1)).refusal
+    assert estimate(SMALL_3, launch(1, visible, longest)).refusal is None
+    refusal = estimate(SMALL_3, launch(1, visible, longest + 1)).refusal
     assert refusal is not None
     assert refusal.reason is reasons.CACHE_TOO_SMALL
 
@@ -151,14 +153,14 @@ def test_the_longest_that_fits_fits_and_one_block_more_does_not() -> None:
 @pytest.mark.parametrize(
     ("model", "what", "reason"),
     [
-        (SMALL_3, asked(1, 80 * GIB, 131073), reasons.CONTEXT_TOO_LONG),
-        (LARGE_2, asked(1, 80 * GIB), reasons.WEIGHTS_TOO_LARGE),
-        (LARGE_2, asked(3, 80 * GIB), reasons.VOCABULARY_NOT_DIVISIBLE),
-        (SMALL_3, asked(32, seen(H100)), reasons.HEADS_NOT_DIVISIBLE),
+        (SMALL_3, launch(1, 80 * GIB, 131073), reasons.CONTEXT_TOO_LONG),
+        (LARGE_2, launch(1, 80 * GIB), reasons.WEIGHTS_TOO_LARGE),
+        (LARGE_2, launch(3, 80 * GIB), reasons.VOCABULARY_NOT_DIVISIBLE),
+        (SMALL_3, launch(32, seen(H100)), reasons.HEADS_NOT_DIVISIBLE),
     ],
 )
 def test_why_an_engine_would_not_start(
-    model: Architecture, what: Asked, reason: reasons.Reason
+    model: Architecture, what: Launch, reason: reasons.Reason
 ) -> None:
     refusal = estimate(model, what).refusal
     assert refusal is not None

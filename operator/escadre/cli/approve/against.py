@@ -21,7 +21,7 @@ from escadre.cli.approve.examining import FILES_AT_ONCE, Examined, examine
 from escadre.cli.approve.progress import with_progress
 from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
-from escadre.cli.approve.view import Asked
+from escadre.cli.approve.view import StoredApproval
 from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, token_from
 from escadre.cli.shared.session import Environment, Session, run
 from escadre.cli.shared.words import count
@@ -72,29 +72,29 @@ def check_reason(reason: str | None) -> None:
         )
 
 
-def evidence(environment: Environment, asked: Asked, against: Against) -> str:
+def evidence(environment: Environment, approval: StoredApproval, against: Against) -> str:
     """What was hashed and found equal, in words for the signature.
 
     Raises:
         EscadreError: the source holds other bytes than the approval names, each file named.
         Refusal: faults of the mirror.
     """
-    repository = _open(environment, asked.spec, against)
+    repository = _open(environment, approval.spec, against)
     profile = serving_profile(environment, against.system_namespace)
     try:
         size = with_progress(
             environment.err,
-            lambda progress: _compare(repository, asked.spec, profile, progress),
+            lambda progress: _compare(repository, approval.spec, profile, progress),
         )
     except IntakeError as error:
         raise EscadreError(
-            f"{against.title} is not what ModelApproval {asked.name} approves, and nothing was "
+            f"{against.title} is not what ModelApproval {approval.name} approves, and nothing was "
             f"signed\n{error}"
         ) from error
-    files = count(len(asked.spec.files), "file")
+    files = count(len(approval.spec.files), "file")
     return (
         f"escadre {__version__} hashed {files}, {size:,} bytes, from {against.title}: files and "
-        f"chunks are those of {asked.spec.manifest_digest}"
+        f"chunks are those of {approval.spec.manifest_digest}"
     )
 
 

@@ -15,7 +15,7 @@ from escadre.cli.approve import draft as approve_draft
 from escadre.cli.approve import listing
 from escadre.cli.approve.against import Against, check_reason, evidence
 from escadre.cli.approve.signing import signature
-from escadre.cli.approve.view import Asked, content, document, view
+from escadre.cli.approve.view import StoredApproval, content, document, view
 from escadre.cli.shared import fetch
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.naming import given_namespace
@@ -69,14 +69,14 @@ def register(app: typer.Typer) -> None:
 def _show(context: typer.Context, name: _Name, output: OutputOption = Output.TABLE) -> None:
     environment = environment_of(context)
 
-    async def work(session: Session) -> Asked:
+    async def work(session: Session) -> StoredApproval:
         return await _read(session, name)
 
-    asked = run(environment, work)
+    approval = run(environment, work)
     environment.answer(
-        output, document=lambda: document(asked), view=lambda: view(asked, environment.now())
+        output, document=lambda: document(approval), view=lambda: view(approval, environment.now())
     )
-    condition = asked.approved
+    condition = approval.approved
     raise typer.Exit(OK if condition and condition.status == "True" else NOT_READY)
 
 
@@ -137,64 +137,66 @@ class _Word:
 def _say(environment: Environment, word: _Word) -> None:
     """Shows what is at stake, checks, asks, writes the signature, and says what it changed."""
 
-    async def look(session: Session) -> tuple[Asked, str]:
+    async def look(session: Session) -> tuple[StoredApproval, str]:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         who = await session.api.create(SELF_SUBJECT_REVIEWS, {**review, "metadata": {}})
         return await _read(session, word.name), who["status"]["userInfo"]["username"]
 
-    asked, by = run(environment, look)
+    approval, by = run(environment, look)
     after = ""
     if word.decision == "Approve":
-        _check(asked, by, environment.now())
-        after = _in_vain(asked, by)
+        _check(approval, by, environment.now())
+        after = _in_vain(approval, by)
     if word.output is Output.TABLE:
-        environment.show(content(asked))
+        environment.show(content(approval))
     reason = word.reason
     if word.against:
-        found = evidence(environment, asked, word.against)
+        found = evidence(environment, approval, word.against)
         environment.err.print(found)
         reason = f"{reason}; {found}" if reason else found
     if not word.yes:
-        _ask(environment, asked, by, word.decision)
-    body = signature(word.name, by, word.decision, asked.digest, reason, after)
+        _ask(environment, approval, by, word.decision)
+    body = signature(word.name, by, word.decision, approval.digest, reason, after)
 
-    async def write(session: Session) -> Asked:
+    async def write(session: Session) -> StoredApproval:
         await _create(session, body, by, word.decision)
         return await _judged(environment, session, word.name, body["metadata"]["name"])
 
     _tell(environment, run(environment, write), body, word.output)
 
 
-async def _read(session: Session, name: str) -> Asked:
+async def _read(session: Session, name: str) -> StoredApproval:
     body = await fetch.approval(session, name)
-    return Asked.read(body, await fetch.signatures_of(session, name))
+    return StoredApproval.read(body, await fetch.signatures_of(session, name))
 
 
-def _check(asked: Asked, by: str, now: float) -> None:
+def _check(approval: StoredApproval, by: str, now: float) -> None:
     """Refuses a signature that can never count; the operator would only say so afterwards."""
-    condition, until = asked.approved, asked.spec.not_after
+    condition, until = approval.approved, approval.spec.not_after
     if condition and condition.reason == reasons.REVOKED:
         raise Refusal(reasons.REVOKED, f"{condition.message}; a further signature changes nothing")
     if until.timestamp() <= now:
-        raise Refusal(reasons.EXPIRED, f"ModelApproval {asked.name} expired at {time_text(until)}")
-    if by == asked.spec.requested_by:
+        raise Refusal(
+            reasons.EXPIRED, f"ModelApproval {approval.name} expired at {time_text(until)}"
+        )
+    if by == approval.spec.requested_by:
         raise EscadreError(
-            f"{by} requested ModelApproval {asked.name}, and the requester's own signature never "
-            f"counts: somebody else signs it with escadre approve sign {asked.name}"
+            f"{by} requested ModelApproval {approval.name}, and the requester's own signature "
+            f"never counts: somebody else signs it with escadre approve sign {approval.name}"
         )
 
 
-def _in_vain(asked: Asked, by: str) -> str:
+def _in_vain(approval: StoredApproval, by: str) -> str:
     """Their newest signature, which does not count now, "" without; who counts is refused.
 
     The status has room for the newest signatures only. Whether an older one counts, the word that
     was written after it tells: until there is one, another does no harm.
     """
-    mine = [one for one in asked.status.signatures if one.by == by and one.decision == "Approve"]
+    mine = [one for one in approval.status.signatures if one.by == by and one.decision == "Approve"]
     counts = next((one for one in mine if one.counted or one.why == SIGNED_BEFORE), None)
     if counts is not None:
         raise _already(by, "signed", counts.name)
-    return mine[-1].name if mine else asked.untold_of(by)
+    return mine[-1].name if mine else approval.untold_of(by)
 
 
 def _already(by: str, word: str, name: str) -> EscadreError:
@@ -203,10 +205,10 @@ def _already(by: str, word: str, name: str) -> EscadreError:
     )
 
 
-def _ask(environment: Environment, asked: Asked, by: str, decision: Decision) -> None:
+def _ask(environment: Environment, approval: StoredApproval, by: str, decision: Decision) -> None:
     """Asks on the terminal; anything but yes is a no."""
     verb = "Sign" if decision == "Approve" else "Revoke"
-    environment.err.print(f"{verb} {asked.name} as {by}? [y/N] ", end="")
+    environment.err.print(f"{verb} {approval.name} as {by}? [y/N] ", end="")
     try:
         answer = environment.read_line()
     except EOFError:
@@ -225,38 +227,40 @@ async def _create(session: Session, body: Json, by: str, decision: Decision) -> 
         raise _already(by, word, body["metadata"]["name"]) from error
 
 
-async def _judged(environment: Environment, session: Session, name: str, written: str) -> Asked:
+async def _judged(
+    environment: Environment, session: Session, name: str, written: str
+) -> StoredApproval:
     """The approval once the operator has looked at the signature, or as it is after a while."""
     waited = 0.0
     while True:
-        asked = await _read(session, name)
-        seen = any(record.name == written for record in asked.status.signatures)
+        approval = await _read(session, name)
+        seen = any(record.name == written for record in approval.status.signatures)
         if seen or waited >= _JUDGED_WITHIN_SECONDS:
-            return asked
+            return approval
         await environment.sleep(_LOOK_SECONDS)
         waited += _LOOK_SECONDS
 
 
-def _tell(environment: Environment, asked: Asked, body: Json, output: Output) -> None:
+def _tell(environment: Environment, approval: StoredApproval, body: Json, output: Output) -> None:
     written, spec = body["metadata"]["name"], body["spec"]
-    record = next((one for one in asked.status.signatures if one.name == written), None)
-    condition = asked.approved
+    record = next((one for one in approval.status.signatures if one.name == written), None)
+    condition = approval.approved
     if output is not Output.TABLE:
         environment.print_document(
-            {"signature": written, **spec, "approval": document(asked)}, output
+            {"signature": written, **spec, "approval": document(approval)}, output
         )
         return
     word = "signed" if spec["decision"] == "Approve" else "revoked"
-    environment.out.print(f"{spec['by']} {word} {asked.name} (ModelSignature {written}).")
+    environment.out.print(f"{spec['by']} {word} {approval.name} (ModelSignature {written}).")
     if record is None:
         environment.out.print(
-            f"The operator has not looked at it yet; escadre approve show {asked.name}"
+            f"The operator has not looked at it yet; escadre approve show {approval.name}"
         )
         return
     if not record.counted and spec["decision"] == "Approve":
         environment.out.print(f"It does not count: {record.why}.")
     if condition:
-        summary = f" ({asked.status.summary})" if asked.status.summary else ""
+        summary = f" ({approval.status.summary})" if approval.status.summary else ""
         environment.out.print(
             f"Approved: {condition.status}  {condition.reason}{summary}: {condition.message}"
         )

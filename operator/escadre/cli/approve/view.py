@@ -27,11 +27,11 @@ from escadre.core.approvals.verdict import content_digest
 from escadre.errors import Refusal
 from escadre.names import ConditionType
 
-__all__ = ["Asked", "content", "document", "view"]
+__all__ = ["StoredApproval", "content", "document", "view"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StoredApproval:
     """A ModelApproval as stored, with the digest of its content as people sign it."""
 
     name: str
@@ -43,7 +43,7 @@ class Asked:
     said: Mapping[str, str] = field(default_factory=dict)  # reasons, by name of the signature
 
     @classmethod
-    def read(cls, body: Json, signatures: list[Json]) -> "Asked":
+    def read(cls, body: Json, signatures: list[Json]) -> "StoredApproval":
         """Reads an object of the API server.
 
         Raises:
@@ -95,9 +95,9 @@ def _is_older(signature: Json, told: Sequence[SignatureRecord]) -> bool:
     return (datetime.fromisoformat(made), meta["name"]) < (oldest.at, oldest.name)
 
 
-def content(asked: Asked) -> Table:
+def content(approval: StoredApproval) -> Table:
     """What is being signed: every fact a person should read before."""
-    spec = asked.spec
+    spec = approval.spec
     size = sum(each.size for each in spec.files)
     contract = f", contract {spec.licence.contract}" if spec.licence.contract else ""
     table = grid("", "")
@@ -113,37 +113,37 @@ def content(asked: Asked) -> Table:
     table.add_row("valid until", time_text(spec.not_after))
     table.add_row("requested by", spec.requested_by)
     table.add_row("asks for", f"{count(spec.required_approvals, 'approval')} by others")
-    table.add_row("content", asked.digest)
+    table.add_row("content", approval.digest)
     return table
 
 
-def view(asked: Asked, now: float) -> Group:
+def view(approval: StoredApproval, now: float) -> Group:
     """The whole of `approve show`."""
-    condition = asked.approved
-    title = heading(f"{asked.name}  ")
+    condition = approval.approved
+    title = heading(f"{approval.name}  ")
     title.append_text(Text("Approved: ") + styled(condition.status if condition else "Unknown"))
     if condition:
         title.append(f"  {condition.reason}")
-    if asked.status.summary:
-        title.append(f"  {asked.status.summary}")
-    parts: list[RenderableType] = [title, content(asked), Text(), heading("Signatures")]
-    parts.append(_signatures(asked, now))
+    if approval.status.summary:
+        title.append(f"  {approval.status.summary}")
+    parts: list[RenderableType] = [title, content(approval), Text(), heading("Signatures")]
+    parts.append(_signatures(approval, now))
     if condition and condition.status != "True":
         parts += [Text(), Text(condition.message)]
         step = condition.next_step or condition.reason.advice
         if step:
             parts.append(Text(f"next: {step}"))
-    left = asked.spec.not_after.timestamp() - now
+    left = approval.spec.not_after.timestamp() - now
     if left > 0 and condition and condition.status == "True":
         parts += [Text(), Text(f"Expires in {duration(left)}.")]
     return Group(*parts)
 
 
-def _signatures(asked: Asked, now: float) -> RenderableType:
-    if not asked.status.signatures and not asked.unjudged:
+def _signatures(approval: StoredApproval, now: float) -> RenderableType:
+    if not approval.status.signatures and not approval.unjudged:
         return Text("  nobody has signed")
     table = grid("", "BY", "DECISION", "SINCE", "COUNTS")
-    for record in asked.status.signatures:
+    for record in approval.status.signatures:
         table.add_row(
             mark("ok" if record.counted else "blocked"),
             record.by,
@@ -151,18 +151,18 @@ def _signatures(asked: Asked, now: float) -> RenderableType:
             since(record.at, now),
             _counts(record),
         )
-    for each in asked.unjudged:
+    for each in approval.unjudged:
         spec = each["spec"]
         table.add_row(
             mark("unknown"), spec["by"], spec["decision"], "", "the operator has not looked yet"
         )
     parts: list[RenderableType] = [table]
-    if asked.untold:
-        older = count(len(asked.untold), "older signature")
+    if approval.untold:
+        older = count(len(approval.untold), "older signature")
         parts.append(Text(f"  and {older}, which the status has no room to tell of"))
-    names = [record.name for record in asked.status.signatures]
-    names += [each["metadata"]["name"] for each in asked.unjudged]
-    parts += [Text(f"  {name}: {asked.said[name]}") for name in names if name in asked.said]
+    names = [record.name for record in approval.status.signatures]
+    names += [each["metadata"]["name"] for each in approval.unjudged]
+    parts += [Text(f"  {name}: {approval.said[name]}") for name in names if name in approval.said]
     return Group(*parts)
 
 
@@ -173,23 +173,23 @@ def _counts(record: SignatureRecord) -> str:
     return "yes" if record.counted else f"no: {record.why}"
 
 
-def document(asked: Asked) -> dict[str, Any]:
+def document(approval: StoredApproval) -> dict[str, Any]:
     """The same as JSON."""
-    condition = asked.approved
+    condition = approval.approved
     return {
-        "name": asked.name,
+        "name": approval.name,
         "approved": condition is not None and condition.status == "True",
         "reason": (condition.reason if condition else reasons.PENDING).name,
         "message": condition.message if condition else "",
-        "summary": asked.status.summary,
-        "contentDigest": asked.digest,
+        "summary": approval.status.summary,
+        "contentDigest": approval.digest,
         "signatures": [
-            _record(record) | {"reason": asked.said.get(record.name, "")}
-            for record in asked.status.signatures
+            _record(record) | {"reason": approval.said.get(record.name, "")}
+            for record in approval.status.signatures
         ],
-        "olderSignatures": len(asked.untold),  # judged; the status has no room for them
-        "notJudgedYet": [each["metadata"]["name"] for each in asked.unjudged],
-        "spec": asked.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "olderSignatures": len(approval.untold),  # judged; the status has no room for them
+        "notJudgedYet": [each["metadata"]["name"] for each in approval.unjudged],
+        "spec": approval.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
 
 

@@ -28,7 +28,7 @@ from escadre.core.engines.cards import Card
 from escadre.core.engines.legality import LayoutRefusal, check_size
 from escadre.core.engines.speed import Speed, speed_of
 from escadre.core.engines.textonly import without_encoder
-from escadre.core.layouts.estimate import Asked, Estimate, estimate
+from escadre.core.layouts.estimate import Estimate, Launch, estimate
 
 __all__ = ["register"]
 
@@ -80,15 +80,15 @@ def _estimate(
     model = chosen.model
     limits = on_engine(limits, asked_stages(context), model.profile, memory.card)
     weights = read_weights(model, weights_bytes)
-    asked = Asked(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
+    launch = Launch(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
     whole = model.architecture(weights)
     architecture = without_encoder(whole, model.encoder_bytes) if text_only else whole
     card = memory.card
-    unable = _unable(model, whole, asked, card)
-    found = Estimate(None, unable) if unable else estimate(architecture, asked)
+    unable = _unable(model, whole, launch, card)
+    found = Estimate(None, unable) if unable else estimate(architecture, launch)
     unknown = dtype_notes(card, model)
-    speed = _speed(architecture, asked, card) if card and found.filled else None
-    told = Told(asked, found, card, (*chosen.notes, *memory.notes, *notes, *unknown), speed)
+    speed = _speed(architecture, launch, card) if card and found.filled else None
+    told = Told(launch, found, card, (*chosen.notes, *memory.notes, *notes, *unknown), speed)
     environment_of(context).answer(
         output,
         document=lambda: estimateview.document(told),
@@ -98,16 +98,16 @@ def _estimate(
 
 
 def _unable(
-    model: LocalModel, whole: Architecture, asked: Asked, card: Card | None
+    model: LocalModel, whole: Architecture, launch: Launch, card: Card | None
 ) -> LayoutRefusal | None:
     """What stands against the whole model, also where its encoder is left out.
 
     vLLM makes the encoder, without memory, before it drops it: its heads have to divide as ever.
     """
     unable = refused_by(card, model, whole)
-    return unable or check_size(whole, asked.limits.tensor_parallel_size)
+    return unable or check_size(whole, launch.limits.tensor_parallel_size)
 
 
-def _speed(architecture: Architecture, asked: Asked, card: Card) -> Speed:
-    speed = speed_of(architecture, asked.limits, card.rates)
-    return speed.cached_in(asked.cache_element_bytes)
+def _speed(architecture: Architecture, launch: Launch, card: Card) -> Speed:
+    speed = speed_of(architecture, launch.limits, card.rates)
+    return speed.cached_in(launch.cache_element_bytes)

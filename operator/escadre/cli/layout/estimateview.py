@@ -15,7 +15,7 @@ from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import bytes_text, tokens
 from escadre.core.engines.cards import Card
 from escadre.core.engines.speed import Speed
-from escadre.core.layouts.estimate import Asked, Estimate, Filled
+from escadre.core.layouts.estimate import Estimate, Filled, Launch
 
 __all__ = ["Told", "document", "view"]
 
@@ -24,7 +24,7 @@ __all__ = ["Told", "document", "view"]
 class Told:
     """What was asked, what came of it, and what there is to say besides."""
 
-    asked: Asked
+    launch: Launch
     found: Estimate
     card: Card | None
     notes: tuple[str, ...]
@@ -41,27 +41,27 @@ def view(told: Told) -> Group:
         head.add_row(mark("ok"), "fits", _what(told))
     parts: list[RenderableType] = [head]
     if filled is not None:
-        parts += [Text(), _terms(told.asked, filled), Text(), *_holds(told.asked, filled)]
-        parts += _pace(told.asked, filled, told.speed)
+        parts += [Text(), _terms(told.launch, filled), Text(), *_holds(told.launch, filled)]
+        parts += _pace(told.launch, filled, told.speed)
     return with_notes(parts, told.notes)
 
 
 def _what(told: Told) -> str:
     product = told.card.product if told.card else "GPU"
-    limits = told.asked.limits
+    limits = told.launch.limits
     size = limits.tensor_parallel_size * limits.pipeline_parallel_size
-    return f"{tokens(told.asked.max_model_len)} on {size} × {product}"
+    return f"{tokens(told.launch.max_model_len)} on {size} × {product}"
 
 
-def _terms(asked: Asked, filled: Filled) -> Table:
+def _terms(launch: Launch, filled: Filled) -> Table:
     table = grid("ONE GPU", "SIZE", "BYTES", "")
     fill, overhead = filled.fill, filled.overhead
-    share = f"× {float(asked.utilization):g} for vLLM"
+    share = f"× {float(launch.utilization):g} for vLLM"
     rows = (
         ("visible", fill.visible_bytes, ""),
         ("usable", fill.usable_bytes, share),
         ("weights", fill.weights_bytes, ""),
-        ("activation", overhead.activation, _step(asked)),
+        ("activation", overhead.activation, _step(launch)),
         ("CUDA graphs", overhead.graphs, ""),
         ("non-torch", overhead.non_torch, ""),
         ("cache", fill.cache_bytes, f"{fill.bytes_per_token:,} bytes per token"),
@@ -72,26 +72,26 @@ def _terms(asked: Asked, filled: Filled) -> Table:
     return table
 
 
-def _step(asked: Asked) -> str:
-    limits = asked.limits
+def _step(launch: Launch) -> str:
+    limits = launch.limits
     return f"{limits.max_num_batched_tokens:,} tokens, {limits.max_num_seqs:,} sequences at once"
 
 
-def _holds(asked: Asked, filled: Filled) -> list[Text]:
+def _holds(launch: Launch, filled: Filled) -> list[Text]:
     held = _hundredths(filled.concurrency)
     tokens_ = tokens(filled.key_value_tokens)
     return [
-        Text(f"The cache holds {tokens_}: {held:.2f} × max-model-len {asked.max_model_len:,}."),
+        Text(f"The cache holds {tokens_}: {held:.2f} × max-model-len {launch.max_model_len:,}."),
         Text(f"The longest max-model-len that fits is {filled.longest:,}."),
     ]
 
 
-def _pace(asked: Asked, filled: Filled, speed: Speed | None) -> list[RenderableType]:
+def _pace(launch: Launch, filled: Filled, speed: Speed | None) -> list[RenderableType]:
     """Where all requests run at once, with as much of the cache as each can have."""
     if speed is None or filled.key_value_tokens <= 0:
         return []
-    requests = asked.limits.max_num_seqs
-    each = max(1, min(asked.max_model_len, filled.key_value_tokens // requests))
+    requests = launch.limits.max_num_seqs
+    each = max(1, min(launch.max_model_len, filled.key_value_tokens // requests))
     prompts, alone, together = speeds.cells(speed, requests, each)
     words = (
         f"Estimated speed, in tokens per second: {prompts} of a prompt; with {tokens(each)} in the "
@@ -110,11 +110,11 @@ def document(told: Told) -> dict[str, Any]:
     refusal, filled = told.found.refusal, told.found.filled
     return {
         **(_numbers(filled) if filled else dict.fromkeys(_TERMS)),
-        "visible": told.asked.visible_bytes,
+        "visible": told.launch.visible_bytes,
         "fits": refusal is None,
         "reason": refusal.reason.name if refusal else None,
         "message": words_of(refusal) if refusal else None,
-        "maxNumBatchedTokens": told.asked.limits.max_num_batched_tokens,
+        "maxNumBatchedTokens": told.launch.limits.max_num_batched_tokens,
         "speed": speeds.document(told.speed) if told.speed else None,
         "gpu": told.card.product if told.card else None,
         "notes": list(told.notes),

@@ -16,12 +16,12 @@ from escadre.core.engines.stages import check_stages
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.layouts.candidate import Need, refuse_memory
 
-__all__ = ["Asked", "Estimate", "Filled", "estimate"]
+__all__ = ["Estimate", "Filled", "Launch", "estimate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The engine's flags, the memory of one GPU, and the bytes of a number in the cache.
+class Launch:
+    """How an engine is started: its flags, one GPU's memory, the bytes of a number in the cache.
 
     Of several pipeline stages the tightest is filled.
     """
@@ -52,34 +52,34 @@ class Estimate:
     refusal: LayoutRefusal | None
 
 
-def estimate(architecture: Architecture, asked: Asked) -> Estimate:
+def estimate(architecture: Architecture, launch: Launch) -> Estimate:
     """Fills one GPU; it fits when one request of max_model_len does, as vLLM asks."""
-    refusal = check_size(architecture, asked.limits.tensor_parallel_size)
-    refusal = refusal or check_stages(architecture, asked.limits.pipeline_parallel_size)
+    refusal = check_size(architecture, launch.limits.tensor_parallel_size)
+    refusal = refusal or check_stages(architecture, launch.limits.pipeline_parallel_size)
     if refusal is not None:
         return Estimate(None, refusal)
-    fill = fill_gpu(architecture, asked.limits, asked.visible_bytes, 100 * asked.utilization)
-    token = fill.bytes_per_token * asked.cache_element_bytes // CACHE_ELEMENT
+    fill = fill_gpu(architecture, launch.limits, launch.visible_bytes, 100 * launch.utilization)
+    token = fill.bytes_per_token * launch.cache_element_bytes // CACHE_ELEMENT
     fill = replace(fill, bytes_per_token=token)
-    concurrency = Fraction(fill.blocks, fill.groups.blocks_for(asked.max_model_len))
+    concurrency = Fraction(fill.blocks, fill.groups.blocks_for(launch.max_model_len))
     tokens = fill.blocks * BLOCK_TOKENS
     filled = Filled(
         fill=fill,
-        overhead=overhead_of(architecture, asked.limits, fill.stage),
+        overhead=overhead_of(architecture, launch.limits, fill.stage),
         key_value_tokens=(
-            int(concurrency * asked.max_model_len) if fill.groups.sliding else tokens
+            int(concurrency * launch.max_model_len) if fill.groups.sliding else tokens
         ),
         concurrency=concurrency,
         longest=fill.groups.longest(fill.blocks, architecture.max_context_length),
     )
-    return Estimate(filled, _refuse(architecture, asked, fill))
+    return Estimate(filled, _refuse(architecture, launch, fill))
 
 
-def _refuse(architecture: Architecture, asked: Asked, fill: GPUFill) -> LayoutRefusal | None:
-    if asked.max_model_len > architecture.max_context_length:
+def _refuse(architecture: Architecture, launch: Launch, fill: GPUFill) -> LayoutRefusal | None:
+    if launch.max_model_len > architecture.max_context_length:
         return LayoutRefusal(
             reasons.CONTEXT_TOO_LONG,
-            f"{asked.max_model_len:,} tokens are more than the {architecture.max_context_length:,} "
-            "that the model allows",
+            f"{launch.max_model_len:,} tokens are more than the "
+            f"{architecture.max_context_length:,} that the model allows",
         )
-    return refuse_memory(Need(asked.max_model_len, asked.max_model_len, None), fill)
+    return refuse_memory(Need(launch.max_model_len, launch.max_model_len, None), fill)

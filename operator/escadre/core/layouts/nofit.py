@@ -13,8 +13,8 @@ from escadre.api.deployment import RejectedLayout
 from escadre.core.engines.shape import shape_of
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.facts.model import Wish
-from escadre.core.layouts.asked import Asked
 from escadre.core.layouts.candidate import Candidate, memory_words
+from escadre.core.layouts.trial import Trial
 
 __all__ = ["closeness", "explain", "within_reach"]
 
@@ -28,10 +28,10 @@ def closeness(one: Candidate) -> tuple[int, int]:
     return blocks, -one.shape.gpus if blocks else one.shape.gpus
 
 
-def explain(asked: Asked, close: Sequence[Candidate], refused: Sequence[RejectedLayout]) -> str:
+def explain(trial: Trial, close: Sequence[Candidate], refused: Sequence[RejectedLayout]) -> str:
     """A sentence for whoever wished; ``close`` are refused for their memory alone."""
     larger = [one for one in refused if one.reason == reasons.NODE_TOO_SMALL]
-    parts = [_short(asked, close) or _barred([one for one in refused if one not in larger])]
+    parts = [_short(trial, close) or _barred([one for one in refused if one not in larger])]
     parts += [
         f"{shape_of(one).gpus}×{one.product} on one node would hold it, none has so many"
         for one in larger[:_LARGER]
@@ -39,7 +39,7 @@ def explain(asked: Asked, close: Sequence[Candidate], refused: Sequence[Rejected
     return "; ".join(part for part in parts if part)
 
 
-def _short(asked: Asked, close: Sequence[Candidate]) -> str:
+def _short(trial: Trial, close: Sequence[Candidate]) -> str:
     """What is needed and what the best has, "" where nothing was refused for its memory."""
     best = max(close, key=lambda one: (*closeness(one), one.product.name), default=None)
     if best is None:
@@ -47,28 +47,28 @@ def _short(asked: Asked, close: Sequence[Candidate]) -> str:
     where = f"{best.shape.gpus}×{best.product.name} {best.shape.words}"
     if not best.fill.blocks:
         return f"no node holds the weights: on {where} {memory_words(best.fill)}"
-    need, groups = asked.need, best.fill.groups
+    need, groups = trial.need, best.fill.groups
     needed = need.blocks(need.concurrency or 1, groups) * BLOCK_TOKENS
     words = (
         f"no node holds the cache: {need.words(groups)} {needed:,} tokens, and the most is "
         f"{best.fill.blocks * BLOCK_TOKENS:,}, on {where}"
     )
-    offer = _offer(asked.wish, within_reach(asked, best))
-    shorter = _shorter(asked, best)
+    offer = _offer(trial.wish, within_reach(trial, best))
+    shorter = _shorter(trial, best)
     offers = [one for one in (offer, f"typicalTokens {shorter:,}" if shorter else "") if one]
     return f"{words}, enough for {', or for '.join(offers)}" if offers else words
 
 
-def within_reach(asked: Asked, best: Candidate) -> Wish:
+def within_reach(trial: Trial, best: Candidate) -> Wish:
     """The wish with what is too large in it lowered to what ``best`` holds.
 
     A contextLength of 0: not even one token.
     """
-    need, fill = asked.need, best.fill
+    need, fill = trial.need, best.fill
     context = fill.groups.longest(fill.blocks, need.context)
     typical = min(need.typical, context)
-    lowered = replace(asked.wish, context_length=context)
-    if asked.wish.typical_tokens is not None:
+    lowered = replace(trial.wish, context_length=context)
+    if trial.wish.typical_tokens is not None:
         lowered = replace(lowered, typical_tokens=typical)
     if need.concurrency is not None and typical:
         requests = min(need.concurrency, fill.blocks // fill.groups.blocks_for(typical))
@@ -76,9 +76,9 @@ def within_reach(asked: Asked, best: Candidate) -> Wish:
     return lowered
 
 
-def _shorter(asked: Asked, best: Candidate) -> int:
+def _shorter(trial: Trial, best: Candidate) -> int:
     """How short typical requests would have to be, 0 where that alone would not do."""
-    need, fill = asked.need, best.fill
+    need, fill = trial.need, best.fill
     if need.concurrency is None or fill.groups.blocks_for(need.context) > fill.blocks:
         return 0
     return fill.groups.longest(fill.blocks // need.concurrency, need.typical)

@@ -26,7 +26,6 @@ from escadre.core.engines.legality import (
 )
 from escadre.core.engines.shape import Shape
 from escadre.core.facts.model import Wish
-from escadre.core.layouts.asked import Asked
 from escadre.core.layouts.candidate import (
     Candidate,
     GPUProduct,
@@ -41,6 +40,7 @@ from escadre.core.layouts.shapes import (
     within,
 )
 from escadre.core.layouts.told import bounded, explain_override, layout_of, rejected
+from escadre.core.layouts.trial import Trial
 from escadre.core.listing import listed
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.reasons import Reason
@@ -86,7 +86,7 @@ def plan_layout(
     profile: EngineProfile = DEFAULT_PROFILE,
 ) -> LayoutDecision:
     """Decides the layout of one replica; pure, so its answers are kept for the next pass."""
-    decision = _decide(Asked.of(architecture, wish, utilization_percent, profile), products)
+    decision = _decide(Trial.of(architecture, wish, utilization_percent, profile), products)
     if wish.unbound is wish:
         return decision
     free = plan_layout(architecture, wish.unbound, products, utilization_percent, profile)
@@ -97,25 +97,25 @@ def plan_layout(
     return replace(decision, without_override=instead)
 
 
-def _decide(asked: Asked, products: Sequence[GPUProduct]) -> LayoutDecision:
-    wish = asked.wish
-    refusal = _refuse_wish(asked, products)
+def _decide(trial: Trial, products: Sequence[GPUProduct]) -> LayoutDecision:
+    wish = trial.wish
+    refusal = _refuse_wish(trial, products)
     if refusal is not None:
         return LayoutDecision((), refusal.reason, refusal.message)
-    searches = _searches(asked, products)
-    found = ranked(asked, (one for search in searches for one in search.fitting))
+    searches = _searches(trial, products)
+    found = ranked(trial, (one for search in searches for one in search.fitting))
     if not found:
         refused = bounded([search.rejected for search in searches])
         if wish.unbound is not wish:
             message = explain_override(wish, refused)
             return LayoutDecision((), reasons.LAYOUT_OVERRIDE_REFUSED, message, refused)
         close = [one for search in searches if (one := search.closest) is not None]
-        message = explain(asked, close, refused)
+        message = explain(trial, close, refused)
         return LayoutDecision((), reasons.NO_LAYOUT_FITS, message, refused)
     best = [one.product.name for one in found]
     searches.sort(key=lambda search: _place_of(search, best))
     refused = bounded([search.rejected for search in searches])
-    layouts = tuple(layout_of(asked, one) for one in found)
+    layouts = tuple(layout_of(trial, one) for one in found)
     return LayoutDecision(layouts, reasons.PLANNED, layouts[0].summary, refused)
 
 
@@ -127,16 +127,16 @@ def every_refusal(
     profile: EngineProfile = DEFAULT_PROFILE,
 ) -> tuple[RejectedLayout, ...]:
     """Every layout that was tried and refused, also those that a status has no room for."""
-    asked = Asked.of(architecture, wish, utilization_percent, profile)
-    if _refuse_wish(asked, products) is not None:
+    trial = Trial.of(architecture, wish, utilization_percent, profile)
+    if _refuse_wish(trial, products) is not None:
         return ()
-    return tuple(refused for search in _searches(asked, products) for refused in search.rejected)
+    return tuple(refused for search in _searches(trial, products) for refused in search.rejected)
 
 
-def _searches(asked: Asked, products: Sequence[GPUProduct]) -> list[_Search]:
+def _searches(trial: Trial, products: Sequence[GPUProduct]) -> list[_Search]:
     ordered = sorted(products, key=lambda product: product.name)
     return [
-        _search(asked, product) for product in ordered if asked.wish.product in {None, product.name}
+        _search(trial, product) for product in ordered if trial.wish.product in {None, product.name}
     ]
 
 
@@ -145,14 +145,14 @@ def _place_of(search: _Search, best: Sequence[str]) -> int:
     return best.index(search.fitting[0].product.name) if search.fitting else len(best)
 
 
-def _refuse_wish(asked: Asked, products: Sequence[GPUProduct]) -> LayoutRefusal | None:
-    need, most = asked.need, asked.architecture.max_context_length
+def _refuse_wish(trial: Trial, products: Sequence[GPUProduct]) -> LayoutRefusal | None:
+    need, most = trial.need, trial.architecture.max_context_length
     if need.context > most:
         return LayoutRefusal(
             reasons.CONTEXT_TOO_LONG,
             f"contextLength {need.context:,} is more than the {most:,} tokens the model allows",
         )
-    unserved = check_method(asked.architecture, asked.profile)
+    unserved = check_method(trial.architecture, trial.profile)
     if unserved is not None:
         return unserved
     if need.typical > need.context:
@@ -165,63 +165,63 @@ def _refuse_wish(asked: Asked, products: Sequence[GPUProduct]) -> LayoutRefusal 
         return LayoutRefusal(
             reasons.NO_GPU_NODES, "no node offers GPUs with product, memory and compute capability"
         )
-    if asked.wish.product is not None and asked.wish.product not in names:
+    if trial.wish.product is not None and trial.wish.product not in names:
         return LayoutRefusal(
             reasons.LAYOUT_OVERRIDE_REFUSED,
-            f"spec.layout asks for {asked.wish.product}, and no node that can serve has that "
+            f"spec.layout asks for {trial.wish.product}, and no node that can serve has that "
             f"product; there are {listed(names, _PRODUCTS)}",
         )
     return None
 
 
-def _search(asked: Asked, product: GPUProduct) -> _Search:
+def _search(trial: Trial, product: GPUProduct) -> _Search:
     """What fits one node, else what is next to it, and what a larger node would hold."""
-    refusal = check_dtype(asked.architecture, product.compute_capability, asked.profile)
+    refusal = check_dtype(trial.architecture, product.compute_capability, trial.profile)
     if refusal is not None:
         return _Search((), None, (rejected(product, Shape(), refusal),))
     fitting: list[Candidate] = []
     refused: list[RejectedLayout] = []
     close: list[Candidate] = []
-    for shape in within(asked.sizes, product, asked.wish):
-        if fitting and not _compared(asked, shape, product):
+    for shape in within(trial.sizes, product, trial.wish):
+        if fitting and not _compared(trial, shape, product):
             break
-        if any(one.shape.gpus == shape.gpus and _is_hopeless(asked, one) for one in close):
+        if any(one.shape.gpus == shape.gpus and _is_hopeless(trial, one) for one in close):
             continue
-        one, refusal = asked.judge(product, shape)
+        one, refusal = trial.judge(product, shape)
         if refusal is not None:
             refused.append(rejected(product, shape, refusal))
             close.extend([one] if one else [])
         elif one is not None:
             fitting.append(one)
     if not fitting:
-        refused.extend(_larger(asked, product, others=bool(refused)))
+        refused.extend(_larger(trial, product, others=bool(refused)))
     closest = max(close, key=closeness, default=None)
     return _Search(tuple(fitting), closest, tuple(refused))
 
 
-def _is_hopeless(asked: Asked, one: Candidate) -> bool:
+def _is_hopeless(trial: Trial, one: Candidate) -> bool:
     """Whether the weights are more than so many GPUs have together, in whatever shape."""
-    return asked.served.weight_bytes > one.shape.gpus * one.fill.usable_bytes
+    return trial.served.weight_bytes > one.shape.gpus * one.fill.usable_bytes
 
 
-def _compared(asked: Asked, shape: Shape, product: GPUProduct) -> bool:
+def _compared(trial: Trial, shape: Shape, product: GPUProduct) -> bool:
     """Whether a shape after one that fits may still be better than it."""
-    return asked.wish.objective == "Latency" and inside_links(shape, product)
+    return trial.wish.objective == "Latency" and inside_links(shape, product)
 
 
-def _larger(asked: Asked, product: GPUProduct, *, others: bool) -> Iterator[RejectedLayout]:
+def _larger(trial: Trial, product: GPUProduct, *, others: bool) -> Iterator[RejectedLayout]:
     """The smallest shape that would hold the wish on a node with more GPUs.
 
     Of a shape that spec.layout asks for also what else stands against it, if no others were tried.
     """
-    bound = asked.wish.unbound is not asked.wish
+    bound = trial.wish.unbound is not trial.wish
     if is_parted(product) and not bound:
         return
     judged: set[int] = set()  # one legal shape speaks for all with the same number of GPUs
-    for shape in beyond(asked.sizes, product, asked.wish):
+    for shape in beyond(trial.sizes, product, trial.wish):
         if shape.gpus in judged:
             continue
-        one, refusal = asked.judge(product, shape)
+        one, refusal = trial.judge(product, shape)
         if one is not None:
             judged.add(shape.gpus)
         if refusal is None:

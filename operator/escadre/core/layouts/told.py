@@ -14,9 +14,9 @@ from escadre.core.engines.refusal import LayoutRefusal
 from escadre.core.engines.shape import Shape, shape_of
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.facts.model import Wish
-from escadre.core.layouts.asked import Asked
 from escadre.core.layouts.candidate import Candidate, GPUProduct
 from escadre.core.layouts.shapes import MOST_GPUS
+from escadre.core.layouts.trial import Trial
 
 __all__ = [
     "bounded",
@@ -41,9 +41,9 @@ def short_product(name: str) -> str:
     return short[:40] or name[:40]
 
 
-def layout_of(asked: Asked, one: Candidate) -> Layout:
+def layout_of(trial: Trial, one: Candidate) -> Layout:
     """The layout with its flags and its arithmetic."""
-    need, fill, limits, shape = asked.need, one.fill, one.limits, one.shape
+    need, fill, limits, shape = trial.need, one.fill, one.limits, one.shape
     return Layout(
         summary=f"{shape.gpus}×{short_product(one.product.name)} {shape.words}",
         product=one.product.name,
@@ -54,7 +54,7 @@ def layout_of(asked: Asked, one: Candidate) -> Layout:
         max_num_seqs=limits.max_num_seqs,
         max_num_batched_tokens=limits.max_num_batched_tokens,
         gpu_memory_utilization_percent=one.utilization_percent,
-        text_only=True if asked.text_only else None,
+        text_only=True if trial.text_only else None,
         typical_tokens=need.typical,
         memory=MemoryArithmetic(
             visible_bytes=fill.visible_bytes,

@@ -25,7 +25,7 @@ from escadre.core.layouts.candidate import (
 from escadre.core.layouts.shapes import MOST_GPUS
 from escadre.core.profile import EngineProfile
 
-__all__ = ["Asked", "Judged"]
+__all__ = ["Judged", "Trial"]
 
 _DEFAULT_TYPICAL_TOKENS: Final = 4096
 
@@ -37,8 +37,8 @@ class Judged(NamedTuple):
     refusal: LayoutRefusal | None
 
 
-class Asked(NamedTuple):
-    """For what, how full a GPU may be, and what is the same on every product.
+class Trial(NamedTuple):
+    """One model and wish to be tried: how full a GPU may be, and what is the same on every product.
 
     ``legal`` says of each tensor parallel size what stands against it. ``served`` is the model as
     it fills memory, without the encoder that the wish leaves out, where the engine can; legality
@@ -55,13 +55,13 @@ class Asked(NamedTuple):
     served: Architecture
 
     @staticmethod
-    def of(architecture: Architecture, wish: Wish, percent: int, profile: EngineProfile) -> "Asked":
+    def of(architecture: Architecture, wish: Wish, percent: int, profile: EngineProfile) -> "Trial":
         """Nothing is judged yet."""
         sizes = candidate_sizes(architecture, MOST_GPUS)
         served = architecture
         if wish.text_only and profile.leaves_encoder_out:
             served = without_encoder(architecture)
-        return Asked(architecture, wish, _need(wish), percent, profile, sizes, {}, served)
+        return Trial(architecture, wish, _need(wish), percent, profile, sizes, {}, served)
 
     @property
     def text_only(self) -> bool:
