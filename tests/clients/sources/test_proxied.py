@@ -1,0 +1,104 @@
+"""A mirror behind a forward proxy, a real squid: what goes through it, and what is said of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.engine.mirror.squid import Squid, squid_proxy, why_missing
+from e2e.engine.ports import free_port
+from tests.clients.sources.certificates import Authority, tls_server
+from tests.clients.sources.faulty import LOCAL, Faulty, faulty
+
+from escadre.api.mirror import ModelMirrorSpec
+from escadre.clients.sources.credentials import Credentials
+from escadre.clients.sources.errors import AddressRefused, MirrorBusy, MirrorError
+from escadre.clients.sources.factory import open_source
+from escadre.clients.sources.guard import Guard, guard_of
+from escadre.clients.sources.protocol import RemoteFile, Source
+
+PATH = f"/o/m/{'0' * 40}/w"
+MANIFEST = f"/escadre-manifests/{'a' * 64}.manifest"
+CONTENT = bytes(range(256))
+FILE = RemoteFile("w", 256)
+
+
+@pytest.fixture(scope="module")
+def squid() -> Iterator[Squid]:
+    if missing := why_missing():
+        pytest.skip(missing)
+    with squid_proxy() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def mirror() -> Iterator[Faulty]:
+    with faulty({PATH: CONTENT, MANIFEST: b"text"}) as world:
+        yield world
+
+
+def opened(url: str, proxy: str | None, guard: Guard = LOCAL, ca: str | None = None) -> Source:
+    return open_source(
+        "m",
+        ModelMirrorSpec(type="http", url=url, proxy_url=proxy, ca_bundle=ca),
+        repository="o/m",
+        revision="0" * 40,
+        credentials=Credentials.bearer("t0k"),
+        guard=guard,
+    )
+
+
+def read(source: Source) -> bytes:
+    got = bytearray()
+    try:
+        source.read(FILE, 10, 100, got.extend)
+    finally:
+        source.close()
+    return bytes(got)
+
+
+def test_plain_http_goes_through_it_with_the_whole_url(mirror: Faulty, squid: Squid) -> None:
+    assert read(opened(mirror.url, squid.url)) == CONTENT[10:110]
+    assert f"GET {mirror.url}{PATH}" in squid.requests()
+    assert mirror.log[0].headers["Authorization"] == "Bearer t0k"
+    assert "Via" in mirror.log[0].headers
+
+
+def test_https_goes_through_it_unseen(squid: Squid, tmp_path: Path) -> None:
+    bank = Authority("bank")
+    with tls_server(bank.issue("127.0.0.1").file(tmp_path / "server.pem")) as server:
+        source = opened(server.url, squid.url, ca=bank.pem)
+        assert source.manifest("sha256:" + "a" * 64) == b"text"
+        source.close()
+        assert f"CONNECT {server.url.removeprefix('https://')}" in squid.requests()
+
+
+def test_the_environment_s_proxies_are_not_used(
+    mirror: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    assert read(opened(mirror.url, None)) == CONTENT[10:110]
+
+
+def test_only_the_proxy_resolves_the_mirror_s_name(squid: Squid) -> None:
+    """So the guard sees the proxy's address, and the proxy's own rules are what holds."""
+    with pytest.raises(MirrorError, match=r"http://refused\.bank\.example/.*: HTTP 403"):
+        read(opened("http://refused.bank.example", squid.url))
+
+
+def test_what_a_proxy_says_to_a_tunnel_is_told(squid: Squid) -> None:
+    with pytest.raises(MirrorError, match=r"through spec\.proxyURL: .*403 Forbidden"):
+        read(opened("https://refused.bank.example", squid.url))
+
+
+def test_a_proxy_that_is_not_there_is_told_apart_from_the_mirror(mirror: Faulty) -> None:
+    gone = f"http://127.0.0.1:{free_port()}"
+    for url in (mirror.url, mirror.url.replace("http://", "https://")):
+        with pytest.raises(MirrorBusy, match=r"through spec\.proxyURL: .*refused"):
+            read(opened(url, gone))
+
+
+def test_the_guard_checks_the_proxy_s_address(mirror: Faulty, squid: Squid) -> None:
+    with pytest.raises(AddressRefused, match=r"127\.0\.0\.1 is a loopback address"):
+        read(opened(mirror.url, squid.url, guard=guard_of([], [])))
+    assert mirror.log == []
