@@ -1,6 +1,9 @@
 """Listing a repository over a hub's routes: as its own client does, and what strangers send."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -277,3 +280,44 @@ def test_siblings_of_another_shape_are_refused(server: Faulty, document: Any, sa
     server.files[SIBLINGS] = json.dumps(document).encode()
     with pytest.raises(MirrorUnavailable, match=says):
         listed(f"{server.url}/hf")
+
+
+_ASK = """
+import json, sys
+from huggingface_hub import HfApi
+tree = HfApi(endpoint=sys.argv[1], token="t0k").list_repo_tree(
+    sys.argv[2], recursive=True, revision=sys.argv[3])
+files = [one for one in tree if hasattr(one, "blob_id")]
+print(json.dumps([[one.path, one.size, one.lfs.sha256 if one.lfs else None] for one in files]))
+"""
+
+
+def test_the_hub_s_own_client_reads_the_same_list(
+    hub: MirrorServer, root: tuple[Path, str], tmp_path: Path
+) -> None:
+    """In a process of its own: it reads its settings when it is imported."""
+    settings = {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    said = subprocess.run(
+        [sys.executable, "-c", _ASK, hub.url, "org/tiny", root[1]],
+        env=os.environ | settings,
+        capture_output=True,
+        check=True,
+        timeout=300,
+    ).stdout
+    ours = [[file.path, file.size, file.sha256] for file in listed(hub.url, "org/tiny", root[1])]
+    assert ours == json.loads(said)
+    assert len(ours) == 3
+
+
+def test_a_list_is_the_same_whatever_the_hub_s_library_is_told(
+    hub: MirrorServer,
+    root: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "abc")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    assert len(listed(hub.url, "org/tiny", root[1])) == 3
+    with pytest.raises(Unauthorized):
+        listed(hub.url, "org/tiny", root[1], credentials=None)
+    assert capfd.readouterr() == ("", "")
