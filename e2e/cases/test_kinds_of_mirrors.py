@@ -143,20 +143,19 @@ def test_a_registry_is_pulled_from(stage: Stage, gone: list[str]) -> None:
     digest = stage.cluster.get("mapp", "registry")["spec"]["manifestDigest"].removeprefix("sha256:")
     commit = stage.commits["registry"]
     program = provide_programs(print, Tier.MIRRORS)["registry"].path
-    root = stage.folder / "registry"
-    root.mkdir()
+    storage = registry.on_disk(stage.folder / "registry")
     files = {
         path.name: path.read_bytes() for path in (tree / "mistralai/registry" / commit).iterdir()
     }
     manifest = {f"{digest}.manifest": (tree / MANIFESTS / f"{digest}.manifest").read_bytes()}
     name = "models/mistralai/registry"
-    with registry.registry(program, root, stage.folder) as url:
+    with registry.registry(program, storage, stage.folder) as url:
         registry.push(url, name, commit, files, registry.modelpack)
         registry.push(url, name, f"escadre-{digest}", manifest, registry.oras)
     (stage.folder / "htpasswd").write_text(HTPASSWD)
     auth = {"htpasswd": {"realm": "registry", "path": str(stage.folder / "htpasswd")}}
     config = stage.folder / "registry.yaml"
-    config.write_text(registry.configuration(root, host, auth))
+    config.write_text(registry.configuration(storage, host, auth))
     command = [str(program), "serve", str(config)]
     with _beside(stage, command, OCI_PORT, registry.ENVIRONMENT):
         stage.deploy("registry", "registry")

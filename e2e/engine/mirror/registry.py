@@ -12,12 +12,24 @@ from urllib.parse import urljoin
 from e2e.engine.mirror.served import served
 from e2e.engine.ports import free_port
 
-__all__ = ["ENVIRONMENT", "Layer", "configuration", "modelpack", "oras", "push", "registry"]
+__all__ = [
+    "ENVIRONMENT",
+    "Layer",
+    "Storage",
+    "configuration",
+    "in_bucket",
+    "modelpack",
+    "on_disk",
+    "oras",
+    "push",
+    "registry",
+]
 
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 
 ENVIRONMENT: Final = {"OTEL_TRACES_EXPORTER": "none"}
 
+Storage = Mapping[str, Any]  # a section of the registry's configuration
 Layer = Callable[[str], Mapping[str, Any]]  # from a file's path: media type and annotations
 
 
@@ -37,13 +49,33 @@ def oras(path: str) -> Mapping[str, Any]:
     }
 
 
-def configuration(root: Path, address: str, auth: Mapping[str, Any] | None = None) -> str:
+def on_disk(root: Path) -> Storage:
+    """Blobs in a folder, which the registry gives out itself."""
+    return {"filesystem": {"rootdirectory": str(root)}}
+
+
+def in_bucket(endpoint: str, bucket: str, key: tuple[str, str]) -> Storage:
+    """Blobs in a bucket of an S3 store, which readers are sent to with a presigned URL."""
+    return {
+        "s3": {
+            "regionendpoint": endpoint,
+            "region": "us-east-1",
+            "bucket": bucket,
+            "accesskey": key[0],
+            "secretkey": key[1],
+            "forcepathstyle": True,
+            "secure": False,
+        }
+    }
+
+
+def configuration(storage: Storage, address: str, auth: Mapping[str, Any] | None = None) -> str:
     """The registry's configuration file; ``auth`` is its section of that name."""
     return json.dumps(  # which is YAML
         {
             "version": "0.1",
             "log": {"accesslog": {"disabled": True}},
-            "storage": {"filesystem": {"rootdirectory": str(root)}},
+            "storage": storage,
             "http": {"addr": address},
             **({"auth": auth} if auth else {}),
         }
@@ -52,12 +84,12 @@ def configuration(root: Path, address: str, auth: Mapping[str, Any] | None = Non
 
 @contextmanager
 def registry(
-    program: Path, root: Path, work: Path, auth: Mapping[str, Any] | None = None
+    program: Path, storage: Storage, work: Path, auth: Mapping[str, Any] | None = None
 ) -> Iterator[str]:
-    """Serve the registry in ``root`` and yield its URL."""
+    """Serve what is in ``storage`` and yield the registry's URL."""
     port = free_port()
     config = work / f"registry-{port}.yaml"
-    config.write_text(configuration(root, f"127.0.0.1:{port}", auth))
+    config.write_text(configuration(storage, f"127.0.0.1:{port}", auth))
     command = [str(program), "serve", str(config)]
     with served(command, port, work / "registry.log", {**ENVIRONMENT, "HOME": str(work)}):
         yield f"http://127.0.0.1:{port}"

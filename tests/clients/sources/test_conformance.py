@@ -32,7 +32,7 @@ from escadre.clients.sources.errors import (
 from escadre.clients.sources.probe import probe, sample_of
 from escadre.clients.sources.protocol import RemoteFile, Source
 
-BUILT = ("s3", "oci with a password", "oci with tokens")
+BUILT = ("s3", "oci with a password", "oci with tokens", "oci over s3")
 LARGE = "consolidated.safetensors"
 
 
@@ -222,6 +222,19 @@ def test_a_redirect_to_an_unlisted_host_is_not_followed(world: World, content: S
         with closing(source), pytest.raises(MirrorUnavailable, match="not followed"):
             ranged(source, large(content), 0, 10)
         assert elsewhere.log == []
+
+
+def test_presigned_urls_are_followed_to_listed_hosts_alone(
+    world: World, content: SampleModel
+) -> None:
+    if "redirectHosts" not in world.spec:
+        return
+    (listed,) = world.spec["redirectHosts"]
+    source = world.opened(without="redirectHosts")
+    says = f"list {listed} in spec.redirectHosts of the ModelMirror"
+    with closing(source), pytest.raises(MirrorUnavailable, match=says) as caught:
+        ranged(source, large(content), 0, 10)
+    assert "X-Amz" not in caught.value.message
 
 
 def test_errors_for_a_moment_are_transient(world: World, content: SampleModel) -> None:

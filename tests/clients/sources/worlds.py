@@ -16,7 +16,16 @@ import pytest
 from e2e.cluster.binaries import provide_programs
 from e2e.cluster.programs import Tier
 from e2e.engine.mirror.nginx import nginx_mirror, why_missing
-from e2e.engine.mirror.registry import Layer, modelpack, oras, push, registry
+from e2e.engine.mirror.registry import (
+    Layer,
+    Storage,
+    in_bucket,
+    modelpack,
+    on_disk,
+    oras,
+    push,
+    registry,
+)
 from e2e.engine.mirror.versitygw import versitygw
 from tests.agent.conftest import COMMIT, SampleModel, lay_out
 from tests.clients.sources.faulty import LOCAL
@@ -46,10 +55,17 @@ class World:
     folders: Mapping[str, Path] = field(default_factory=dict)
 
     def opened(
-        self, *, url: str | None = None, wrong: bool = False, first_byte: float = 60, **more: Any
+        self,
+        *,
+        url: str | None = None,
+        without: str = "",
+        wrong: bool = False,
+        first_byte: float = 60,
+        **more: Any,
     ) -> Source:
-        """The model's repository there, or at another ``url`` or name."""
+        """The model's repository there; at another ``url``, ``without`` a member of the spec."""
         spec = {**self.spec, **({"url": url} if url else {})}
+        spec.pop(without, None)
         return open_source(
             "mirror",
             ModelMirrorSpec.model_validate(spec),
@@ -127,23 +143,40 @@ def _s3(work: Path, model: SampleModel) -> Iterator[World]:
 
 
 @contextmanager
-def _registry(work: Path, model: SampleModel, layer: Layer, auth: Any) -> Iterator[World]:
-    program, root = _program("registry"), work / "registry"
-    with registry(program, root, work) as url:
+def _registry(
+    work: Path, model: SampleModel, layer: Layer, auth: Any, storage: Storage | None = None
+) -> Iterator[World]:
+    program, storage = _program("registry"), storage or on_disk(work / "registry")
+    with registry(program, storage, work) as url:
         push(url, "models/org/model", COMMIT, model.contents, layer)
         own = model.digest.removeprefix("sha256:")
         push(url, "models/org/model", f"escadre-{own}", {f"{own}.manifest": model.text}, oras)
-    with registry(program, root, work, auth) as url:
+    with registry(program, storage, work, auth) as url:
         right, wrong = (Credentials.basic("robot", secret) for secret in (CANARY, _WRONG))
         yield World({"type": "oci", "url": f"{url}/models"}, right, wrong)
 
 
+def _htpasswd(work: Path) -> Mapping[str, Any]:
+    (work / "htpasswd").write_text(_BCRYPT)
+    return {"htpasswd": {"realm": "registry", "path": str(work / "htpasswd")}}
+
+
 @contextmanager
 def _oci_password(work: Path, model: SampleModel) -> Iterator[World]:
-    (work / "htpasswd").write_text(_BCRYPT)
-    auth = {"htpasswd": {"realm": "registry", "path": str(work / "htpasswd")}}
-    with _registry(work, model, oras, auth) as world:
+    with _registry(work, model, oras, _htpasswd(work)) as world:
         yield world
+
+
+@contextmanager
+def _oci_redirecting(work: Path, model: SampleModel) -> Iterator[World]:
+    """Blobs come from presigned URLs of another host."""
+    key = ("AKID", CANARY)
+    (work / "buckets" / "blobs").mkdir(parents=True)
+    with versitygw(_program("versitygw"), work / "buckets", work, key=key) as store:
+        storage = in_bucket(store, "blobs", key)
+        with _registry(work, model, modelpack, _htpasswd(work), storage) as world:
+            hosts = {"redirectHosts": [store.removeprefix("http://")]}
+            yield World({**world.spec, **hosts}, world.right, world.wrong)
 
 
 @contextmanager
@@ -175,4 +208,5 @@ WORLDS: Final[Mapping[str, Raise]] = {
     "s3": _s3,
     "oci with a password": _oci_password,
     "oci with tokens": _oci_token,
+    "oci over s3": _oci_redirecting,
 }
