@@ -25,12 +25,14 @@ class Standing:
     """The state of one moment; two of them are compared.
 
     ``engines`` by uid, ``workloads`` by name with what the operator says of them, ``stores`` by
-    node with every file that the agent verified or recorded.
+    node with every file that the agent verified or recorded, ``wants`` by node as the operator told
+    it of weights.
     """
 
     engines: dict[str, Engine]
     workloads: dict[str, Json]
     stores: dict[str, dict[str, Identity]]
+    wants: dict[str, list[Json]]
 
     @staticmethod
     def of(stage: Stage) -> "Standing":
@@ -42,6 +44,10 @@ class Standing:
                 one["metadata"]["name"]: _intent(one) for one in _children(stage, "deployments")
             },
             stores={name: _files(stage.cluster.node(name).root) for name in nodes},
+            wants={
+                one["metadata"]["name"]: one["spec"].get("weights", [])
+                for one in stage.cluster.list("gpunodes")
+            },
         )
 
 
