@@ -5,7 +5,7 @@ from pathlib import Path
 
 from e2e.stage.stage import TEAM, Json, Stage
 
-__all__ = ["Engine", "Standing", "pulled_bytes"]
+__all__ = ["Engine", "Standing"]
 
 Identity = tuple[int, int, int]  # inode, ctime in nanoseconds, size
 _KEPT = ("blobs", "manifests", "models", "records")
@@ -86,10 +86,3 @@ def _files(root: Path) -> dict[str, Identity]:
             stat = path.lstat()
             found[str(path.relative_to(store))] = (stat.st_ino, stat.st_ctime_ns, stat.st_size)
     return found
-
-
-def pulled_bytes(stage: Stage, since: int = 0) -> tuple[int, int]:
-    """Requests that the mirror answered and the bytes it sent, after so many bytes of its log."""
-    lines = stage.mirror_log.read_bytes()[since:].decode().splitlines()
-    sent = [int(line.split()[-2]) for line in lines if line.endswith(" B")]
-    return len(sent), sum(sent)

@@ -22,9 +22,9 @@ from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.wait import wait_for
 from e2e.engine.load.run import Summary
-from e2e.stage.stage import CHART, NAMESPACE, PROGRAM, TEAM, Stage
+from e2e.stage.stage import CHART, NAMESPACE, PROGRAM, TEAM, Json, Stage
 from e2e.upgrade.earlier import COMMIT_0_1_0, Earlier, provide
-from e2e.upgrade.standing import Standing, pulled_bytes
+from e2e.upgrade.standing import Standing
 from escadre import __version__
 from escadre.core.replicas.inputs import FORMAT
 from escadre.names import ANNOTATION_DRAIN, ANNOTATION_INPUTS, SERVING_PORT
@@ -36,6 +36,7 @@ THIS: Final = ("dev", __version__)
 NODES: Final = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
 # A small wish, one that says everything, and one whose second replica is being drained.
 SMALL, FULL, LEAVING = "small", "full", "leaving"
+AGENT_PORT: Final = 9091
 SLOW_ENGINE: Final = {"drainSeconds": 300, "env": {"STANDIN_TOKENS_PER_SECOND": "25"}}
 LONG_ANSWER: Final = 3600  # tokens: two and a half minutes
 READ_METRICS: Final = """
@@ -59,7 +60,7 @@ class Upgrade:
     before: Standing
     after: Standing
     later: Standing
-    pulled: tuple[int, int]
+    pulled: float
     written: list[Entry]
     short: Summary
     long: Summary
@@ -147,7 +148,6 @@ def upgrade(stage: Stage) -> Upgrade:
     with answers as long:
         drain_one(stage)
         before, began, old = Standing.of(stage), cluster.audit.mark(), told(stage)
-        pulled = stage.mirror_log.stat().st_size
         with Traffic(stage, SMALL, rate=4) as short:
             install(stage, CHART, *THIS)
         after = Standing.of(stage)
@@ -159,7 +159,7 @@ def upgrade(stage: Stage) -> Upgrade:
         before=before,
         after=after,
         later=Standing.of(stage),
-        pulled=pulled_bytes(stage, pulled),
+        pulled=pulled_bytes(stage),
         written=written,
         short=short.summary,
         long=long.summary,
@@ -175,13 +175,24 @@ def drain_one(stage: Stage) -> None:
 
 def in_flight(stage: Stage) -> int:
     """Requests that the engines of ``LEAVING`` answer."""
-    urls = [f"http://{pod['status']['podIP']}:{SERVING_PORT}" for pod in pods_of(stage, LEAVING)]
+    pods = pods_of(stage, LEAVING)
+    return round(metric(stage, pods, SERVING_PORT, "vllm:num_requests_running{"))
+
+
+def pulled_bytes(stage: Stage) -> float:
+    """Bytes of weights that agents took since they were started; what they probe is not counted."""
+    selector = "app.kubernetes.io/component=agent"
+    agents = stage.cluster.list("pods", "-n", NAMESPACE, "-l", selector)
+    return metric(stage, agents, AGENT_PORT, "escadre_agent_pull_bytes_total ")
+
+
+def metric(stage: Stage, pods: list[Json], port: int, start: str) -> float:
+    """The sum of one metric over pods; each has to tell it."""
+    urls = [f"http://{pod['status']['podIP']}:{port}" for pod in pods]
     told = stage.cluster.run_in_netns([sys.executable, "-c", READ_METRICS, *urls]).stdout
-    return sum(
-        round(float(line.split()[-1]))
-        for line in told.splitlines()
-        if line.startswith("vllm:num_requests_running{")
-    )
+    found = [float(line.split()[-1]) for line in told.splitlines() if line.startswith(start)]
+    assert len(found) >= len(pods)
+    return sum(found)
 
 
 def drains(standing: Standing) -> dict[str, str]:
@@ -216,7 +227,7 @@ def test_no_engine_was_restarted(upgrade: Upgrade) -> None:
 
 
 def test_no_weights_were_pulled_anew(upgrade: Upgrade) -> None:
-    assert upgrade.pulled == (0, 0)
+    assert upgrade.pulled == 0
     held = {node: len(files) for node, files in upgrade.before.stores.items()}
     print(f"files held by each node: {held}; answered {upgrade.short.answered} short requests")
     assert all(held.values()), held
