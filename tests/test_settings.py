@@ -50,6 +50,11 @@ def test_a_flag_that_the_engine_s_version_lacks_is_refused_with_both(tmp_path: P
     message = refused(written(tmp_path, version="0.19.1", extraArgs=["--linear-backend=auto"]))
     assert "engine.extraArgs" in message
     assert "--linear-backend: vLLM 0.19 has no such flag; it came with 0.22" in message
+    unknown = refused(written(tmp_path, version="0.40.1", extraArgs=["--no-such=1"]))
+    assert unknown.endswith(
+        "--no-such: vLLM 0.32 has no such flag; vLLM 0.40.1 is not known here, and the flags of "
+        "0.32 count"
+    )
     newer = load(written(tmp_path, version="0.22.1", extraArgs=["--linear-backend=auto"]))
     assert newer.engine.extra_args == ["--linear-backend=auto"]
 

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["ENGINE_VERSION", "VERSION", "Flag", "Flags", "Row", "flags_for", "rows"]
+__all__ = ["ENGINE_VERSION", "VERSION", "Flag", "Flags", "Row", "flags_for", "rows", "stand_in"]
 
 ENGINE_VERSION: Final = "0.32"
 # How a version is written, in full or not: 0.32, 0.32.1, v0.32.0rc1.
@@ -124,9 +124,19 @@ def flags_for(version: str | None) -> Flags:
 
     None is the version that this operator was made for, and so is what is no version.
     """
+    return _of(min(max(_asked(version), _OLDEST), _newest())[1])
+
+
+def stand_in(version: str | None) -> str:
+    """What there is to say where the flags of another version count, "" where they are its own."""
+    if _OLDEST <= _asked(version) <= _newest():
+        return ""
+    return f"vLLM {version} is not known here, and the flags of {flags_for(version).version} count"
+
+
+def _asked(version: str | None) -> tuple[int, int]:
     match = re.fullmatch(VERSION, (version or ENGINE_VERSION).strip())
-    major, minor = (int(match[1]), int(match[2])) if match else _newest()
-    return _of(min(max((major, minor), _OLDEST), _newest())[1])
+    return (int(match[1]), int(match[2])) if match else _newest()
 
 
 def _newest() -> tuple[int, int]:

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from escadre import reasons, strictyaml
-from escadre.engineflags import VERSION, flags_for
+from escadre.engineflags import VERSION, flags_for, stand_in
 from escadre.errors import Refusal
 from escadre.names import MIRROR_FOLDERS_PATH
 
@@ -82,10 +82,11 @@ class EngineSettings(_Section):
     @field_validator("extra_args")
     @classmethod
     def _leave_the_plan_alone(cls, given: list[str], others: ValidationInfo) -> list[str]:
-        flags = flags_for(others.data.get("version"))
+        version = others.data.get("version")
+        flags, note = flags_for(version), stand_in(version)
         refused = [why for word in given if (why := flags.refusal(word))]
         if wrong := refused or flags.clashes(given):
-            raise ValueError("; ".join(wrong))
+            raise ValueError("; ".join([*wrong, *([note] if note else [])]))
         return given
 
 
