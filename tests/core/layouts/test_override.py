@@ -197,4 +197,4 @@ def test_a_wish_bound_to_what_is_planned_anyway_is_planned_alike(
             tensor_parallel_size=layout.tensor_parallel_size,
             pipeline_parallel_size=layout.pipeline_parallel_size,
         )
-        assert decided(model, bound).alternatives == (layout,)
+        assert tuple(decided(model, bound).alternatives) == (layout,)

@@ -38,8 +38,9 @@ def tried_for(prospects: Sequence[Prospect], fleet: Fleet) -> list[Tried]:
         wish, percent = Wish.of(one.wish.spec), fleet.gpu_memory_utilization_percent
         decision = plan_layout(model.architecture, wish, products, percent, fleet.profile)
         refused = every_refusal(model.architecture, wish, products, percent, fleet.profile)
-        leaves_out = any(layout.text_only for layout in decision.alternatives)
+        layouts = tuple(decision.alternatives)
+        leaves_out = any(layout.text_only for layout in layouts)
         served = without_encoder(model.architecture) if leaves_out else model.architecture
-        speeds = paced(served, decision.alternatives, products)
-        found.append(Tried(decision.alternatives[1:], refused, speeds))
+        speeds = paced(served, layouts, products)
+        found.append(Tried(layouts[1:], refused, speeds))
     return found

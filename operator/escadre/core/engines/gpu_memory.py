@@ -13,9 +13,11 @@ pipeline the tightest speaks for all: vLLM takes the least number of blocks over
 (vllm/v1/core/kv_cache_utils.py get_kv_cache_configs). Pure integers, rounded against the model.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from escadre.api.approval import Architecture
 from escadre.core.engines.activation import activation_bytes, is_dense, runner_of
@@ -155,24 +157,39 @@ def fill_gpu(
 ) -> GPUFill:
     """The memory of one GPU under these flags; of several stages, one of the tightest."""
     usable = visible * percent // 100
-    if limits.pipeline_parallel_size == 1:
-        return _filled(architecture, limits, WHOLE, visible, usable)
-    stages = dict.fromkeys(stages_of(architecture.layers, limits.pipeline_parallel_size))
-    fills = (_filled(architecture, limits, stage, visible, usable) for stage in stages)
-    return min(fills, key=lambda fill: fill.cache_bytes // fill.bytes_per_token)
+    held = min(
+        _held(architecture, limits),
+        key=lambda one: (usable - one.weights - one.overhead) // one.bytes_per_token,
+    )
+    return GPUFill(visible, usable, *held)
 
 
-def _filled(
-    architecture: Architecture, limits: EngineLimits, stage: Stage, visible: int, usable: int
-) -> GPUFill:
+class _Held(NamedTuple):
+    """What a stage takes of a GPU, whatever that has."""
+
+    weights: int
+    overhead: int
+    bytes_per_token: int
+    groups: CacheGroups
+    stage: Stage
+
+
+@lru_cache(maxsize=8192)
+def _held(architecture: Architecture, limits: EngineLimits) -> tuple[_Held, ...]:
+    """Each stage once; kept, for wishes and cards differ more often than models and flags."""
+    stages: Iterable[Stage] = (WHOLE,)
+    if limits.pipeline_parallel_size > 1:
+        stages = dict.fromkeys(stages_of(architecture.layers, limits.pipeline_parallel_size))
+    return tuple(_held_by(architecture, limits, stage) for stage in stages)
+
+
+def _held_by(architecture: Architecture, limits: EngineLimits, stage: Stage) -> _Held:
     size = limits.tensor_parallel_size
     groups = cache_layers(architecture, limits, stage)
     every = key_value_bytes_per_token(architecture, size)
-    return GPUFill(
-        visible_bytes=visible,
-        usable_bytes=usable,
-        weights_bytes=weights_bytes(architecture, size, stage),
-        overhead_bytes=overhead_bytes(architecture, limits, stage),
+    return _Held(
+        weights=weights_bytes(architecture, size, stage),
+        overhead=overhead_bytes(architecture, limits, stage),
         bytes_per_token=every // architecture.layers * groups.layers,
         groups=groups,
         stage=stage,

@@ -9,6 +9,7 @@ Pure, whole numbers.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from escadre.api.approval import Architecture
@@ -70,7 +71,7 @@ def cache_groups(
     window = architecture.sliding_window
     layers = architecture.layers if layers is None else layers
     if window is None or architecture.latent_attention is not None:
-        return CacheGroups(layers)
+        return _alike(layers)
     held = window.tokens - 1 + tokens_in_flight
     full, sliding = window.full_layers, window.pattern_layers - window.full_layers
     if not full:
@@ -85,6 +86,12 @@ def cache_groups(
         sliding=ceil_div(sliding, size),
         held=held,
     )
+
+
+@lru_cache(maxsize=256)
+def _alike(layers: int) -> CacheGroups:
+    """One group of all layers: one object for thousands of layouts."""
+    return CacheGroups(layers)
 
 
 def _blocks(tokens: int) -> int:

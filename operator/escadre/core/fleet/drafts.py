@@ -12,6 +12,7 @@ from escadre.core.engines.shape import shape_of
 from escadre.core.facts.deployment import DeploymentFacts, ReplicaFacts
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.placement import Draft, Rank, Slot, Standing
+from escadre.core.layouts.alternatives import Alternatives
 from escadre.core.layouts.decisions import Layouts
 from escadre.reasons.said import Said, joined, plain
 
@@ -56,7 +57,7 @@ def draft_of(
     draft.possible, draft.without_override = decision.alternatives, decision.without_override
     if settled:
         stays = settled[0]
-        draft.choices = (stays,)
+        draft.choices = Alternatives.of((stays,))
         shape = shape_of(stays)
         draft.rejected = tuple(
             one
@@ -64,8 +65,9 @@ def draft_of(
             if one.product != stays.product or shape_of(one) != shape
         )
         return draft
-    possible = tuple(one for one in homeless[:1] if layouts.has_room(one))
-    draft.choices, draft.rejected = possible + decision.alternatives, decision.rejected
+    draft.choices, draft.rejected = decision.alternatives, decision.rejected
+    if homeless and layouts.has_room(homeless[0]):
+        draft.choices = draft.choices.after(homeless[0])
     if not draft.choices:
         lacks_gpus = decision.reason in _LACKS_GPUS
         parts = [plain(decision.message), *([closed] if closed and lacks_gpus else [])]

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
-from escadre.core.fleet.placement import Draft, Size, Standing, ask_of, claim, place_all
+from escadre.core.fleet.placement import Draft, Standing, ask_of, claim, place_all
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.spread import Holders, Whereabouts
+from escadre.core.layouts.alternatives import Size
 from escadre.reasons.said import NOTHING, Amount, Said, say
 
 __all__ = ["Placed", "Room", "placed", "together"]

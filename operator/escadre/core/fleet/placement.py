@@ -1,24 +1,27 @@
 """Finds a node for each slot: what replicas hold first, then by precedence from the pool.
 
-The middle of core/fleet/plan.py's pass, which makes the drafts and reads the result. A layout that
-finds a place becomes its deployment's only one; where none does, the best one waits.
+The middle of core/fleet/plan.py's pass, which makes the drafts and reads the result. All replicas
+of a deployment have one layout: the best of those that leave the fewest of them without a node.
+Where no layout finds a place, the best one waits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from escadre.api.deployment import Layout, RejectedLayout
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.seats import Seats, seats_on
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.spread import Ask, Holders
+from escadre.core.layouts.alternatives import NO_LAYOUTS, Alternatives, Size
 from escadre.reasons import Reason
 from escadre.reasons.said import NOTHING, Said
 
 __all__ = [
     "Draft",
     "Rank",
-    "Size",
     "Slot",
     "Standing",
     "ask_of",
@@ -27,8 +30,9 @@ __all__ = [
     "place_all",
 ]
 
+_NOTHING_TAKEN: Final[Mapping[str, int]] = MappingProxyType({})
+
 Rank = tuple[int, float, str, str, int]
-Size = tuple[str, int]  # GPUs of a product
 Standing = frozenset[tuple[DeploymentKey, int]]  # slots whose replicas hold their GPUs
 
 
@@ -59,8 +63,8 @@ class Draft:
 
     facts: DeploymentFacts
     slots: list[Slot]
-    choices: tuple[Layout, ...] = ()
-    possible: tuple[Layout, ...] = ()
+    choices: Alternatives = NO_LAYOUTS
+    possible: Alternatives = NO_LAYOUTS
     reason: Reason | None = None
     message: Said = NOTHING
     rejected: tuple[RejectedLayout, ...] = ()
@@ -70,7 +74,7 @@ class Draft:
     @property
     def sizes(self) -> set[Size]:
         """Of which products its possible layouts take how many GPUs."""
-        return {(layout.product, layout.gpus) for layout in self.possible}
+        return set(self.possible.sizes)
 
     @property
     def steady(self) -> bool:
@@ -146,30 +150,62 @@ def _place(
     weights: Holders,
     sizes: Mapping[str, tuple[int, ...]],
 ) -> None:
-    """The first layout with a place becomes the deployment's; with none, the best one waits."""
-    for layout in draft.choices:
-        ask = ask_of(draft, layout, sizes, slot.number)
-        name = _own_node(slot, layout, pool) or weights.place(pool, ask)
+    if len(draft.choices) > 1:
+        _choose(draft, pool)
+    slot.layout = layout = draft.choices[0]
+    ask = ask_of(draft, layout, sizes, slot.number)
+    name = _own_node(slot, (layout.product, layout.gpus), pool) or weights.place(pool, ask)
+    if name is None:
+        draft.unplaced.append(slot)
+        return
+    pool.take(name, max(0, layout.gpus - _own_gpus(slot, name)))
+    weights.come(pool, ask, name)
+    slot.node = name
+
+
+def _choose(draft: Draft, pool: GPUPool) -> None:
+    """The first of the layouts with most room becomes the only one; without room all stay."""
+    waiting = [slot for slot in draft.slots if not slot.settled]
+    best, most = 0, 0
+    for number, size in enumerate(draft.choices.sizes):
+        found = _housed(waiting, size, pool)
+        if found > most:
+            best, most = number, found
+        if most == len(waiting):
+            break
+    if most:
+        draft.choices = Alternatives.of((draft.choices[best],))
+
+
+def _housed(slots: list[Slot], size: Size, pool: GPUPool) -> int:
+    """How many of the slots find a node with that many GPUs, some where their replicas are."""
+    product, gpus = size
+    rooms, own = pool.rooms(product, gpus), 0
+    left: dict[str, int] = {}
+    for slot in slots:
+        name = _own_node(slot, size, pool, left)
         if name is not None:
-            held = _own_gpus(slot, name)
-            pool.take(name, max(0, layout.gpus - held))
-            weights.come(pool, ask, name)
-            slot.layout, slot.node = layout, name
-            if draft.choices != (layout,):
-                draft.choices = (layout,)
-            return
-    slot.layout = draft.choices[0]
-    draft.unplaced.append(slot)
+            free = left.get(name, pool.free(name))
+            left[name] = free - max(0, gpus - _own_gpus(slot, name))
+            rooms -= free // gpus - left[name] // gpus
+            own += 1
+    return own + min(rooms, len(slots) - own)
 
 
-def _own_node(slot: Slot, layout: Layout, pool: GPUPool) -> str | None:
-    """The node of an outdated replica, when its replacement fits into the room it leaves."""
+def _own_node(
+    slot: Slot, size: Size, pool: GPUPool, left: Mapping[str, int] = _NOTHING_TAKEN
+) -> str | None:
+    """The node of an outdated replica, when its replacement fits into the room it leaves.
+
+    ``left`` are GPUs of nodes that are fewer than in the pool.
+    """
+    product, gpus = size
     replica = slot.replica
     node = None if replica is None else pool.node(replica.node)
-    if node is None or node.blocked or node.product != layout.product:
+    if node is None or node.blocked or node.product != product:
         return None
     held = _own_gpus(slot, node.name)
-    return node.name if held and pool.free(node.name) + held >= layout.gpus else None
+    return node.name if held and left.get(node.name, pool.free(node.name)) + held >= gpus else None
 
 
 def _own_gpus(slot: Slot, node: str) -> int:

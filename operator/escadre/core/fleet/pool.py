@@ -91,6 +91,11 @@ class GPUPool:
         able = shelves.in_order(gpus) if shelves else ()
         return next((name for name in able if name not in without), None)
 
+    def rooms(self, product: str, gpus: int) -> int:
+        """How many replicas of that many GPUs there is room for."""
+        shelves = self._shelves.get(product)
+        return shelves.rooms(gpus) if shelves else 0
+
     def last_with_room(self, product: str, gpus: int, sizes: Iterable[int]) -> frozenset[str]:
         """Nodes that alone have room for one of the larger sizes, and less with ``gpus`` taken."""
         found: set[str] = set()

@@ -13,10 +13,11 @@ from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.fleet.ground import Ground
 from escadre.core.fleet.packing import Room
-from escadre.core.fleet.placement import Draft, Size, bound_gpus
+from escadre.core.fleet.placement import Draft, bound_gpus
 from escadre.core.fleet.planned import FleetPlan
 from escadre.core.fleet.pool import GPUPool
 from escadre.core.fleet.pullplan import PullPlan
+from escadre.core.layouts.alternatives import Size
 
 __all__ = ["Difference", "Remembered"]
 

@@ -43,6 +43,10 @@ class Shelves:
         for rank in sorted(able, key=lambda rank: (rank[0], _broken(rank[1], gpus), rank[1])):
             yield from self._names[rank]
 
+    def rooms(self, gpus: int) -> int:
+        """How often that many GPUs can be had, each time of one node."""
+        return sum(len(names) * (free // gpus) for (_, free), names in self._names.items())
+
 
 def _broken(free: int, gpus: int) -> int:
     """The largest block that is there before and not after, as a power of two; 0 for no GPUs."""

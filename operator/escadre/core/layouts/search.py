@@ -26,6 +26,7 @@ from escadre.core.engines.legality import (
 )
 from escadre.core.engines.shape import Shape
 from escadre.core.facts.model import Wish
+from escadre.core.layouts.alternatives import NO_LAYOUTS, Alternatives
 from escadre.core.layouts.candidate import (
     Candidate,
     GPUProduct,
@@ -57,7 +58,7 @@ class LayoutDecision:
     ``without_override`` says what would be planned without spec.layout, "" where there is none.
     """
 
-    alternatives: tuple[Layout, ...]
+    alternatives: Alternatives
     reason: Reason
     message: str
     rejected: tuple[RejectedLayout, ...] = ()
@@ -101,21 +102,22 @@ def _decide(trial: Trial, products: Sequence[GPUProduct]) -> LayoutDecision:
     wish = trial.wish
     refusal = _refuse_wish(trial, products)
     if refusal is not None:
-        return LayoutDecision((), refusal.reason, refusal.message)
+        return LayoutDecision(NO_LAYOUTS, refusal.reason, refusal.message)
     searches = _searches(trial, products)
     found = ranked(trial, (one for search in searches for one in search.fitting))
     if not found:
         refused = bounded([search.rejected for search in searches])
         if wish.unbound is not wish:
             message = explain_override(wish, refused)
-            return LayoutDecision((), reasons.LAYOUT_OVERRIDE_REFUSED, message, refused)
+            return LayoutDecision(NO_LAYOUTS, reasons.LAYOUT_OVERRIDE_REFUSED, message, refused)
         close = [one for search in searches if (one := search.closest) is not None]
         message = explain(trial, close, refused)
-        return LayoutDecision((), reasons.NO_LAYOUT_FITS, message, refused)
+        return LayoutDecision(NO_LAYOUTS, reasons.NO_LAYOUT_FITS, message, refused)
     best = [one.product.name for one in found]
     searches.sort(key=lambda search: _place_of(search, best))
     refused = bounded([search.rejected for search in searches])
-    layouts = tuple(layout_of(trial, one) for one in found)
+    sizes = [(one.product.name, one.shape.gpus) for one in found]
+    layouts = Alternatives(sizes, lambda index: layout_of(trial, found[index]))
     return LayoutDecision(layouts, reasons.PLANNED, layouts[0].summary, refused)
 
 
