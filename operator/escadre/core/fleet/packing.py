@@ -50,11 +50,11 @@ def placed(
 
     ``facts`` are in order of precedence; the room stays as it is.
     """
-    claimed = room.pool.with_taken({})
+    claimed = room.pool.renewed({})
     standing = claim(facts, claimed)
 
     def place(drafts: dict[DeploymentKey, Draft], *, spreads: bool) -> Placed:
-        pool, weights = claimed.with_taken({}), Holders(room.weights, spreads=spreads)
+        pool, weights = claimed.renewed({}), Holders(room.weights, spreads=spreads)
         sizes = room.sizes + Counter(size for one in drafts.values() for size in one.sizes)
         place_all(drafts.values(), pool, weights, by_product(sizes))
         return Placed(drafts, pool, weights, sizes)

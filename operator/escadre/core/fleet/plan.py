@@ -37,12 +37,13 @@ def plan_fleet(snapshot: FleetSnapshot) -> FleetPlan:
 
 
 def replan(snapshot: FleetSnapshot, last: Remembered | None) -> Remembered:
-    """The plan of `plan_fleet`, made from the last pass where the nodes are as they were then.
+    """The plan of `plan_fleet`, made from the last pass as far as that still says the same.
 
-    Decided anew is what changed, what waits or is not bound yet, and what that touches: GPUs of a
-    product, pulls on a node or from a mirror. All else is a function of facts that are the same.
+    Decided anew are deployments that changed, wait or are not bound yet, pulls on their nodes and
+    on nodes that changed, and those that wait for a mirror. All else follows from facts that are as
+    they were.
     """
-    last = last if last is not None and last.suits(snapshot) else Remembered.nothing(snapshot)
+    last = (last.seen_from(snapshot) if last else None) or Remembered.nothing(snapshot)
     ground, changed = last.ground, last.difference(snapshot)
     room, bound = last.room(changed)
     layouts = Layouts(ground.products, snapshot.gpu_memory_utilization_percent, snapshot.profile)

@@ -35,12 +35,15 @@ class GPUPool:
             if not node.blocked:
                 self._shelves.setdefault(node.product, Shelves()).put(self._rank(name), name)
 
-    def with_taken(self, taken: Mapping[str, int]) -> "GPUPool":
-        """A pool of its own, without groups, in which that many GPUs of some nodes are taken."""
+    def renewed(self, taken: Mapping[str, int], nodes: Collection[NodeFacts] = ()) -> "GPUPool":
+        """A pool of its own, without groups, in which that many GPUs of some nodes are taken.
+
+        ``nodes`` are others than those of their names; how much of them is taken must be said too.
+        """
         pool = copy(self)
-        pool._own()  # noqa: SLF001 - a pool, just made
+        pool._own(nodes)  # noqa: SLF001 - a pool, just made
         for name in taken:
-            node = self._nodes.get(name)
+            node = pool.node(name)
             if node is not None:
                 free = max(0, node.gpus - node.gpus_foreign - taken[name])
                 pool.take(name, pool.free(name) - free)
@@ -137,9 +140,19 @@ class GPUPool:
             closed.append(f"{len(blocked) - len(closed)} more")
         return ", ".join(closed)
 
-    def _own(self) -> None:
+    def _own(self, nodes: Collection[NodeFacts]) -> None:
         self._free, self._groups = dict(self._free), {}
         self._shelves = {product: one.copy() for product, one in self._shelves.items()}
+        if nodes:
+            self._nodes = dict(self._nodes)
+        for node in nodes:
+            old = self._nodes[node.name]
+            if not old.blocked:
+                self._shelves[old.product].remove(self._rank(node.name), node.name)
+            self._nodes[node.name] = node
+            if not node.blocked:
+                shelves = self._shelves.setdefault(node.product, Shelves())
+                shelves.put(self._rank(node.name), node.name)
 
     def _rank(self, name: str) -> Rank:
         return (not self._nodes[name].agent_ready, self._free[name])

@@ -1,13 +1,14 @@
 """What a planning pass leaves for the next one, and what of it another snapshot changes. Pure.
 
-core/fleet/plan.py makes it and begins with it. Most deployments of a fleet are steady: their plan
-follows from their own facts, and a pass that finds them as they were needs not look at them.
+core/fleet/plan.py makes it and begins with it; no plan depends on it. Most deployments are steady:
+their plan follows from their own facts, and a pass that finds them as they were needs not look at
+them.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
@@ -20,6 +21,8 @@ from escadre.core.fleet.pullplan import PullPlan
 from escadre.core.layouts.alternatives import Size
 
 __all__ = ["Difference", "Remembered"]
+
+_FEW: Final = 4  # with more than one in four other nodes it is no longer faster
 
 
 class Difference(NamedTuple):
@@ -73,10 +76,26 @@ class Remembered:
             waits=False,
         )
 
-    def suits(self, snapshot: FleetSnapshot) -> bool:
-        """Whether nothing but deployments is other than it was."""
+    def seen_from(self, snapshot: FleetSnapshot) -> "Remembered | None":
+        """It, on the nodes of a snapshot; None where that changes more than deployments and nodes.
+
+        Nor may there be other nodes, or other products of them: then other layouts are possible.
+        """
         then = self.plan.made_for
-        return replace(then, deployments=()) == replace(snapshot, deployments=())
+        if replace(then, deployments=(), nodes=()) != replace(snapshot, deployments=(), nodes=()):
+            return None
+        same = {id(one) for one in then.nodes}
+        others = [one for one in snapshot.nodes if id(one) not in same]
+        others = [one for one in others if self.ground.nodes.get(one.name) != one]
+        if len(then.nodes) != len(snapshot.nodes) or len(others) > len(then.nodes) // _FEW:
+            return None
+        ground = self.ground.renewed(others) if others else self.ground
+        if ground is None:
+            return None
+        names = {one.name for one in others}
+        taken = {name: self.bound.get(name, 0) for name in names}
+        pulls = replace(self.pulls, open=self.pulls.open | names)
+        return replace(self, ground=ground, pool=self.pool.renewed(taken, others), pulls=pulls)
 
     def difference(self, snapshot: FleetSnapshot) -> Difference:
         """What a pass over the snapshot has to decide anew."""
@@ -109,5 +128,5 @@ class Remembered:
                 bound[name] = bound.get(name, 0) + sign * gpus
                 touched.add(name)
         sizes = self.sizes - Counter(size for one in old for size in one.sizes)
-        pool = self.pool.with_taken({name: bound[name] for name in touched})
+        pool = self.pool.renewed({name: bound[name] for name in touched})
         return Room(pool, self.ground.weights, sizes), bound

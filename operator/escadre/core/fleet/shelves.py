@@ -31,11 +31,15 @@ class Shelves:
 
     def move(self, name: str, old: Rank, new: Rank) -> None:
         """A node that is here has another rank now."""
-        shelf = self._names[old]
+        self.remove(old, name)
+        self.put(new, name)
+
+    def remove(self, rank: Rank, name: str) -> None:
+        """A node that is here goes."""
+        shelf = self._names[rank]
         del shelf[bisect_left(shelf, name)]
         if not shelf:
-            del self._names[old]
-        self.put(new, name)
+            del self._names[rank]
 
     def in_order(self, gpus: int) -> Iterator[str]:
         """Those with so many free GPUs, best first."""

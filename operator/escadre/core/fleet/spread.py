@@ -66,6 +66,25 @@ class Whereabouts(NamedTuple):
                 coming.setdefault(digest, set()).add(node.name)
         return Whereabouts(verified, coming, failed)
 
+    def renewed(self, old: Collection[NodeFacts], new: Collection[NodeFacts]) -> "Whereabouts":
+        """With new facts of some nodes instead of the old ones of the same."""
+        names = {node.name for node in old}
+        parts = zip(self, Whereabouts.of(old), Whereabouts.of(new), strict=True)
+        return Whereabouts(*(_renewed(all_, was, now, names) for all_, was, now in parts))
+
+
+def _renewed(
+    known: Mapping[str, AbstractSet[str]],
+    was: Mapping[str, AbstractSet[str]],
+    now: Mapping[str, AbstractSet[str]],
+    names: AbstractSet[str],
+) -> dict[str, AbstractSet[str]]:
+    concerned = was.keys() | now.keys()
+    return {
+        **known,
+        **{one: (known.get(one, _NONE) - names) | now.get(one, _NONE) for one in concerned},
+    }
+
 
 class Holders:
     """Where weights are or will be; grows as slots are placed.
