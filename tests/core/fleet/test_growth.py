@@ -28,7 +28,7 @@ from escadre.core.facts.deployment import DeploymentFacts
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.facts.node import NodeFacts
-from escadre.core.fleet.plan import plan_fleet
+from escadre.core.fleet.plan import DeploymentPlan, plan_fleet
 
 WISH = Wish(32768, 64)
 H100S = (node("n1", 2), node("n2", 2))
@@ -38,9 +38,10 @@ def grown(seen: FleetSnapshot, newcomer: NodeFacts) -> FleetSnapshot:
     return replace(seen, nodes=(*seen.nodes, newcomer))
 
 
-def slots(one: DeploymentFacts) -> set[int]:
-    """Of replicas that run, if nothing is amiss with them."""
-    return {each.slot for each in one.replicas if each.bound and not each.leaving}
+def stands(one: DeploymentFacts, plan: DeploymentPlan) -> bool:
+    """Whether all of its replicas run, and none waits."""
+    run = {each.slot for each in one.replicas if each.bound and not each.leaving}
+    return 0 < len(run) >= one.desired and placed(plan) == run
 
 
 @pytest.mark.parametrize("desired", [2, 3])
@@ -86,7 +87,7 @@ def test_a_node_more_leaves_no_replica_of_a_new_deployment_waiting(
     for _ in range(4):
         seen = all_verified(carry_out(seen, plan_fleet(seen)))
     plan = plan_fleet(seen)
-    stand = (one for one in seen.deployments if placed(plan.deployments[one.key]) == slots(one))
+    stand = (one for one in seen.deployments if stands(one, plan.deployments[one.key]))
     seen = replace(seen, deployments=tuple(stand))
     one = deployment("z", wish=wish, approved=approved, desired=desired, created=9.0)
     seen = replace(seen, deployments=(*seen.deployments, one))
