@@ -167,6 +167,7 @@ class AgentSettings(_Section):
     concurrent_files: Annotated[int, Field(ge=1, le=64)] = 4
     concurrent_chunks: Annotated[int, Field(ge=1, le=64)] = 8
     slow_bytes_per_second: Annotated[int, Field(ge=0)] = 1_000_000
+    max_bytes_per_second: Annotated[int, Field(ge=0)] = 0
 
 
 class Settings(_Section):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -229,6 +230,19 @@ async def test_a_case_that_nobody_thought_of_is_told_as_such(
     assert told["reason"] == reasons.INTERNAL_ERROR.name
     said = "pulling: RuntimeError: dictionary changed size during iteration"
     assert told["message"] == said
+
+
+async def test_a_long_wait_that_a_mirror_asks_for_is_told_with_its_end(
+    world: World, small: SampleModel
+) -> None:
+    world.mirror.always[where("a.safetensors")] = refuse(503, {"Retry-After": "999999"})
+    world.wish(small)
+    async with world.agent():
+        await until(lambda: world.entry(small).get("state") == "Failed")
+    said = r"HTTP 503; mirror \S+ asked to be left alone until \d\d:\d\d:\d\d UTC$"
+    assert re.search(said, world.entry(small)["message"])
+    asked = [entry.path for entry in world.mirror.log].count(where("a.safetensors"))
+    assert asked == 1
 
 
 async def test_another_mirror_is_tried_at_once(world: World, small: SampleModel) -> None:

@@ -192,6 +192,12 @@ def test_a_mirror_that_sends_nothing_is_told_with_the_time_of_its_last_byte() ->
     assert entry["message"] == "no byte from mirror m since 14:13:20 UTC"
 
 
+def test_a_wait_that_the_mirror_asked_for_is_told_with_its_end() -> None:
+    waits = reading(rate=0, silent_since=1_790_000_000.0, waits_until=1_790_000_060.0)
+    entry = weights(replace(VIEW, wishes=(A,), running=RunningPull(A, waits)))[A.digest]
+    assert entry["message"] == "mirror m asked to be left alone until 14:14:20 UTC"
+
+
 def test_a_failure_stays_told_until_a_new_try_brings_something() -> None:
     failed = FailedPull(A, reasons.MIRROR_UNAVAILABLE, "chunk 0 …", BEFORE)
     view = replace(VIEW, wishes=(A,), failures={A.digest: failed})

@@ -67,7 +67,7 @@ escadre.dev/component: {{ index . 1 }}
 {{- end }}
 
 {{- define "escadre.settings.agent" -}}
-{{ pick .Values.agent "mirrorSecrets" "mirrorAllowedCIDRs" "mirrorRefusedCIDRs" "inventory" "simulatedGpus" "port" "progressSeconds" "concurrentFiles" "concurrentChunks" "slowBytesPerSecond" | toYaml }}
+{{ pick .Values.agent "mirrorSecrets" "mirrorAllowedCIDRs" "mirrorRefusedCIDRs" "inventory" "simulatedGpus" "port" "progressSeconds" "concurrentFiles" "concurrentChunks" "slowBytesPerSecond" "maxBytesPerSecond" | toYaml }}
 mirrorFolders: {{ include "escadre.mirrorFolderNames" . }}
 {{- end }}
 

@@ -5,6 +5,7 @@ agent/run.py, and by tests with fakes.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,7 +128,10 @@ class Agent:
             version=__version__,
             generation=generation,
             previous=stands,
-            slow=self.settings.slow_bytes_per_second,
+            slow=min(
+                self.settings.slow_bytes_per_second,
+                (self.settings.max_bytes_per_second or sys.maxsize) // 2,
+            ),
             now=_now(),
         )
 
@@ -144,7 +148,9 @@ class Agent:
             root=self.settings.store_path,
             open_source=self._open_source,
             limits=TransferLimits(
-                files=self.settings.concurrent_files, chunks=self.settings.concurrent_chunks
+                files=self.settings.concurrent_files,
+                chunks=self.settings.concurrent_chunks,
+                rate=self.settings.max_bytes_per_second,
             ),
             metrics=metrics,
             times=Times(time.monotonic, _now),

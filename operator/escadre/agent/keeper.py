@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from escadre.agent.pull.choose import FailedPull, after_failure
 from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.pull import Pull
 from escadre.agent.pull.transfer import TransferLimits
+from escadre.agent.report import asks_to_wait
 from escadre.agent.store.store import Store, open_store
 from escadre.agent.threads import in_daemon_thread
 from escadre.agent.view import RunningPull, StoreView
@@ -250,6 +252,9 @@ class Keeper:
         reason = error.reason if isinstance(error, Refusal) else reasons.INTERNAL_ERROR
         last = FailedPull(wish, reason, str(error), self.times.now())
         delay = error.delay if isinstance(error, MirrorError) else None
+        if delay:
+            until = datetime.fromisoformat(self.times.now()).timestamp() + delay
+            last = replace(last, message=f"{last.message}; {asks_to_wait(wish.mirror, until)}")
         self.failures[wish.digest] = after_failure(
             last, self.failures.get(wish.digest), self.times.monotonic(), delay
         )

@@ -25,7 +25,7 @@ from escadre.errors import Refusal
 from escadre.names import ConditionType, short_digest
 from escadre.reasons.said import plain
 
-__all__ = ["SLOW_AFTER", "build_status"]
+__all__ = ["SLOW_AFTER", "asks_to_wait", "build_status"]
 
 SLOW_AFTER: Final = 30.0  # seconds a pull may take to get up to speed
 _GIB: Final = 1 << 30
@@ -210,6 +210,12 @@ def _waiting(wish: Wish, running: RunningPull | None) -> dict[str, str]:
     return {"message": words, "behind": first.digest}
 
 
+def asks_to_wait(mirror: str | None, until: float) -> str:
+    """Of a Retry-After: until when a mirror is left alone, in seconds since the epoch."""
+    at = datetime.fromtimestamp(until, UTC)
+    return f"mirror {mirror} asked to be left alone until {at:%H:%M:%S} UTC"
+
+
 def _silence(mirror: str | None, since: float) -> str:
     at = datetime.fromtimestamp(since, UTC)
     return f"no byte from mirror {mirror} since {at:%H:%M:%S} UTC"
@@ -220,6 +226,8 @@ def _slow(running: RunningPull, slow: int) -> dict[str, Any]:
     reading, rate = running.reading, running.reading.progress.bytes_per_second
     if reading.hashing:
         return {"message": _HASHING}
+    if reading.waits_until is not None:
+        return {"message": asks_to_wait(running.wish.mirror, reading.waits_until)}
     if reading.silent_since is not None:
         return {"message": _silence(running.wish.mirror, reading.silent_since)}
     if reading.asked <= SLOW_AFTER or rate >= slow or not reading.progress.bytes_total:

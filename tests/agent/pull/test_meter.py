@@ -75,3 +75,14 @@ def test_after_some_seconds_without_a_byte_no_rate_and_no_time_left_are_told() -
     again = meter.reading()
     assert again.silent_since is None
     assert again.progress.eta_seconds is not None
+
+
+def test_a_wait_that_a_mirror_asked_for_is_told_with_its_end() -> None:
+    time = [100.0]
+    meter = Meter(lambda: time[0], wall=lambda: 1000.0 + time[0])
+    meter.waits(60)
+    time[0] += 6
+    assert meter.reading().waits_until == 1160
+    meter.arrived(1)
+    time[0] += 6
+    assert meter.reading().waits_until is None

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from tests.agent.conftest import (
 from tests.clients.sources.faulty import LOCAL, Answer, Fault, Faulty, flip, refuse, reset, stall
 
 from escadre import reasons
+from escadre.agent.pull import handout, pagecache
 from escadre.agent.pull.pull import Pull
+from escadre.agent.pull.seeking import Question
 from escadre.agent.store.disk import Disk, Room
-from escadre.agent.store.partial import partial_paths
+from escadre.agent.store.partial import PartialFile, partial_paths
 from escadre.agent.store.store import Store
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources.errors import (
@@ -33,7 +36,7 @@ from escadre.clients.sources.errors import (
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.retry import Cancelled
 from escadre.clients.sources.transport import Timeouts
-from escadre.core.weights.manifest import CHUNK_SIZE
+from escadre.core.weights.manifest import CHUNK_SIZE, Chunk
 from escadre.errors import Refusal
 
 BIG = "consolidated.safetensors"
@@ -375,13 +378,20 @@ def test_a_first_byte_may_be_as_late_as_the_mirror_is_given(
     assert server.paths().count(where("a.safetensors")) == 1
 
 
+def judged_as_if_quiet(monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
+    """What first bytes mean hangs on other load; test_handout.py judges it in virtual time."""
+    monkeypatch.setattr(Question, "answer", lambda *_: True)
+    monkeypatch.setattr(handout, "allowed", lambda *_: patience)
+
+
 def test_ranges_beside_a_stream_are_added_where_the_mirror_seeks(
-    pull: Puller, server: Faulty, large: bytes
+    pull: Puller, server: Faulty, large: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     big = large[:CHUNK_SIZE] * 3 + large
     model = sample_model({"big": big, "small": bytes(16 << 20)})
     publish(server, model)
     server.pace = 0.005
+    judged_as_if_quiet(monkeypatch, patience=60)
     pull(model).run()
     asked = [entry.range for entry in server.log if entry.path == where("big")]
     assert asked[0] is None
@@ -390,12 +400,17 @@ def test_ranges_beside_a_stream_are_added_where_the_mirror_seeks(
 
 
 def test_a_range_that_comes_late_is_left_and_none_is_asked_for_again(
-    pull: Puller, server: Faulty, store: Store, large: bytes
+    pull: Puller,
+    server: Faulty,
+    store: Store,
+    large: bytes,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     big = large[:CHUNK_SIZE] * 3 + large
     model = sample_model({"big": big, "small": bytes(16 << 20)})
     publish(server, model)
     server.pace = 0.005
+    judged_as_if_quiet(monkeypatch, patience=0.2)
 
     def fills(answer: Answer) -> None:
         if answer.status == 206:
@@ -405,4 +420,26 @@ def test_a_range_that_comes_late_is_left_and_none_is_asked_for_again(
     pull(model).run()
     asked = [entry.range for entry in server.log if entry.path == where("big")]
     assert asked == [None, f"bytes={4 * CHUNK_SIZE}-{len(big) - 1}"]
+    assert tree(store.models.path(model.digest)) == model.contents
+
+
+def test_a_node_pulls_no_faster_than_it_may(pull: Puller, server: Faulty, store: Store) -> None:
+    model = sample_model({"a": bytes(3 << 20), "b": b"b" * (3 << 20)})
+    publish(server, model)
+    made = pull(model)
+    rate = 10_000_000
+    limits = replace(made.limits, rate=rate)
+    began = time.monotonic()
+    Pull(made.digest, made.total, made.mirror, store, made.meter, made.stop, limits).run()
+    assert time.monotonic() - began >= made.total / rate - 0.3
+
+
+def test_pages_that_do_not_fit_are_dropped_and_nothing_else(
+    pull: Puller, model: SampleModel, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[Chunk] = []
+    monkeypatch.setattr(pagecache, "fits", lambda _: False)
+    monkeypatch.setattr(PartialFile, "forget", lambda _, chunk: dropped.append(chunk))
+    pull(model).run()
+    assert len(dropped) == sum(len({*file.chunks}) for file in model.manifest.files) - 1
     assert tree(store.models.path(model.digest)) == model.contents

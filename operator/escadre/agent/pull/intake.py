@@ -34,6 +34,10 @@ class Desk(Protocol):
         """While bytes are taken; raises Cancelled once the pull was called off."""
         ...
 
+    def pace(self, count: int) -> None:
+        """Wait, where so many bytes came too fast."""
+        ...
+
     def heard(self, piece: Piece) -> None:
         """The first byte came."""
         ...
@@ -54,6 +58,7 @@ class Setting:
     source: Source
     blobs: Blobs
     meter: Meter
+    keep_pages: bool = True  # agent/pull/pagecache.py
 
 
 class Intake:
@@ -69,6 +74,7 @@ class Intake:
     def __init__(self, piece: Piece, partial: PartialFile, desk: Desk, setting: Setting) -> None:
         self._piece, self._partial, self._desk = piece, partial, desk
         self._source, self._blobs, self._meter = setting.source, setting.blobs, setting.meter
+        self._keep_pages = setting.keep_pages
         self._rejected: set[int] = set()
         self.done = False
         self._enter(wanted=True)
@@ -90,6 +96,7 @@ class Intake:
                 self._desk.heard(self._piece)
             self._piece.got += len(data)
             self._spread(memoryview(data))
+        self._desk.pace(len(data))
 
     def _spread(self, view: memoryview) -> None:
         while view and not self.done:
@@ -121,6 +128,8 @@ class Intake:
                 self._reject(self._hasher.hexdigest())
             with disk_faults(f"syncing {self._partial.file.path}", self._blobs.root):
                 self._partial.mark(self._chunk)
+                if not self._keep_pages:
+                    self._partial.forget(self._chunk)
             self._desk.verified(self._piece)
             self._hasher = None  # what came is no more to lose
         wanted = self._desk.advance(self._piece)

@@ -33,6 +33,7 @@ class Reading:
         silent_since: seconds since the epoch of the last byte, once none came for some seconds.
         hashing: what is on the disk is verified for some seconds, and nothing is asked for.
         asked: seconds since the mirror is asked for bytes.
+        waits_until: seconds since the epoch until which the mirror asked to be left alone.
     """
 
     progress: Progress
@@ -41,6 +42,7 @@ class Reading:
     silent_since: float | None = None
     hashing: bool = False
     asked: float = 0.0
+    waits_until: float | None = None
 
 
 def _progress(done: int, total: int, rate: int) -> Progress:
@@ -62,9 +64,15 @@ class Meter:
         self._lock = threading.Lock()
         self._begun = self._looked = self._heard = self._asked = clock()
         self._hashing = False
+        self._waits_until: float | None = None
         self._heard_at = wall()
         self._done = self._total = self._arrived = self._seen = 0
         self._rate = 0.0
+
+    def waits(self, seconds: float) -> None:
+        """The mirror asked to be left alone for so long, and is."""
+        with self._lock:
+            self._waits_until = self._wall() + seconds
 
     def expect(self, total: int, done: int) -> None:
         """Say how much there is in all and how much of it was here before."""
@@ -89,6 +97,7 @@ class Meter:
             self._done += count
             self._arrived += count
             self._heard, self._heard_at = self._clock(), self._wall()
+            self._waits_until = None
 
     def lost(self, count: int) -> None:
         """Bytes that came were not the right ones or have to come again."""
@@ -116,4 +125,5 @@ class Meter:
                 silent_since=self._heard_at if quiet and not self._hashing else None,
                 hashing=quiet and self._hashing,
                 asked=now - self._asked,
+                waits_until=self._waits_until if quiet else None,
             )

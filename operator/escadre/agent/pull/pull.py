@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 
 from escadre import reasons
+from escadre.agent.pull import pagecache
 from escadre.agent.pull.handout import Handout, Missing
 from escadre.agent.pull.intake import Setting
 from escadre.agent.pull.meter import Meter
@@ -91,8 +92,9 @@ class Pull:
             width=Width(self.limits.chunks),
             retry=self.limits.retry,
         )
-        setting = Setting(self.mirror, self.store.blobs, self.meter)
-        Transfer(handout, setting, self.stop, self.limits.chunks).run(probe)
+        absent = sum(each.file.size for each in missing)
+        setting = Setting(self.mirror, self.store.blobs, self.meter, pagecache.fits(absent))
+        Transfer(handout, setting, self.stop, self.limits).run(probe)
 
     def _missing(self, file: ManifestFile) -> list[Chunk]:
         with self.store.blobs.partial(file) as partial:

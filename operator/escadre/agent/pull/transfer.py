@@ -16,6 +16,7 @@ from escadre.agent.pull.handout import Handout, Outcome
 from escadre.agent.pull.intake import Enough, Intake, Setting
 from escadre.agent.pull.piece import Piece
 from escadre.agent.pull.seeking import PATIENCE, Question
+from escadre.agent.pull.throttle import Throttle
 from escadre.agent.store.partial import PartialFile
 from escadre.clients.sources.errors import MirrorError, MirrorSlow, RangesUnsupported
 from escadre.clients.sources.protocol import Data, RemoteFile
@@ -36,6 +37,7 @@ class TransferLimits:
     files: int = 4
     chunks: int = 8
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    rate: int = 0  # bytes per second; 0: as many as come
 
 
 class Transfer:
@@ -45,14 +47,15 @@ class Transfer:
         handout: what there is to do.
         setting: of the pull.
         stop: set from outside to call the transfer off.
-        workers: most requests at once.
+        limits: how much at once.
     """
 
     def __init__(
-        self, handout: Handout, setting: Setting, stop: threading.Event, workers: int
+        self, handout: Handout, setting: Setting, stop: threading.Event, limits: TransferLimits
     ) -> None:
         self._handout, self._setting = handout, setting
-        self._stop, self._workers = stop, workers
+        self._stop, self._workers = stop, limits.chunks
+        self._throttle = Throttle(limits.rate) if limits.rate else None
         self._turn = threading.Condition()
         self._reading = Reading(setting.source)
         self._opened: dict[str, PartialFile] = {}
@@ -177,6 +180,8 @@ class Transfer:
             self._turn.notify_all()
             if outcome is Outcome.LEAVE:
                 return False
+            if error.delay and not self._handout.asking:
+                self._setting.meter.waits(error.delay)
             while not self._handout.admit(piece, time.monotonic()):
                 self._turn.wait(_LOOK)
                 if self._handout.fault or self._stop.is_set():
@@ -197,6 +202,13 @@ class Transfer:
             if self._stop.is_set():
                 with self._turn:
                     self._turn.notify_all()
+
+    def pace(self, count: int) -> None:
+        """Wait, where so many bytes came faster than a node may pull."""
+        if self._throttle:
+            with self._turn:
+                pause = self._throttle.pause(count, time.monotonic())
+            self._stop.wait(pause)
 
     def heard(self, piece: Piece) -> None:
         """The first byte of a request came."""

@@ -117,6 +117,10 @@ class PartialFile:
         os.fdatasync(self._marks)
         self._done[chunk.index] = True
 
+    def forget(self, chunk: Chunk) -> None:
+        """Let the memory go that holds a marked chunk; it is on the disk."""
+        os.posix_fadvise(self._data, chunk.offset, chunk.size, os.POSIX_FADV_DONTNEED)
+
     def finish(self, blob: Path) -> None:
         """Make the verified file a read-only blob; its record is the caller's to write."""
         if not all(self._done):
