@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.clients.sources.faulty import Faulty, faulty, refuse
+from tests.clients.sources.faulty import LOCAL, Faulty, faulty, refuse
 from typing_extensions import override
 
 from escadre import reasons
@@ -65,7 +65,11 @@ def prober(server: Faulty, **more: Any) -> Prober:
         wanted = wish.probe
         spec = ModelMirrorSpec(type="http", url=server.url)
         return open_source(
-            wanted.mirror, spec, repository=wanted.repository, revision=wanted.revision
+            wanted.mirror,
+            spec,
+            repository=wanted.repository,
+            revision=wanted.revision,
+            guard=LOCAL,
         )
 
     return Prober(opened, lambda: NOW, **more)
@@ -97,15 +101,23 @@ async def test_a_good_mirror_is_told_with_figures(server: Faulty) -> None:
 async def test_a_fault_is_told_with_its_reason_and_asked_for_again_soon(server: Faulty) -> None:
     server.faults[f"/escadre-manifests/{digest(TEXT)[7:]}.manifest"] = [refuse(503)]
     one = prober(server, again=0.01)
-    found = await told(one)
-    assert found.reason is reasons.MIRROR_UNAVAILABLE
-    assert "503" in found.message
-    heard = asyncio.Event()
-    one.changed = heard.set
+    words: list[str] = []
+    good = asyncio.Event()
+
+    def changed() -> None:
+        found = one.found["internal"]
+        words.append(f"{found.reason}: {found.message}")
+        if found.reason is None:
+            good.set()
+
+    one.changed = changed
+    one.want((WISH,))
     async with asyncio.timeout(20):
-        await heard.wait()
-    assert one.found["internal"].reason is None
+        await good.wait()
     one.close()
+    assert words[0].startswith("MirrorUnavailable: ")
+    assert "503" in words[0]
+    assert len(words) == 2
 
 
 async def test_who_is_elected_no_more_forgets_and_asks_no_more(server: Faulty) -> None:

@@ -97,7 +97,11 @@ class Others:
             }
             if self.probed is not None:
                 status["probes"] = [
-                    {key: asked[key] for key in ("mirror", "generation", "approval")}
+                    {
+                        key: asked[key]
+                        for key in ("mirror", "generation", "approval", "doubtedAt")
+                        if key in asked
+                    }
                     | {"since": "2026-01-01T00:00:00Z", **self.probed}
                     for asked in gpunode["spec"].get("probes") or []
                 ]

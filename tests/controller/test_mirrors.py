@@ -77,6 +77,9 @@ async def test_a_node_that_fails_to_pull_from_it_is_told_and_forgotten_when_it_c
     assert mirror(world)["Stalled"]["status"] == "True"
     world.server.put(GPU_NODES, {**told, "status": {**status, "weights": []}})
     await operator.round()
+    assert mirror(world)["Reconciling"]["reason"] == "MirrorDoubted"
+    world.probed = {"ranges": True}
+    await operator.settle()
     assert set(mirror(world)) == {"Ready"}
 
 
@@ -166,3 +169,37 @@ async def test_without_an_approval_that_holds_nothing_is_asked() -> None:
     world.approve()
     await operator.settle()
     assert asked(world)
+
+
+async def test_what_was_found_before_a_pull_failed_counts_no_more() -> None:
+    """Also when another mirror helped meanwhile: one asks again, and says what it finds."""
+    world = World()
+    world.probed = {"ranges": True}
+    operator = await started(world)
+    await operator.settle()
+    assert mirror(world)["Ready"]["reason"] == "MirrorAnswers"
+    world.probed = None
+    told = world.server.all(GPU_NODES)[0]
+    entry = {
+        "manifestDigest": DIGEST,
+        "storeID": "s",
+        "state": "Failed",
+        "mirror": "internal",
+        "reason": "MirrorSlow",
+        "message": "no byte for 60 s",
+        "since": "2026-11-22T06:15:00Z",
+    }
+    world.server.put(GPU_NODES, {**told, "status": {**told["status"], "weights": [entry]}})
+    await operator.round()
+    assert mirror(world)["Ready"]["reason"] == "MirrorSlow"
+    await operator.settle()  # the agent pulls from elsewhere, or again
+    assert mirror(world)["Ready"]["reason"] == "MirrorDoubted"
+    world.probed = {"reason": "MirrorSlow", "message": "no byte for 60 s"}
+    await operator.settle()
+    assert mirror(world)["Ready"]["status"] == "False"
+    before = len(operator.api.writes)
+    again = Operator.start(world)
+    await again.settle()
+    assert mirror(world)["Ready"]["status"] == "False"
+    assert len(operator.api.writes) == before
+    assert again.api.writes == []

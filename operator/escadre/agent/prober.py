@@ -112,6 +112,7 @@ def told_of(wanted: MirrorProbe, probed: Probed | Refusal, now: datetime) -> Pro
         "mirror": wanted.mirror,
         "generation": wanted.generation,
         "approval": wanted.approval,
+        "doubted_at": wanted.doubted_at,
         "since": now.replace(microsecond=0),
     }
     if isinstance(probed, Refusal):

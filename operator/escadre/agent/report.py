@@ -17,7 +17,7 @@ from escadre.agent.store.store import Space
 from escadre.agent.view import RunningPull, StoreView, View
 from escadre.agent.wish import Wish
 from escadre.api.gpunode import GPU, GPUNodeStatus, NodeWeights, Store
-from escadre.api.probe import ProbedMirror
+from escadre.api.probe import ProbedMirror, about
 from escadre.core.decimals import bytes_text
 from escadre.core.status.conditions import Leaf, false, merge, true
 from escadre.core.status.told import past
@@ -83,8 +83,8 @@ def _probes(view: View, previous: GPUNodeStatus) -> list[ProbedMirror]:
     """What the agent before this one found stands until this one has asked."""
     stands = {one.mirror: one for one in previous.probes}
     told = (view.found.get(one.mirror) or stands.get(one.mirror) for one in view.asked)
-    wanted = {(one.mirror, one.generation, one.approval) for one in view.asked}
-    return [one for one in told if one and (one.mirror, one.generation, one.approval) in wanted]
+    wanted = {about(one) for one in view.asked}
+    return [one for one in told if one and about(one) in wanted]
 
 
 def _space(space: Space, before: Store | None) -> Store:

@@ -10,7 +10,7 @@ from escadre.api.bounds import Text
 from escadre.api.reason import no_reason_as_null
 from escadre.reasons import Reason
 
-__all__ = ["MirrorFacts", "MirrorProbe", "ProbedMirror", "SampleFile"]
+__all__ = ["MirrorFacts", "MirrorProbe", "ProbedMirror", "SampleFile", "about"]
 
 _Generation = Annotated[int, Field(ge=0, le=1 << 53)]
 
@@ -34,6 +34,10 @@ class MirrorProbe(Model):
     manifest_digest: Digest = Field(description="Manifest that the mirror should have.")
     large: SampleFile = Field(description="File of which a range is read.")
     small: SampleFile = Field(description="File that is read whole, if it is small enough.")
+    doubted_at: datetime | None = Field(
+        default=None,
+        description="When a pull from it began to fail: what was found before does not count.",
+    )
 
 
 class MirrorFacts(Model):
@@ -63,3 +67,11 @@ class ProbedMirror(MirrorFacts):
     mirror: ObjectName = Field(description="Name of the ModelMirror.")
     generation: _Generation = Field(description="metadata.generation that was probed.")
     approval: ObjectName = Field(description="ModelApproval whose files were asked for.")
+    doubted_at: datetime | None = Field(
+        default=None, description="When a pull from it had begun to fail before."
+    )
+
+
+def about(one: MirrorProbe | ProbedMirror) -> tuple[str, int, str, datetime | None]:
+    """What an answer must agree in with the question."""
+    return one.mirror, one.generation, one.approval, one.doubted_at

@@ -1,5 +1,7 @@
 """The key mirror/name: writes ModelMirror.status."""
 
+from datetime import UTC, datetime
+
 from escadre.api.mirror import MirrorProbed, ModelMirrorStatus
 from escadre.api.probe import MirrorFacts
 from escadre.controller.context import Context
@@ -8,7 +10,7 @@ from escadre.controller.statuswriter import write_status
 from escadre.controller.turns import stored, turned
 from escadre.core.approvals.verdict import iso
 from escadre.core.status.conditions import Leaf, merge
-from escadre.core.status.mirror import Found, mirror_leaves
+from escadre.core.status.mirror import Found, Unasked, mirror_leaves
 from escadre.machinery.events import ObjectRef
 from escadre.machinery.queue import Priority
 from escadre.names import API_VERSION
@@ -26,10 +28,9 @@ async def reconcile_mirror(context: Context, name: str) -> float | None:
     if view is None or view.terminating:
         _ask(context, name, None)
         return None
-    probed = _probed(context, view)
-    leaves = mirror_leaves(
-        view.invalid, failures_of(name, context.caches.gpunodes.values()), probed
-    )
+    failed = failures_of(name, context.caches.gpunodes.values())
+    probed = _probed(context, view, failing=bool(failed))
+    leaves = mirror_leaves(view.invalid, failed, probed)
     found = probed if isinstance(probed, Found) else None
     status = ModelMirrorStatus(
         observed_generation=view.generation,
@@ -41,13 +42,30 @@ async def reconcile_mirror(context: Context, name: str) -> float | None:
     return None
 
 
-def _probed(context: Context, view: MirrorView) -> Found | str:
+def _probed(context: Context, view: MirrorView, *, failing: bool) -> Found | Unasked:
     """What one node found; the node that is to ask, and the one that was to, are woken."""
-    now = "" if view.source is None else probing_of(context.caches, view)
-    _ask(context, view.name, None if isinstance(now, str) else now)
+    doubted = _doubted(context, view.name, failing=failing)
+    if view.source is None:
+        _ask(context, view.name, None)
+        return Unasked("")
+    now = probing_of(context.caches, view, doubted)
     if isinstance(now, str):
-        return now
-    return found_of(context.caches, now) or f"node {now.node} is to ask it a little"
+        _ask(context, view.name, None)
+        return Unasked(now)
+    _ask(context, view.name, now)
+    words = f"node {now.node} is to ask it a little"
+    found = found_of(context.caches, now)
+    return found or Unasked(words, doubted=now.probe.doubted_at is not None)
+
+
+def _doubted(context: Context, name: str, *, failing: bool) -> datetime | None:
+    """When pulls from it began to fail: another mirror may have helped them since."""
+    known, before = context.memory.failing, context.memory.probing.get(name)
+    news = failing and name not in known
+    (known.add if failing else known.discard)(name)
+    if news:
+        return datetime.fromtimestamp(int(context.now()), UTC)
+    return before.probe.doubted_at if before else None
 
 
 def _ask(context: Context, mirror: str, now: Probing | None) -> None:

@@ -60,6 +60,12 @@ MIRROR_ANSWERS = Reason(
     "One node asked the mirror a little and got the approved bytes; no node that pulls fails.",
     conditions=(ConditionType.READY,),
 )
+MIRROR_DOUBTED = Reason(
+    "MirrorDoubted",
+    Kind.UNDER_WAY,
+    "A pull from the mirror failed since it was last asked; one node asks it again.",
+    conditions=(ConditionType.READY,),
+)
 DIGEST_MISMATCH = Reason(
     "DigestMismatch",
     Kind.INCIDENT,

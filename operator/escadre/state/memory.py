@@ -61,6 +61,7 @@ class Memory:
     unsaid: dict[str, float] = field(default_factory=dict)  # by uid: since when it waits
     told: dict[str, Any] = field(default_factory=dict)  # by object uid: what events told last
     probing: dict[str, Probing] = field(default_factory=dict)  # by name of the mirror
+    failing: set[str] = field(default_factory=set)  # mirrors from which pulls fail
     matched: Matched = field(default_factory=Matched)  # children that were as intended
 
     def plan_of(self, key: DeploymentKey) -> DeploymentPlan | None:

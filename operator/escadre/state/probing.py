@@ -5,10 +5,11 @@ an approval that holds is asked about: whose bytes may run is not found out othe
 """
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from escadre.api.approval import ApprovedFile
 from escadre.api.gpunode import GPUNodeSpec
-from escadre.api.probe import MirrorProbe, ProbedMirror, SampleFile
+from escadre.api.probe import MirrorProbe, SampleFile, about
 from escadre.core.fleet.election import elected
 from escadre.core.fleet.plan import FleetPlan
 from escadre.core.status.mirror import Found
@@ -23,8 +24,14 @@ _NO_APPROVAL = "nothing was asked of it, as no ModelApproval that holds names it
 _NO_AGENT = "nothing was asked of it, as no node has a ready agent"
 
 
-def probing_of(caches: Caches, mirror: MirrorView) -> Probing | str:
-    """Who asks and for what, or why nobody does."""
+def probing_of(caches: Caches, mirror: MirrorView, doubted: datetime | None) -> Probing | str:
+    """Who asks and for what, or why nobody does.
+
+    Args:
+        caches: everything as it is.
+        mirror: of which.
+        doubted: when a pull from it began to fail, if it did just now; else the last one stands.
+    """
     approval = min(_naming(caches, mirror.name), key=lambda one: one.name, default=None)
     if approval is None:
         return _NO_APPROVAL
@@ -33,7 +40,9 @@ def probing_of(caches: Caches, mirror: MirrorView) -> Probing | str:
     node = elected(mirror.name, holding or ready)
     if node is None or mirror.source is None:
         return _NO_AGENT
-    return Probing(node, _probe(mirror, approval), mirror.source)
+    asked = doubted or (_doubted(caches.gpunodes.get(node), mirror.name) if holding else None)
+    probe = _probe(mirror, approval).model_copy(update={"doubted_at": asked})
+    return Probing(node, probe, mirror.source)
 
 
 def told_of(node: str, plan: FleetPlan, probing: Collection[Probing]) -> GPUNodeSpec:
@@ -55,13 +64,9 @@ def found_of(caches: Caches, probing: Probing) -> Found | None:
     told = gpunode.status.probes if gpunode else []
     wanted = probing.probe
     for one in told:
-        if _about(one) == (wanted.mirror, wanted.generation, wanted.approval):
+        if about(one) == about(wanted):
             return Found(probing.node, one.approval, one)
     return None
-
-
-def _about(one: ProbedMirror) -> tuple[str, int, str]:
-    return one.mirror, one.generation, one.approval
 
 
 def _naming(caches: Caches, mirror: str) -> Iterable[ApprovalView]:
@@ -77,6 +82,14 @@ def _naming(caches: Caches, mirror: str) -> Iterable[ApprovalView]:
 def _holds(gpunode: GPUNodeView | None, mirror: str) -> bool:
     asked = gpunode.spec.get("probes") or () if gpunode else ()
     return any(one.get("mirror") == mirror for one in asked)
+
+
+def _doubted(gpunode: GPUNodeView | None, mirror: str) -> datetime | None:
+    """As the node was told last."""
+    for asked in (gpunode.spec.get("probes") or ()) if gpunode else ():
+        if asked.get("mirror") == mirror and asked.get("doubtedAt"):
+            return datetime.fromisoformat(asked["doubtedAt"])
+    return None
 
 
 def _full(files: Iterable[ApprovedFile]) -> list[ApprovedFile]:

@@ -7,7 +7,7 @@ import pytest
 
 from escadre import reasons
 from escadre.api.probe import MirrorFacts
-from escadre.core.status.mirror import Found, PullFailure, mirror_leaves
+from escadre.core.status.mirror import Found, PullFailure, Unasked, mirror_leaves
 
 DOWN = PullFailure("gpu-1", reasons.MIRROR_UNAVAILABLE, "connection refused")
 WRONG = PullFailure("gpu-2", reasons.DIGEST_MISMATCH, "chunk 3 differs")
@@ -43,7 +43,7 @@ GOOD = Found("gpu-0", "small", FACTS)
     ],
 )
 def test_conditions(invalid: str, failed: tuple[PullFailure, ...], expected: list[str]) -> None:
-    leaves = mirror_leaves(invalid, failed, "nobody asked")
+    leaves = mirror_leaves(invalid, failed, Unasked("nobody asked"))
     assert [f"{one.type}={one.status} {one.reason}" for one in leaves] == expected
 
 
@@ -83,5 +83,15 @@ def test_what_one_node_found_is_said(found: dict[str, Any], says: str) -> None:
 
 
 def test_what_nobody_asked_is_said() -> None:
-    (ready, *_) = mirror_leaves("", (), "nothing was asked of it")
+    (ready, *_) = mirror_leaves("", (), Unasked("nothing was asked of it"))
     assert str(ready.message) == "its spec can be used; nothing was asked of it"
+
+
+def test_a_doubt_is_no_state_but_under_way() -> None:
+    (ready, goes_on) = mirror_leaves("", (), Unasked("node gpu-0 is to ask it", doubted=True))
+    assert (ready.status, ready.reason, goes_on.type) == (
+        "False",
+        reasons.MIRROR_DOUBTED,
+        "Reconciling",
+    )
+    assert str(ready.message) == "a pull from it failed a moment ago; node gpu-0 is to ask it"

@@ -15,7 +15,7 @@ from escadre.names import ConditionType
 from escadre.reasons import Kind, Reason
 from escadre.reasons.said import Amount, Said, plain, say
 
-__all__ = ["Found", "PullFailure", "mirror_leaves"]
+__all__ = ["Found", "PullFailure", "Unasked", "mirror_leaves"]
 
 _WORST_FIRST: Final = (Kind.INCIDENT, Kind.MOVE, Kind.UNDER_WAY, Kind.SETTLED)
 
@@ -36,7 +36,16 @@ class Found(NamedTuple):
     facts: MirrorFacts
 
 
-def mirror_leaves(invalid: str, failed: Sequence[PullFailure], probed: Found | str) -> list[Leaf]:
+class Unasked(NamedTuple):
+    """Why nothing was found; ``doubted`` while pulls from it failed since."""
+
+    why: str
+    doubted: bool = False
+
+
+def mirror_leaves(
+    invalid: str, failed: Sequence[PullFailure], probed: Found | Unasked
+) -> list[Leaf]:
     """Ready, and while it is not what goes on or stays.
 
     Args:
@@ -48,13 +57,16 @@ def mirror_leaves(invalid: str, failed: Sequence[PullFailure], probed: Found | s
     return [ready] if ready.status == "True" else [ready, as_progress(ready)]
 
 
-def _ready(invalid: str, failed: Sequence[PullFailure], probed: Found | str) -> Leaf:
+def _ready(invalid: str, failed: Sequence[PullFailure], probed: Found | Unasked) -> Leaf:
     if invalid:
         return false(ConditionType.READY, reasons.MIRROR_INVALID, plain(invalid))
     if failed:
         return _failing(failed)
-    if isinstance(probed, str):
-        words = say("its spec can be used; {why}", why=probed)
+    if isinstance(probed, Unasked):
+        if probed.doubted:
+            words = say("a pull from it failed a moment ago; {why}", why=probed.why)
+            return false(ConditionType.READY, reasons.MIRROR_DOUBTED, words)
+        words = say("its spec can be used; {why}", why=probed.why)
         return true(ConditionType.READY, reasons.MIRROR_ACCEPTED, words)
     if (fault := probed.facts.reason) is not None:
         words = say(
