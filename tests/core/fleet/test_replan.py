@@ -12,6 +12,7 @@ from tests.core.fleets import (
     deployment,
     mirror,
     node,
+    snapshot,
 )
 from tests.core.shapes import A100, H100, H200
 
@@ -142,3 +143,21 @@ def test_a_pass_with_a_memory_plans_as_one_without(
         assert whole(once.plan) == whole(plan_fleet(seen))
         assert whole(again.plan) == whole(once.plan), "the memory was changed by a pass"
         last = once
+
+
+def test_what_no_change_concerns_is_not_looked_at_again() -> None:
+    """Counted by identity: a plan that is made anew is another object."""
+    nodes = tuple(node(f"n{index}", 1) for index in range(5))
+    wishes = tuple(deployment(f"d{index}", created=float(index)) for index in range(4))
+    seen = snapshot(wishes, nodes)
+    for _ in range(2):
+        seen = all_verified(carry_out(seen, plan_fleet(seen)))
+    last = replan(seen, None)
+    one = seen.deployments[1]
+    after = put(seen, 1, replace(one, min_replicas=2, desired=2))
+    after = replace(after, nodes=(*after.nodes[:3], replace(nodes[3], unbelieved=SILENT), nodes[4]))
+    plan = replan(after, last).plan
+    assert plan == plan_fleet(after)
+    before = last.plan.deployments
+    anew = {key.name for key, each in plan.deployments.items() if each is not before[key]}
+    assert anew == {"d1", "d3"}
