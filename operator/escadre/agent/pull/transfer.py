@@ -60,6 +60,7 @@ class Transfer:
         self._reading = Reading(setting.source)
         self._opened: dict[str, PartialFile] = {}
         self._ended = False
+        self._alive = limits.chunks
 
     def run(self, probe: ManifestFile | None) -> None:
         """Fetch the chunks and make whole files blobs; raises the first fault, or Cancelled.
@@ -77,7 +78,7 @@ class Transfer:
         for thread in threads:
             thread.start()
         with self._turn:
-            while any(thread.is_alive() for thread in threads) and not self._only_waits():
+            while self._alive and not self._only_waits():
                 self._turn.wait(_LOOK)
             self._ended = True
             for partial in self._opened.values():
@@ -116,13 +117,17 @@ class Transfer:
             return  # what it is, the first stream says
 
     def _guarded(self) -> None:
+        error: BaseException | None = None
         try:
             self._work()
-        except BaseException as error:  # noqa: BLE001 - raised again by run, in the caller
-            with self._turn:
-                if self._handout.fault is None and not isinstance(error, Cancelled):
-                    self._handout.fault = error
-                self._turn.notify_all()
+        except Cancelled:
+            pass  # run says so
+        except BaseException as caught:  # noqa: BLE001 - raised again by run, in the caller
+            error = caught
+        with self._turn:
+            self._handout.fault = self._handout.fault or error
+            self._alive -= 1
+            self._turn.notify_all()
 
     def _work(self) -> None:
         while not self._stop.is_set():
