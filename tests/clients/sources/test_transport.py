@@ -9,7 +9,13 @@ from tests.clients.sources.faulty import LOCAL, Faulty, faulty, refuse
 
 from escadre import __version__
 from escadre.clients.sources.credentials import Authorize
-from escadre.clients.sources.errors import AddressRefused, MirrorUnavailable, Unauthorized
+from escadre.clients.sources.errors import (
+    AddressRefused,
+    MirrorBusy,
+    MirrorSlow,
+    MirrorUnavailable,
+    Unauthorized,
+)
 from escadre.clients.sources.guard import Guard, guard_of
 from escadre.clients.sources.origins import origin
 from escadre.clients.sources.reach import Reach
@@ -111,3 +117,36 @@ def test_a_name_nobody_knows_is_told() -> None:
     with pytest.raises(MirrorUnavailable, match=r"connecting for http://mirror\.invalid/a: "):
         opened.fetch(f"{url}/a", 4)
     opened.close()
+
+
+def test_a_server_that_takes_a_connection_and_no_part_in_tls_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        link = Link(Reach(frozenset({origin(url)})), LOCAL, timeouts=Timeouts(connect=0.3))
+        opened = Transport(link, None)
+        with pytest.raises(MirrorBusy, match=r"connecting for https.*: no answer to TLS or from"):
+            opened.fetch(f"{url}/a", 4)
+        opened.close()
+
+
+def test_a_server_that_takes_a_request_and_never_answers_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        link = Link(Reach(frozenset({origin(url)})), LOCAL, timeouts=Timeouts(first_byte=0.3))
+        opened = Transport(link, None)
+        with pytest.raises(MirrorSlow, match=r"no byte for 0\.3 s before an answer"):
+            opened.fetch(f"{url}/a", 4)
+        opened.close()
+
+
+def test_the_query_of_a_url_shows_nowhere(
+    server: Faulty, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The library itself warns of odd headers with the whole URL, which a signature is part of."""
+    server.files["/a?X-Amz-Signature=secret"] = b"text"
+    server.always["/a?X-Amz-Signature=secret"] = refuse(200, {"X-Odd": "a\r\nno colon here"})
+    opened = transport(server)
+    assert opened.fetch(f"{server.url}/a?X-Amz-Signature=secret", 10).text == b"refused"
+    opened.close()
+    assert "secret" not in caplog.text
+    assert capfd.readouterr() == ("", "")

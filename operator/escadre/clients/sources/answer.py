@@ -5,6 +5,7 @@ back; what a body of an error says is never shown. Used by clients/sources/trans
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -169,9 +170,14 @@ def hurry(response: urllib3.BaseHTTPResponse, idle: float) -> None:
 @contextmanager
 def typed(url: str, patience: float, when: str) -> Iterator[None]:
     """Turn urllib3's faults into ours; ``when`` says how far the exchange had come."""
+    begun = time.monotonic()
     try:
         yield
     except (ReadTimeoutError, TimeoutError) as error:
+        waited = time.monotonic() - begun
+        if waited < patience / 2:  # TLS and a proxy's tunnel have the time limit of connecting
+            what = f"connecting for {url}: no answer to TLS or from the proxy in {waited:.1g} s"
+            raise MirrorBusy(what, transient=True) from error
         raise MirrorSlow(
             f"getting {url}: no byte for {patience:g} s {when}", transient=True
         ) from error

@@ -21,11 +21,9 @@ from escadre.clients.sources.guard import Guard
 
 __all__ = ["connections"]
 
-# Its warnings (a full pool, odd headers) carry whole URLs and end on standard error: what matters
-# is raised, and told there without a query.
-_library = logging.getLogger("urllib3")
-_library.addHandler(logging.NullHandler())
-_library.propagate = False
+# The library warns of odd headers with the whole URL, which a signature may be part of. What
+# matters is raised, and told without a query.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
 
 def connections(
