@@ -168,14 +168,17 @@ def hurry(response: urllib3.BaseHTTPResponse, idle: float) -> None:
 
 
 @contextmanager
-def typed(url: str, patience: float, when: str) -> Iterator[None]:
-    """Turn urllib3's faults into ours; ``when`` says how far the exchange had come."""
+def typed(url: str, patience: float, when: str, *, connects: bool = False) -> Iterator[None]:
+    """Turn urllib3's faults into ours; ``when`` says how far the exchange had come.
+
+    One that ``connects`` first may run out of the time to connect: in TLS, in a proxy's tunnel.
+    """
     begun = time.monotonic()
     try:
         yield
     except (ReadTimeoutError, TimeoutError) as error:
         waited = time.monotonic() - begun
-        if waited < patience / 2:  # TLS and a proxy's tunnel have the time limit of connecting
+        if connects and waited < patience / 2:
             what = f"connecting for {url}: no answer to TLS or from the proxy in {waited:.1g} s"
             raise MirrorBusy(what, transient=True) from error
         raise MirrorSlow(

@@ -191,7 +191,7 @@ class Transport:
     ) -> urllib3.BaseHTTPResponse:
         if own and self._authorize:
             headers = headers | dict(self._authorize("GET", url, headers))
-        with typed(shown(url), first, "before an answer"):
+        with typed(shown(url), first, "before an answer", connects=True):
             return (self._own if own else self._others).request(
                 "GET",
                 url,
