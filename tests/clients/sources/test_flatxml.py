@@ -20,6 +20,7 @@ def test_elements_are_listed_as_they_end_with_their_paths() -> None:
         pytest.param(b"<!DOCTYPE r><r/>", "document type", id="a document type"),
         pytest.param(b"<r>" + b"<a>" * 17, "16 deep", id="depth without end"),
         pytest.param(b"<r>" + b"<a/>" * 100_001, "100,000 elements", id="more than any list"),
+        pytest.param(b"<" + b"r" * 129 + b">", "129 characters", id="a name in each path below it"),
     ],
 )
 def test_what_is_refused(text: bytes, says: str) -> None:

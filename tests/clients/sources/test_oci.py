@@ -381,6 +381,7 @@ def test_a_token_service_elsewhere_gets_credentials_only_when_it_is_listed(serve
         pytest.param("/token", "which is no URL", id="relative"),
         pytest.param("http://[::1/token", "which is no URL", id="half a URL"),
         pytest.param("http://127.0.0.1:x/token", "which is no URL", id="a port that is none"),
+        pytest.param("http://a host/token", "which is no URL", id="a host with a blank"),
         pytest.param("http://127.0.0.1@evil.example/t", "a token of evil.example", id="a user"),
     ],
 )

@@ -32,6 +32,8 @@ SPEC = ModelMirrorSpec(
         ("https://evil.example/?store.bank.example", False, False),
         ("https://store.bank.example@evil.example/", False, False),
         ("https://store.bank.example:x/", False, False),
+        ("https://store bank.example/x", False, False),
+        ("https://störe.bank.example/x", False, False),
         ("ftp://store.bank.example/x", False, False),
     ],
 )

@@ -11,6 +11,7 @@ from xml.parsers import expat
 __all__ = ["NotXmlError", "values"]
 
 _MOST_DEPTH: Final = 16
+_MOST_NAME: Final = 128  # characters of an element's name, which each value below it repeats
 _MOST_VALUES: Final = 100_000
 
 
@@ -27,6 +28,8 @@ class _Reading:
     values: list[tuple[str, str]] = field(default_factory=list)
 
     def start(self, name: str, _: object) -> None:
+        if len(name) > _MOST_NAME:
+            raise NotXmlError(f"an element's name has {len(name):,} characters")
         self.path.append(name.rpartition(":")[2])
         self.text.clear()
         if len(self.path) > _MOST_DEPTH:

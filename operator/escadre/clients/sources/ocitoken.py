@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.errors import MirrorUnavailable, Unauthorized
-from escadre.clients.sources.origins import shown
+from escadre.clients.sources.origins import origin, shown
 from escadre.clients.sources.transport import Transport
 
 __all__ = ["Tokens"]
@@ -131,7 +131,7 @@ def _is_url(text: str) -> bool:
         urlsplit(text).port  # noqa: B018 - raises where it is none
     except ValueError:
         return False
-    return bool(re.fullmatch(r"https?://[!-~]{1,2000}", text))
+    return bool(re.fullmatch(r"https?://[!-~]{1,2000}", text) and origin(text)[1])
 
 
 def _host(url: str) -> str:

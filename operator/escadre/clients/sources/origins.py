@@ -1,12 +1,18 @@
 """What a URL's origin is, and how messages show a URL. Pure."""
 
+import re
+from typing import Final
 from urllib.parse import urlsplit
 
 __all__ = ["Origin", "origin", "shown"]
 
 Origin = tuple[str, str, int | None]  # scheme, host in lower case, port
 
-_SHOWN = 500  # characters of a URL: a peer chooses where it redirects to
+_SHOWN: Final = 500  # characters of a URL: a peer chooses where it redirects to
+_PLAIN: Final = re.compile(
+    r"https?://(?:[^\\/?#@\s]*@)?(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:[/?#].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def shown(url: str) -> str:
@@ -18,8 +24,13 @@ def shown(url: str) -> str:
 
 
 def origin(url: str) -> Origin:
-    """Scheme, host and port: what credentials may be sent to."""
+    """Scheme, host and port: what credentials may be sent to.
+
+    The host is "" where it is not written plainly: two libraries need not read the same one then.
+    """
     parts = urlsplit(url)
+    if not _PLAIN.fullmatch(url):
+        return parts.scheme, "", None
     try:
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:

@@ -30,7 +30,8 @@ class Reach:
 
     def owns(self, url: str) -> bool:
         """Whether it may be asked, with credentials."""
-        return origin(url) in self.own or _listed(url, self.own_hosts)
+        asked = origin(url)
+        return bool(asked[1]) and (asked in self.own or _listed(url, self.own_hosts))
 
     def redirects(self, url: str) -> bool:
         """Whether a redirect may lead there, without credentials."""

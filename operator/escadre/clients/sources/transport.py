@@ -210,7 +210,8 @@ def _target(url: str, here: str, location: str) -> str:
         )
     try:
         there = urljoin(here, location)
-        if origin(there)[0] in {"http", "https"}:
+        scheme, host, _ = origin(there)
+        if scheme in {"http", "https"} and host:
             return there
     except ValueError:
         pass
