@@ -34,9 +34,12 @@ _Url = Annotated[
 _Host = Annotated[
     str,
     Field(
-        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$",
+        pattern=r"^([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$",
         max_length=261,
-        json_schema_extra=explained("must be a host name in lower case, with :port if it has one"),
+        json_schema_extra=explained(
+            "must be a host name in lower case, or an IPv6 address in brackets, with :port if it "
+            "has one"
+        ),
     ),
 ]
 _Hosts = Annotated[list[_Host], Field(max_length=16)]

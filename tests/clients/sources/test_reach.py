@@ -9,7 +9,7 @@ SPEC = ModelMirrorSpec(
     type="oci",
     url="https://hub.bank.example/prefix",
     manifests_url="http://files.bank.example:8080/manifests",
-    redirect_hosts=["store.bank.example", "other.bank.example:9000"],
+    redirect_hosts=["store.bank.example", "other.bank.example:9000", "[fd00::1]", "[fd00::2]:9000"],
     oci=OciRegistry(auth_hosts=["auth.bank.example"]),
 )
 
@@ -34,6 +34,10 @@ SPEC = ModelMirrorSpec(
         ("https://store.bank.example:x/", False, False),
         ("https://store bank.example/x", False, False),
         ("https://störe.bank.example/x", False, False),
+        ("https://[fd00::1]/x", False, True),
+        ("https://[fd00::1]:9000/x", False, False),
+        ("http://[FD00::2]:9000/x", False, True),
+        ("https://[fd00::2]/x", False, False),
         ("ftp://store.bank.example/x", False, False),
     ],
 )

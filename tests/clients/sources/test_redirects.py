@@ -137,6 +137,10 @@ def test_the_guard_stands_before_listed_hosts_too(mirror: Faulty, store: Faulty)
         pytest.param("http://[::1/x", "redirected to what is no http or https URL", id="no URL"),
         pytest.param("file:///etc/passwd", "what is no http or https URL", id="file"),
         pytest.param(f"http://x.example/{'y' * 9000}", "a URL of 9,017 characters", id="long"),
+        pytest.param("http://[fd00::1]:9000/x", "or list [fd00::1]:9000 in", id="IPv6"),
+        pytest.param("https://x.example:80/y", "or list x.example:80 in", id="https on port 80"),
+        pytest.param("http://x.example:0/y", "no http or https URL", id="port 0"),
+        pytest.param("http://a\x9b2Jb/", "no http or https URL", id="a terminal's control"),
         pytest.param("http://u:secret@x.example/", "http://x.example/, none of", id="user"),
     ],
 )
@@ -146,5 +150,6 @@ def test_what_stands_in_location_is_judged(mirror: Faulty, location: str, says: 
         read(mirror, ["127.0.0.1"])
     assert says in caught.value.message
     assert "secret" not in caught.value.message
+    assert caught.value.message.isprintable()
     assert len(caught.value.message) < 1000
     assert not caught.value.transient

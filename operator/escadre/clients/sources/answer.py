@@ -60,6 +60,8 @@ _TRANSIENT: Final = frozenset({408, 425, 429})
 _PLAIN: Final = frozenset({"", "identity", "aws-chunked"})  # encodings that change no byte
 _BUSY: Final = frozenset({429, 503})
 _SERVER_ERROR: Final = 500
+_TUNNEL: Final = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")  # http.client's words
+_PROXY_LOGIN: Final = "the proxy of spec.proxyURL wants credentials, and there are none for it"
 _LONGEST_DELAY: Final = 3600.0  # seconds of a Retry-After that are believed
 
 
@@ -191,13 +193,26 @@ def typed(url: str, patience: float, when: str, *, connects: bool = False) -> It
     except (NewConnectionError, ConnectTimeoutError) as error:
         raise MirrorBusy(f"connecting for {url}: {_words(error)}", transient=True) from error
     except ProxyError as error:
-        raise MirrorBusy(
-            f"connecting for {url} through spec.proxyURL: {_words(error.original_error)}",
-            transient=True,
-        ) from error
+        raise _proxy_fault(f"connecting for {url} through spec.proxyURL", error) from error
     except (HTTPError, HTTPException, OSError) as error:
         what = f"getting {url}: {_words(error)} {when}"
         raise MirrorUnavailable(what, transient=True) from error
+
+
+def _proxy_fault(message: str, error: ProxyError) -> MirrorUnavailable:
+    """Of a proxy that answered CONNECT, the status; the phrase behind it is any text of its own."""
+    words = _words(error.original_error)
+    refused = _TUNNEL.match(words)
+    if refused is None:
+        return MirrorBusy(f"{message}: {words}", transient=True)
+    status = int(refused[1])
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return MirrorUnavailable(f"{message}: HTTP {status}: {_PROXY_LOGIN}")
+    if status in _TRANSIENT or status >= _SERVER_ERROR:
+        return MirrorBusy(f"{message}: the proxy answers HTTP {status}", transient=True)
+    return MirrorUnavailable(
+        f"{message}: the proxy answers HTTP {status}: its own rules refuse this host or port"
+    )
 
 
 def _words(error: BaseException) -> str:
@@ -241,9 +256,7 @@ def _status_error(
         error.challenge = response.headers.get("WWW-Authenticate", "")[:_MAX_HEADER]
         return error
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return MirrorUnavailable(
-            f"{message}: the proxy of spec.proxyURL wants credentials, and there are none for it"
-        )
+        return MirrorUnavailable(f"{message}: {_PROXY_LOGIN}")
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         return NotFound(f"{message}: {told.words or 'the mirror has no such file'}")
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

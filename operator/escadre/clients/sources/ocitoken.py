@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.errors import MirrorUnavailable, Unauthorized
-from escadre.clients.sources.origins import origin, shown
+from escadre.clients.sources.origins import listed_as, origin, shown
 from escadre.clients.sources.transport import Transport
 
 __all__ = ["Tokens"]
@@ -25,7 +25,6 @@ _MAX_TOKEN: Final = 16 * 1024
 _BEARER: Final = re.compile(r"(?:^|,)\s*bearer\s+(.*)", re.IGNORECASE)
 _BASIC: Final = re.compile(r"(?:^|,)\s*basic\b", re.IGNORECASE)
 _PARAMETER: Final = re.compile(r'([a-z]+)="([^"]*)"', re.IGNORECASE)
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Tokens:
@@ -118,10 +117,10 @@ class Tokens:
                 f"{shown(self._registry)} wants a token of {shown(realm)}: credentials do not go "
                 "from https to http"
             )
-        allowed = {_host(self._registry), *self._auth_hosts}
-        if _host(realm) not in allowed:
+        allowed = {listed_as(self._registry), *self._auth_hosts}
+        if listed_as(realm) not in allowed:
             raise MirrorUnavailable(
-                f"{shown(self._registry)} wants a token of {_host(realm)[:200]}, which "
+                f"{shown(self._registry)} wants a token of {listed_as(realm)[:200]}, which "
                 "spec.oci.authHosts does not list: no credentials are sent there"
             )
 
@@ -132,10 +131,3 @@ def _is_url(text: str) -> bool:
     except ValueError:
         return False
     return bool(re.fullmatch(r"https?://[!-~]{1,2000}", text) and origin(text)[1])
-
-
-def _host(url: str) -> str:
-    """As a ModelMirror writes it: with the port only where it is not the scheme's."""
-    parts = urlsplit(url)
-    name = parts.hostname or ""
-    return name if parts.port in {None, _PORTS.get(parts.scheme)} else f"{name}:{parts.port}"

@@ -4,10 +4,11 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["Origin", "origin", "shown"]
+__all__ = ["Origin", "listed_as", "origin", "shown"]
 
 Origin = tuple[str, str, int | None]  # scheme, host in lower case, port
 
+_USUAL: Final = {("http", 80), ("https", 443)}
 _SHOWN: Final = 500  # characters of a URL: a peer chooses where it redirects to
 _PLAIN: Final = re.compile(
     r"https?://(?:[^\\/?#@\s]*@)?(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:[/?#].*)?",
@@ -32,7 +33,16 @@ def origin(url: str) -> Origin:
     if not _PLAIN.fullmatch(url):
         return parts.scheme, "", None
     try:
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        port = parts.port
     except ValueError:
-        port = None
+        return parts.scheme, (parts.hostname or "").lower(), None
+    if port is None:
+        port = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def listed_as(url: str) -> str:
+    """The URL's host as a ModelMirror lists it: with the port only where it is not the scheme's."""
+    scheme, host, port = origin(url)
+    name = f"[{host}]" if ":" in host else host
+    return name if (scheme, port) in _USUAL else f"{name}:{port}"

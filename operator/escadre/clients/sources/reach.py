@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources.origins import Origin, origin
+from escadre.clients.sources.origins import Origin, listed_as, origin
 
 __all__ = ["Reach", "reach_of"]
 
@@ -56,6 +56,5 @@ def _urls(spec: ModelMirrorSpec) -> Iterable[str]:
 
 def _listed(url: str, hosts: frozenset[str]) -> bool:
     """``host`` in the list is the scheme's usual port, ``host:port`` that one."""
-    scheme, host, port = origin(url)
-    usual = (scheme, port) in {("http", 80), ("https", 443)}
-    return f"{host}:{port}" in hosts or (usual and host in hosts)
+    shortest, (*_, port) = listed_as(url), origin(url)
+    return shortest in hosts or f"{shortest}:{port}" in hosts

@@ -26,7 +26,7 @@ from escadre.clients.sources.credentials import Authorize, Certificate
 from escadre.clients.sources.dial import connections
 from escadre.clients.sources.errors import MirrorSlow, MirrorUnavailable
 from escadre.clients.sources.guard import Guard
-from escadre.clients.sources.origins import origin, shown
+from escadre.clients.sources.origins import listed_as, origin, shown
 from escadre.clients.sources.reach import Reach
 from escadre.clients.sources.tls import tls_context
 from escadre.core.decimals import bytes_text
@@ -170,7 +170,7 @@ class Transport:
 
     def _check_redirect(self, url: str, there: str) -> None:
         """Refuses a host that is not listed; says what is to be corrected."""
-        (scheme, host, _), (to_scheme, to_host, port) = origin(url), origin(there)
+        (scheme, host, _), (to_scheme, to_host, _) = origin(url), origin(there)
         told = f"getting {shown(url)}: redirected to {shown(there)}"
         if (scheme, to_scheme, host) == ("http", "https", to_host):
             raise MirrorUnavailable(
@@ -180,10 +180,10 @@ class Transport:
         if scheme == "https" and to_scheme == "http":
             raise MirrorUnavailable(f"{told}, from https to http, which is not followed")
         if not self._link.reach.redirects(there):
-            entry = to_host if port in {80, 443} else f"{to_host}:{port}"
             raise MirrorUnavailable(
                 f"{told}, none of the mirror's hosts, which is not followed: let the mirror serve "
-                f"the bytes itself, or list {entry} in spec.redirectHosts of the ModelMirror"
+                f"the bytes itself, or list {listed_as(there)} in spec.redirectHosts of the "
+                "ModelMirror"
             )
 
     def _request(
@@ -210,8 +210,8 @@ def _target(url: str, here: str, location: str) -> str:
         )
     try:
         there = urljoin(here, location)
-        scheme, host, _ = origin(there)
-        if scheme in {"http", "https"} and host:
+        scheme, host, port = origin(there)
+        if scheme in {"http", "https"} and host and port:
             return there
     except ValueError:
         pass
