@@ -550,3 +550,24 @@ def test_what_the_files_say_otherwise_than_the_catalog_is_told(model: Path, tmp_
     assert told["document"]["spec"]["architecture"]["layers"] == 2, "the files win"
     other = json.loads(program.run("approve", "draft", *TERMS, *given, "-o", "json").out)
     assert other["catalog"] == []
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        pytest.param("---\nlicense: apache-2.0\n---\n# Tiny", False, id="the same"),
+        pytest.param("---\nlicense: other\nlicense_name: mrl\n---\n", True, id="another"),
+        pytest.param(None, False, id="no card"),
+    ],
+)
+def test_a_card_that_names_another_licence_is_told(
+    tmp_path: Path, card: str | None, told: bool
+) -> None:
+    (tmp_path / "model").mkdir()
+    folder = write_checkpoint(tmp_path / "model")
+    if card is not None:
+        (folder / "README.md").write_text(card)
+    given = ["--revision", "0" * 40, "--folder", str(folder), "--out", str(tmp_path / "out")]
+    ran = cluster("https://m.example").run("approve", "draft", *TERMS, *given)
+    assert ran.code == 0, ran.err
+    assert ("the model's card says licence other (mrl)" in ran.err) == told

@@ -32,6 +32,8 @@ from escadre.cli.shared.session import (
 )
 from escadre.cli.shared.target import ClusterCommand
 from escadre.clients.kube import SELF_SUBJECT_REVIEWS, ApiError, ConnectionUnknown
+from escadre.clients.modelcard import licence_of
+from escadre.core.approvals.licences import contradiction
 from escadre.core.approvals.naming import approval_name
 from escadre.errors import EscadreError
 from escadre.names import API_VERSION
@@ -108,6 +110,14 @@ def _draft(
     files = write(out, draft, document)
     publish = how_to_publish(files.manifest, spec, repository)
     tell(environment, draft, document, files, publish, output)
+    _note_licence(environment, draft.card, licence)
+
+
+def _note_licence(environment: Environment, card: str, licence: str) -> None:
+    """People decide which licence holds; that the model names another one they should know."""
+    found = licence_of(card) if card else None
+    if found and (words := contradiction(licence, found.id, found.name)):
+        environment.err.print(f"note: {words}")
 
 
 def _source(

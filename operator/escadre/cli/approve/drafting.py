@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from escadre.api.approval import Architecture
 from escadre.cli.approve.examining import FILES_AT_ONCE, Start, examine
 from escadre.cli.approve.source import Repository
+from escadre.clients.modelcard import CARD, LARGEST_CARD
 from escadre.clients.sources.protocol import Data, ListedFile
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights import manifest as manifests
@@ -34,6 +35,7 @@ class Draft:
     digest: str
     architecture: Architecture
     selection: Selection
+    card: str = ""  # the model's own words; not approved, and on no node
 
 
 def make_draft(
@@ -60,7 +62,18 @@ def make_draft(
     manifest = Manifest(tuple(each for each in read if isinstance(each, ManifestFile)))
     text = manifests.render(manifest)
     digest = manifests.digest(text)
-    return Draft(manifest, text, digest, examined.architecture, examined.selection)
+    card = _card(source, listed)
+    return Draft(manifest, text, digest, examined.architecture, examined.selection, card)
+
+
+def _card(source: Repository, listed: Mapping[str, ListedFile]) -> str:
+    """The beginning of the model's card; nothing hangs on it, so a broken one is none."""
+    if CARD not in listed or listed[CARD].fault:
+        return ""
+    try:
+        return source.begin(listed[CARD], LARGEST_CARD).decode("utf-8", "replace")
+    except IntakeError:
+        return ""
 
 
 def _once(files: Iterable[ListedFile]) -> Mapping[str, ListedFile]:
