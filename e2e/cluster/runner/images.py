@@ -58,8 +58,9 @@ def _builtin() -> dict[str, dict[str, Any]]:
         "escadre.test/escadre": {"entrypoint": [str(programs / "escadre")], "user": 65532},
         "escadre.test/vllm": {
             "entrypoint": [python, "-m", "e2e.engine.standin"],
+            "folder": str(REPOSITORY),  # a pod may have a PYTHONPATH of its own
             # It lingers after a drain as vLLM does, for 10 s: too long for each case of a suite.
-            "environment": {**here, "STANDIN_LINGER_SECONDS": "0.5"},
+            "environment": {"STANDIN_LINGER_SECONDS": "0.5"},
         },
         "escadre.test/python": {"entrypoint": [python], "environment": here},
         "escadre.test/shell": {"entrypoint": ["/bin/sh"]},

@@ -21,6 +21,7 @@ from e2e.engine.standin.engine import Engine, Speed
 from e2e.engine.standin.failing import StartError, tell, told_dead
 from e2e.engine.standin.flags import Options, parse_flags
 from e2e.engine.standin.metrics import EngineMetrics
+from e2e.engine.standin.middleware import load
 from e2e.engine.standin.modelfolder import read_folder
 from e2e.engine.standin.scheduler import Scheduler
 from e2e.engine.standin.server import Server
@@ -125,7 +126,7 @@ async def _live(options: Options, speed: Speed, core: int) -> int:
     engine, server = build(options, capacity, speed)
     stepping = asyncio.create_task(engine.run())
     runner = web.AppRunner(
-        server.application(),
+        server.application(*(load(path) for path in options.middleware)),
         handler_cancellation=True,
         access_log=None,
         shutdown_timeout=2,

@@ -42,6 +42,7 @@ class Options:
     kv_cache_dtype: str
     block_size: int
     shutdown_timeout: int
+    middleware: tuple[str, ...] = ()
 
 
 def parse_flags(arguments: Sequence[str]) -> Options:
@@ -67,6 +68,7 @@ def parse_flags(arguments: Sequence[str]) -> Options:
         kv_cache_dtype=parsed["kv_cache_dtype"] or "auto",
         block_size=parsed["block_size"] or _BLOCK_SIZE,
         shutdown_timeout=parsed["shutdown_timeout"] or 0,
+        middleware=tuple(parsed["middleware"] or ()),
     )
 
 
@@ -126,6 +128,9 @@ def _add(parser: argparse.ArgumentParser, line: str) -> None:
         parser.add_argument(*positive, dest=dest, action="store_true", default=None)
         if negated:
             parser.add_argument(*negated, dest=dest, action="store_false", default=None)
+        return
+    if names == ["--middleware"]:
+        parser.add_argument(*names, action="append")
         return
     types: dict[str, Any] = {"int": int, "float": float, "size": _size}
     settings: dict[str, Any] = {"type": types.get(kind, str)}

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from e2e.engine.standin.engine import Engine, Generation
 from e2e.engine.standin.failing import DEAD, told_dead
+from e2e.engine.standin.middleware import around
 from e2e.engine.standin.openai import (
     ApiError,
     Wish,
@@ -53,8 +54,8 @@ class Server:
         self._root = root
         self._max_model_len = max_model_len
 
-    def application(self) -> web.Application:
-        """The aiohttp application."""
+    def application(self, *middleware: type[Any]) -> web.Application:
+        """The aiohttp application, with ASGI middleware around it."""
         app = web.Application(middlewares=[self._counted], client_max_size=_MAX_BODY)
         app.router.add_get("/health", self._health)
         app.router.add_get("/ping", self._health)
@@ -64,6 +65,7 @@ class Server:
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/completions", self._completions)
+        around(app, middleware)
         return app
 
     @web.middleware

@@ -5,6 +5,7 @@ Flags as the version of vLLM has them that the platform names (core/profile.py).
 
 import json
 import math
+from importlib.resources import files
 from typing import Final
 
 from escadre.api.approval import Architecture
@@ -13,9 +14,21 @@ from escadre.core.profile import LANGUAGE_ONLY, SHUTDOWN_TIMEOUT, profile_for
 from escadre.names import MODEL_MOUNT_PATH, SERVING_PORT
 from escadre.settings import EngineSettings
 
-__all__ = ["LOGGING_CONFIG", "engine_args", "engine_env", "startup_seconds"]
+__all__ = [
+    "LOGGING_CONFIG",
+    "MIDDLEWARE",
+    "MIDDLEWARE_FILE",
+    "MOUNT_PATH",
+    "engine_args",
+    "engine_env",
+    "startup_seconds",
+]
 
-LOGGING_PATH: Final = "/etc/escadre/logging.json"
+# Where the platform's own small files lie in an engine's pod.
+MOUNT_PATH: Final = "/etc/escadre"
+MIDDLEWARE_FILE: Final = "escadre_drain.py"
+# What an engine's pod is given to leave without losing a request; beside this file it is tested.
+MIDDLEWARE: Final = files(__package__).joinpath(MIDDLEWARE_FILE).read_text(encoding="utf-8")
 # The kubelet reads the last 4 KiB; one record of a failed start has up to 8.
 TERMINATION_LOG_BYTES: Final = 64 << 10
 
@@ -87,6 +100,7 @@ def engine_args(
         f"--config-format={native}",
         f"--load-format={load}",
         *([f"{SHUTDOWN_TIMEOUT}={engine.drain_seconds}"] if profile.has(SHUTDOWN_TIMEOUT) else []),
+        "--middleware=escadre_drain.Drain",
         *([LANGUAGE_ONLY] if layout.text_only and profile.has(LANGUAGE_ONLY) else []),
         *engine.extra_args,
     ]
@@ -102,7 +116,9 @@ def engine_env(engine: EngineSettings) -> list[dict[str, str]]:
         "DO_NOT_TRACK": "1",
         "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod's own
         "VLLM_CACHE_ROOT": "/tmp/vllm",  # noqa: S108 - the same
-        "VLLM_LOGGING_CONFIG_PATH": LOGGING_PATH,
+        "VLLM_LOGGING_CONFIG_PATH": f"{MOUNT_PATH}/logging.json",
+        # For the middleware; what the platform chose comes after it.
+        "PYTHONPATH": ":".join(filter(None, (MOUNT_PATH, engine.env.get("PYTHONPATH")))),
     }
     merged = {**engine.env, **fixed}
     return [{"name": name, "value": merged[name]} for name in sorted(merged)]

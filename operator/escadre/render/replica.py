@@ -25,7 +25,15 @@ from escadre.names import (
     digest_hex,
     node_weights_label,
 )
-from escadre.render.engine import LOGGING_CONFIG, engine_args, engine_env, startup_seconds
+from escadre.render.engine import (
+    LOGGING_CONFIG,
+    MIDDLEWARE,
+    MIDDLEWARE_FILE,
+    MOUNT_PATH,
+    engine_args,
+    engine_env,
+    startup_seconds,
+)
 from escadre.render.labels import Owner, engine_selector
 from escadre.settings import EngineSettings
 
@@ -34,8 +42,10 @@ __all__ = ["ReplicaSpec", "pod_template"]
 PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 ANNOTATION_LOGGING: Final = f"{GROUP}/logging"
+ANNOTATION_MIDDLEWARE: Final = f"{GROUP}/middleware"
 
-# Endpoints and kube-proxy need a moment to take a leaving pod out of the Service.
+# Endpoints and kube-proxy need a moment to take a leaving pod out of the Service, and a server some
+# seconds to close connections that nobody uses: beside the time for what is in flight.
 PRE_STOP_SECONDS: Final = 5
 # An engine that a probe gave up on has little to finish; a hung one would hold its GPUs until
 # the end of the time to drain.
@@ -90,7 +100,10 @@ def pod_template(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dic
     if engine.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in engine.image_pull_secrets]
     return {
-        "metadata": {"labels": labels, "annotations": {ANNOTATION_LOGGING: LOGGING_CONFIG}},
+        "metadata": {
+            "labels": labels,
+            "annotations": {ANNOTATION_LOGGING: LOGGING_CONFIG, ANNOTATION_MIDDLEWARE: MIDDLEWARE},
+        },
         "spec": pod,
     }
 
@@ -157,7 +170,7 @@ def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[
             "failureThreshold": 6,
             "terminationGracePeriodSeconds": GIVEN_UP_SECONDS,
         },
-        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "lifecycle": {"preStop": {"exec": {"command": _leave(engine)}}},
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
@@ -169,9 +182,14 @@ def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[
             {"name": "weights", "mountPath": MODEL_MOUNT_PATH, "readOnly": True},
             {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - the pod's own
             {"name": "cache", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
-            {"name": "logging", "mountPath": "/etc/escadre", "readOnly": True},
+            {"name": "platform", "mountPath": MOUNT_PATH, "readOnly": True},
         ],
     }
+
+
+def _leave(engine: EngineSettings) -> list[str]:
+    seconds = PRE_STOP_SECONDS + engine.drain_seconds
+    return ["python3", f"{MOUNT_PATH}/{MIDDLEWARE_FILE}", str(SERVING_PORT), str(seconds)]
 
 
 def _times(quantity: str, factor: int) -> str:
@@ -190,14 +208,17 @@ def _volumes(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> list[di
         },
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": engine.shared_memory}},
         {"name": "cache", "emptyDir": {"sizeLimit": engine.cache_size}},
+        # No object of its own, so nobody needs a right to read or write it.
         {
-            "name": "logging",
+            "name": "platform",
             "downwardAPI": {
                 "items": [
-                    {
-                        "path": "logging.json",
-                        "fieldRef": {"fieldPath": f"metadata.annotations['{ANNOTATION_LOGGING}']"},
-                    }
+                    {"path": path, "fieldRef": {"fieldPath": f"metadata.{field}"}}
+                    for path, field in (
+                        ("logging.json", f"annotations['{ANNOTATION_LOGGING}']"),
+                        (MIDDLEWARE_FILE, f"annotations['{ANNOTATION_MIDDLEWARE}']"),
+                        ("serving", f"labels['{LABEL_SERVING}']"),
+                    )
                 ]
             },
         },
