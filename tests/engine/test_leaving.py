@@ -89,9 +89,7 @@ def test_clients_that_never_pause_on_a_kept_connection_lose_nothing(
         talk, long = Talk(running.url), Client(Talk(running.url))
         with asking(running, 3) as clients:
             waits = threading.Thread(
-                target=lambda: long.answers.append(
-                    long.talk.chat(max_tokens=1000, ignore_eos=True)
-                )
+                target=lambda: long.answers.append(long.talk.chat(max_tokens=1000, ignore_eos=True))
             )
             waits.start()
             leaving = hook(running, tmp_path, 120)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import yaml
+from tests.render.objects import with_middleware_in_a_word
 
 from escadre.names import (
     ANNOTATION_INPUTS,
@@ -89,7 +90,8 @@ def _readable(one: Json) -> Json:
     assert json.loads(notes[ANNOTATION_TEMPLATE]) == one["spec"]["template"]
     notes[ANNOTATION_TEMPLATE] = _SHORT
     notes[ANNOTATION_INPUTS] = json.loads(notes[ANNOTATION_INPUTS])
-    return {**one, "metadata": {**one["metadata"], "annotations": notes}}
+    spec = {**one["spec"], "template": with_middleware_in_a_word(one["spec"]["template"])}
+    return {**one, "metadata": {**one["metadata"], "annotations": notes}, "spec": spec}
 
 
 def _yaml(value: Json) -> str:

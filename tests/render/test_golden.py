@@ -19,6 +19,7 @@ from tests.render.objects import (
     OWNER,
     children,
     replica_of,
+    with_middleware_in_a_word,
 )
 
 from escadre.api.gpunode import GPUNodeSpec, MirrorReference, MirrorSource, WantedWeights
@@ -68,6 +69,8 @@ def _readable(one: Json) -> Json:
         assert json.loads(notes[ANNOTATION_TEMPLATE]) == one["spec"]["template"]
         notes[ANNOTATION_TEMPLATE] = "(the JSON of spec.template)"
         notes[ANNOTATION_INPUTS] = json.loads(notes[ANNOTATION_INPUTS])
+        spec = {**one["spec"], "template": with_middleware_in_a_word(one["spec"]["template"])}
+        one = {**one, "spec": spec}
     return {**one, "metadata": {**meta, **({"annotations": notes} if notes else {})}}
 
 

@@ -27,7 +27,8 @@ from escadre.names import (
     SERVING_PORT,
     node_weights_label,
 )
-from escadre.render.engine import LOGGING_CONFIG, engine_args, startup_seconds
+from escadre.render import escadre_drain
+from escadre.render.engine import LOGGING_CONFIG, MIDDLEWARE, engine_args, startup_seconds
 from escadre.render.labels import Owner
 from escadre.render.workload import recorded_template
 from escadre.settings import EngineSettings
@@ -128,6 +129,7 @@ def test_every_flag_is_explicit() -> None:
         "--config-format=mistral",
         "--load-format=mistral",
         "--shutdown-timeout=300",
+        "--middleware=escadre_drain.Drain",
     ]
 
 
@@ -181,13 +183,35 @@ def test_offline_whatever_the_platform_sets() -> None:
     assert all(isinstance(value, str) for value in env.values())
 
 
+def _mounted(template: Json) -> dict[str, Json]:
+    """The platform's own files by name."""
+    volume = next(one for one in template["spec"]["volumes"] if one["name"] == "platform")
+    return {one["path"]: one for one in volume["downwardAPI"]["items"]}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "path"), [({}, "/etc/escadre"), ({"PYTHONPATH": "/opt/a"}, "/etc/escadre:/opt/a")]
+)
+def test_what_it_needs_to_leave_well_is_mounted_and_found(
+    chosen: dict[str, str], path: str
+) -> None:
+    template = replica_of(engine=EngineSettings(image=ENGINE.image, env=chosen))["spec"]["template"]
+    (engine,), items = template["spec"]["containers"], _mounted(template)
+    module, _, name = next(
+        word.removeprefix("--middleware=") for word in engine["args"] if "--middleware" in word
+    ).partition(".")
+    assert hasattr(escadre_drain, name)
+    source = items[f"{module}.py"]["fieldRef"]["fieldPath"].split("'")[1]
+    assert template["metadata"]["annotations"][source] == MIDDLEWARE
+    assert {"name": "PYTHONPATH", "value": path} in engine["env"]
+    label = items[escadre_drain.LABEL.name]["fieldRef"]["fieldPath"]
+    assert label == f"metadata.labels['{LABEL_SERVING}']"
+    assert template["metadata"]["labels"][LABEL_SERVING] == "true"
+
+
 def test_a_failed_start_explains_itself() -> None:
     template = replica_of()["spec"]["template"]
-    (item,) = next(
-        one["downwardAPI"]["items"]
-        for one in template["spec"]["volumes"]
-        if one["name"] == "logging"
-    )
+    item = _mounted(template)["logging.json"]
     annotation = item["fieldRef"]["fieldPath"].split("'")[1]
     config = json.loads(template["metadata"]["annotations"][annotation])
     assert config == json.loads(LOGGING_CONFIG)
@@ -196,7 +220,7 @@ def test_a_failed_start_explains_itself() -> None:
     assert "termination" in config["loggers"]["vllm"]["handlers"]
     engine = container()
     assert engine["terminationMessagePath"] == "/dev/termination-log"
-    mount = next(one for one in engine["volumeMounts"] if one["name"] == "logging")
+    mount = next(one for one in engine["volumeMounts"] if one["name"] == "platform")
     path = next(one["value"] for one in engine["env"] if one["name"] == "VLLM_LOGGING_CONFIG_PATH")
     assert path == f"{mount['mountPath']}/{item['path']}"
 
@@ -206,9 +230,11 @@ def test_a_failed_start_explains_itself() -> None:
 
 @pytest.mark.parametrize("engine", [ENGINE, EVERYTHING_SET])
 def test_an_engine_may_finish_its_requests_before_it_is_killed(engine: EngineSettings) -> None:
-    sleep = container(engine)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    *program, port, waits = container(engine)["lifecycle"]["preStop"]["exec"]["command"]
+    assert (program, port) == (["python3", "/etc/escadre/escadre_drain.py"], str(SERVING_PORT))
+    assert int(waits) > engine.drain_seconds
     assert f"--shutdown-timeout={engine.drain_seconds}" in container(engine)["args"]
-    assert sleep + engine.drain_seconds < pod(engine)["terminationGracePeriodSeconds"]
+    assert int(waits) < pod(engine)["terminationGracePeriodSeconds"]
 
 
 @pytest.mark.parametrize("model", EVERY_MODEL)

@@ -37,7 +37,7 @@ from escadre.render.engine import (
 from escadre.render.labels import Owner, engine_selector
 from escadre.settings import EngineSettings
 
-__all__ = ["ReplicaSpec", "pod_template"]
+__all__ = ["ANNOTATION_MIDDLEWARE", "ReplicaSpec", "pod_template"]
 
 PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
 GPU_RESOURCE: Final = "nvidia.com/gpu"
