@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from e2e.cluster.pods import is_ready
-from e2e.engine.load.request import Ask
+from e2e.engine.load.request import Ask, Verdict
 from e2e.engine.load.run import Load, Summary, run_load
 from e2e.stage.stage import TEAM, Json, Stage
 
@@ -68,6 +68,12 @@ class Traffic:
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._summary: Summary | None = None
+        self._verdicts: list[Verdict] = []
+
+    @property
+    def ended(self) -> int:
+        """How many requests have ended until now, well or not."""
+        return len(self._verdicts)
 
     @property
     def summary(self) -> Summary:
@@ -89,4 +95,4 @@ class Traffic:
 
     async def _requests(self) -> Summary:
         connector = self._cluster.connector(force_close=not self._load.keep_alive, limit=0)
-        return await run_load(self._load, self._stop, connector=connector)
+        return await run_load(self._load, self._stop, connector, self._verdicts)

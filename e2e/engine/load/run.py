@@ -53,8 +53,14 @@ class Summary:
 class _Run:
     """One load while it runs."""
 
-    def __init__(self, load: Load, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
-        self.verdicts: list[Verdict] = []
+    def __init__(
+        self,
+        load: Load,
+        session: aiohttp.ClientSession,
+        stop: asyncio.Event,
+        verdicts: list[Verdict],
+    ) -> None:
+        self.verdicts = verdicts
         self.sent = 0
         self._load = load
         self._session = session
@@ -95,10 +101,12 @@ async def run_load(
     load: Load,
     stop: asyncio.Event | None = None,
     connector: aiohttp.BaseConnector | None = None,
+    verdicts: list[Verdict] | None = None,
 ) -> Summary:
     """Run the load; when ``stop`` is set no request begins, and those in flight are awaited.
 
     ``connector`` reaches addresses of a test cluster; it must close connections as the load asks.
+    ``verdicts`` is where they are put as they come, for who looks on.
     """
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -107,7 +115,7 @@ async def run_load(
     connector = connector or aiohttp.TCPConnector(limit=0, force_close=not load.keep_alive)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        run = _Run(load, session, stop)
+        run = _Run(load, session, stop, [] if verdicts is None else verdicts)
         if load.rate is not None:
             await run.arrivals(load.rate)
         else:
