@@ -14,7 +14,7 @@ import pytest
 from tests.engine.engines import Kind, Running, engine
 from tests.engine.talking import Answer, Talk
 
-from escadre.render import escadre_drain
+from escadre.mounted import escadre_drain
 from escadre.render.engine import MIDDLEWARE, MIDDLEWARE_FILE
 
 _FLAGS = ("--max-model-len=8192", "--shutdown-timeout=60")

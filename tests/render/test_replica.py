@@ -19,6 +19,7 @@ from tests.render.restricted import violations
 
 from escadre.core.profile import PROFILES, EngineProfile
 from escadre.core.replicas.drain import Drain
+from escadre.mounted import escadre_drain
 from escadre.names import (
     ANNOTATION_DRAIN,
     ANNOTATION_TEMPLATE,
@@ -27,7 +28,6 @@ from escadre.names import (
     SERVING_PORT,
     node_weights_label,
 )
-from escadre.render import escadre_drain
 from escadre.render.engine import LOGGING_CONFIG, MIDDLEWARE, engine_args, startup_seconds
 from escadre.render.labels import Owner
 from escadre.render.workload import recorded_template

@@ -27,8 +27,8 @@ __all__ = [
 # Where the platform's own small files lie in an engine's pod.
 MOUNT_PATH: Final = "/etc/escadre"
 MIDDLEWARE_FILE: Final = "escadre_drain.py"
-# What an engine's pod is given to leave without losing a request; beside this file it is tested.
-MIDDLEWARE: Final = files(__package__).joinpath(MIDDLEWARE_FILE).read_text(encoding="utf-8")
+# What an engine's pod is given to leave without losing a request.
+MIDDLEWARE: Final = (files("escadre") / "mounted" / MIDDLEWARE_FILE).read_text(encoding="utf-8")
 # The kubelet reads the last 4 KiB; one record of a failed start has up to 8.
 TERMINATION_LOG_BYTES: Final = 64 << 10
 

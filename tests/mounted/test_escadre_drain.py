@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from escadre.render import escadre_drain
-from escadre.render.escadre_drain import Drain
+from escadre.mounted import escadre_drain
+from escadre.mounted.escadre_drain import Drain
 
 Message = dict[str, Any]
 

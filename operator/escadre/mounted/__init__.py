@@ -1,0 +1,1 @@
+"""What engines' pods mount and run themselves: files, not imported by the operator."""
