@@ -168,6 +168,7 @@ OFFLINE = {
     ("layout", "estimate"),
     ("catalog", "list"),
     ("catalog", "show"),
+    ("simulate",),
 }
 OF_THE_CLUSTER = [each for each in COMMANDS if each not in PROCESSES | OFFLINE]
 

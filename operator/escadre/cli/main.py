@@ -16,6 +16,7 @@ from escadre.cli.plan import command as plan
 from escadre.cli.shared.answering import answer
 from escadre.cli.shared.session import Environment
 from escadre.cli.shared.target import target_options
+from escadre.cli.simulate import command as simulate
 from escadre.cli.status import command as status
 from escadre.cli.support import command as support
 from escadre.cli.why import command as why
@@ -46,6 +47,7 @@ enginelogs.register(app)
 nodes.register(app)
 plan.register(app)
 layout.register(app)
+simulate.register(app)
 catalog.register(app)
 approve.register(app)
 mirror.register(app)

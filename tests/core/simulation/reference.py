@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from escadre.core.engines.speed import DecodeStep, Speed
 from escadre.core.simulation.replica import ReplicaModel, Request
@@ -24,11 +25,13 @@ def model(**given: int) -> ReplicaModel:
 
 def traffic(seed: int, count: int, rate: float, prompt: int, answer: int) -> list[Request]:
     """Requests at random moments, with tokens of exponential spread about their means."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - draws, not secrets
     at, found = 0.0, []
     for _ in range(count):
         at += rng.expovariate(rate)
-        tokens = [min(4 * mean, max(1, round(rng.expovariate(1 / mean)))) for mean in (prompt, answer)]
+        tokens = [
+            min(4 * mean, max(1, round(rng.expovariate(1 / mean)))) for mean in (prompt, answer)
+        ]
         found.append(Request(at, *tokens))
     return found
 
@@ -44,8 +47,8 @@ class _One:
         return self.request.prompt + len(self.given) - self.done
 
     @property
-    def blocks(self) -> int:
-        return -(-self.done // BLOCK)
+    def decodes(self) -> bool:
+        return bool(self.given) and self.todo == 1
 
 
 @dataclass
@@ -57,65 +60,82 @@ class Played:
     preemptions: int
 
 
+@dataclass
+class _Steps:
+    """The queues between two steps; ``plan`` is what the step now made computes of each request."""
+
+    model: ReplicaModel
+    waiting: list[_One] = field(default_factory=list)
+    running: list[_One] = field(default_factory=list)
+    plan: list[tuple[_One, int]] = field(default_factory=list)
+    preemptions: int = 0
+
+    def fits(self, *more: tuple[_One, int]) -> bool:
+        """Whether the cache holds all that is there after the plan and this as well."""
+        held = {id(one): one.done for one in self.running}
+        for one, tokens in (*self.plan, *more):
+            held[id(one)] = one.done + tokens
+        return sum(-(-tokens // BLOCK) for tokens in held.values()) <= self.model.cache_blocks
+
+    @property
+    def budget(self) -> int:
+        return self.model.max_num_batched_tokens - sum(tokens for _, tokens in self.plan)
+
+    def make(self) -> None:
+        """Who runs goes on, the last giving way; then, if none did, who waits begins."""
+        self.plan = []
+        before, place = self.preemptions, 0
+        while place < len(self.running) and self.budget:
+            one = self.running[place]
+            tokens = min(one.todo, self.budget)
+            while one in self.running and not self.fits((one, tokens)):
+                last = self.running.pop()
+                last.done = 0
+                self.waiting.insert(0, last)
+                self.preemptions += 1
+            if one in self.running:
+                self.plan.append((one, tokens))
+            place += 1
+        while self.preemptions == before and self.waiting and self.budget:
+            first = (self.waiting[0], min(self.waiting[0].todo, self.budget))
+            if len(self.running) == self.model.max_num_seqs or not self.fits(first):
+                break
+            self.running.append(self.waiting.pop(0))
+            self.plan.append(first)
+
+    @property
+    def seconds(self) -> float:
+        """Of the step, by the formula of docs/use/simulate.md."""
+        decode = self.model.speed.decode
+        decoding = [one for one, _ in self.plan if one.decodes]
+        prompts = sum(tokens for one, tokens in self.plan if not one.decodes)
+        seconds = prompts / self.model.speed.prefill_tokens_per_second
+        if not decoding:
+            return max(seconds, decode.fixed)
+        cached = decode.per_cached_token * sum(one.done for one in decoding)
+        return seconds + decode.fixed + decode.per_running * len(decoding) + cached
+
+    def end(self, now: float) -> None:
+        """What the plan computed is there, and whoever is whole gives a token."""
+        for one, tokens in self.plan:
+            whole = tokens == one.todo
+            one.done += tokens
+            if whole:
+                one.given.append(now)
+        self.running = [one for one in self.running if len(one.given) < one.request.answer]
+
+
 def play(model: ReplicaModel, requests: list[Request]) -> Played:
     """Every request to its end, step after step."""
     ones = [_One(request) for request in requests]
-    coming, waiting, running = list(ones), [], []
-    now, preemptions = 0.0, 0
-    while coming or waiting or running:
+    coming, steps, now = list(ones), _Steps(model), 0.0
+    while coming or steps.waiting or steps.running:
+        if not steps.waiting and not steps.running:
+            now = max(now, coming[0].request.at)
         while coming and coming[0].request.at <= now:
-            waiting.append(coming.pop(0))
-        if not waiting and not running:
-            now = coming[0].request.at
-            continue
-        budget, shares, full = model.max_num_batched_tokens, [], False
-        for one in list(running):
-            if one not in running:
-                continue
-            tokens = min(one.todo, budget)
-            if tokens == 0:
-                break
-
-            def room(one: _One = one, tokens: int = tokens) -> bool:
-                planned = {id(each): share for each, share in shares} | {id(one): tokens}
-                held = sum(-(-(each.done + planned.get(id(each), 0)) // BLOCK) for each in running)
-                return held <= model.cache_blocks
-
-            while one in running and not room():
-                last = running.pop()
-                last.done = 0
-                waiting.insert(0, last)
-                preemptions += 1
-                full = True
-            if one in running:
-                shares.append((one, tokens))
-                budget -= tokens
-            else:
-                break
-        planned = {id(each): share for each, share in shares}
-        while waiting and not full and budget and len(running) < model.max_num_seqs:
-            tokens = min(waiting[0].todo, budget)
-            held = sum(-(-(each.done + planned.get(id(each), 0)) // BLOCK) for each in running)
-            if held + -(-tokens // BLOCK) > model.cache_blocks:
-                break
-            one = waiting.pop(0)
-            running.append(one)
-            shares.append((one, tokens))
-            planned[id(one)] = tokens
-            budget -= tokens
-        decoding = [one for one, _ in shares if one.given and one.todo == 1]
-        prompt = sum(tokens for one, tokens in shares if one not in decoding)
-        cached = sum(one.done for one in decoding)
-        decode = model.speed.decode
-        step = prompt / model.speed.prefill_tokens_per_second
-        if decoding:
-            step += decode.fixed + decode.per_running * len(decoding) + decode.per_cached_token * cached
-        now += max(step, decode.fixed)
-        for one, tokens in shares:
-            last = tokens == one.todo
-            one.done += tokens
-            if last:
-                one.given.append(now)
-        running = [one for one in running if len(one.given) < one.request.answer]
-    gaps = [b - a for one in ones for a, b in zip(one.given, one.given[1:], strict=False)]
-    return Played([one.given[0] - one.request.at for one in ones], gaps, preemptions)
+            steps.waiting.append(coming.pop(0))
+        steps.make()
+        now += steps.seconds
+        steps.end(now)
+    gaps = [after - before for one in ones for before, after in pairwise(one.given)]
+    return Played([one.given[0] - one.request.at for one in ones], gaps, steps.preemptions)

@@ -63,7 +63,11 @@ def test_quantiles_are_those_of_single_steps(case: str) -> None:
 
 def test_the_cases_meet_a_full_cache() -> None:
     """Else they would say nothing of preemption."""
-    full = [name for name, (replica, numbers) in CASES.items() if play(replica, traffic(*numbers)).preemptions]
+    full = [
+        name
+        for name, (replica, numbers) in CASES.items()
+        if play(replica, traffic(*numbers)).preemptions
+    ]
     assert len(full) >= 3, full
 
 

@@ -1,0 +1,169 @@
+"""What `escadre simulate` is asked: its options, carried in three groups, and read from there."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, get_args
+
+import typer
+
+from escadre.cli.shared.carrying import CarryingCommand, noting
+from escadre.cli.shared.failures import BadInput
+from escadre.core.simulation.setting import Objective, Routing
+
+__all__ = ["Asked", "SimulateCommand", "asked_of"]
+
+_KEY: Final = "escadre.simulate."
+_ROUTINGS: Final[tuple[str, ...]] = get_args(Routing)
+
+
+def _option(name: str, help_: str, metavar: str | None = None, **bounds: Any) -> Any:
+    """One that is noted under its own name."""
+    note = noting(f"{_KEY}{name}")
+    return typer.Option(
+        f"--{name}", help=help_, metavar=metavar, callback=note, expose_value=False, **bounds
+    )
+
+
+def _demand_options(
+    _trace: Annotated[str | None, _option("trace", "Request log, CSV; - is stdin.", "FILE")] = None,
+    _users: Annotated[
+        int | None,
+        _option("users", "People, instead of a log: how many replicas.", min=1, max=10**10),
+    ] = None,
+    _scale: Annotated[
+        int | None,
+        _option("scale", "So many shifted copies of the log; default 1.", min=1, max=1000),
+    ] = None,
+    _seed: Annotated[
+        int | None, _option("seed", "Of what is drawn by chance; default 0.", min=0, max=1 << 62)
+    ] = None,
+) -> None:
+    """Carries the options about the requests."""
+
+
+def _replica_options(
+    _deployment: Annotated[
+        str | None,
+        _option("deployment", "ModelDeployment, and maybe its approval; - is stdin.", "FILE"),
+    ] = None,
+    _profile: Annotated[
+        str | None,
+        _option("profile", "Published model with 32,768 tokens of context, instead.", "NAME"),
+    ] = None,
+    _nodes: Annotated[
+        str | None,
+        _option("nodes", 'As of escadre plan; default "1 x 8 x H100-80GB".', "NODES"),
+    ] = None,
+    _cold: Annotated[
+        float | None,
+        _option(
+            "cold-start", "Median load of a replica; default 120.", "SECONDS", min=1, max=86400
+        ),
+    ] = None,
+    _most: Annotated[
+        int | None,
+        _option("max-replicas", "Instead of the spec's maxReplicas.", min=1, max=1000),
+    ] = None,
+) -> None:
+    """Carries the options about the replicas."""
+
+
+def _objective_options(
+    _first: Annotated[
+        float | None,
+        _option(
+            "ttft", "Objective: time to the first token; default 2.", "SECONDS", min=0.001, max=3600
+        ),
+    ] = None,
+    _between: Annotated[
+        float | None,
+        _option(
+            "itl",
+            "Objective: mean time between tokens; default 0.1.",
+            "SECONDS",
+            min=0.001,
+            max=3600,
+        ),
+    ] = None,
+    _routing: Annotated[
+        str | None, _option("routing", f"{' or '.join(_ROUTINGS)}; default random.", "HOW")
+    ] = None,
+    _daily: Annotated[
+        int | None,
+        _option(
+            "requests-per-day", "Of each person of --users; default by use.", min=1, max=1_000_000
+        ),
+    ] = None,
+) -> None:
+    """Carries the options about who is served how."""
+
+
+class SimulateCommand(CarryingCommand):
+    """The command with all of them."""
+
+    carried: ClassVar = (_demand_options, _replica_options, _objective_options)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options; ``trace`` or ``users``, and ``deployment`` or ``profile``."""
+
+    trace: str | None
+    users: int | None
+    copies: int
+    seed: int
+    deployment: str | None
+    profile: str | None
+    nodes: str
+    cold_start: float
+    max_replicas: int | None
+    objective: Objective
+    routing: Routing
+    requests_per_day: int | None
+
+
+def asked_of(context: typer.Context) -> Asked:
+    """What was given; raises BadInput for what does not go together."""
+    given = {
+        key.removeprefix(_KEY): value
+        for key, value in context.meta.items()
+        if isinstance(key, str) and key.startswith(_KEY)
+    }
+    _one_of(given, "trace", "users", "the requests")
+    _one_of(given, "deployment", "profile", "the replicas")
+    _only_with(given, "users", "requests-per-day")
+    if given.get("trace") == given.get("deployment") == "-":
+        raise BadInput("--trace - and --deployment -: stdin is one file, not two")
+    for other in ("scale", "max-replicas", "routing", "cold-start"):
+        _only_with(given, "trace", other)
+    return Asked(
+        trace=given.get("trace"),
+        users=given.get("users"),
+        copies=given.get("scale", 1),
+        seed=given.get("seed", 0),
+        deployment=given.get("deployment"),
+        profile=given.get("profile"),
+        nodes=given.get("nodes", "1 x 8 x H100-80GB"),
+        cold_start=given.get("cold-start", 120.0),
+        max_replicas=given.get("max-replicas"),
+        objective=Objective(given.get("ttft", 2.0), given.get("itl", 0.1)),
+        routing=_routing(given.get("routing", "random")),
+        requests_per_day=given.get("requests-per-day"),
+    )
+
+
+def _one_of(given: dict[str, Any], one: str, other: str, what: str) -> None:
+    if (one in given) == (other in given):
+        raise BadInput(f"give {what} as --{one} or as --{other}, one of them")
+
+
+def _only_with(given: dict[str, Any], needed: str, name: str) -> None:
+    if name in given and needed not in given:
+        raise BadInput(f"--{name} {given[name]}: it says something of --{needed} only")
+
+
+def _routing(value: str) -> Routing:
+    if value == "least-loaded":
+        return "least-loaded"
+    if value == "random":
+        return "random"
+    raise BadInput(f"--routing {value}: {' or '.join(_ROUTINGS)} is meant")

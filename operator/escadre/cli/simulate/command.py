@@ -1,0 +1,84 @@
+"""`escadre simulate`: a request log, or so many people, played against a deployment of one's own.
+
+Neither a cluster nor a network is asked. The decisions are the operator's own code (core/scaling),
+in virtual time (core/simulation).
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import typer
+
+from escadre.cli.shared.failures import BadInput
+from escadre.cli.shared.session import Environment, Output, OutputOption, environment_of
+from escadre.cli.simulate import sizingview, view
+from escadre.cli.simulate.asked import Asked, SimulateCommand, asked_of
+from escadre.cli.simulate.replicas import Planned, planned_for
+from escadre.cli.simulate.requestlog import read_log
+from escadre.core.simulation.fleet import simulate
+from escadre.core.simulation.setting import ColdStart, Setting
+from escadre.core.simulation.sizing import USES, Use, hold, needed
+from escadre.core.simulation.traffic import scaled
+
+__all__ = ["register"]
+
+_MOST_REQUESTS: Final = 5_000_000
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(
+        "simulate",
+        cls=SimulateCommand,
+        help="Play a request log against a ModelDeployment in virtual time: how long requests "
+        "wait, how many GPUs that takes. With --users: how many GPUs so many people need. Asks no "
+        "cluster.",
+    )(_simulate)
+
+
+def _simulate(context: typer.Context, output: OutputOption = Output.TABLE) -> None:
+    environment, asked = environment_of(context), asked_of(context)
+    planned = planned_for(asked, environment.read_file, environment.now())
+    if asked.users is not None:
+        _size(environment, output, asked, planned)
+    else:
+        _play(environment, output, asked, planned)
+
+
+def _play(environment: Environment, output: Output, asked: Asked, planned: Planned) -> None:
+    log = read_log(asked.trace or "-", environment.read_file)
+    if len(log) * asked.copies > _MOST_REQUESTS:
+        raise BadInput(
+            f"--scale {asked.copies}: {asked.copies} times {len(log):,} requests are more than "
+            f"{_MOST_REQUESTS:,}; simulate a part of the log"
+        )
+    setting = Setting(
+        planned.model,
+        planned.scaled,
+        ColdStart(asked.cold_start),
+        asked.objective,
+        asked.routing,
+        asked.seed,
+    )
+    outcome = simulate(scaled(log, asked.copies, asked.seed), setting)
+    told = view.Told(planned, setting, outcome)
+    environment.answer(output, document=lambda: view.document(told), view=lambda: view.view(told))
+
+
+def _size(environment: Environment, output: Output, asked: Asked, planned: Planned) -> None:
+    uses = [_use(use, asked) for use in USES]
+    found = []
+    for use in uses:
+        held = hold(planned.model, use, asked.objective, asked.seed)
+        span = held and needed(asked.users or 1, use.requests_per_day, held, planned.model)
+        found.append(sizingview.Sized(use, held, span or None))
+    told = sizingview.Told(planned, asked.users or 1, asked.objective, tuple(found))
+    environment.answer(
+        output,
+        document=lambda: sizingview.document(told),
+        view=lambda: sizingview.view(told),
+    )
+
+
+def _use(use: Use, asked: Asked) -> Use:
+    return replace(use, requests_per_day=asked.requests_per_day or use.requests_per_day)

@@ -1,0 +1,77 @@
+"""What came of a simulation. Pure; fleet.py adds up, cli/simulate shows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from escadre.core.simulation.engine import Engine
+from escadre.core.simulation.gaps import Gaps, quantile
+from escadre.core.simulation.setting import Objective
+
+__all__ = ["Answers", "Outcome", "Supply", "answers_of", "reversals"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How the requests were served; seconds, None without any.
+
+    ``attained`` is the share that met the objective. A request that no engine takes, for it is
+    longer than the context or the cache, is only counted, in ``refused``.
+    """
+
+    requests: int
+    refused: int
+    first_token: dict[int, float | None]  # by percent
+    between_tokens_p99: float | None
+    attained: float | None
+    preemptions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What it took.
+
+    ``gpu_seconds`` are those of replicas from their decision on until they are gone: loading and
+    draining too. ``wasted_loads`` began and were taken back before one request came. ``reversals``
+    are changes of the number of replicas against the direction of the change before.
+    """
+
+    seconds: float
+    gpu_seconds: float
+    most_replicas: int
+    loads: int
+    wasted_loads: int
+    changes: int
+    reversals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one run."""
+
+    answers: Answers
+    supply: Supply
+
+
+def answers_of(engines: Iterable[Engine], refused: int, objective: Objective) -> Answers:
+    """Of all engines that there were."""
+    gaps, first, met, preemptions = Gaps(), list[float](), 0, 0
+    for engine in engines:
+        gaps.merge(engine.gaps)
+        first += [job.first_at - job.request.at for job in engine.ended]
+        met += sum(objective.met_by(job) for job in engine.ended)
+        preemptions += engine.preemptions
+    return Answers(
+        requests=len(first),
+        refused=refused,
+        first_token={percent: quantile(first, percent / 100) for percent in (50, 95, 99)},
+        between_tokens_p99=gaps.quantile(0.99),
+        attained=met / len(first) if first else None,
+        preemptions=preemptions,
+    )
+
+
+def reversals(numbers: Sequence[int]) -> int:
+    """How often ``numbers``, each another than the one before, turn from more to less or back."""
+    ups = [after > before for before, after in pairwise(numbers)]
+    return sum(before != after for before, after in pairwise(ups))
