@@ -58,9 +58,9 @@ class _Replica:
     def view(self) -> ReplicaView:
         """What the rollout sees of it."""
         if self.reading is None:
-            return ReplicaView(self.slot, "Loading", current=True)
+            return ReplicaView(self.slot, state="Loading", current=True)
         held = self.reading.demand.requests
-        return ReplicaView(self.slot, "Ready", current=True, drain=self.drain, in_flight=held)
+        return ReplicaView(self.slot, state="Ready", current=True, drain=self.drain, in_flight=held)
 
     @property
     def may_go(self) -> bool:
