@@ -8,6 +8,7 @@ from tests.controller.world import DIGEST, World
 from escadre.clients.kube import GPU_NODES, MODEL_MIRRORS
 from escadre.controller.keys import mirror_key
 from escadre.controller.manager import reconcile
+from escadre.core.fleet.wants import MAX_MIRRORS
 
 SPEC = {"type": "http", "url": "http://mirror.example", "maxConcurrentPulls": 4}
 
@@ -203,3 +204,38 @@ async def test_what_was_found_before_a_pull_failed_counts_no_more() -> None:
     assert mirror(world)["Ready"]["status"] == "False"
     assert len(operator.api.writes) == before
     assert again.api.writes == []
+
+
+async def test_a_node_is_told_of_no_more_mirrors_to_ask_than_its_object_holds() -> None:
+    """With a CA bundle each, more of them would be an object that the API server refuses."""
+    world = World(nodes=1)
+    names = [f"m{number:02}" for number in range(MAX_MIRRORS)]
+    for name in names:
+        world.server.put(MODEL_MIRRORS, {"metadata": {"name": name}, "spec": SPEC})
+    for number in (0, 8):
+        world.approve(f"asked-{number}", mirrors=names[number : number + 8])
+    operator = await started(world)  # its weights are on another one: internal
+    await operator.settle()
+    told = world.server.all(GPU_NODES)[0]["spec"]
+    assert [one["name"] for one in told["mirrors"]] == ["internal", *names[:-1]]
+    assert [one["mirror"] for one in told["probes"]] == ["internal", *names[:-1]]
+    assert message(world, names[-1]).endswith(
+        "every node with a ready agent is told of 16 mirrors already, the most that a GPUNode holds"
+    )
+    before = len(operator.api.writes)
+    await operator.settle()
+    assert operator.api.writes[before:] == []
+    world.server.remove(MODEL_MIRRORS, names[0])
+    await operator.context.caches.mirrors.refresh()
+    await reconcile(operator.context, mirror_key(names[0]))
+    await operator.settle()
+    assert "is to ask it" in message(world, names[-1])
+
+
+def message(world: World, name: str) -> str:
+    """What a mirror's Ready says."""
+    found = world.server.get(MODEL_MIRRORS, name)
+    assert found is not None
+    return next(
+        str(one["message"]) for one in found["status"]["conditions"] if one["type"] == "Ready"
+    )

@@ -48,7 +48,7 @@ def _probed(context: Context, view: MirrorView, *, failing: bool) -> Found | Una
     if view.source is None:
         _ask(context, view.name, None)
         return Unasked("")
-    now = probing_of(context.caches, view, doubted)
+    now = probing_of(context.caches, context.memory, view, doubted)
     if isinstance(now, str):
         _ask(context, view.name, None)
         return Unasked(now)

@@ -16,7 +16,7 @@ from escadre.machinery.queue import Priority
 from escadre.names import API_VERSION, LABEL_SYSTEM_NAMESPACE, ConditionType
 from escadre.render.gpunode import gpunode
 from escadre.state.nodes import own_label, told_gpus
-from escadre.state.probing import told_of
+from escadre.state.probing import is_told, told_of
 from escadre.state.views import GPUNodeView, NodeView
 
 __all__ = ["reconcile_node"]
@@ -54,10 +54,11 @@ async def reconcile_node(context: Context, name: str) -> float | None:
 
 def _elect(context: Context, name: str) -> None:
     """Another node is to probe what this one no longer can, and this one what none could."""
-    ready = context.caches.agents.of(name).ready
+    memory, ready = context.memory, context.caches.agents.of(name).ready
     for mirror in context.caches.mirrors.values():
-        now = context.memory.probing.get(mirror.name)
-        if (now is None and ready) or (now is not None and now.node == name and not ready):
+        now = memory.probing.get(mirror.name)
+        mine = now is not None and now.node == name
+        if (now is None and ready) or (now and mine and not (ready and is_told(memory, now))):
             context.wake(mirror_key(mirror.name), 0.0, Priority.RESYNC)
 
 

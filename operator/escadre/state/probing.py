@@ -1,7 +1,8 @@
 """Who asks each mirror a little, for what, and what came out of it. No I/O, writes nothing.
 
 One node asks for all. It stays the same while its agent is there: what it found stands then. Only
-an approval that holds is asked about: whose bytes may run is not found out otherwise.
+an approval that holds is asked about: whose bytes may run is not found out otherwise. A node is
+told of as many mirrors as its object holds, those of its weights first.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,23 +13,31 @@ from escadre.api.gpunode import GPUNodeSpec
 from escadre.api.probe import MirrorProbe, SampleFile, about
 from escadre.core.fleet.election import elected
 from escadre.core.fleet.plan import FleetPlan
+from escadre.core.fleet.wants import MAX_MIRRORS
 from escadre.core.status.mirror import Found
 from escadre.names import ConditionType
 from escadre.state.caches import Caches
-from escadre.state.memory import Probing
+from escadre.state.memory import Memory, Probing
 from escadre.state.views import ApprovalView, GPUNodeView, MirrorView
 
-__all__ = ["found_of", "probing_of", "told_of"]
+__all__ = ["found_of", "is_told", "probing_of", "told_of"]
 
 _NO_APPROVAL = "nothing was asked of it, as no ModelApproval that holds names it"
 _NO_AGENT = "nothing was asked of it, as no node has a ready agent"
+_NO_PLACE = (
+    "nothing was asked of it, as every node with a ready agent is told of "
+    f"{MAX_MIRRORS} mirrors already, the most that a GPUNode holds"
+)
 
 
-def probing_of(caches: Caches, mirror: MirrorView, doubted: datetime | None) -> Probing | str:
+def probing_of(
+    caches: Caches, memory: Memory, mirror: MirrorView, doubted: datetime | None
+) -> Probing | str:
     """Who asks and for what, or why nobody does.
 
     Args:
         caches: everything as it is.
+        memory: who asks the other mirrors, and what the plan says of weights.
         mirror: of which.
         doubted: when a pull from it began to fail, if it did just now; else the last one stands.
     """
@@ -36,26 +45,56 @@ def probing_of(caches: Caches, mirror: MirrorView, doubted: datetime | None) -> 
     if approval is None:
         return _NO_APPROVAL
     ready = [one.name for one in caches.gpunodes.values() if caches.agents.of(one.name).ready]
-    holding = [name for name in ready if _holds(caches.gpunodes.get(name), mirror.name)]
-    node = elected(mirror.name, holding or ready)
+    told = _told(memory, mirror.name)
+    free = [one for one in ready if _has_place(told.get(one, frozenset()), mirror.name)]
+    holding = [name for name in free if _holds(caches.gpunodes.get(name), mirror.name)]
+    node = elected(mirror.name, holding or free)
     if node is None or mirror.source is None:
-        return _NO_AGENT
+        return _NO_PLACE if ready else _NO_AGENT
     asked = doubted or (_doubted(caches.gpunodes.get(node), mirror.name) if holding else None)
     probe = _probe(mirror, approval).model_copy(update={"doubted_at": asked})
     return Probing(node, probe, mirror.source)
 
 
 def told_of(node: str, plan: FleetPlan, probing: Collection[Probing]) -> GPUNodeSpec:
-    """What a node is told, each by name; a mirror that weights name stands there once too."""
+    """What a node is told, each by name; a mirror that weights name stands there once too.
+
+    A probe whose mirror has no place beside those of the weights waits: is_told.
+    """
     mine = sorted((one for one in probing if one.node == node), key=lambda one: one.source.name)
     mirrors = {one.name: one for one in plan.mirrors.get(node, ())}
+    probes: list[MirrorProbe] = []
     for one in mine:
-        mirrors.setdefault(one.source.name, one.source)
+        if _has_place(mirrors.keys(), one.source.name):
+            mirrors.setdefault(one.source.name, one.source)
+            probes.append(one.probe)
     return GPUNodeSpec(
         weights=list(plan.nodes.get(node, ())),
         mirrors=[mirrors[name] for name in sorted(mirrors)],
-        probes=[one.probe for one in mine],
+        probes=probes,
     )
+
+
+def is_told(memory: Memory, probing: Probing) -> bool:
+    """Whether the node that is to ask has a place for the mirror."""
+    if memory.plan is None:
+        return True  # what it is told waits for the plan
+    told = told_of(probing.node, memory.plan, memory.probing.values())
+    return any(one.mirror == probing.source.name for one in told.probes)
+
+
+def _told(memory: Memory, but: str) -> dict[str, set[str]]:
+    """The mirrors that each node is told of, one of those that are asked left out."""
+    weights = memory.plan.mirrors if memory.plan else {}
+    told = {node: {one.name for one in mirrors} for node, mirrors in weights.items()}
+    for name, one in memory.probing.items():
+        if name != but:
+            told.setdefault(one.node, set()).add(name)
+    return told
+
+
+def _has_place(told: Collection[str], mirror: str) -> bool:
+    return mirror in told or len(told) < MAX_MIRRORS
 
 
 def found_of(caches: Caches, probing: Probing) -> Found | None:
