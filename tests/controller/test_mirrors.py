@@ -6,7 +6,7 @@ from tests.controller.operator import Operator
 from tests.controller.world import DIGEST, World
 
 from escadre.clients.kube import GPU_NODES, MODEL_MIRRORS
-from escadre.controller.keys import mirror_key
+from escadre.controller.keys import FLEET, mirror_key, node_key
 from escadre.controller.manager import reconcile
 from escadre.core.fleet.wants import MAX_MIRRORS
 
@@ -159,6 +159,29 @@ async def test_a_mirror_that_goes_is_asked_no_more() -> None:
     await reconcile(operator.context, mirror_key("internal"))
     await operator.settle()
     assert not any(probes(world).values())
+
+
+async def test_one_that_is_made_anew_elsewhere_reaches_the_nodes_that_pull_from_it() -> None:
+    """Its generation is the first again, so no entry of weights says another thing."""
+    world = World()
+    operator = await started(world)
+    await operator.settle()
+    world.server.remove(MODEL_MIRRORS, "internal")
+    elsewhere = {**SPEC, "url": "http://other.example"}
+    world.server.put(MODEL_MIRRORS, {"metadata": {"name": "internal"}, "spec": elsewhere})
+    await operator.context.caches.mirrors.refresh()
+    operator.woken.clear()
+    await reconcile(operator.context, FLEET)
+    holding = [one for one in world.server.all(GPU_NODES) if one["spec"]["weights"]]
+    assert holding
+    assert {node_key(one["metadata"]["name"]) for one in holding} <= operator.woken
+    await operator.settle()
+    urls = [
+        one["spec"]["mirrors"][0]["url"]
+        for one in world.server.all(GPU_NODES)
+        if one["spec"]["weights"]
+    ]
+    assert set(urls) == {"http://other.example"}
 
 
 async def test_without_an_approval_that_holds_nothing_is_asked() -> None:

@@ -92,6 +92,11 @@ def _wake(context: Context, before: FleetPlan | None, now: FleetPlan) -> None:
         if old is not plan and (old != plan or not stands(old, plan.facts)):
             priority = _urgency(context, old, plan.facts)
             context.wake(deployment_key(key.namespace, key.name), 0.0, priority)
-    for name, wanted in now.nodes.items():
-        if before is None or before.nodes.get(name) != wanted:
+    for name in now.nodes:
+        if before is None or _told(before, name) != _told(now, name):
             context.wake(node_key(name), 0.0, Priority.NORMAL)
+
+
+def _told(plan: FleetPlan, node: str) -> tuple[object, ...]:
+    """A mirror that was made anew has the same name and generation, but stands elsewhere."""
+    return plan.nodes.get(node), plan.mirrors.get(node)

@@ -26,6 +26,7 @@ async def reconcile_mirror(context: Context, name: str) -> float | None:
     """One pass; it is woken by the mirror and by nodes whose pulls begin or cease to fail."""
     view = context.caches.mirrors.get(name)
     if view is None or view.terminating:
+        context.memory.failing.discard(name)
         _ask(context, name, None)
         return None
     failed = failures_of(name, context.caches.gpunodes.values())
