@@ -18,6 +18,7 @@ from escadre.agent.store.store import Space
 from escadre.agent.view import RunningPull, StoreView, View
 from escadre.agent.wish import Wish
 from escadre.api.gpunode import GPU, GPUNodeStatus
+from escadre.api.probe import MirrorProbe, ProbedMirror
 from escadre.api.progress import Progress
 from escadre.api.schema import structural
 from escadre.api.wire import dump, read
@@ -282,3 +283,16 @@ def test_a_node_with_more_weights_than_a_status_holds_tells_those_wanted() -> No
 def test_a_status_of_another_version_is_no_obstacle() -> None:
     first = build(VIEW, {"conditions": [{"type": "StoreReady"}, 7], "store": "full", "gpus": 1})
     assert first == build(VIEW)
+
+
+def test_what_an_agent_finds_again_after_its_start_is_found_so_since_before() -> None:
+    """A restart writes nothing for its sake."""
+    about: dict[str, Any] = {"mirror": "internal", "generation": 3, "approval": "small"}
+    wanted = MirrorProbe.model_construct(**about)
+    told = {**about, "ranges": True, "bytesPerSecond": 100, "since": BEFORE}
+    again = ProbedMirror(**about, ranges=True, bytes_per_second=110, since=NOW)
+    view = replace(VIEW, asked=(wanted,), found={"internal": again})
+    assert build(view, {"probes": [told]})["probes"] == [told]
+    other = again.model_copy(update={"ranges": False})
+    (found,) = build(replace(view, found={"internal": other}), {"probes": [told]})["probes"]
+    assert (found["ranges"], found["since"]) == (False, NOW)

@@ -5,6 +5,7 @@ found the same again is not told anew, so that a node at rest writes nothing.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from escadre.clients.sources.probe import Probed, probe, sample_of
 from escadre.clients.sources.protocol import Source
 from escadre.errors import EscadreError, Refusal
 
-__all__ = ["Prober", "told_of"]
+__all__ = ["Prober", "alike", "told_of"]
 
 _log = structlog.get_logger(__name__)
 _EVERY: Final = 3600.0
@@ -79,7 +80,7 @@ class Prober:
         while True:
             found = told_of(wish.probe, await self._probed(wish), self.now())
             stands = self.found.get(found.mirror)
-            if stands is None or not _alike(stands, found):
+            if stands is None or not alike(stands, found):
                 self.found[found.mirror] = found
                 self.changed()
             await asyncio.sleep(self.again if found.reason else self.every)
@@ -88,14 +89,16 @@ class Prober:
         wanted = wish.probe
         log, small = _log.bind(mirror=wanted.mirror), wanted.small
         files = [(one.path, one.size, one.sha256) for one in (wanted.large, small)]
+        called_off = threading.Event()
         try:
             source = await self.open_source(wish)
             try:
                 sample = sample_of(files, wanted.manifest_digest)
                 return await in_daemon_thread(
-                    lambda: probe(source, sample, time.monotonic), "probe"
+                    lambda: probe(source, sample, time.monotonic, called_off.is_set), "probe"
                 )
             finally:
+                called_off.set()  # a thread that reads still ends with its next piece
                 source.close()
         except Refusal as refusal:
             return refusal
@@ -132,7 +135,7 @@ def _two_digits(rate: int | None) -> int | None:
     return None if rate is None else int(float(f"{rate:.1e}"))
 
 
-def _alike(stands: ProbedMirror, found: ProbedMirror) -> bool:
+def alike(stands: ProbedMirror, found: ProbedMirror) -> bool:
     """Whether the one found says what the one that stands says, figures within a factor."""
     same = stands.model_copy(
         update={

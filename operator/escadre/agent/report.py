@@ -11,6 +11,7 @@ from typing import Any, Final
 from escadre import reasons
 from escadre.agent.gpus.inventory import Inventory
 from escadre.agent.identity import Identity
+from escadre.agent.prober import alike
 from escadre.agent.pull.choose import FailedPull
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Space
@@ -82,9 +83,14 @@ def build_status(
 def _probes(view: View, previous: GPUNodeStatus) -> list[ProbedMirror]:
     """What the agent before this one found stands until this one has asked."""
     stands = {one.mirror: one for one in previous.probes}
-    told = (view.found.get(one.mirror) or stands.get(one.mirror) for one in view.asked)
+    told = (_told(view.found.get(one.mirror), stands.get(one.mirror)) for one in view.asked)
     wanted = {about(one) for one in view.asked}
     return [one for one in told if one and about(one) in wanted]
+
+
+def _told(found: ProbedMirror | None, stands: ProbedMirror | None) -> ProbedMirror | None:
+    """What an agent finds again after its start was found before: since then it is so."""
+    return stands if found and stands and alike(stands, found) else found or stands
 
 
 def _space(space: Space, before: Store | None) -> Store:

@@ -86,3 +86,8 @@ def test_a_wait_that_a_mirror_asked_for_is_told_with_its_end() -> None:
     meter.arrived(1)
     time[0] += 6
     assert meter.reading().waits_until is None
+    meter.waits(60)
+    time[0] += 61
+    told = meter.reading()
+    assert told.waits_until is None, "it was left alone until then, and is silent since"
+    assert told.silent_since is not None

@@ -16,6 +16,8 @@ from escadre.clients.sources.guard import Guard, guard_of
         ("fe80::1%eth0", "a link-local address"),
         ("fd00:ec2::254", "a cloud's metadata service"),
         ("168.63.129.16", "a cloud's metadata service"),
+        ("fd20:ce::254", "a cloud's metadata service"),
+        ("fd00:c1::a9fe:a9fe", "a cloud's metadata service"),
         ("0.0.0.0", "no address of a host"),  # noqa: S104 - refused
         ("0.1.2.3", "no address of a host"),
         ("::", "no address of a host"),
@@ -25,6 +27,7 @@ from escadre.clients.sources.guard import Guard, guard_of
         ("::ffff:10.0.0.1", "an IPv4 address inside IPv6"),
         ("::ffff:127.0.0.1", "an IPv4 address inside IPv6"),
         ("64:ff9b::7f00:1", "an IPv4 address inside IPv6"),
+        ("64:ff9b:1::7f00:1", "an IPv4 address inside IPv6"),
         ("2002:7f00:1::1", "an IPv4 address inside IPv6"),
         ("10.96.0.1", "the API server's address"),
         ("10.7.1.1", "in agent.mirrorRefusedCIDRs"),

@@ -257,8 +257,8 @@ def test_a_list_without_end_is_refused(server: Faulty) -> None:
 
 
 def test_a_page_without_end_is_refused(server: Faulty) -> None:
-    server.files[TREE] = b" " * 64_000_001
-    with pytest.raises(MirrorUnavailable, match=r"over 64\.0 MB"):
+    server.files[TREE] = b" " * 8_000_001
+    with pytest.raises(MirrorUnavailable, match=r"over 8\.0 MB"):
         listed(f"{server.url}/hf")
 
 

@@ -154,7 +154,7 @@ ARCHIVE = "is an archive: push each file as a layer of its own, uncompressed (Mo
     [
         pytest.param(
             artifact(layer("w.tar", kind="application/vnd.cncf.model.weight.v1.tar")),
-            f"x: layers[0] (w.tar, application/vnd.cncf.model.weight.v1.tar) {ARCHIVE}",
+            f"x: layers[0] ('w.tar', 'application/vnd.cncf.model.weight.v1.tar') {ARCHIVE}",
             id="ModelPack, tar",
         ),
         pytest.param(
@@ -164,7 +164,7 @@ ARCHIVE = "is an archive: push each file as a layer of its own, uncompressed (Mo
         ),
         pytest.param(
             artifact(layer("w"), layer("", kind=f"{IMAGE_LAYER}+gzip", annotations=None)),
-            f"x: layers[1] (without a name, {IMAGE_LAYER}+gzip) {ARCHIVE}",
+            f"x: layers[1] (without a name, '{IMAGE_LAYER}+gzip') {ARCHIVE}",
             id="an image with code",
         ),
         pytest.param(

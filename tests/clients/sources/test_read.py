@@ -364,3 +364,12 @@ def test_attempts_end_with_the_last_error(server: Faulty, mirror: Source) -> Non
 def test_a_flipped_byte_passes_this_layer(server: Faulty, mirror: Source) -> None:
     server.faults[PATH] = [flip(7)]
     assert read(mirror) != CONTENT  # judging bytes is the agent's business
+
+
+def test_a_manifest_that_does_not_come_to_an_end_is_given_up(
+    server: Faulty, mirror: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escadre.clients.sources.http._LONGEST", -1.0)
+    server.files[f"/manifests/{'a' * 64}.manifest"] = b"text"
+    with pytest.raises(MirrorSlow, match="does not come to an end"):
+        mirror.manifest("sha256:" + "a" * 64)

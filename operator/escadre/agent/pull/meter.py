@@ -118,6 +118,7 @@ class Meter:
             quiet = now - self._heard >= _SILENT_AFTER
             if quiet:
                 self._rate = 0.0
+            waits = quiet and self._waits_until is not None and self._waits_until > self._wall()
             return Reading(
                 progress=_progress(self._done, self._total, round(self._rate)),
                 arrived=self._arrived,
@@ -125,5 +126,5 @@ class Meter:
                 silent_since=self._heard_at if quiet and not self._hashing else None,
                 hashing=quiet and self._hashing,
                 asked=now - self._asked,
-                waits_until=self._waits_until if quiet else None,
+                waits_until=self._waits_until if waits else None,
             )

@@ -18,14 +18,25 @@ __all__ = ["Guard", "guard_of"]
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# Of AWS, Alibaba, Azure, Google and Oracle, beside 169.254.169.254.
+_METADATA: Final = (
+    "fd00:ec2::/32",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "fd20:ce::254/128",
+    "fd00:c1::a9fe:a9fe/128",
+)
 # First match names it. IPv4 inside IPv6 would reach what its IPv4 form is refused for.
 _KINDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("a loopback address", ("127.0.0.0/8", "::1/128")),
     ("a link-local address", ("169.254.0.0/16", "fe80::/10")),
-    ("a cloud's metadata service", ("fd00:ec2::/32", "100.100.100.200/32", "168.63.129.16/32")),
+    ("a cloud's metadata service", _METADATA),
     ("no address of a host", ("0.0.0.0/8", "::/128", "255.255.255.255/32")),
     ("a multicast address", ("224.0.0.0/4", "ff00::/8")),
-    ("an IPv4 address inside IPv6", ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "2002::/16")),
+    (
+        "an IPv4 address inside IPv6",
+        ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16"),
+    ),
 )
 _REFUSED: Final = tuple(
     (kind, ipaddress.ip_network(network)) for kind, networks in _KINDS for network in networks

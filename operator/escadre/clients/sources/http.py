@@ -5,6 +5,7 @@ here retries or verifies digests: the agent and the drafting tool do.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
@@ -12,7 +13,12 @@ from typing import Final, Protocol
 
 from escadre import reasons
 from escadre.clients.sources.answer import html_page
-from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, RangesUnsupported
+from escadre.clients.sources.errors import (
+    DigestMismatch,
+    MirrorSlow,
+    MirrorUnavailable,
+    RangesUnsupported,
+)
 from escadre.clients.sources.origins import shown
 from escadre.clients.sources.protocol import (
     Capabilities,
@@ -29,6 +35,7 @@ from escadre.names import digest_hex
 
 __all__ = ["HttpSource"]
 
+_LONGEST: Final = 900.0  # seconds of a manifest, once its first byte came
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
@@ -114,7 +121,7 @@ class HttpSource:
 
     def _fetch(self, url: str, most: int, headers: Mapping[str, str] | None = None) -> bytes:
         """A body that is no manifest when it is longer than ``most`` bytes."""
-        text = bytearray()
+        text, until = bytearray(), time.monotonic() + _LONGEST
         with self._transport.get(url, headers=headers) as body:
             while piece := body.read():
                 text += piece
@@ -122,6 +129,8 @@ class HttpSource:
                     raise DigestMismatch(
                         f"getting {shown(url)}: over {bytes_text(most)}, not a manifest"
                     )
+                if time.monotonic() > until:
+                    raise MirrorSlow(f"getting {shown(url)}: it does not come to an end")
         return bytes(text)
 
     def read(

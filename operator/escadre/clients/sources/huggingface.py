@@ -30,6 +30,7 @@ __all__ = ["Hub"]
 _MOST_PAGES: Final = 1000
 _MOST_ENTRIES: Final = 100_000
 _MOST_BYTES: Final = 64 * 1000 * 1000  # of all pages
+_MOST_PAGE: Final = 8 * 1000 * 1000  # of one; empty objects take 24 times that in memory
 _SECONDS: Final = 900.0  # for all pages
 _SHA256: Final = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 
@@ -82,7 +83,7 @@ class Hub:
         until, left, pages, entries = time.monotonic() + _SECONDS, _MOST_BYTES, 0, 0
         files: dict[str, ListedFile] = {}
         while url:
-            page = transport.fetch(url, left, until=until)
+            page = transport.fetch(url, min(left, _MOST_PAGE), until=until)
             left -= len(page.text)
             pages += 1
             where = f"{self._where}: page {pages}"
@@ -100,7 +101,8 @@ class Hub:
 
     def _siblings(self, transport: Transport) -> list[ListedFile]:
         models = f"{self._root}/api/models/{quote(self.repository)}"
-        page = transport.fetch(f"{models}/revision/{self._commit}?blobs=true", _MOST_BYTES)
+        url = f"{models}/revision/{self._commit}?blobs=true"
+        page = transport.fetch(url, _MOST_PAGE, until=time.monotonic() + _SECONDS)
         found = object_of(parse(page.text, self._where), self._where)
         siblings = list_of(found.fields.get("siblings"), f"{self._where}: siblings")
         files: dict[str, ListedFile] = {}

@@ -123,13 +123,14 @@ def _file(layer: object, at: str) -> tuple[str, Layer]:
     kind = layer.get("mediaType")
     path = next((notes[key] for key in _PATHS if isinstance(notes.get(key), str)), "")
     if _is_archive(kind, notes):
+        told = repr(path[:200]) if path else "without a name"
         raise MirrorUnavailable(
-            f"{at} ({path[:200] or 'without a name'}, {str(kind)[:100]}) is an archive: push each "
-            "file as a layer of its own, uncompressed (ModelPack: raw)"
+            f"{at} ({told}, {str(kind)[:100]!r}) is an archive: push each file as a layer of its "
+            "own, uncompressed (ModelPack: raw)"
         )
     if not path:
         raise MirrorUnavailable(f"{at} says no file name (annotation {' or '.join(_PATHS)})")
-    return path, _blob(layer, f"{at} ({path[:200]})")
+    return path, _blob(layer, f"{at} ({path[:200]!r})")
 
 
 def _is_archive(kind: object, notes: Mapping[str, object]) -> bool:

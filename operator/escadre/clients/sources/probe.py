@@ -9,8 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from escadre.clients.sources.errors import DigestMismatch, MirrorError, RangesUnsupported
+from escadre.clients.sources.errors import (
+    DigestMismatch,
+    MirrorError,
+    MirrorSlow,
+    RangesUnsupported,
+)
 from escadre.clients.sources.protocol import Data, RemoteFile, Source
+from escadre.clients.sources.retry import Cancelled
 from escadre.core.counting import count
 from escadre.core.decimals import bytes_text
 from escadre.core.weights import manifest as manifests
@@ -19,6 +25,7 @@ from escadre.errors import Refusal
 __all__ = ["Finding", "Probed", "Sample", "probe", "sample_of"]
 
 PROBED_BYTES: Final = 8 * 1024 * 1024  # of the range that is read, for the rate
+_LONGEST: Final = 600.0  # seconds from the first byte of a body to its last
 _SMALL: Final = 64 * 1024 * 1024  # a file up to this size is read whole and its digest compared
 
 Subject = Literal["manifest", "list", "ranges", "content"]
@@ -71,24 +78,34 @@ class Probed:
         return next((one.fault for one in self.findings if one.fault), None)
 
 
-def probe(source: Source, sample: Sample, clock: Callable[[], float]) -> Probed:
+def probe(
+    source: Source,
+    sample: Sample,
+    clock: Callable[[], float],
+    called_off: Callable[[], bool] = lambda: False,
+) -> Probed:
     """Ask; never raises for a fault of the mirror, it is a finding.
 
     Args:
         source: the repository on the mirror.
         sample: what to ask for.
         clock: monotonic seconds.
+        called_off: whether nobody asks any more.
+
+    Raises:
+        Cancelled: nobody does.
     """
+    watch = _Watch(clock, called_off)
     findings: list[Finding] = []
     if sample.manifest is not None:
         digest = sample.manifest
-        findings.append(_asked("manifest", lambda: _manifest(source, digest)))
+        findings.append(_asked("manifest", watch, lambda: _manifest(source, digest)))
     if source.capabilities.lists:
-        findings.append(_asked("list", lambda: _listed(source, sample.large)))
-    timed = _Timed(clock)
+        findings.append(_asked("list", watch, lambda: _listed(source, sample.large)))
+    timed = _Timed(clock, watch)
     ranges: bool | None = None
     try:
-        read = _asked("ranges", lambda: _range(source, sample.large, timed))
+        read = _asked("ranges", watch, lambda: _range(source, sample.large, timed))
         ranges = None if read.fault else True
     except RangesUnsupported as error:
         ranges = False
@@ -96,11 +113,36 @@ def probe(source: Source, sample: Sample, clock: Callable[[], float]) -> Probed:
     findings.append(read)
     if sample.small is not None:
         file, sha256 = sample.small
-        findings.append(_asked("content", lambda: _content(source, file, sha256)))
+        findings.append(_asked("content", watch, lambda: _content(source, file, sha256, watch)))
     return Probed(tuple(findings), ranges, timed.first, timed.rate())
 
 
-def _asked(subject: Subject, work: Callable[[], str]) -> Finding:
+@dataclass(slots=True)
+class _Watch:
+    """Looks at each piece: whether anybody still asks, and whether its body comes to an end."""
+
+    clock: Callable[[], float]
+    called_off: Callable[[], bool]
+    began: float | None = None
+
+    def begin(self) -> None:
+        self.look()
+        self.began = None
+
+    def look(self) -> None:
+        if self.called_off():
+            raise Cancelled("the probe was called off")
+
+    def piece(self) -> None:
+        self.look()
+        now = self.clock()
+        self.began = now if self.began is None else self.began
+        if now - self.began > _LONGEST:
+            raise MirrorSlow(f"reading it does not come to an end within {_LONGEST:g} s")
+
+
+def _asked(subject: Subject, watch: _Watch, work: Callable[[], str]) -> Finding:
+    watch.begin()
     try:
         return Finding(subject, work())
     except RangesUnsupported:
@@ -134,6 +176,7 @@ class _Timed:
     """When the pieces of the range came."""
 
     clock: Callable[[], float]
+    watch: _Watch
     asked: float = 0.0
     first: float | None = None
     behind: int = 0  # bytes behind the first piece
@@ -143,6 +186,7 @@ class _Timed:
         self.asked = self.clock()
 
     def take(self, piece: Data) -> None:
+        self.watch.piece()
         now = self.clock()
         if self.first is None:
             self.first = now - self.asked
@@ -168,10 +212,11 @@ def _range(source: Source, file: RemoteFile, timed: _Timed) -> str:
     return f"{bytes_text(size)} from the middle of {file.path}"
 
 
-def _content(source: Source, file: RemoteFile, sha256: str) -> str:
+def _content(source: Source, file: RemoteFile, sha256: str, watch: _Watch) -> str:
     hasher = hashlib.sha256()
     with source.stream(file) as body:
         while piece := body.read():
+            watch.piece()
             hasher.update(piece)
     if (got := hasher.hexdigest()) != sha256:
         raise DigestMismatch(f"{file.path}: sha256 {got}, approved is {sha256}")

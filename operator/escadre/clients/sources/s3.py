@@ -7,6 +7,7 @@ none to what was put behind their back.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ __all__ = ["Signer", "explain", "file_url", "list_files", "manifests_url"]
 _MAX_PAGE: Final = 8 * 1024 * 1024  # 1,000 keys of 1,024 bytes with all that stands around them
 _MAX_KEYS: Final = 5 * MAX_FILES  # a list that goes on is not a model's
 _MAX_PAGES: Final = 100
+_SECONDS: Final = 900.0  # for all pages
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{1,63}")
 _REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -93,12 +95,13 @@ def list_files(
 def _objects(transport: Transport, base: str, folder: str) -> Iterator[tuple[str, int, bool]]:
     """Key, size and whether the store took it in itself, page by page."""
     where, token = f"listing {shown(base)}/{folder}", ""
+    until = time.monotonic() + _SECONDS
     for _ in range(_MAX_PAGES):
         query = {"list-type": "2", "prefix": folder}
         query |= {"continuation-token": token} if token else {}
         # In the order of their names, as they are signed.
         url = f"{base}?{urlencode(sorted(query.items()), quote_via=quote, safe='')}"
-        page = _page(transport.fetch(url, _MAX_PAGE).text, where)
+        page = _page(transport.fetch(url, _MAX_PAGE, until=until).text, where)
         yield from page.objects
         if not page.next:
             return
