@@ -189,3 +189,30 @@ async def test_only_what_differs_is_told_anew(later: dict[str, Any], anew: bool)
         await asyncio.sleep(0)
     one.close()
     assert told == (2 if anew else 1)
+
+
+async def test_a_mirror_that_does_not_list_is_good_for_pulls(server: Faulty) -> None:
+    """Nobody pulls by a list, and a key that pulls may be none that lists."""
+    server.files |= {
+        path.replace(f"/{COMMIT}", f"/resolve/{COMMIT}"): text
+        for path, text in server.files.items()
+    }
+
+    async def opened(wish: ProbeWish) -> Source:
+        spec = ModelMirrorSpec(
+            type="huggingface",
+            url=server.url,
+            manifests_url=f"{server.url}/escadre-manifests",
+        )
+        return open_source(
+            "internal",
+            spec,
+            repository=wish.probe.repository,
+            revision=wish.probe.revision,
+            guard=LOCAL,
+        )
+
+    one = Prober(opened, lambda: NOW)
+    found = await told(one)
+    one.close()
+    assert (found.reason, found.message, found.ranges) == (None, "", True)

@@ -5,6 +5,7 @@ agent/run.py, and by tests with fakes.
 """
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -105,6 +106,12 @@ class Agent:
             interval=self.settings.progress_seconds,
             news=news,
         )
+        with contextlib.closing(prober):
+            await self._serve(gpus, keeper, reporter, on_ready)
+
+    async def _serve(
+        self, gpus: "_Gpus", keeper: Keeper, reporter: Reporter, on_ready: Callable[[], None] | None
+    ) -> None:
         async with (
             serving(self._endpoint(reporter)),
             asyncio.TaskGroup() as tasks,

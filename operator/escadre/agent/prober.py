@@ -8,7 +8,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -93,7 +93,7 @@ class Prober:
         try:
             source = await self.open_source(wish)
             try:
-                sample = sample_of(files, wanted.manifest_digest)
+                sample = replace(sample_of(files, wanted.manifest_digest), lists=False)
                 return await in_daemon_thread(
                     lambda: probe(source, sample, time.monotonic, called_off.is_set), "probe"
                 )

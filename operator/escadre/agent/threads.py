@@ -4,11 +4,15 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Future, wait
+from typing import Final, TypeVar
 
-__all__ = ["in_daemon_thread"]
+from escadre.clients.sources.retry import Cancelled
+
+__all__ = ["in_daemon_thread", "while_wanted"]
 
 _T = TypeVar("_T")
+_LOOK: Final = 0.2  # seconds between looks whether anybody still waits
 
 
 async def in_daemon_thread(work: Callable[[], _T], name: str) -> _T:
@@ -35,3 +39,23 @@ async def in_daemon_thread(work: Callable[[], _T], name: str) -> _T:
 
     threading.Thread(target=run, daemon=True, name=name).start()
     return await done
+
+
+def while_wanted(work: Callable[[], _T], stop: threading.Event, name: str) -> _T:
+    """What ``work`` returns or raises; Cancelled once ``stop`` is set, however long a read hangs.
+
+    The thread that hangs is left behind.
+    """
+    done: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as caught:  # noqa: BLE001 - handed to who waits
+            done.set_exception(caught)
+
+    threading.Thread(target=run, daemon=True, name=name).start()
+    while not wait((done,), _LOOK).done:
+        if stop.is_set():
+            raise Cancelled(f"called off: {name}")
+    return done.result()

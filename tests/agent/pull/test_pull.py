@@ -443,3 +443,31 @@ def test_pages_that_do_not_fit_are_dropped_and_nothing_else(
     pull(model).run()
     assert len(dropped) == sum(len({*file.chunks}) for file in model.manifest.files) - 1
     assert tree(store.models.path(model.digest)) == model.contents
+
+
+def test_a_manifest_that_hangs_holds_up_no_pull_that_is_called_off(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store
+) -> None:
+    """The mirror may have been given a day for its first byte, by mistake."""
+    server.always[f"/escadre-manifests/{model.digest[7:]}.manifest"] = stall(1, server.released)
+    made = pull(model)
+    mirror = opened_mirror(server, idle=86400)
+    work = Pull(made.digest, made.total, mirror, store, made.meter, made.stop, made.limits)
+    outcome: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work.run()
+        except Cancelled as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    work.stop.set()
+    thread.join(20)
+    held_up = thread.is_alive()
+    server.released.set()
+    thread.join(20)
+    mirror.close()
+    assert not held_up
+    assert [type(error) for error in outcome] == [Cancelled]

@@ -17,6 +17,7 @@ from escadre.agent.pull.transfer import Transfer, TransferLimits
 from escadre.agent.pull.width import Width
 from escadre.agent.store.records import ModelRecord
 from escadre.agent.store.store import Store
+from escadre.agent.threads import while_wanted
 from escadre.clients.sources.errors import DigestMismatch
 from escadre.clients.sources.protocol import Source
 from escadre.clients.sources.retry import Cancelled, attempt
@@ -109,7 +110,9 @@ class Pull:
                 )
             return text
 
-        text = attempt(fetch, self.limits.retry, self.stop.wait)
+        text = while_wanted(
+            lambda: attempt(fetch, self.limits.retry, self.stop.wait), self.stop, "manifest"
+        )
         try:
             manifest = manifests.parse(text)
         except ManifestError as error:

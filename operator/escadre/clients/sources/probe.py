@@ -39,11 +39,14 @@ class Sample:
         large: the file of which a range in the middle is read.
         small: a file that is read whole, with its approved sha256; None without an approval.
         manifest: digest of the manifest; None without an approval.
+        lists: whether its list is asked for, where the protocol has one: drafts need it, pulls do
+            not, and a key that pulls may well be none that lists.
     """
 
     large: RemoteFile
     small: tuple[RemoteFile, str] | None = None
     manifest: str | None = None
+    lists: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def probe(
     if sample.manifest is not None:
         digest = sample.manifest
         findings.append(_asked("manifest", watch, lambda: _manifest(source, digest)))
-    if source.capabilities.lists:
+    if sample.lists and source.capabilities.lists:
         findings.append(_asked("list", watch, lambda: _listed(source, sample.large)))
     timed = _Timed(clock, watch)
     ranges: bool | None = None
