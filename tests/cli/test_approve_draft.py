@@ -310,10 +310,22 @@ def test_a_draft_that_cannot_be_written_whole_leaves_what_was_there(
 def test_a_name_that_would_move_the_cursor_is_printed_escaped(model: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(model, tmp_path / "copy"))
     (folder / os.fsdecode(b"x\xff\x1b[2Jall is well.bin")).touch()
+    (folder / "y.bin\nwrote all").touch()
     given = ["--revision", "0" * 40, "--folder", str(folder), "--out", str(tmp_path / "out")]
     ran = cluster("https://m.example").run("approve", "draft", *TERMS, *given)
     assert ran.code == 0, ran.err
     assert "left out: x\\udcff\\x1b[2Jall is well.bin\n" in ran.out
+    assert "left out: y.bin\\nwrote all\n" in ran.out
+
+
+def test_what_is_to_be_copied_is_one_line_on_80_columns(model: Path, tmp_path: Path) -> None:
+    program, out = cluster("https://m.example"), tmp_path / "out"
+    program.width = 80
+    given = ["--revision", "0" * 40, "--folder", str(model), "--out", str(out)]
+    ran = program.run("approve", "draft", *TERMS, *given)
+    assert ran.code == 0, ran.err
+    (manifest,) = out.glob("*.manifest")
+    assert f"2. copy {manifest} to https://m.example/manifests/\n" in ran.out
 
 
 def test_a_plain_tree_is_drafted_from_its_folder(hub: MirrorServer) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree
 from tests.cli.harness import Program
 from tests.cli.test_approve_draft import TERMS, allow_loopback
-from tests.clients.sources.faulty import Faulty, faulty
+from tests.clients.sources.faulty import Faulty, faulty, refuse
 
 from escadre.clients.kube import MODEL_APPROVALS, MODEL_MIRRORS
 
@@ -132,7 +133,7 @@ def server() -> Iterator[Faulty]:
         pytest.param(["--repository", "x"], 2, "organisation/model", id="repository"),
         pytest.param(["--repository", "o/m"], 2, "--revision together", id="no revision"),
         pytest.param(
-            ["--repository", "o/m", "--revision", "0" * 40], 3, "without a list", id="plain tree"
+            ["--repository", "o/m", "--revision", "0" * 40], 3, "with --approval", id="plain tree"
         ),
     ],
 )
@@ -141,3 +142,37 @@ def test_what_cannot_be_asked_is_refused(
 ) -> None:
     ran = cluster(server.url, "http").run("mirror", "test", "internal", *given)
     assert (ran.code, says in ran.err) == (code, True), ran.err
+
+
+C = "0" * 40
+ASKED = ["--repository", "o/m", "--revision", C]
+
+
+def test_names_from_a_list_carry_no_control_to_the_terminal(server: Faulty) -> None:
+    name = "a\x1b[2J\x9b3m\u202e\nok"
+    listed = f"/api/models/o/m/tree/{C}?recursive=true&expand=false"
+    server.files[listed] = json.dumps([{"type": "file", "path": name, "size": 4}]).encode()
+    server.files[f"/o/m/resolve/{C}/{quote(name)}"] = b"text"
+    ran = cluster(server.url).run("mirror", "test", "internal", *ASKED)
+    assert ran.code == 0, ran.err
+    assert r"a\x1b[2J\x9b3m\u202e\nok" in ran.out
+
+
+def test_a_mirror_that_wants_to_be_left_alone_says_for_how_long(server: Faulty) -> None:
+    server.everything = refuse(429, {"Retry-After": "31536000"})
+    ran = cluster(server.url).run("mirror", "test", "internal", *ASKED)
+    assert ran.code == 3
+    assert "HTTP 429; it asks to be left alone for 3,600 s\nnext: " in ran.err
+
+
+@pytest.mark.parametrize("command", ["test", "draft"])
+def test_a_mirror_of_another_version_is_refused_by_its_field(command: str, tmp_path: Path) -> None:
+    program = cluster("https://hub.bank.example", "torrent")
+    given = {
+        "test": ["mirror", "test", "internal", *ASKED],
+        "draft": ["approve", "draft", *TERMS, "--revision", C, "--folder", str(tmp_path)],
+    }
+    ran = program.run(*given[command])
+    assert ran.code == 3
+    assert "ModelMirror internal: spec.type: Input should be" in ran.err
+    assert "next: correct that field, or use the escadre of the version" in ran.err

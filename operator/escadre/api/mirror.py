@@ -22,7 +22,7 @@ __all__ = [
 _Url = Annotated[
     str,
     Field(
-        pattern=r"^https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~%/+-]*)?$",
+        pattern=r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~%/+-]*)?$",
         max_length=512,
         json_schema_extra=explained(
             "must be an http:// or https:// URL without credentials, query or fragment"

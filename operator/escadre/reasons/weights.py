@@ -90,7 +90,7 @@ MIRROR_UNAVAILABLE = Reason(
     "MirrorUnavailable",
     Kind.MOVE,
     "The mirror does not answer or answers with errors.",
-    "Check the mirror and the network from the node.",
+    "Check the mirror, and the network between it and where it is read.",
     owners=(Owner.MIRROR,),
     conditions=(ConditionType.WEIGHTS_READY,),
     elsewhere=True,

@@ -133,8 +133,8 @@ def test_a_mirror_is_the_folder_that_the_platform_mounted_under_that_name(tmp_pa
         pytest.param(
             None,
             reasons.INVALID_SPEC,
-            "ModelMirror files: it is the folder share, which only agents have mounted; a draft "
-            "reads a copy, or the same mount, with --folder",
+            "ModelMirror files: it is the folder share, which only agents have mounted; here a "
+            "copy, or the same mount, is read: draft --folder PATH, sign --against PATH",
             id="no agent asks",
         ),
     ],

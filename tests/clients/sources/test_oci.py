@@ -334,7 +334,7 @@ def test_nobody_in_particular_gets_a_token_too(server: Faulty) -> None:
 def test_an_access_key_is_refused() -> None:
     spec = ModelMirrorSpec(type="oci", url="https://harbor.bank.example")
     key = Credentials(access_key=AccessKey("AKID", SECRET))
-    with pytest.raises(Refusal, match="needs username and password, or token in") as caught:
+    with pytest.raises(Refusal, match="needs username and password, or token, in") as caught:
         open_source("harbor", spec, repository="o/m", revision=COMMIT, credentials=key)
     assert caught.value.reason == reasons.SECRET_NOT_FOUND
 

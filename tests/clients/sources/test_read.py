@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from pydantic import ValidationError
 from tests.clients.sources.faulty import (
     LOCAL,
     Answer,
@@ -16,8 +17,9 @@ from tests.clients.sources.faulty import (
     stall,
 )
 
-from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources.credentials import Credentials
+from escadre import reasons
+from escadre.api.mirror import MirrorType, ModelMirrorSpec
+from escadre.clients.sources.credentials import AccessKey, Credentials
 from escadre.clients.sources.errors import (
     DigestMismatch,
     MirrorBusy,
@@ -115,6 +117,38 @@ def test_a_hub_without_a_place_for_manifests_is_refused() -> None:
     spec = ModelMirrorSpec(type="huggingface", url="https://hub.bank.example")
     with pytest.raises(Refusal, match="needs manifestsURL"):
         open_source("hub", spec, repository="org/model", revision=COMMIT)
+
+
+@pytest.mark.parametrize("field", ["url", "manifests_url", "proxy_url"])
+@pytest.mark.parametrize("url", ["http://[1:2]/x", "https://hub.bank.example:70000", "http://h:0"])
+def test_a_url_that_leads_to_no_host_is_refused_by_its_field(field: str, url: str) -> None:
+    given = {"url": "https://hub.bank.example", "manifests_url": "https://m.bank.example"}
+    spec = ModelMirrorSpec.model_validate({"type": "huggingface", **given, field: url})
+    with pytest.raises(Refusal, match="has no host that can be connected to") as caught:
+        open_source("hub", spec, repository="org/model", revision=COMMIT)
+    assert caught.value.reason == reasons.INVALID_SPEC
+    assert url in caught.value.message
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://[zz]/", "http://h:1:2", "http://h:/x"])
+def test_a_url_that_is_none_is_not_stored(url: str) -> None:
+    with pytest.raises(ValidationError):
+        ModelMirrorSpec(type="http", url=url)
+
+
+@pytest.mark.parametrize("url", ["http://[fd00::1]:8080/a/", "http://minio_1:9000", "http://h"])
+def test_a_url_with_a_host_is_opened(url: str) -> None:
+    open_source("m", ModelMirrorSpec(type="http", url=url), repository="o/m", revision=COMMIT)
+
+
+@pytest.mark.parametrize("kind", ["huggingface", "http"])
+def test_keys_that_no_request_could_carry_are_refused(kind: MirrorType) -> None:
+    url = "https://hub.bank.example"
+    spec = ModelMirrorSpec(type=kind, url=url, manifests_url=url)
+    given = Credentials(access_key=AccessKey("AK", "secret"))
+    with pytest.raises(Refusal, match="needs username and password, or token, in") as caught:
+        open_source("hub", spec, repository="org/model", revision=COMMIT, credentials=given)
+    assert caught.value.reason == reasons.SECRET_NOT_FOUND
 
 
 def test_a_ca_bundle_that_is_not_pem_is_refused() -> None:

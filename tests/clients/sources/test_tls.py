@@ -66,6 +66,14 @@ def test_another_host_s_certificate_is_refused(authority: Authority, tmp_path: P
         manifest(server.url, authority.pem)
 
 
+@pytest.mark.parametrize("believed", [None, "another"])
+def test_an_authority_that_is_not_known_is_to_be_named(file: Path, believed: str | None) -> None:
+    ca = Authority(believed).pem if believed else None
+    with tls_server(file) as server, pytest.raises(MirrorUnavailable) as caught:
+        manifest(server.url, ca)
+    assert "list the authority that signed it in spec.caBundle" in caught.value.message
+
+
 STRICT = ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
 
 

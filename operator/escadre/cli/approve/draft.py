@@ -21,7 +21,7 @@ from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
-from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, token_from
+from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, spec_of, token_from
 from escadre.cli.shared.session import (
     Environment,
     Output,
@@ -153,7 +153,7 @@ def _looked_for(environment: Environment, mirrors: list[str]) -> ModelMirrorSpec
 async def _exist(session: Session, mirrors: list[str]) -> list[ModelMirrorSpec]:
     """Refuses a mirror that does not exist: misspelt, it would only be missed much later."""
     found = [await fetch.mirror(session, name) for name in mirrors]
-    return [ModelMirrorSpec.model_validate(one["spec"]) for one in found]
+    return [spec_of(one) for one in found]
 
 
 def approval_document(draft: Draft, terms: Terms) -> dict[str, Any]:

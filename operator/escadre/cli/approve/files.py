@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from escadre.cli.shared.words import bytes_text, count
 from escadre.cli.shared.yamltext import yaml_text
 from escadre.core.catalog.check import contradictions
 from escadre.core.catalog.shelf import find
-from escadre.core.weights.findings import printable
+from escadre.core.weights.findings import printable_name
 from escadre.errors import EscadreError
 from escadre.names import digest_hex
 
@@ -80,11 +81,11 @@ def tell(
             output,
         )
         return
-    say = environment.out.print
+    say = partial(environment.out.print, soft_wrap=True)  # paths and commands are copied
     size = bytes_text(draft.manifest.total_bytes)
     say(f"{count(len(draft.manifest.files), 'file')}, {size}, {draft.digest}")
     for path in draft.selection.left_out:
-        say(f"left out: {printable(path)}")
+        say(f"left out: {printable_name(path)}")
     for doubt in doubts:
         say(f"catalog: {doubt}")
     for each in (manifest, approval):

@@ -191,7 +191,7 @@ async def _wanted(session: Session, name: str, approval: str | None, options: _O
     if not naming:
         raise EscadreError(
             f"no ModelApproval names ModelMirror {name}, so nothing is known of what it holds; "
-            "give --repository and --revision"
+            "give --approval, or --repository and --revision"
         )
     return _of_approval(min(naming, key=lambda one: str(one["metadata"]["name"])))
 
@@ -208,6 +208,11 @@ def _of_approval(body: Json) -> _Wanted:
 
 
 def _listed(source: Source) -> Sample:
+    if not source.capabilities.lists:
+        raise EscadreError(
+            f"ModelMirror {source.name} has no list of files, so it is not known what to ask for\n"
+            "next: name a ModelApproval whose files it holds, with --approval"
+        )
     full = [one for one in source.list() if one.size]
     if not full:
         raise EscadreError(f"ModelMirror {source.name} lists no file with content there")

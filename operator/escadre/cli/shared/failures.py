@@ -51,7 +51,9 @@ def explain(error: Exception) -> tuple[int, str]:
         return USAGE, str(error)
     if isinstance(error, Refusal):
         step = f"\nnext: {error.reason.next_step}" if error.reason.next_step else ""
-        return REFUSED, f"{error.reason}: {error.message}{step}"
+        delay = getattr(error, "delay", None)  # of a mirror that said how long
+        wait = f"; it asks to be left alone for {delay:,.0f} s" if delay else ""
+        return REFUSED, f"{error.reason}: {error.message}{wait}{step}"
     if isinstance(error, ConnectionUnknown):
         return API_FAILED, str(error)
     if isinstance(error, ApiError):

@@ -7,16 +7,19 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.cli.shared import fetch
 from escadre.cli.shared.engineconfig import read_section
 from escadre.cli.shared.session import Session
-from escadre.clients.kube import SECRETS, Forbidden, NotFound
+from escadre.clients.kube import SECRETS, Forbidden, Json, NotFound
 from escadre.clients.sources.credentials import Credentials, credentials_from_secret
 from escadre.clients.sources.guard import Guard, guard_of
 from escadre.errors import EscadreError
+from escadre.state.views.meta import explain
 
-__all__ = ["MirrorAccess", "mirror_of", "token_from"]
+__all__ = ["MirrorAccess", "mirror_of", "spec_of", "token_from"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ async def mirror_of(
     may not read those is held to the strictest.
     """
     found = await fetch.mirror(session, name)
-    spec = ModelMirrorSpec.model_validate(found["spec"])
+    spec = spec_of(found)
     guard = await _guard(session, system_namespace)
     secret = spec.credentials_secret_name
     if given or not secret:
@@ -59,6 +62,17 @@ async def mirror_of(
         raise EscadreError(f"{where}: {error}; give --token-file") from error
     data = {key: base64.b64decode(value) for key, value in (body.get("data") or {}).items()}
     return MirrorAccess(spec, credentials_from_secret(secret, data), guard)
+
+
+def spec_of(mirror: Json) -> ModelMirrorSpec:
+    """What a stored ModelMirror says; raises EscadreError where this version cannot read it."""
+    try:
+        return ModelMirrorSpec.model_validate(mirror.get("spec") or {})
+    except ValidationError as error:
+        raise EscadreError(
+            f"ModelMirror {mirror['metadata']['name']}: {explain(error)}\n"
+            "next: correct that field, or use the escadre of the version that is installed there"
+        ) from error
 
 
 async def _guard(session: Session, system_namespace: str) -> Guard:

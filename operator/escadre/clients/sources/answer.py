@@ -37,6 +37,7 @@ from escadre.clients.sources.errors import (
 )
 from escadre.clients.sources.filled import Filled
 from escadre.clients.sources.origins import shown
+from escadre.clients.sources.tls import with_advice
 from escadre.core.decimals import bytes_text
 
 __all__ = [
@@ -181,13 +182,13 @@ def typed(url: str, patience: float, when: str, *, connects: bool = False) -> It
     except (ReadTimeoutError, TimeoutError) as error:
         waited = time.monotonic() - begun
         if connects and waited < patience / 2:
-            what = f"connecting for {url}: no answer to TLS or from the proxy in {waited:.1g} s"
+            what = f"connecting for {url}: no answer to TLS or from the proxy in {waited:.2g} s"
             raise MirrorBusy(what, transient=True) from error
         raise MirrorSlow(
             f"getting {url}: no byte for {patience:g} s {when}", transient=True
         ) from error
     except SSLError as error:
-        raise MirrorUnavailable(f"getting {url}: TLS: {_words(error)}") from error
+        raise MirrorUnavailable(f"getting {url}: TLS: {with_advice(_words(error))}") from error
     except LocationParseError as error:
         raise MirrorUnavailable(f"getting {url}: not a URL") from error
     except (NewConnectionError, ConnectTimeoutError) as error:

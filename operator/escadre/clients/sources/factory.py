@@ -16,6 +16,7 @@ from escadre.clients.sources.guard import Guard
 from escadre.clients.sources.http import HttpSource
 from escadre.clients.sources.huggingface import Hub
 from escadre.clients.sources.ocitoken import Tokens
+from escadre.clients.sources.origins import origin
 from escadre.clients.sources.protocol import Source
 from escadre.clients.sources.reach import reach_of
 from escadre.clients.sources.registry import AuthorizedTransport, RegistrySource
@@ -71,6 +72,22 @@ class Opening:
             authorize,
             explain,
         )
+
+    def check_urls(self) -> None:
+        """Raises Refusal, reason InvalidSpec, for a URL that leads to no host."""
+        spec = self.spec
+        given = {
+            "url": spec.url,
+            "manifestsURL": spec.manifests_url,
+            "proxyURL": spec.proxy_url,
+        }
+        for field, url in given.items():
+            if url and not origin(url)[2]:
+                raise _invalid(
+                    self.name,
+                    f"{field} {url} has no host that can be connected to: a name, an IPv4 address "
+                    "or an IPv6 address in brackets, and a port of 1 to 65535 if any",
+                )
 
     def url(self) -> str:
         """The mirror's URL; raises Refusal, reason InvalidSpec, when it has none."""
@@ -128,6 +145,7 @@ def open_source(
         folders=folders,
         guard=guard or Guard(),
     )
+    opening.check_urls()
     adapter = _ADAPTERS.get(spec.type)
     if adapter is None:
         raise _invalid(name, f"type {spec.type} is not known to this version")
@@ -136,6 +154,7 @@ def open_source(
 
 def _huggingface(opening: Opening) -> Source:
     spec, url = opening.spec, opening.url()
+    _check_header(opening, "a hub")
     if opening.manifests and not spec.manifests_url:
         raise _invalid(
             opening.name,
@@ -153,6 +172,7 @@ def _huggingface(opening: Opening) -> Source:
 
 
 def _tree(opening: Opening) -> Source:
+    _check_header(opening, "files")
     return HttpSource(
         name=opening.name,
         file_url=partial(tree.file_url, opening.url(), opening.repository, opening.revision),
@@ -187,9 +207,7 @@ def _oci(opening: Opening) -> Source:
         name = oci.repository_name(url, opening.repository)
     except ValueError as error:
         raise _invalid(opening.name, str(error)) from error
-    keys = opening.credentials
-    if keys and not (keys.authorization or keys.certificate):
-        raise _wrong_keys(opening, "username and password, or token", "a repository")
+    _check_header(opening, "a repository")
     service = opening.transport()
     tokens = Tokens(
         url,
@@ -216,8 +234,8 @@ def _folder(opening: Opening) -> Source:
     if mounted is None:
         raise _invalid(
             opening.name,
-            f"it is the folder {name}, which only agents have mounted; a draft reads a copy, or "
-            "the same mount, with --folder",
+            f"it is the folder {name}, which only agents have mounted; here a copy, or the same "
+            "mount, is read: draft --folder PATH, sign --against PATH",
         )
     if name not in mounted:
         listed = ", ".join(sorted(mounted)) or "none"
@@ -233,6 +251,13 @@ def _folder(opening: Opening) -> Source:
         inside=mount,
         manifests=mount / "escadre-manifests",
     )
+
+
+def _check_header(opening: Opening, what: str) -> None:
+    """Refuses keys that no request could carry: without them, it would ask as anybody does."""
+    keys = opening.credentials
+    if keys and keys.access_key and not keys.certificate:
+        raise _wrong_keys(opening, "username and password, or token,", what)
 
 
 def _wrong_keys(opening: Opening, keys: str, what: str) -> Refusal:

@@ -29,13 +29,13 @@ def origin(url: str) -> Origin:
 
     The host is "" where it is not written plainly: two libraries need not read the same one then.
     """
-    parts = urlsplit(url)
-    if not _PLAIN.fullmatch(url):
-        return parts.scheme, "", None
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return parts.scheme, (parts.hostname or "").lower(), None
+        return "", "", None
+    if not _PLAIN.fullmatch(url):
+        return parts.scheme, "", None
     if port is None:
         port = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port

@@ -20,6 +20,7 @@ from escadre.clients.sources.retry import Cancelled
 from escadre.core.counting import count
 from escadre.core.decimals import bytes_text
 from escadre.core.weights import manifest as manifests
+from escadre.core.weights.findings import printable_name
 from escadre.errors import Refusal
 
 __all__ = ["Finding", "Probed", "Sample", "probe", "sample_of"]
@@ -166,10 +167,11 @@ def _listed(source: Source, file: RemoteFile) -> str:
     sizes = {one.path: one.size for one in found}
     words = f"{count(len(found), 'file')}"
     if file.path not in sizes:
-        raise MirrorError(f"{words} are listed, {file.path} is not among them")
+        raise MirrorError(f"{words} are listed, {printable_name(file.path)} is not among them")
     if sizes[file.path] != file.size:
         raise DigestMismatch(
-            f"{file.path} is listed with {sizes[file.path]:,} bytes, {file.size:,} were expected"
+            f"{printable_name(file.path)} is listed with {sizes[file.path]:,} bytes, {file.size:,} "
+            "were expected"
         )
     return words
 
@@ -212,7 +214,7 @@ def _range(source: Source, file: RemoteFile, timed: _Timed) -> str:
     source.read(
         file, file.size - size if file.size < 2 * size else file.size // 2, size, timed.take
     )
-    return f"{bytes_text(size)} from the middle of {file.path}"
+    return f"{bytes_text(size)} from the middle of {printable_name(file.path)}"
 
 
 def _content(source: Source, file: RemoteFile, sha256: str, watch: _Watch) -> str:

@@ -2,12 +2,15 @@
 
 import os
 import ssl
+from typing import Final
 
 from escadre import reasons
 from escadre.clients.sources.credentials import Certificate
 from escadre.errors import Refusal
 
-__all__ = ["tls_context"]
+__all__ = ["tls_context", "with_advice"]
+
+_UNKNOWN: Final = ("unable to get local issuer certificate", "self-signed certificate")
 
 
 def tls_context(ca_bundle: str | None, certificate: Certificate | None = None) -> ssl.SSLContext:
@@ -33,6 +36,15 @@ def tls_context(ca_bundle: str | None, certificate: Certificate | None = None) -
     if certificate:
         _show(context, certificate)
     return context
+
+
+def with_advice(words: str) -> str:
+    """What the library says of a certificate, and what to do where its authority is not known."""
+    if any(part in words for part in _UNKNOWN):
+        return (
+            f"{words}; list the authority that signed it in spec.caBundle, if it is to be believed"
+        )
+    return words
 
 
 def _show(context: ssl.SSLContext, certificate: Certificate) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from escadre.errors import EscadreError
 
-__all__ = ["Findings", "IntakeError", "printable"]
+__all__ = ["Findings", "IntakeError", "printable", "printable_name"]
 
 _MOST: Final = 50  # findings that are written out
 
@@ -71,6 +71,11 @@ def printable(message: str) -> str:
     return "".join(
         each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in message
     )
+
+
+def printable_name(name: str) -> str:
+    """A name in one line: none that a stranger chose looks like a line of ours."""
+    return printable(name).replace("\n", "\\n")
 
 
 def _lines(found: list[IntakeError]) -> Iterator[str]:
