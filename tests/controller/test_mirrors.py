@@ -216,6 +216,12 @@ async def test_what_was_found_before_a_pull_failed_counts_no_more() -> None:
     world.server.put(GPU_NODES, {**told, "status": {**told["status"], "weights": [entry]}})
     await operator.round()
     assert mirror(world)["Ready"]["reason"] == "MirrorSlow"
+    fails, probes_of_now = world.server.all(GPU_NODES)[0], probes(world)
+    world.server.advance(60)
+    for _ in range(2):
+        await Operator.start(world).round()
+        world.server.put(GPU_NODES, {**world.server.all(GPU_NODES)[0], "status": fails["status"]})
+    assert probes(world) == probes_of_now, "who begins to lead asks nobody anew"
     await operator.settle()  # the agent pulls from elsewhere, or again
     assert mirror(world)["Ready"]["reason"] == "MirrorDoubted"
     world.probed = {"reason": "MirrorSlow", "message": "no byte for 60 s"}

@@ -16,7 +16,7 @@ from escadre.machinery.queue import Priority
 from escadre.names import API_VERSION
 from escadre.state.memory import Probing
 from escadre.state.mirrors import failures_of
-from escadre.state.probing import found_of, probing_of
+from escadre.state.probing import found_of, is_doubted, probing_of
 from escadre.state.views import MirrorView
 
 __all__ = ["reconcile_mirror"]
@@ -62,7 +62,9 @@ def _probed(context: Context, view: MirrorView, *, failing: bool) -> Found | Una
 def _doubted(context: Context, name: str, *, failing: bool) -> datetime | None:
     """When pulls from it began to fail: another mirror may have helped them since."""
     known, before = context.memory.failing, context.memory.probing.get(name)
-    news = failing and name not in known
+    # Who begins to lead sees what was written down already.
+    seen = before is None and is_doubted(context.caches, name)
+    news = failing and name not in known and not seen
     (known.add if failing else known.discard)(name)
     if news:
         return datetime.fromtimestamp(int(context.now()), UTC)

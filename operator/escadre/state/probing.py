@@ -20,7 +20,7 @@ from escadre.state.caches import Caches
 from escadre.state.memory import Memory, Probing
 from escadre.state.views import ApprovalView, GPUNodeView, MirrorView
 
-__all__ = ["found_of", "is_told", "probing_of", "told_of"]
+__all__ = ["found_of", "is_doubted", "is_told", "probing_of", "told_of"]
 
 _NO_APPROVAL = "nothing was asked of it, as no ModelApproval that holds names it"
 _NO_AGENT = "nothing was asked of it, as no node has a ready agent"
@@ -106,6 +106,11 @@ def found_of(caches: Caches, probing: Probing) -> Found | None:
         if about(one) == about(wanted):
             return Found(probing.node, one.approval, one)
     return None
+
+
+def is_doubted(caches: Caches, mirror: str) -> bool:
+    """Whether a node was told that pulls from it began to fail."""
+    return any(_doubted(one, mirror) is not None for one in caches.gpunodes.values())
 
 
 def _naming(caches: Caches, mirror: str) -> Iterable[ApprovalView]:

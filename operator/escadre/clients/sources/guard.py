@@ -1,8 +1,9 @@
 """Which addresses a connection to a mirror may be made to. Pure.
 
 A ModelMirror is written by those who run mirrors; what it names must not lead an agent, which sits
-inside the cluster's network, to the node itself, a cloud's metadata or the API server. Asked with
-each address that a name was resolved to, right before the connection to that very address is made
+inside the cluster's network, to its own pod, to what nodes and clouds serve at link-local
+addresses, or to the API server; other addresses are the platform's to name. Asked with each address
+that a name was resolved to, right before the connection to that very address is made
 (clients/sources/dial.py), so that no second answer of a name server comes in between.
 """
 
