@@ -4,8 +4,10 @@ import base64
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from e2e.engine.mirror.tree import Tree, flip_byte
 from tests.cli.harness import Program
 from tests.core.weights.test_architecture import HF_SMALL_3
 from tests.fakes.kube import FakeServer
+from typing_extensions import override
 
 from escadre.api.approval import ModelApprovalSpec
 from escadre.cli.approve.drafting import make_draft
@@ -583,3 +586,26 @@ def test_a_card_that_names_another_licence_is_told(
     ran = cluster("https://m.example").run("approve", "draft", *TERMS, *given)
     assert ran.code == 0, ran.err
     assert ("the model's card says licence other (mrl)" in ran.err) == told
+
+
+def test_a_wait_that_the_mirror_asks_for_is_told(
+    hub: MirrorServer, commit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.token = None
+    hub.faults.add("status", "/api/models/*", code=503, retry_after=90, times=1)
+    waited: list[float] = []
+
+    class Instantly(threading.Event):
+        @override
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0.0)
+            return False
+
+    instant = SimpleNamespace(Event=Instantly)
+    monkeypatch.setattr("escadre.cli.approve.source.threading", instant)
+    given = ["--revision", commit, "--out", str(tmp_path / "out")]
+    ran = cluster(hub.url).run("approve", "draft", *TERMS, *given)
+    assert ran.code == 0, ran.err
+    assert max(waited) == 90
+    assert "ModelMirror internal: getting http" in ran.err
+    assert ": HTTP 503; trying again in 90 s\n" in ran.err

@@ -248,6 +248,21 @@ def test_a_page_elsewhere_is_refused(server: Faulty, value: str, says: str) -> N
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.parametrize(("most", "whole"), [(3, True), (2, False)])
+def test_a_list_may_have_as_many_pages_as_is_said(
+    server: Faulty, monkeypatch: pytest.MonkeyPatch, most: int, whole: bool
+) -> None:
+    monkeypatch.setattr("escadre.clients.sources.huggingface._MOST_PAGES", most)
+    server.files[TREE] = b"[]"
+    onward = link(f'<{TREE}>; rel="next"')
+    server.faults[TREE] = [onward, onward]
+    if whole:
+        assert listed(f"{server.url}/hf") == []
+    else:
+        with pytest.raises(MirrorUnavailable, match="more than 2 pages"):
+            listed(f"{server.url}/hf")
+
+
 def test_a_list_without_end_is_refused(server: Faulty) -> None:
     server.files[TREE] = b"[]"
     server.always[TREE] = link(f'<{TREE}>; rel="next"')

@@ -110,7 +110,9 @@ def _open(environment: Environment, spec: ModelApprovalSpec, against: Against) -
         return await mirror_of(session, against.source, given, against.system_namespace)
 
     access = run(environment, look)
-    return mirror_repository(against.source, access, spec.repository, spec.revision)
+    return mirror_repository(
+        against.source, access, spec.repository, spec.revision, environment.err.print
+    )
 
 
 def _compare(

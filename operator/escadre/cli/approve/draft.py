@@ -137,7 +137,9 @@ def _source(
         return await mirror_of(session, name, given, system_namespace)
 
     access = run(environment, look)
-    source = mirror_repository(name, access, terms.repository, terms.revision)
+    source = mirror_repository(
+        name, access, terms.repository, terms.revision, environment.err.print
+    )
     return source, access.spec
 
 

@@ -5,7 +5,7 @@ by cli/approve/drafting.py.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,9 +120,18 @@ def folder_repository(root: Path) -> Repository:
 
 
 def mirror_repository(
-    name: str, access: MirrorAccess, repository: str, revision: str
+    name: str,
+    access: MirrorAccess,
+    repository: str,
+    revision: str,
+    say: Callable[[str], None] | None = None,
 ) -> Repository:
-    """Open a mirror to draft from; refuses one that has no list of files."""
+    """Open a mirror to draft from; ``say`` hears what is waited for."""
+
+    def told(why: str, seconds: float) -> None:
+        if say:
+            say(f"ModelMirror {name}: {why}; trying again in {seconds:.0f} s")
+
     source = open_source(
         name,
         access.spec,
@@ -135,6 +144,7 @@ def mirror_repository(
     return SourceRepository(
         source,
         title=f"ModelMirror {name}: ",
+        policy=RetryPolicy(told=told),
         unlisted="\nnext: Correct --repository or --revision, or have whoever runs the mirror "
         "bring that commit onto it.",
     )

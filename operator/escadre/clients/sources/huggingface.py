@@ -92,7 +92,8 @@ class Hub:
                 entry = object_of(value, f"{self._where}: entry {entries}")
                 _add(files, entry, _of_tree(entry))
             url = next_page(page.answer.header("Link"), url)
-            if pages >= _MOST_PAGES or entries > _MOST_ENTRIES or (url and left <= 0):
+            more = url is not None and (pages >= _MOST_PAGES or left <= 0)
+            if more or entries > _MOST_ENTRIES:
                 raise MirrorUnavailable(
                     f"{self._where}: more than {_MOST_PAGES:,} pages, {_MOST_ENTRIES:,} entries or "
                     f"{bytes_text(_MOST_BYTES)}"

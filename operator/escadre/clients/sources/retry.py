@@ -8,7 +8,7 @@ finishes and a dead one does not hold a pull up for ever.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from escadre.backoff import pause
 from escadre.clients.sources.errors import MirrorError
@@ -18,6 +18,7 @@ from escadre.errors import EscadreError
 
 __all__ = ["Cancelled", "RetryPolicy", "Wait", "attempt", "read_to"]
 
+_NOTICED: Final = 3.0  # seconds
 _T = TypeVar("_T")
 Wait = Callable[[float], bool]  # waits so many seconds; True when the work was called off
 
@@ -36,6 +37,7 @@ class RetryPolicy:
         ceiling: most seconds between two tries.
         patience: longest Retry-After that is waited out here; a longer one ends the tries.
         worth: bytes that make a try count as progress.
+        told: hears why, before a wait that a person would notice, and how many seconds it lasts.
     """
 
     tries: int = 6
@@ -43,6 +45,7 @@ class RetryPolicy:
     ceiling: float = 30.0
     patience: float = 120.0
     worth: int = 1024 * 1024
+    told: Callable[[str, float], None] | None = None
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row: exponential with jitter."""
@@ -53,7 +56,10 @@ class RetryPolicy:
         """Wait for the next try, or raise: ``error`` when there is none, Cancelled."""
         if not error.transient or failures >= self.tries or (error.delay or 0) > self.patience:
             raise error
-        if wait(max(self.pause(failures), error.delay or 0.0)):
+        seconds = max(self.pause(failures), error.delay or 0.0)
+        if self.told and seconds >= _NOTICED:
+            self.told(error.message, seconds)
+        if wait(seconds):
             raise Cancelled(f"called off while waiting after: {error.message}") from error
 
 
