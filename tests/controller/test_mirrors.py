@@ -5,9 +5,10 @@ from typing import Any
 from tests.controller.operator import Operator
 from tests.controller.world import DIGEST, World
 
-from escadre.clients.kube import GPU_NODES, MODEL_MIRRORS
+from escadre.clients.kube import GPU_NODES, MODEL_MIRRORS, NODES
 from escadre.controller.keys import FLEET, mirror_key, node_key
 from escadre.controller.manager import reconcile
+from escadre.core.fleet.election import elected
 from escadre.core.fleet.wants import MAX_MIRRORS
 
 SPEC = {"type": "http", "url": "http://mirror.example", "maxConcurrentPulls": 4}
@@ -116,6 +117,20 @@ async def test_one_node_asks_for_all_and_what_it_found_is_told() -> None:
     before = len(operator.api.writes)
     await operator.settle()
     assert operator.api.writes[before:] == []
+
+
+async def test_a_node_that_is_told_nothing_new_is_not_the_one_to_ask() -> None:
+    """Its device plugin is down, so that the plan does not know it; its agent works."""
+    world = World(nodes=2)
+    operator = Operator.start(world)
+    await operator.settle()
+    drawn = elected("internal", ["gpu-0", "gpu-1"])
+    (node,) = [one for one in world.server.all(NODES) if one["metadata"]["name"] == drawn]
+    allocatable = {"nvidia.com/gpu": "0"}
+    world.server.put(NODES, {**node, "status": {**node["status"], "allocatable": allocatable}})
+    world.approve()
+    await operator.settle()
+    assert asked(world) != drawn
 
 
 async def test_a_probe_that_fails_is_the_mirror_s_state() -> None:

@@ -44,7 +44,7 @@ def probing_of(
     approval = min(_naming(caches, mirror.name), key=lambda one: one.name, default=None)
     if approval is None:
         return _NO_APPROVAL
-    ready = [one.name for one in caches.gpunodes.values() if caches.agents.of(one.name).ready]
+    ready = [one.name for one in caches.gpunodes.values() if _may_ask(caches, memory, one.name)]
     told = _told(memory, mirror.name)
     free = [one for one in ready if _has_place(told.get(one, frozenset()), mirror.name)]
     holding = [name for name in free if _holds(caches.gpunodes.get(name), mirror.name)]
@@ -79,8 +79,16 @@ def is_told(memory: Memory, probing: Probing) -> bool:
     """Whether the node that is to ask has a place for the mirror."""
     if memory.plan is None:
         return True  # what it is told waits for the plan
+    if probing.node not in memory.plan.nodes:
+        return False
     told = told_of(probing.node, memory.plan, memory.probing.values())
     return any(one.mirror == probing.source.name for one in told.probes)
+
+
+def _may_ask(caches: Caches, memory: Memory, node: str) -> bool:
+    """Whether its agent works, and the plan knows the node: others are told nothing new."""
+    known = memory.plan is None or node in memory.plan.nodes
+    return known and caches.agents.of(node).ready
 
 
 def _told(memory: Memory, but: str) -> dict[str, set[str]]:

@@ -95,7 +95,9 @@ def read_tensors(path: str, header: bytes, size: int) -> tuple[Tensor, ...]:
     place = 0
     for tensor in tensors:
         if tensor.begin != place:
-            raise IntakeError(f"{path}: tensor {tensor.name} overlaps or leaves a gap at {place}")
+            raise IntakeError(
+                f"{path}: tensor {tensor.name[:80]} overlaps or leaves a gap at {place}"
+            )
         place = tensor.end
     if place != size - PREFIX - len(header):
         data = size - PREFIX - len(header)
