@@ -18,7 +18,7 @@ from escadre.agent.store.partial import PartialFile
 from escadre.clients.sources.errors import DigestMismatch
 from escadre.clients.sources.origins import shown
 from escadre.clients.sources.protocol import Data, Source
-from escadre.core.weights.manifest import chunk_at
+from escadre.core.weights.manifest import Chunk, chunk_at
 
 __all__ = ["Desk", "Enough", "Intake", "Setting"]
 
@@ -42,8 +42,8 @@ class Desk(Protocol):
         """The first byte came."""
         ...
 
-    def verified(self, piece: Piece) -> None:
-        """The chunk under way is good."""
+    def verified(self, piece: Piece, partial: PartialFile, chunk: Chunk) -> None:
+        """The chunk under way is good, and marked."""
         ...
 
     def advance(self, piece: Piece) -> bool | None:
@@ -74,7 +74,6 @@ class Intake:
     def __init__(self, piece: Piece, partial: PartialFile, desk: Desk, setting: Setting) -> None:
         self._piece, self._partial, self._desk = piece, partial, desk
         self._source, self._blobs, self._meter = setting.source, setting.blobs, setting.meter
-        self._keep_pages = setting.keep_pages
         self._rejected: set[int] = set()
         self.done = False
         self._enter(wanted=True)
@@ -126,11 +125,9 @@ class Intake:
         if self._hasher:
             if self._hasher.hexdigest() != self._chunk.sha256:
                 self._reject(self._hasher.hexdigest())
-            with disk_faults(f"syncing {self._partial.file.path}", self._blobs.root):
+            with disk_faults(f"marking {self._partial.file.path}", self._blobs.root):
                 self._partial.mark(self._chunk)
-                if not self._keep_pages:
-                    self._partial.forget(self._chunk)
-            self._desk.verified(self._piece)
+            self._desk.verified(self._piece, self._partial, self._chunk)
             self._hasher = None  # what came is no more to lose
         wanted = self._desk.advance(self._piece)
         if wanted is not None:

@@ -12,17 +12,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from escadre.agent.pull.flusher import Flusher
 from escadre.agent.pull.handout import Handout, Outcome
 from escadre.agent.pull.intake import Enough, Intake, Setting
 from escadre.agent.pull.piece import Piece
 from escadre.agent.pull.seeking import PATIENCE, Question
 from escadre.agent.pull.throttle import Throttle
+from escadre.agent.store.durable import disk_faults
 from escadre.agent.store.partial import PartialFile
 from escadre.clients.sources.errors import MirrorError, MirrorSlow, RangesUnsupported
 from escadre.clients.sources.protocol import Data, RemoteFile
 from escadre.clients.sources.reading import Reading
 from escadre.clients.sources.retry import Cancelled, RetryPolicy
-from escadre.core.weights.manifest import CHUNK_SIZE, ManifestFile
+from escadre.core.weights.manifest import CHUNK_SIZE, Chunk, ManifestFile, chunks_of
 
 __all__ = ["Transfer", "TransferLimits"]
 
@@ -61,6 +63,9 @@ class Transfer:
         self._opened: dict[str, PartialFile] = {}
         self._ended = False
         self._alive = limits.chunks
+        self._flusher = Flusher(
+            setting.blobs.root, keep_pages=setting.keep_pages, failed=self._disk_failed
+        )
 
     def run(self, probe: ManifestFile | None) -> None:
         """Fetch the chunks and make whole files blobs; raises the first fault, or Cancelled.
@@ -75,13 +80,16 @@ class Transfer:
         threads = [
             threading.Thread(target=self._guarded, daemon=True) for _ in range(self._workers)
         ]
+        self._flusher.start()
         for thread in threads:
             thread.start()
         with self._turn:
             while self._alive and not self._only_waits():
                 self._turn.wait(_LOOK)
             self._ended = True
-            for partial in self._opened.values():
+        self._flusher.end()
+        for partial in self._opened.values():
+            with disk_faults(f"closing {partial.file.path}", self._setting.blobs.root):
                 partial.close()
         if self._handout.fault:
             raise self._handout.fault
@@ -221,15 +229,25 @@ class Transfer:
             self._handout.heard(piece, time.monotonic())
             self._turn.notify_all()
 
-    def verified(self, piece: Piece) -> None:
+    def verified(self, piece: Piece, partial: PartialFile, chunk: Chunk) -> None:
         """A chunk is good; a file that is whole with it becomes a blob."""
+        self._flusher.written(partial, chunk)
         with self._turn:
             whole = self._handout.verified(piece, time.monotonic())
-            partial = self._opened.pop(piece.file.sha256) if whole else None
+            if whole:
+                del self._opened[piece.file.sha256]
             self._turn.notify_all()
-        if partial:
+        if whole:
             with partial:
                 self._setting.blobs.commit(partial)
+                if not self._setting.keep_pages:
+                    partial.forget(chunks_of(partial.file))  # what the flusher had not got to
+
+    def _disk_failed(self, error: BaseException) -> None:
+        """What the flusher met is as final as what a worker meets."""
+        with self._turn:
+            self._handout.fault = self._handout.fault or error
+            self._turn.notify_all()
 
     def advance(self, piece: Piece) -> bool | None:
         """The next chunk of a request."""

@@ -1,17 +1,19 @@
 """A file that is being pulled: its bytes, and which of its chunks are verified.
 
 ``partial/<sha256>.data`` has the file's full size from the start (the space is reserved),
-``partial/<sha256>.chunks`` one mark per chunk behind a header that names what was asked for. The
-data of a chunk is synced before its mark is set, so after any crash a mark means verified bytes.
-Behind the marks stands how both were closed: where they look different (a process that was killed,
-a hand that wrote to one of them), ``recheck`` hashes what is marked before that counts.
+``partial/<sha256>.chunks`` one mark per chunk behind a header that names what was asked for. A
+mark may reach the disk before the bytes that it speaks of, but never the word behind the marks,
+how both were closed: it is written once all is synced. Where the two look different (a process
+that was killed, a machine that lost its power, a hand that wrote to one of them), ``recheck``
+hashes what is marked before that counts.
 Chunks may be written by several threads, each by one. Whoever else writes to the file while the
 agent does is not seen: the store is the agent's alone.
 """
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -51,6 +53,9 @@ class PartialFile:
             raise
         self._doubted: list[Chunk] = []
         self._finished = False
+        self._shut = False
+        self._unsynced: OSError | None = None
+        self._syncing = threading.Lock()
         self._done = self._read_marks(header)
 
     def __enter__(self) -> Self:
@@ -111,22 +116,43 @@ class PartialFile:
         return os.pread(self._data, size, offset)
 
     def mark(self, chunk: Chunk) -> None:
-        """Say that a chunk's bytes are verified; durable when it returns."""
-        os.fdatasync(self._data)
+        """Say that a chunk's bytes are verified; a later ``flush`` makes it durable."""
         os.pwrite(self._marks, _DONE, self._header + chunk.index)
-        os.fdatasync(self._marks)
         self._done[chunk.index] = True
 
-    def forget(self, chunk: Chunk) -> None:
-        """Let the memory go that holds a marked chunk; it is on the disk."""
-        os.posix_fadvise(self._data, chunk.offset, chunk.size, os.POSIX_FADV_DONTNEED)
+    def flush(self) -> bool:
+        """Bring all to the disk that was written so far; False once the file is closed.
+
+        For a thread beside those that write: it may take as long as the disk does.
+        """
+        with self._syncing:
+            if self._shut:
+                return False
+            try:
+                os.fdatasync(self._data)
+                os.fdatasync(self._marks)
+            except OSError as error:
+                self._unsynced = error
+                raise
+            return True
+
+    def forget(self, chunks: Iterable[Chunk]) -> None:
+        """Let the memory go that holds flushed chunks, unless the file is closed meanwhile."""
+        with self._syncing:
+            if not self._shut:
+                for chunk in chunks:
+                    offset, size = chunk.offset, chunk.size
+                    os.posix_fadvise(self._data, offset, size, os.POSIX_FADV_DONTNEED)
 
     def finish(self, blob: Path) -> None:
         """Make the verified file a read-only blob; its record is the caller's to write."""
         if not all(self._done):
             raise ValueError(f"{self.file.path}: chunks are missing")
-        os.fchmod(self._data, 0o444)
-        os.fsync(self._data)
+        with self._syncing:
+            if self._unsynced:  # the kernel tells of it once: the next sync would succeed
+                raise self._unsynced
+            os.fchmod(self._data, 0o444)
+            os.fsync(self._data)
         self._finished = True
         self._data_path.replace(blob)
         sync_folder(blob.parent)
@@ -134,12 +160,20 @@ class PartialFile:
         sync_folder(self._folder)
 
     def close(self) -> None:
-        """Close the files."""
-        if not (self._finished or self._doubted):
-            size = self._header + len(self._done)
-            os.pwrite(self._marks, self._closed(os.pread(self._marks, size, 0)), size)
-        os.close(self._data)
-        os.close(self._marks)
+        """Close the files; once is enough, and twice does no harm."""
+        with self._syncing:
+            if self._shut:
+                return
+            self._shut = True
+            try:
+                if not (self._finished or self._doubted or self._unsynced):
+                    os.fdatasync(self._data)
+                    size = self._header + len(self._done)
+                    os.pwrite(self._marks, self._closed(os.pread(self._marks, size, 0)), size)
+                    os.fdatasync(self._marks)
+            finally:
+                os.close(self._data)
+                os.close(self._marks)
 
     def _closed(self, marks: bytes) -> bytes:
         stat, marked = os.fstat(self._data), hashlib.sha256(marks).hexdigest()[:32]
