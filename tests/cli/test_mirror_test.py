@@ -158,11 +158,30 @@ def test_names_from_a_list_carry_no_control_to_the_terminal(server: Faulty) -> N
     assert r"a\x1b[2J\x9b3m\u202e\nok" in ran.out
 
 
-def test_a_mirror_that_wants_to_be_left_alone_says_for_how_long(server: Faulty) -> None:
+def test_a_mirror_that_wants_to_be_left_alone_says_for_how_long(
+    server: Faulty, tmp_path: Path
+) -> None:
     server.everything = refuse(429, {"Retry-After": "31536000"})
-    ran = cluster(server.url).run("mirror", "test", "internal", *ASKED)
+    program = cluster(server.url)
+    program.width = 400
+    ran = program.run("mirror", "test", "internal", *ASKED)
+    assert ran.code == 1
+    assert "HTTP 429; it asks to be left alone for 3,600 s" in ran.out
+    given = ["--revision", C, "--out", str(tmp_path)]
+    ran = program.run("approve", "draft", *TERMS, *given)
     assert ran.code == 3
     assert "HTTP 429; it asks to be left alone for 3,600 s\nnext: " in ran.err
+
+
+def test_a_list_that_fails_is_told_as_any_other_question(server: Faulty) -> None:
+    server.everything = refuse(401)
+    ran = cluster(server.url).run("mirror", "test", "internal", *ASKED, "-o", "json")
+    assert ran.code == 1, ran.err
+    found = json.loads(ran.out)
+    assert found["ok"] is False
+    assert [(one["subject"], one["reason"]) for one in found["findings"]] == [
+        ("list", "Unauthorized")
+    ]
 
 
 @pytest.mark.parametrize("command", ["test", "draft"])

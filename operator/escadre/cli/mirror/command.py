@@ -24,8 +24,9 @@ from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import Output, OutputOption, Session, environment_of, run
 from escadre.cli.shared.target import target_options
 from escadre.clients.kube import MODEL_APPROVALS, Json, list_all
+from escadre.clients.sources.errors import MirrorError
 from escadre.clients.sources.factory import open_source
-from escadre.clients.sources.probe import Sample, probe, sample_of
+from escadre.clients.sources.probe import Finding, Probed, Sample, probe, sample_of
 from escadre.clients.sources.protocol import RemoteFile, Source
 from escadre.errors import EscadreError
 
@@ -169,8 +170,7 @@ def _test(
         manifests=wanted.sample is not None,
     )
     try:
-        sample = wanted.sample or _listed(source)
-        probed = probe(source, sample, time.monotonic)
+        probed = _probed(source, wanted.sample)
     finally:
         source.close()
     tested = Tested(name, spec.type, spec.where, wanted.of, probed)
@@ -205,6 +205,15 @@ def _of_approval(body: Json) -> _Wanted:
     files = [(file.path, file.size, file.sha256) for file in spec.files]
     sample = sample_of(files, spec.manifest_digest)
     return _Wanted(spec.repository, spec.revision, sample, f"ModelApproval {name}")
+
+
+def _probed(source: Source, sample: Sample | None) -> Probed:
+    """Without a sample the list is asked first, and without a list there is nothing else to ask."""
+    try:
+        sample = sample or _listed(source)
+    except MirrorError as error:
+        return Probed((Finding("list", error.message, error),), None, None, None)
+    return probe(source, sample, time.monotonic)
 
 
 def _listed(source: Source) -> Sample:

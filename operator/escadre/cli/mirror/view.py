@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from escadre.cli.shared.failures import told
 from escadre.cli.shared.marks import State, mark
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import bytes_text
@@ -29,7 +30,7 @@ def view(tested: Tested) -> Group:
     """The mirror, a line for each question, the figures, and the next step when one failed."""
     table = grid("", "ASKED FOR", "ANSWER")
     for one in tested.probed.findings:
-        words = f"{one.fault.reason}: {one.words}" if one.fault else one.words
+        words = told(one.fault) if one.fault else one.words
         table.add_row(mark(_state(one, tested.probed)), one.subject, words)
     for what, figure in _figures(tested.probed):
         table.add_row(mark("waiting"), what, figure)

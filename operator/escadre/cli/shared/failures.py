@@ -22,6 +22,7 @@ __all__ = [
     "BadInput",
     "explain",
     "is_kind_missing",
+    "told",
 ]
 
 OK = 0
@@ -45,15 +46,20 @@ def is_kind_missing(error: ApiError) -> bool:
     )
 
 
+def told(refusal: Refusal) -> str:
+    """Its reason and message, and of a mirror that wants to be left alone for how long."""
+    delay = getattr(refusal, "delay", None)
+    wait = f"; it asks to be left alone for {delay:,.0f} s" if delay else ""
+    return f"{refusal.reason}: {refusal.message}{wait}"
+
+
 def explain(error: Exception) -> tuple[int, str]:
     """Exit code and message for ``error``; the message is "" for one that nobody expected."""
     if isinstance(error, BadInput):
         return USAGE, str(error)
     if isinstance(error, Refusal):
         step = f"\nnext: {error.reason.next_step}" if error.reason.next_step else ""
-        delay = getattr(error, "delay", None)  # of a mirror that said how long
-        wait = f"; it asks to be left alone for {delay:,.0f} s" if delay else ""
-        return REFUSED, f"{error.reason}: {error.message}{wait}{step}"
+        return REFUSED, f"{told(error)}{step}"
     if isinstance(error, ConnectionUnknown):
         return API_FAILED, str(error)
     if isinstance(error, ApiError):
