@@ -16,6 +16,7 @@ from escadre.agent.wish import ProbeWish
 from escadre.api.gpunode import MirrorSource
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.api.probe import MirrorProbe, ProbedMirror, SampleFile
+from escadre.clients.sources.errors import MirrorBusy
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.probe import Finding, Probed
 from escadre.clients.sources.protocol import Source
@@ -216,3 +217,36 @@ async def test_a_mirror_that_does_not_list_is_good_for_pulls(server: Faulty) -> 
     found = await told(one)
     one.close()
     assert (found.reason, found.message, found.ranges) == (None, "", True)
+
+
+@pytest.mark.parametrize(
+    ("busy", "told"), [pytest.param(2, 1, id="a moment"), pytest.param(3, 3, id="for good")]
+)
+async def test_a_mirror_without_room_is_asked_again_before_that_is_told(
+    busy: int, told: int
+) -> None:
+    """As one that serves so many connections, and all are taken by pulls."""
+    full = Finding("ranges", "HTTP 503", MirrorBusy("HTTP 503", transient=True))
+    answers = [probed(), *[probed(findings=(full,))] * busy, probed()]
+    words: list[str] = []
+    over = asyncio.Event()
+
+    class Played(Prober):
+        @override
+        async def _probed(self, _: ProbeWish) -> Probed | Refusal:
+            await asyncio.sleep(0)
+            if len(answers) == 1:
+                over.set()
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    async def never(_: ProbeWish) -> Source:
+        raise AssertionError
+
+    one = Played(never, lambda: NOW, lambda: words.append("told"), every=0.0, again=0.0)
+    one.want((WISH,))
+    async with asyncio.timeout(20):
+        await over.wait()
+        for _ in range(3):
+            await asyncio.sleep(0)
+    one.close()
+    assert len(words) == told

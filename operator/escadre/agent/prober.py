@@ -18,6 +18,7 @@ from escadre import reasons
 from escadre.agent.threads import in_daemon_thread
 from escadre.agent.wish import ProbeWish
 from escadre.api.probe import MirrorProbe, ProbedMirror
+from escadre.clients.sources.errors import MirrorBusy
 from escadre.clients.sources.probe import Probed, probe, sample_of
 from escadre.clients.sources.protocol import Source
 from escadre.errors import EscadreError, Refusal
@@ -28,6 +29,8 @@ _log = structlog.get_logger(__name__)
 _EVERY: Final = 3600.0
 _AGAIN: Final = 300.0  # after a fault
 _MOVED: Final = 4  # a figure this many times another is told anew: mirrors have other readers
+_CROWDED: Final = 3  # times that a mirror which was well may have no room before that is told
+_CROWDED_AGAIN: Final = 60.0
 _QUICK: Final = 200  # milliseconds to a first byte that nobody minds
 
 OpenProbed = Callable[[ProbeWish], Awaitable[Source]]
@@ -77,9 +80,15 @@ class Prober:
         self.want(())
 
     async def _probe_for_ever(self, wish: ProbeWish) -> None:
+        crowded = 0
         while True:
-            found = told_of(wish.probe, await self._probed(wish), self.now())
+            probed = await self._probed(wish)
+            found = told_of(wish.probe, probed, self.now())
             stands = self.found.get(found.mirror)
+            crowded = crowded + 1 if _no_room(probed) else 0
+            if stands and not stands.reason and 0 < crowded < _CROWDED:
+                await asyncio.sleep(min(self.again, _CROWDED_AGAIN))
+                continue
             if stands is None or not alike(stands, found):
                 self.found[found.mirror] = found
                 self.changed()
@@ -107,6 +116,12 @@ class Prober:
         except Exception as error:
             log.exception("probe failed unexpectedly")
             return Refusal(reasons.INTERNAL_ERROR, f"probing: {type(error).__name__}: {error}")
+
+
+def _no_room(probed: Probed | Refusal) -> bool:
+    """Whether it had no room for one request more: pulls may take all that a mirror gives."""
+    fault = probed if isinstance(probed, Refusal) else probed.fault
+    return isinstance(fault, MirrorBusy)
 
 
 def told_of(wanted: MirrorProbe, probed: Probed | Refusal, now: datetime) -> ProbedMirror:
