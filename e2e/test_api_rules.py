@@ -281,8 +281,8 @@ REFUSED = [
     pytest.param(
         "ModelMirror",
         "spec.type",
-        "s3",
-        'supported values: "huggingface", "http"',
+        "ftp",
+        'supported values: "huggingface", "http", "s3", "oci", "folder"',
         id="an unknown type of mirror",
     ),
     pytest.param(

@@ -193,4 +193,4 @@ def test_a_draft_says_how_the_manifest_comes_there(stage: Stage, gone: list[str]
         check=False,
     )
     assert refused.returncode == 3
-    assert "or the same mount, with --folder" in refused.stderr
+    assert "or the same mount, is read: draft --folder PATH" in refused.stderr

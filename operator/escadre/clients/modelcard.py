@@ -25,8 +25,7 @@ class CardLicence:
 
 def licence_of(text: str) -> CardLicence | None:
     """The licence in a card's metadata; None when there is no card, none in it, or it is broken."""
-    for setting in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
-        os.environ.setdefault(setting, "1")  # read once, at the library's import
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, at the library's import
     import yaml  # noqa: PLC0415 - as below
     from huggingface_hub import ModelCard  # noqa: PLC0415 - takes a second, needed for drafting only
 
