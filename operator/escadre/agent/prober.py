@@ -96,13 +96,13 @@ class Prober:
 
     async def _probed(self, wish: ProbeWish) -> Probed | Refusal:
         wanted = wish.probe
-        log, small = _log.bind(mirror=wanted.mirror), wanted.small
-        files = [(one.path, one.size, one.sha256) for one in (wanted.large, small)]
+        log = _log.bind(mirror=wanted.mirror)
         called_off = threading.Event()
         try:
             source = await self.open_source(wish)
             try:
-                sample = replace(sample_of(files, wanted.manifest_digest), lists=False)
+                sample = sample_of((wanted.small, wanted.large), wanted.manifest_digest)
+                sample = replace(sample, lists=False)
                 return await in_daemon_thread(
                     lambda: probe(source, sample, time.monotonic, called_off.is_set), "probe"
                 )

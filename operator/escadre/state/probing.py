@@ -8,17 +8,18 @@ told of as many mirrors as its object holds, those of its weights first.
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from escadre.api.approval import ApprovedFile
 from escadre.api.gpunode import GPUNodeSpec
 from escadre.api.probe import MirrorProbe, SampleFile, about
 from escadre.core.fleet.election import elected
 from escadre.core.fleet.plan import FleetPlan
 from escadre.core.fleet.wants import MAX_MIRRORS
 from escadre.core.status.mirror import Found
+from escadre.core.weights.extremes import extremes
 from escadre.names import ConditionType
 from escadre.state.caches import Caches
 from escadre.state.memory import Memory, Probing
 from escadre.state.views import ApprovalView, GPUNodeView, MirrorView
+from escadre.state.views.meta import Json
 
 __all__ = ["found_of", "is_doubted", "is_told", "probing_of", "told_of"]
 
@@ -47,7 +48,7 @@ def probing_of(
     ready = [one.name for one in caches.gpunodes.values() if _may_ask(caches, memory, one.name)]
     told = _told(memory, mirror.name)
     free = [one for one in ready if _has_place(told.get(one, frozenset()), mirror.name)]
-    holding = [name for name in free if _holds(caches.gpunodes.get(name), mirror.name)]
+    holding = [name for name in free if _asked(caches.gpunodes.get(name), mirror.name)]
     node = elected(mirror.name, holding or free)
     if node is None or mirror.source is None:
         return _NO_PLACE if ready else _NO_AGENT
@@ -127,33 +128,28 @@ def _naming(caches: Caches, mirror: str) -> Iterable[ApprovalView]:
         holds = any(
             told.type == ConditionType.APPROVED and told.status == "True" for told in one.told
         )
-        if holds and one.spec and mirror in one.spec.mirrors and _full(one.spec.files):
+        full = one.spec is not None and any(file.size for file in one.spec.files)
+        if holds and full and one.spec and mirror in one.spec.mirrors:
             yield one
 
 
-def _holds(gpunode: GPUNodeView | None, mirror: str) -> bool:
-    asked = gpunode.spec.get("probes") or () if gpunode else ()
-    return any(one.get("mirror") == mirror for one in asked)
+def _asked(gpunode: GPUNodeView | None, mirror: str) -> Json | None:
+    """The probe of that mirror, as the node was told last."""
+    told = (gpunode.spec.get("probes") or ()) if gpunode else ()
+    return next((one for one in told if one.get("mirror") == mirror), None)
 
 
 def _doubted(gpunode: GPUNodeView | None, mirror: str) -> datetime | None:
-    """As the node was told last."""
-    for asked in (gpunode.spec.get("probes") or ()) if gpunode else ():
-        if asked.get("mirror") == mirror and asked.get("doubtedAt"):
-            return datetime.fromisoformat(asked["doubtedAt"])
-    return None
-
-
-def _full(files: Iterable[ApprovedFile]) -> list[ApprovedFile]:
-    return [one for one in files if one.size]
+    asked = _asked(gpunode, mirror)
+    given = asked.get("doubtedAt") if asked else None
+    return datetime.fromisoformat(given) if given else None
 
 
 def _probe(mirror: MirrorView, approval: ApprovalView) -> MirrorProbe:
     spec = approval.spec
     if spec is None:
         raise ValueError(f"ModelApproval {approval.name} cannot be read")
-    by_size = sorted(_full(spec.files), key=lambda one: (one.size, one.path))
-    small, large = by_size[0], by_size[-1]
+    small, large = extremes(spec.files)
     return MirrorProbe(
         mirror=mirror.name,
         generation=mirror.generation,

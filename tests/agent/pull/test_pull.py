@@ -294,13 +294,8 @@ def test_too_little_space_is_told_before_the_first_byte(
     assert len(server.log) == 1  # the manifest
 
 
-def test_a_pull_that_is_called_off_keeps_its_chunks(
-    pull: Puller, model: SampleModel, server: Faulty, store: Store
-) -> None:
-    server.always[where("tekken.json")] = stall(10, server.released)
-    made = pull(model)
-    impatient = opened_mirror(server, idle=1)
-    work = Pull(made.digest, made.total, impatient, store, made.meter, made.stop, made.limits)
+def beside(work: Pull) -> tuple[threading.Thread, list[BaseException]]:
+    """Runs a pull in a thread; in the list stands that it was called off, once it was."""
     outcome: list[BaseException] = []
 
     def run() -> None:
@@ -311,6 +306,17 @@ def test_a_pull_that_is_called_off_keeps_its_chunks(
 
     thread = threading.Thread(target=run)
     thread.start()
+    return thread, outcome
+
+
+def test_a_pull_that_is_called_off_keeps_its_chunks(
+    pull: Puller, model: SampleModel, server: Faulty, store: Store
+) -> None:
+    server.always[where("tekken.json")] = stall(10, server.released)
+    made = pull(model)
+    impatient = opened_mirror(server, idle=1)
+    work = Pull(made.digest, made.total, impatient, store, made.meter, made.stop, made.limits)
+    thread, outcome = beside(work)
     marks = store.root / "partial"
     deadline = time.monotonic() + 60
     blob = store.blobs.path(model.manifest.files[0].sha256)
@@ -458,16 +464,7 @@ def test_a_manifest_that_hangs_holds_up_no_pull_that_is_called_off(
     made = pull(model)
     mirror = opened_mirror(server, idle=86400)
     work = Pull(made.digest, made.total, mirror, store, made.meter, made.stop, made.limits)
-    outcome: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work.run()
-        except Cancelled as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
+    thread, outcome = beside(work)
     work.stop.set()
     thread.join(20)
     held_up = thread.is_alive()

@@ -131,8 +131,8 @@ def test_the_same_model_is_pulled_to_the_same_digest(
 
 
 def test_a_probe_finds_what_it_can_do(source: Source, content: SampleModel) -> None:
-    files = [(file.path, file.size, file.sha256) for file in content.manifest.files]
-    probed = probe(source, sample_of(files, content.digest), time.monotonic)
+    sample = sample_of(content.manifest.files, content.digest)
+    probed = probe(source, sample, time.monotonic)
     assert probed.fault is None
     assert probed.ranges is True
     asked = [one.subject for one in probed.findings]

@@ -58,9 +58,7 @@ def _repository(context: typer.Context, value: str | None) -> None:
 
 def _revision(context: typer.Context, value: str | None) -> None:
     check = TypeAdapter(Commit).validate_python
-    _options(context).revision = _checked(
-        check, "--revision", value, "a commit, 40 hex characters,"
-    )
+    _options(context).revision = _checked(check, "--revision", value, _COMMIT)
 
 
 def _token_file(context: typer.Context, value: Path | None) -> None:
@@ -202,8 +200,7 @@ def _of_approval(body: Json) -> _Wanted:
         spec = ModelApprovalSpec.model_validate(body.get("spec"))
     except ValidationError as error:
         raise EscadreError(f"ModelApproval {name} cannot be read") from error
-    files = [(file.path, file.size, file.sha256) for file in spec.files]
-    sample = sample_of(files, spec.manifest_digest)
+    sample = sample_of(spec.files, spec.manifest_digest)
     return _Wanted(spec.repository, spec.revision, sample, f"ModelApproval {name}")
 
 

@@ -15,7 +15,6 @@ from escadre import reasons
 from escadre.clients.sources.answer import html_page
 from escadre.clients.sources.errors import (
     DigestMismatch,
-    MirrorSlow,
     MirrorUnavailable,
     RangesUnsupported,
 )
@@ -28,6 +27,7 @@ from escadre.clients.sources.protocol import (
     Sink,
 )
 from escadre.clients.sources.transport import Body
+from escadre.clients.sources.whole import whole
 from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
 from escadre.errors import Refusal
@@ -121,17 +121,10 @@ class HttpSource:
 
     def _fetch(self, url: str, most: int, headers: Mapping[str, str] | None = None) -> bytes:
         """A body that is no manifest when it is longer than ``most`` bytes."""
-        text, until = bytearray(), time.monotonic() + _LONGEST
+        until = time.monotonic() + _LONGEST
+        too_long = DigestMismatch(f"getting {shown(url)}: over {bytes_text(most)}, not a manifest")
         with self._transport.get(url, headers=headers) as body:
-            while piece := body.read():
-                text += piece
-                if len(text) > most:
-                    raise DigestMismatch(
-                        f"getting {shown(url)}: over {bytes_text(most)}, not a manifest"
-                    )
-                if time.monotonic() > until:
-                    raise MirrorSlow(f"getting {shown(url)}: it does not come to an end")
-        return bytes(text)
+            return whole(body, url, most, until, too_long)
 
     def read(
         self, file: RemoteFile, offset: int, size: int, sink: Sink, patience: float | None = None

@@ -5,7 +5,7 @@ of patience. Used by the agent that is to probe a mirror and by `escadre mirror 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -20,6 +20,7 @@ from escadre.clients.sources.retry import Cancelled
 from escadre.core.counting import count
 from escadre.core.decimals import bytes_text
 from escadre.core.weights import manifest as manifests
+from escadre.core.weights.extremes import FileOfModel, extremes
 from escadre.core.weights.findings import printable_name
 from escadre.errors import Refusal
 
@@ -211,9 +212,7 @@ def _range(source: Source, file: RemoteFile, timed: _Timed) -> str:
     """From the middle: a mirror that ignores ranges begins with the first byte."""
     size = min(PROBED_BYTES, max(1, file.size // 2))
     timed.ask()
-    source.read(
-        file, file.size - size if file.size < 2 * size else file.size // 2, size, timed.take
-    )
+    source.read(file, file.size // 2, size, timed.take)
     return f"{bytes_text(size)} from the middle of {printable_name(file.path)}"
 
 
@@ -228,10 +227,8 @@ def _content(source: Source, file: RemoteFile, sha256: str, watch: _Watch) -> st
     return f"{file.path} has the approved digest"
 
 
-def sample_of(files: list[tuple[str, int, str]], manifest: str) -> Sample:
-    """What to ask for of an approval's files (path, size, sha256); at least one is not empty."""
-    full = [one for one in files if one[1]]
-    path, size, _ = max(full, key=lambda one: (one[1], one[0]))
-    least = min(full, key=lambda one: (one[1], one[0]))
-    small = (RemoteFile(least[0], least[1]), least[2]) if least[1] <= _SMALL else None
-    return Sample(RemoteFile(path, size), small, manifest)
+def sample_of(files: Iterable[FileOfModel], manifest: str) -> Sample:
+    """What to ask for of an approval's files; at least one is not empty."""
+    least, most = extremes(files)
+    small = (RemoteFile(least.path, least.size), least.sha256) if least.size <= _SMALL else None
+    return Sample(RemoteFile(most.path, most.size), small, manifest)

@@ -4,7 +4,6 @@ It tries once; who calls decides about another try. Used by clients/sources/http
 """
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,11 +23,12 @@ from escadre.clients.sources.answer import (
 )
 from escadre.clients.sources.credentials import Authorize, Certificate
 from escadre.clients.sources.dial import connections
-from escadre.clients.sources.errors import MirrorSlow, MirrorUnavailable
+from escadre.clients.sources.errors import MirrorUnavailable
 from escadre.clients.sources.guard import Guard
 from escadre.clients.sources.origins import listed_as, origin, shown
 from escadre.clients.sources.reach import Reach
 from escadre.clients.sources.tls import tls_context
+from escadre.clients.sources.whole import whole
 from escadre.core.decimals import bytes_text
 
 __all__ = ["Body", "Fetched", "Link", "Timeouts", "Transport"]
@@ -144,15 +144,9 @@ class Transport:
         until: float = math.inf,
     ) -> Fetched:
         """GET ``url`` whole, a body of ``most`` bytes at most, before ``until`` (monotonic)."""
-        text = bytearray()
+        too_long = MirrorUnavailable(f"getting {shown(url)}: over {bytes_text(most)}")
         with self.get(url, headers=headers) as body:
-            while piece := body.read():
-                text += piece
-                if len(text) > most:
-                    raise MirrorUnavailable(f"getting {shown(url)}: over {bytes_text(most)}")
-                if time.monotonic() > until:
-                    raise MirrorSlow(f"getting {shown(url)}: it does not come to an end")
-            return Fetched(bytes(text), body)
+            return Fetched(whole(body, url, most, until, too_long), body)
 
     def _follow(self, url: str, headers: dict[str, str], first: float) -> urllib3.BaseHTTPResponse:
         here, own = url, True
