@@ -2,7 +2,7 @@
 
 import pytest
 
-from escadre.clients.sources.flatxml import NotXmlError, values
+from escadre.clients.sources.s3.flatxml import NotXmlError, values
 
 
 def test_elements_are_listed_as_they_end_with_their_paths() -> None:

@@ -16,7 +16,6 @@ from tests.clients.sources.faulty import LOCAL, Answer, Fault, Faulty, faulty
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources import oci
 from escadre.clients.sources.credentials import AccessKey, Credentials
 from escadre.clients.sources.errors import (
     DigestMismatch,
@@ -26,6 +25,7 @@ from escadre.clients.sources.errors import (
     Unauthorized,
 )
 from escadre.clients.sources.factory import open_source
+from escadre.clients.sources.oci import artifact as oci
 from escadre.clients.sources.protocol import ListedFile, RemoteFile, Source
 from escadre.errors import Refusal
 

@@ -12,11 +12,11 @@ from tests.clients.sources.faulty import LOCAL, Answer, Fault, Faulty, faulty
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources import s3
 from escadre.clients.sources.credentials import AccessKey, Credentials
 from escadre.clients.sources.errors import MirrorError, MirrorUnavailable, NotFound, Unauthorized
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.protocol import ListedFile, RemoteFile, Source
+from escadre.clients.sources.s3 import bucket as s3
 from escadre.errors import Refusal
 
 COMMIT = "0" * 40

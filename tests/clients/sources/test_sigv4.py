@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from escadre.clients.sources.credentials import AccessKey
-from escadre.clients.sources.sigv4 import signed
+from escadre.clients.sources.s3.sigv4 import signed
 
 # Amazon S3 API Reference, "Examples: Signature Calculations", the requests without a body.
 KEY = AccessKey("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")

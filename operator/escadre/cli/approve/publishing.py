@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources.oci import repository_name
+from escadre.clients.sources.oci.artifact import repository_name
 
 __all__ = ["how_to_publish"]
 

@@ -8,18 +8,20 @@ from typing import Final
 
 from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
-from escadre.clients.sources import oci, s3, tree
+from escadre.clients.sources import tree
 from escadre.clients.sources.answer import Explain
 from escadre.clients.sources.credentials import Authorize, Credentials
 from escadre.clients.sources.folder import FolderSource
 from escadre.clients.sources.guard import Guard
 from escadre.clients.sources.http import HttpSource
 from escadre.clients.sources.huggingface import Hub
-from escadre.clients.sources.ocitoken import Tokens
+from escadre.clients.sources.oci import artifact as oci
+from escadre.clients.sources.oci.registry import AuthorizedTransport, RegistrySource
+from escadre.clients.sources.oci.tokens import Tokens
 from escadre.clients.sources.origins import origin
 from escadre.clients.sources.protocol import Source
 from escadre.clients.sources.reach import reach_of
-from escadre.clients.sources.registry import AuthorizedTransport, RegistrySource
+from escadre.clients.sources.s3 import bucket as s3
 from escadre.clients.sources.transport import Link, Timeouts, Transport
 from escadre.errors import Refusal
 

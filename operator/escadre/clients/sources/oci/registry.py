@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 
 from typing_extensions import override
 
-from escadre.clients.sources import oci
 from escadre.clients.sources.answer import Body
 from escadre.clients.sources.errors import DigestMismatch, NotFound, Unauthorized
 from escadre.clients.sources.http import HttpSource
-from escadre.clients.sources.ocitoken import Tokens
+from escadre.clients.sources.oci import artifact
+from escadre.clients.sources.oci.tokens import Tokens
 from escadre.clients.sources.protocol import ListedFile, Reader, RemoteFile, Sink
 from escadre.clients.sources.transport import Transport
 
@@ -73,8 +73,8 @@ class RegistrySource(HttpSource):
             listing=self._listed,
         )
         self._registry, self._repository = url, repository
-        self._artifact = oci.manifest_url(url, repository, revision)
-        self._layers: dict[str, oci.Layer] | None = None
+        self._artifact = artifact.manifest_url(url, repository, revision)
+        self._layers: dict[str, artifact.Layer] | None = None
         self._lock = threading.Lock()
 
     @override
@@ -83,12 +83,12 @@ class RegistrySource(HttpSource):
         layer = (self._layers or {}).get(path)
         if layer is None:
             return self._artifact
-        return oci.blob_url(self._registry, self._repository, layer.digest)
+        return artifact.blob_url(self._registry, self._repository, layer.digest)
 
     @override
     def manifest_url(self, digest: str) -> str:
         """The blob with that digest: a manifest's own digest is its blob's."""
-        return oci.blob_url(self._registry, self._repository, digest)
+        return artifact.blob_url(self._registry, self._repository, digest)
 
     @override
     def read(
@@ -120,9 +120,9 @@ class RegistrySource(HttpSource):
                 f"has {file.size:,}"
             )
 
-    def _known(self) -> Mapping[str, oci.Layer]:
+    def _known(self) -> Mapping[str, artifact.Layer]:
         with self._lock:
             if self._layers is None:
-                text = self._fetch(self._artifact, oci.MAX_ARTIFACT_BYTES, oci.ACCEPT)
-                self._layers = oci.layers_of(text, self._artifact)
+                text = self._fetch(self._artifact, artifact.MAX_ARTIFACT_BYTES, artifact.ACCEPT)
+                self._layers = artifact.layers_of(text, self._artifact)
             return self._layers

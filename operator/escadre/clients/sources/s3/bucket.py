@@ -18,10 +18,10 @@ from escadre.api.mirror import S3Bucket
 from escadre.clients.sources.answer import Told
 from escadre.clients.sources.credentials import AccessKey
 from escadre.clients.sources.errors import MirrorUnavailable, NotFound
-from escadre.clients.sources.flatxml import NotXmlError, values
 from escadre.clients.sources.origins import shown
 from escadre.clients.sources.protocol import ListedFile
-from escadre.clients.sources.sigv4 import signed
+from escadre.clients.sources.s3.flatxml import NotXmlError, values
+from escadre.clients.sources.s3.sigv4 import signed
 from escadre.clients.sources.transport import Transport
 from escadre.core.weights.manifest import MAX_FILES
 

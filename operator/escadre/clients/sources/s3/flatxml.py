@@ -1,6 +1,6 @@
 """Small XML documents of a peer, read as the flat lists of values that S3's answers are.
 
-No document type, hence no entities to expand; bounded in depth and number. Used by s3.py.
+No document type, hence no entities to expand; bounded in depth and number. Used by bucket.py.
 """
 
 from collections.abc import Iterator
