@@ -7,9 +7,9 @@ from tests.core.simulation.reference import model, play, traffic
 
 from escadre.core.scaling.policy import Windows
 from escadre.core.scaling.step import Bounds
-from escadre.core.simulation.fleet import simulate
 from escadre.core.simulation.gaps import quantile
 from escadre.core.simulation.outcome import reversals
+from escadre.core.simulation.play import simulate
 from escadre.core.simulation.replica import Request
 from escadre.core.simulation.setting import ColdStart, Objective, Routing, Scaled, Setting
 from escadre.core.simulation.traffic import scaled

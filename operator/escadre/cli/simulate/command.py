@@ -15,7 +15,7 @@ from escadre.cli.simulate import sizingview, view
 from escadre.cli.simulate.asked import Asked, SimulateCommand, asked_of
 from escadre.cli.simulate.replicas import Planned, planned_for
 from escadre.cli.simulate.requestlog import read_log
-from escadre.core.simulation.fleet import simulate
+from escadre.core.simulation.play import simulate
 from escadre.core.simulation.setting import ColdStart, Setting
 from escadre.core.simulation.sizing import USES, Use, hold, needed
 from escadre.core.simulation.traffic import scaled

@@ -1,95 +1,73 @@
-"""A deployment in virtual time: requests in, the operator's own decisions, what came of them out.
+"""A deployment in virtual time: its replicas, who of them takes a request, what became of them.
 
-The number of replicas is core/scaling/step.py's to say, and which of them go is
-core/replicas/rollout.py's, with the readings of core/scaling/demand.py: nothing of it is written
-again here. GPUs are there for as many replicas as are asked for, and each load succeeds. At the
-beginning minReplicas are ready. cli/simulate asks. Pure: the same setting, the same outcome.
+Which replicas go is core/replicas/rollout.py's to say, and how many there are a `Policy`'s
+(deciding.py); nothing of it is written again here. At the beginning minReplicas are ready. play.py
+has the clock. Pure: the same setting, the same outcome.
 """
 
-import math
 import random
-from collections.abc import Sequence
+from collections import deque
 from dataclasses import dataclass, field
 
 from escadre.core.replicas.drain import Drain
-from escadre.core.replicas.rollout import ReplicaView, choose_leaving
-from escadre.core.scaling.demand import Demand, Reading, read
-from escadre.core.scaling.policy import Sample, ScaleState
-from escadre.core.scaling.step import Scalable, step
+from escadre.core.replicas.rollout import choose_leaving
+from escadre.core.scaling.demand import Demand
+from escadre.core.simulation.deciding import Observation, Policy
 from escadre.core.simulation.engine import Engine
-from escadre.core.simulation.outcome import Outcome, Supply, answers_of, reversals
+from escadre.core.simulation.outcome import Moment, Outcome, Supply, answers_of, reversals
+from escadre.core.simulation.pool import Pool
 from escadre.core.simulation.replica import Request
 from escadre.core.simulation.setting import Setting
+from escadre.core.simulation.standing import Standing
 
-__all__ = ["simulate"]
-
-
-@dataclass(slots=True)
-class _Replica:
-    """One replica; times in seconds of the simulation. ``load``: it began in it."""
-
-    slot: int
-    engine: Engine
-    made_at: float
-    ready_at: float
-    load: bool
-    drain: Drain | None = None
-    reading: Reading | None = None
-    routed: int = 0
-    gone_at: float | None = None
-
-    def observe(self, now: float) -> None:
-        """Reads what it runs and holds, as the operator reads its metrics."""
-        self.engine.advance(now)
-        if self.ready_at <= now:
-            demand = Demand(len(self.engine.running), len(self.engine.waiting), now)
-            self.reading = read(self.reading, demand, leaving=self.drain is not None)
-
-    @property
-    def sample(self) -> Sample:
-        """What the scaling policy sees of it."""
-        if self.drain is not None:
-            return Sample(self.slot, "draining", None)
-        if self.reading is None:
-            return Sample(self.slot, "loading", None)
-        return Sample(self.slot, "ready", self.reading.demand)
-
-    @property
-    def view(self) -> ReplicaView:
-        """What the rollout sees of it."""
-        if self.reading is None:
-            return ReplicaView(self.slot, state="Loading", current=True)
-        held = self.reading.demand.requests
-        return ReplicaView(self.slot, state="Ready", current=True, drain=self.drain, in_flight=held)
-
-    @property
-    def may_go(self) -> bool:
-        """Whether nothing is lost with it: it loads, or was drained and is quiet."""
-        return self.reading is None or (self.drain is not None and self.reading.idle)
+__all__ = ["Fleet"]
 
 
 @dataclass(slots=True)
-class _Fleet:
+class Fleet:
+    """One deployment; ``place`` is its number among those that share the ``pool``."""
+
     setting: Setting
-    loads: random.Random
-    routes: random.Random
-    state: ScaleState | None = None
-    alive: list[_Replica] = field(default_factory=list)
-    gone: list[_Replica] = field(default_factory=list)
+    policy: Policy
+    pool: Pool = field(default_factory=Pool)
+    place: int = 0
+    refused: int = 0
+    alive: list[Standing] = field(default_factory=list)
+    gone: list[Standing] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    _loads: random.Random = field(init=False)
+    _routes: random.Random = field(init=False)
+    _scrapes: random.Random = field(init=False)
+    _under_way: deque[tuple[float, list[tuple[Standing, Demand]]]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        seed = f"{self.setting.seed}" + (f" {self.place}" if self.place else "")
+        self._loads = random.Random(f"{seed} loads")  # noqa: S311 - draws, not secrets
+        self._routes = random.Random(f"{seed} routes")  # noqa: S311
+        self._scrapes = random.Random(f"{seed} scrapes")  # noqa: S311
 
     @property
     def busy(self) -> bool:
+        """Whether a request is not answered yet."""
         return any(one.engine.load for one in self.alive)
+
+    def begin(self) -> None:
+        """The minimum, ready."""
+        for _ in range(self.setting.scaled.bounds.minimum):
+            self._make(0.0, 0.0)
 
     def route(self, request: Request) -> None:
         """Gives it to a replica of the Service.
 
         There is one: of those that are ready choose_leaving keeps one as long as one is wanted.
         """
+        if not self.setting.model.takes(request):
+            self.refused += 1
+            return
         taking = [one for one in self.alive if one.drain is None and one.ready_at <= request.at]
         if self.setting.routing == "random":
-            chosen = self.routes.choice(taking)
+            chosen = self._routes.choice(taking)
         else:
             for one in taking:
                 one.engine.advance(request.at)
@@ -98,35 +76,62 @@ class _Fleet:
         chosen.engine.submit(request)
         chosen.routed += 1
 
-    def look(self, now: float) -> None:
-        """One round of the operator: read, decide, drain and delete, make."""
+    def scrape(self, now: float) -> None:
+        """What the policy will know of now, once the scrape has come to it."""
+        lost = self.policy.sight.lost
+        found = []
         for one in self.alive:
-            one.observe(now)
-        scaled = self.setting.scaled
+            demand = one.read(now)
+            if demand is not None and not (lost and self._scrapes.random() < lost):
+                found.append((one, demand))
+        self._under_way.append((now + self.policy.sight.delay, found))
+
+    def look(self, now: float) -> None:
+        """Asks the policy."""
+        while self._under_way and self._under_way[0][0] <= now:
+            for one, demand in self._under_way.popleft()[1]:
+                one.demand = demand
         told = self.numbers[-1] if self.numbers else None
-        seen = Scalable(scaled.bounds, True, scaled.target, told, len(self.alive))
-        after = step(self.state, seen, [one.sample for one in self.alive], scaled.windows, now)
-        self.state, desired = after.state, after.state.desired
+        replicas = tuple(one.watched(now) for one in self.alive)
+        seen = Observation(replicas, told, self.pool.contended_for(self.place))
+        desired = self.policy.look(seen, now)
         if desired != told:
             self.numbers.append(desired)
+
+    def carry_out(self, now: float) -> None:
+        """One round: watches what drains, deletes what has drained, makes what is wanted."""
+        for one in self.alive:
+            one.observe(now)
+        desired = self.numbers[-1]
         self._leave(desired, now)
-        while len(self.alive) < desired:
-            self._make(now, self._load_seconds())
+        while len(self.alive) < desired and self._make(now, None):
+            pass
+        if len(self.alive) >= desired:
+            self.pool.served(self.place)
+        self.moments.append(self._moment(now))
 
-    def begin(self) -> None:
-        """The minimum, ready."""
-        for _ in range(self.setting.scaled.bounds.minimum):
-            self._make(0.0, 0.0)
+    def _moment(self, now: float) -> Moment:
+        staying = [one for one in self.alive if one.drain is None]
+        ready = sum(one.ready_at <= now for one in staying)
+        return Moment(
+            at=now,
+            demand=sum(one.engine.load for one in self.alive),
+            wanted=self.numbers[-1],
+            ready=ready,
+            loading=len(staying) - ready,
+            draining=len(self.alive) - len(staying),
+        )
 
-    def _make(self, now: float, load: float) -> None:
+    def _make(self, now: float, load: float | None) -> bool:
+        """One more; False while there are no GPUs for it. ``load`` None: as long as one takes."""
+        if not self.pool.take(self.place, self.setting.model.gpus):
+            return False
+        seconds = self.setting.cold.draw(self._loads) if load is None else load
         taken = {one.slot for one in self.alive}
         slot = next(number for number in range(len(taken) + 1) if number not in taken)
-        engine = Engine(self.setting.model, now + load)
-        self.alive.append(_Replica(slot, engine, now, now + load, load > 0))
-
-    def _load_seconds(self) -> float:
-        cold = self.setting.cold
-        return cold.median * math.exp(self.loads.gauss(0.0, cold.spread))
+        engine = Engine(self.setting.model, now + seconds)
+        self.alive.append(Standing(slot, engine, now, now + seconds, seconds > 0))
+        return True
 
     def _leave(self, desired: int, now: float) -> None:
         leaving = choose_leaving([one.view for one in self.alive], desired)
@@ -135,13 +140,22 @@ class _Fleet:
                 one.drain = None
             elif one.may_go:
                 one.gone_at = now
+                self.pool.give(self.setting.model.gpus)
             elif one.drain is None:
                 one.drain = Drain("ScaleDown", now)
         self.gone += [one for one in self.alive if one.gone_at is not None]
         self.alive = [one for one in self.alive if one.gone_at is None]
 
-    def supply(self, end: float) -> Supply:
-        """What it took until ``end``."""
+    def outcome(self) -> Outcome:
+        """Of all that was played, until the last request was answered."""
+        engines = [one.engine for one in (*self.gone, *self.alive)]
+        ends = [job.last_at for engine in engines for job in engine.ended]
+        end = max(ends, default=0.0)
+        answers = answers_of(engines, self.refused, self.setting.objective)
+        timeline = tuple(one for one in self.moments if one.at <= end)
+        return Outcome(answers, self._supply(end), timeline)
+
+    def _supply(self, end: float) -> Supply:
         every = [*self.gone, *self.alive]
         lives = [min(end, one.gone_at or end) - min(end, one.made_at) for one in every]
         return Supply(
@@ -153,28 +167,3 @@ class _Fleet:
             changes=max(0, len(self.numbers) - 1),
             reversals=reversals(self.numbers),
         )
-
-
-def simulate(requests: Sequence[Request], setting: Setting) -> Outcome:
-    """Plays requests, in order of their arrival, until the last is answered."""
-    fleet = _Fleet(
-        setting,
-        random.Random(f"{setting.seed} loads"),  # noqa: S311 - draws, not secrets
-        random.Random(f"{setting.seed} routes"),  # noqa: S311
-    )
-    taken = [one for one in requests if setting.model.takes(one)]
-    fleet.begin()
-    rounds = 0
-    for request in taken:
-        while rounds * setting.scaled.every <= request.at:
-            fleet.look(rounds * setting.scaled.every)
-            rounds += 1
-        fleet.route(request)
-    while fleet.busy:
-        fleet.look(rounds * setting.scaled.every)
-        rounds += 1
-    engines = [one.engine for one in (*fleet.gone, *fleet.alive)]
-    refused = len(requests) - len(taken)
-    ends = [job.last_at for engine in engines for job in engine.ended]
-    end = max(ends, default=0.0)
-    return Outcome(answers_of(engines, refused, setting.objective), fleet.supply(end))

@@ -8,7 +8,7 @@ from escadre.core.simulation.engine import Engine
 from escadre.core.simulation.gaps import Gaps, quantile
 from escadre.core.simulation.setting import Objective
 
-__all__ = ["Answers", "Outcome", "Supply", "answers_of", "reversals"]
+__all__ = ["Answers", "Moment", "Outcome", "Supply", "answers_of", "reversals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,24 @@ class Supply:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """How it stood after a round: requests running and waiting, replicas wanted and there."""
+
+    at: float
+    demand: int
+    wanted: int
+    ready: int
+    loading: int
+    draining: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one run."""
+    """Of one run, and how it stood after each round of the operator."""
 
     answers: Answers
     supply: Supply
+    timeline: tuple[Moment, ...] = ()
 
 
 def answers_of(engines: Iterable[Engine], refused: int, objective: Objective) -> Answers:

@@ -1,7 +1,9 @@
 """What a simulated deployment is given, beside its requests. Pure data."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from random import Random
+from typing import Final, Literal
 
 from escadre.core.scaling.policy import Windows
 from escadre.core.scaling.step import Bounds
@@ -13,16 +15,34 @@ __all__ = ["ColdStart", "Objective", "Routing", "Scaled", "Setting"]
 # does that counts the requests of each replica.
 Routing = Literal["random", "least-loaded"]
 
+_SLOW: Final = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
     """From the decision to a ready replica: log-normal, in seconds.
 
-    ``spread`` is the standard deviation of the logarithm.
+    Args:
+        median: seconds.
+        spread: the standard deviation of the logarithm.
+        failing: share of the loads that fail at their end and begin anew, as a container does.
+        slow: share of the loads that take ``_SLOW`` times as long.
     """
 
     median: float
     spread: float = 0.2
+    failing: float = 0.0
+    slow: float = 0.0
+
+    def draw(self, rng: Random) -> float:
+        """Seconds of one load, with all that failed before it went well."""
+        seconds = 0.0
+        while True:
+            one = self.median * math.exp(rng.gauss(0.0, self.spread))
+            slow, fails = rng.random() < self.slow, rng.random() < self.failing
+            seconds += one * (_SLOW if slow else 1.0)
+            if not fails:
+                return seconds
 
 
 @dataclass(frozen=True, slots=True)
