@@ -14,6 +14,8 @@ import yaml
 
 from e2e.cluster.cluster import Cluster, CommandError
 from e2e.cluster.nodes import NodeSpec
+from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.mirrorrules import MIRROR_RULES, broken_rule
 
 pytestmark = pytest.mark.cluster
 
@@ -325,6 +327,15 @@ def _dry_run(bare: Cluster, document: Json) -> None:
     )
 
 
+def _refusal(bare: Cluster, document: Json) -> str:
+    """What the API server says against it, "" when it takes it."""
+    try:
+        _dry_run(bare, document)
+    except CommandError as refused:
+        return refused.stderr
+    return ""
+
+
 @pytest.mark.parametrize(("kind", "path", "value"), ACCEPTED)
 def test_accepted(bare: Cluster, kind: str, path: str, value: Any) -> None:
     _dry_run(bare, _with(kind, path, value))
@@ -348,6 +359,50 @@ def test_what_people_signed_never_changes(
         assert words in refused.value.stderr
     finally:
         bare.kubectl("delete", "-f", "-", stdin=yaml.dump(BASE[kind]))
+
+
+# What a type of ModelMirror is and is not given, each member of each type beside the others.
+_MIRRORS: dict[str, Json] = {
+    "huggingface": {"url": "https://m.example", "manifestsURL": "https://m.example/m"},
+    "http": {"url": "https://m.example"},
+    "s3": {"url": "https://m.example", "s3": {"bucket": "weights"}},
+    "oci": {"url": "https://m.example"},
+    "folder": {"folder": {"name": "share"}},
+}
+_MEMBERS: tuple[Json, ...] = (
+    {},
+    {"url": None},
+    {"manifestsURL": None},
+    {"s3": None},
+    {"folder": None},
+    *_MIRRORS.values(),
+    {"oci": {}},
+    {"credentialsSecretName": "key"},
+    {"caBundle": "PEM"},
+    {"redirectHosts": []},
+    {"redirectHosts": ["store.example"]},
+    {"proxyURL": "http://proxy.example:3128"},
+    {"timeouts": {"idleSeconds": 5}},
+    *(
+        {"url": url, "s3": {"bucket": "weights", "addressing": addressing}}
+        for url in ("https://s3.example:9000/x", "http://10.1.2.3:9000", "http://[fd00::1]")
+        for addressing in ("Path", "VirtualHost")
+    ),
+)
+
+
+def test_a_mirror_is_judged_as_its_readers_judge_it(bare: Cluster) -> None:
+    told: dict[str, str] = {}
+    for kind, own in _MIRRORS.items():
+        for number, member in enumerate(_MEMBERS):
+            given = {"type": kind, **own, **member}
+            spec = {name: value for name, value in given.items() if value is not None}
+            words = broken_rule(ModelMirrorSpec.model_validate(spec))
+            told[f"{kind}-{number}"] = words
+            refusal = _refusal(bare, _object("ModelMirror", f"{kind}-{number}", spec))
+            assert bool(refusal) == bool(words), f"{spec}: {refusal}"
+            assert words in refusal, spec
+    assert {"", *(one.message for one in MIRROR_RULES)} == set(told.values())
 
 
 def test_an_object_that_nobody_visited_says_so(bare: Cluster) -> None:

@@ -8,6 +8,7 @@ from escadre.api.base import Model, PrinterColumn
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.gpunode import GPUNodeSpec, GPUNodeStatus
 from escadre.api.mirror import ModelMirrorSpec, ModelMirrorStatus
+from escadre.api.mirrorrules import MIRROR_RULES
 from escadre.api.signature import ModelSignatureSpec
 from escadre.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH, ConditionType
 
@@ -173,34 +174,7 @@ KINDS: tuple[Kind, ...] = (
             _AGE,
         ),
         default_conditions=(ConditionType.READY,),
-        spec_rules=(
-            Rule(
-                "self.type != 'huggingface' || has(self.manifestsURL)",
-                "manifestsURL is required for type huggingface: a pinned commit cannot take one "
-                "more file",
-            ),
-            Rule(
-                "has(self.url) == (self.type != 'folder')",
-                "url is required, but for type folder, which has none",
-            ),
-            Rule(
-                "has(self.s3) == (self.type == 's3') && has(self.folder) == (self.type == 'folder')"
-                " && (!has(self.oci) || self.type == 'oci')",
-                "the member named like the type says what is particular of it: s3 and folder are "
-                "required for theirs, oci is allowed for its own",
-            ),
-            Rule(
-                "!has(self.manifestsURL) || self.type in ['huggingface', 'http']",
-                "manifestsURL is for the types huggingface and http; the others hold the manifests "
-                "themselves",
-            ),
-            Rule(
-                "self.type != 'folder' || !(has(self.credentialsSecretName) || has(self.caBundle) "
-                "|| has(self.proxyURL) || has(self.timeouts))",
-                "a folder takes no credentialsSecretName, caBundle, proxyURL or timeouts: nothing "
-                "is connected to",
-            ),
-        ),
+        spec_rules=tuple(Rule(one.cel, one.message) for one in MIRROR_RULES),
     ),
     Kind(
         kind="GPUNode",

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.mirrorrules import broken_rule
 from escadre.cli.shared import fetch
 from escadre.cli.shared.engineconfig import read_section
 from escadre.cli.shared.session import Session
@@ -67,12 +68,16 @@ async def mirror_of(
 def spec_of(mirror: Json) -> ModelMirrorSpec:
     """What a stored ModelMirror says; raises EscadreError where this version cannot read it."""
     try:
-        return ModelMirrorSpec.model_validate(mirror.get("spec") or {})
+        spec = ModelMirrorSpec.model_validate(mirror.get("spec") or {})
+        words = broken_rule(spec) and f"spec: {broken_rule(spec)}"
     except ValidationError as error:
+        spec, words = None, explain(error)
+    if spec is None or words:
         raise EscadreError(
-            f"ModelMirror {mirror['metadata']['name']}: {explain(error)}\n"
+            f"ModelMirror {mirror['metadata']['name']}: {words}\n"
             "next: correct that field, or use the escadre of the version that is installed there"
-        ) from error
+        )
+    return spec
 
 
 async def _guard(session: Session, system_namespace: str) -> Guard:

@@ -12,6 +12,7 @@ from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.gpunode import GPUNodeStatus, MirrorSource
 from escadre.api.mirror import ModelMirrorSpec, ModelMirrorStatus
+from escadre.api.mirrorrules import broken_rule
 from escadre.api.wire import read
 from escadre.core.approvals.verdict import Signature, content_digest
 from escadre.core.facts.model import ApprovedModel
@@ -141,9 +142,12 @@ class MirrorView(Meta):
         invalid = ""
         try:
             spec = ModelMirrorSpec.model_validate(obj.get("spec") or {})
-            given = spec.model_dump(by_alias=True)
-            named = {"name": meta["name"], "generation": meta["generation"]}
-            source = MirrorSource.model_validate({**given, **named})
+            if words := broken_rule(spec):
+                invalid = f"spec: {words}"
+            else:
+                given = spec.model_dump(by_alias=True)
+                named = {"name": meta["name"], "generation": meta["generation"]}
+                source = MirrorSource.model_validate({**given, **named})
         except ValidationError as error:
             invalid = explain(error)
         return MirrorView(
