@@ -8,7 +8,7 @@ import yaml
 
 from escadre import reasons
 from escadre.errors import Refusal
-from escadre.settings import load
+from escadre.settings import LEAST_CAP, load
 
 IMAGE = "registry.example/vllm@sha256:" + "e" * 64
 
@@ -93,3 +93,23 @@ def test_a_file_that_cannot_be_used_names_the_field(
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "config.yaml" in refused(tmp_path / "config.yaml")
+
+
+def with_cap(folder: Path, cap: int) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(
+        yaml.safe_dump({"engine": {"image": IMAGE}, "agent": {"maxBytesPerSecond": cap}})
+    )
+    return path
+
+
+@pytest.mark.parametrize("cap", [1, LEAST_CAP - 1])
+def test_a_cap_under_which_no_pull_ends_is_refused(tmp_path: Path, cap: int) -> None:
+    message = refused(with_cap(tmp_path, cap))
+    assert "agent.maxBytesPerSecond" in message
+    assert f"{cap:,} bytes per second; 1,000,000 is the least" in message
+
+
+@pytest.mark.parametrize("cap", [0, LEAST_CAP])
+def test_no_cap_and_the_least_are_taken(tmp_path: Path, cap: int) -> None:
+    assert load(with_cap(tmp_path, cap)).agent.max_bytes_per_second == cap

@@ -5,7 +5,7 @@ Read once in cli/; passed down from there.
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import (
@@ -25,6 +25,7 @@ from escadre.errors import Refusal
 from escadre.names import MIRROR_FOLDERS_PATH
 
 __all__ = [
+    "LEAST_CAP",
     "AgentSettings",
     "ApprovalSettings",
     "EngineSettings",
@@ -34,6 +35,11 @@ __all__ = [
     "Settings",
     "load",
 ]
+
+
+# Bytes per second: a piece of 1 MiB has to come within the second or so that servers and proxies
+# wait for a reader, and 48 GB take half a day.
+LEAST_CAP: Final = 1_000_000
 
 
 class _Section(BaseModel):
@@ -168,6 +174,16 @@ class AgentSettings(_Section):
     concurrent_chunks: Annotated[int, Field(ge=1, le=64)] = 8
     slow_bytes_per_second: Annotated[int, Field(ge=0)] = 1_000_000
     max_bytes_per_second: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("max_bytes_per_second")
+    @classmethod
+    def _none_or_enough(cls, given: int) -> int:
+        if 0 < given < LEAST_CAP:
+            raise ValueError(
+                f"{given:,} bytes per second; {LEAST_CAP:,} is the least that a pull gets on with "
+                "before its mirror closes the connection, and 0 means no cap"
+            )
+        return given
 
 
 class Settings(_Section):

@@ -96,6 +96,12 @@ def test_missing_engine_image_is_explained() -> None:
             "agent.mirrorFolders: the name a stands there twice",
             id="two folders of one name",
         ),
+        pytest.param(
+            "agent.maxBytesPerSecond=999999",
+            "agent.maxBytesPerSecond: 999999 bytes per second; 1000000 is the least that a pull "
+            "gets on with before its mirror closes the connection, and 0 means no cap",
+            id="a cap under which nothing arrives",
+        ),
     ],
 )
 def test_bad_value_is_refused(value: str, message: str) -> None:

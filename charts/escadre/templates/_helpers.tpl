@@ -67,6 +67,10 @@ escadre.dev/component: {{ index . 1 }}
 {{- end }}
 
 {{- define "escadre.settings.agent" -}}
+{{- $cap := int64 .Values.agent.maxBytesPerSecond }}
+{{- if and (gt $cap 0) (lt $cap 1000000) }}
+{{- fail (printf "agent.maxBytesPerSecond: %d bytes per second; 1000000 is the least that a pull gets on with before its mirror closes the connection, and 0 means no cap" $cap) }}
+{{- end }}
 {{ pick .Values.agent "mirrorSecrets" "mirrorAllowedCIDRs" "mirrorRefusedCIDRs" "inventory" "simulatedGpus" "port" "progressSeconds" "concurrentFiles" "concurrentChunks" "slowBytesPerSecond" "maxBytesPerSecond" | toYaml }}
 mirrorFolders: {{ include "escadre.mirrorFolderNames" . }}
 {{- end }}
