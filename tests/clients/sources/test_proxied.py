@@ -13,12 +13,19 @@ from tests.clients.sources.certificates import Authority, tls_server
 from tests.clients.sources.faulty import LOCAL, Faulty, faulty
 from typing_extensions import override
 
+from escadre import reasons
 from escadre.api.mirror import ModelMirrorSpec
 from escadre.clients.sources.credentials import Credentials
-from escadre.clients.sources.errors import AddressRefused, MirrorBusy, MirrorError
+from escadre.clients.sources.errors import (
+    AddressRefused,
+    MirrorBusy,
+    MirrorError,
+    MirrorUnavailable,
+)
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.guard import Guard, guard_of
 from escadre.clients.sources.protocol import RemoteFile, Source
+from escadre.clients.sources.proxied import proxy_fault
 
 PATH = f"/o/m/{'0' * 40}/w"
 MANIFEST = f"/escadre-manifests/{'a' * 64}.manifest"
@@ -107,8 +114,72 @@ def test_the_environment_s_proxies_are_not_used(
 
 def test_only_the_proxy_resolves_the_mirror_s_name(squid: Squid) -> None:
     """So the guard sees the proxy's address, and the proxy's own rules are what holds."""
-    with pytest.raises(MirrorError, match=r"http://refused\.bank\.example/.*: HTTP 403"):
+    with pytest.raises(MirrorUnavailable) as caught:
         read(opened("http://refused.bank.example", squid.url))
+    assert caught.value.message == (
+        f"getting http://refused.bank.example{PATH} through spec.proxyURL: the proxy answers HTTP "
+        "403 (ERR_ACCESS_DENIED): its own rules refuse this host or port"
+    )
+
+
+def test_a_squid_that_cannot_reach_the_mirror_says_so_itself(squid: Squid) -> None:
+    with pytest.raises(MirrorBusy, match=r"the proxy answers HTTP 503 \(ERR_CONNECT_FAIL\)$"):
+        read(opened(f"http://127.0.0.1:{free_port()}", squid.url))
+
+
+@pytest.mark.parametrize(
+    ("head", "reason", "says"),
+    [
+        (
+            "407 no\r\nProxy-Authenticate: Basic",
+            reasons.MIRROR_UNAVAILABLE,
+            "HTTP 407: the proxy of spec.proxyURL wants credentials, and there are none for it",
+        ),
+        (
+            "403 no\r\nProxy-Status: edge.bank.example; error=http_request_denied",
+            reasons.MIRROR_UNAVAILABLE,
+            "answers HTTP 403 (http_request_denied): its own rules refuse this host or port",
+        ),
+        (
+            "400 no\r\nX-Squid-Error: ERR_INVALID_URL 0",
+            reasons.MIRROR_UNAVAILABLE,
+            "through spec.proxyURL: the proxy answers HTTP 400 (ERR_INVALID_URL)",
+        ),
+        (
+            "403 no",
+            reasons.UNAUTHORIZED,
+            "wants some; or the proxy of spec.proxyURL refuses: over plain http the two look alike",
+        ),
+        (
+            "401 no",
+            reasons.UNAUTHORIZED,
+            "HTTP 401: the mirror refuses the credentials, or wants some",
+        ),
+        ("404 no", reasons.MIRROR_FILE_NOT_FOUND, "HTTP 404: the mirror has no such file"),
+    ],
+)
+def test_over_plain_http_a_proxy_is_named_where_it_can_be_it_that_answers(
+    head: str, reason: reasons.Reason, says: str
+) -> None:
+    answer = f"HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n".encode()
+    with saying(answer) as proxy, pytest.raises(MirrorError) as caught:
+        read(opened("http://hub.bank.example", proxy))
+    assert caught.value.reason == reason
+    assert caught.value.message.endswith(says)
+
+
+def test_a_proxy_that_nobody_named_is_told_as_such() -> None:
+    says = "HTTP 407: a proxy in between wants credentials, which spec.proxyURL does not name"
+    answer = b"HTTP/1.1 407 no\r\nContent-Length: 0\r\n\r\n"
+    with saying(answer) as url, pytest.raises(MirrorUnavailable, match=f"{says}$"):
+        read(opened(url, None))
+
+
+def test_a_mirror_s_own_word_through_a_tunnel_is_not_the_proxy_s() -> None:
+    """Whatever its headers pretend: the proxy cannot see it."""
+    headers = {"X-Squid-Error": "ERR_ACCESS_DENIED 0"}
+    assert proxy_fault("x", 403, headers, "tunnel") is None
+    assert proxy_fault("x", 403, headers, "none") is None
 
 
 def test_what_a_proxy_says_to_a_tunnel_is_told(squid: Squid) -> None:

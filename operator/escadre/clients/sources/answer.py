@@ -37,6 +37,7 @@ from escadre.clients.sources.errors import (
 )
 from escadre.clients.sources.filled import Filled
 from escadre.clients.sources.origins import shown
+from escadre.clients.sources.proxied import Between, alike, may_pass, proxy_fault, tunnel_fault
 from escadre.clients.sources.tls import with_advice
 from escadre.core.decimals import bytes_text
 
@@ -57,12 +58,8 @@ _HTML: Final = ("text/html", "application/xhtml")
 _MAX_WORDS: Final = 300
 _MAX_HEADER: Final = 8192
 _MAX_ERROR: Final = 16 * 1024  # most bytes of an error's body that are looked at
-_TRANSIENT: Final = frozenset({408, 425, 429})
 _PLAIN: Final = frozenset({"", "identity", "aws-chunked"})  # encodings that change no byte
 _BUSY: Final = frozenset({429, 503})
-_SERVER_ERROR: Final = 500
-_TUNNEL: Final = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")  # http.client's words
-_PROXY_LOGIN: Final = "the proxy of spec.proxyURL wants credentials, and there are none for it"
 _LONGEST_DELAY: Final = 3600.0  # seconds of a Retry-After that are believed
 
 
@@ -194,26 +191,11 @@ def typed(url: str, patience: float, when: str, *, connects: bool = False) -> It
     except (NewConnectionError, ConnectTimeoutError) as error:
         raise MirrorBusy(f"connecting for {url}: {_words(error)}", transient=True) from error
     except ProxyError as error:
-        raise _proxy_fault(f"connecting for {url} through spec.proxyURL", error) from error
+        what = f"connecting for {url} through spec.proxyURL"
+        raise tunnel_fault(what, _words(error.original_error)) from error
     except (HTTPError, HTTPException, OSError) as error:
         what = f"getting {url}: {_words(error)} {when}"
         raise MirrorUnavailable(what, transient=True) from error
-
-
-def _proxy_fault(message: str, error: ProxyError) -> MirrorUnavailable:
-    """Of a proxy that answered CONNECT, the status; the phrase behind it is any text of its own."""
-    words = _words(error.original_error)
-    refused = _TUNNEL.match(words)
-    if refused is None:
-        return MirrorBusy(f"{message}: {words}", transient=True)
-    status = int(refused[1])
-    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return MirrorUnavailable(f"{message}: HTTP {status}: {_PROXY_LOGIN}")
-    if status in _TRANSIENT or status >= _SERVER_ERROR:
-        return MirrorBusy(f"{message}: the proxy answers HTTP {status}", transient=True)
-    return MirrorUnavailable(
-        f"{message}: the proxy answers HTTP {status}: its own rules refuse this host or port"
-    )
 
 
 def _words(error: BaseException) -> str:
@@ -226,15 +208,24 @@ def _words(error: BaseException) -> str:
 
 
 def check_status(
-    url: str, response: urllib3.BaseHTTPResponse, explain: Explain | None = None
+    url: str,
+    response: urllib3.BaseHTTPResponse,
+    explain: Explain | None = None,
+    proxy: Between = "none",
 ) -> None:
-    """Raise what any status but 200 and 206 means, in the words of its protocol if it has some."""
+    """Raise what any status but 200 and 206 means, in the words of its protocol if it has some.
+
+    ``proxy`` says whether a forward proxy could have answered in the mirror's place.
+    """
     status = response.status
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return
+    if own := proxy_fault(f"getting {shown(url)}", status, response.headers, proxy):
+        raise own
     told = explain(_beginning(response)) if explain else Told()
     code = f" {told.code}" if told.code else ""
-    raise _status_error(f"getting {shown(url)}: HTTP {status}{code}", status, response, told)
+    message = f"getting {shown(url)}: HTTP {status}{code}"
+    raise _status_error(message, response, told, alike(status, proxy))
 
 
 def _beginning(response: urllib3.BaseHTTPResponse) -> bytes:
@@ -249,20 +240,19 @@ def _beginning(response: urllib3.BaseHTTPResponse) -> bytes:
 
 
 def _status_error(
-    message: str, status: int, response: urllib3.BaseHTTPResponse, told: Told
+    message: str, response: urllib3.BaseHTTPResponse, told: Told, or_else: str
 ) -> MirrorError:
+    status = response.status
     if told.unauthorized or status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        words = told.words or "the mirror refuses the credentials, or wants some"
+        words = told.words or f"the mirror refuses the credentials, or wants some{or_else}"
         error = Unauthorized(f"{message}: {words}")
         error.challenge = response.headers.get("WWW-Authenticate", "")[:_MAX_HEADER]
         return error
-    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return MirrorUnavailable(f"{message}: {_PROXY_LOGIN}")
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         return NotFound(f"{message}: {told.words or 'the mirror has no such file'}")
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return RangesUnsupported(f"{message}: the mirror's file has no such bytes")
-    transient = status in _TRANSIENT or status >= _SERVER_ERROR
+    transient = may_pass(status)
     delay = _retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
     kind = MirrorBusy if status in _BUSY else MirrorUnavailable
     words = f": {told.words}" if told.words else ""

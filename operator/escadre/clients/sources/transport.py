@@ -26,6 +26,7 @@ from escadre.clients.sources.dial import connections
 from escadre.clients.sources.errors import MirrorUnavailable
 from escadre.clients.sources.guard import Guard
 from escadre.clients.sources.origins import listed_as, origin, shown
+from escadre.clients.sources.proxied import Between
 from escadre.clients.sources.reach import Reach
 from escadre.clients.sources.tls import tls_context
 from escadre.clients.sources.whole import whole
@@ -128,9 +129,9 @@ class Transport:
         if byte_range:
             sent["Range"] = f"bytes={byte_range[0]}-{byte_range[1]}"
         first = min(self._link.timeouts.first_byte, patience or math.inf)
-        response = self._follow(url, sent, first)
+        response, there = self._follow(url, sent, first)
         try:
-            check_status(url, response, self._explain)
+            check_status(url, response, self._explain, self._between(there))
             check_encoding(url, response)
             yield Body(shown(url), response, first, self._link.timeouts.idle)
         finally:
@@ -148,13 +149,21 @@ class Transport:
         with self.get(url, headers=headers) as body:
             return Fetched(whole(body, url, most, until, too_long), body)
 
-    def _follow(self, url: str, headers: dict[str, str], first: float) -> urllib3.BaseHTTPResponse:
+    def _between(self, url: str) -> Between:
+        if self._link.proxy is None:
+            return "none"
+        return "tunnel" if origin(url)[0] == "https" else "plain"
+
+    def _follow(
+        self, url: str, headers: dict[str, str], first: float
+    ) -> tuple[urllib3.BaseHTTPResponse, str]:
+        """The last answer, and what was asked for it."""
         here, own = url, True
         for _ in range(_MAX_REDIRECTS + 1):
             response = self._request(here, headers, first, own)
             location = response.get_redirect_location()
             if not location:
-                return response
+                return response, here
             response.close()
             here = _target(url, here, location)
             own = own and origin(here) == origin(url)
