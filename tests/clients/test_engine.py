@@ -42,7 +42,7 @@ def parsed(body: bytes) -> Demand:
     for numbers in (values[RUNNING], values[WAITING]):
         known = numbers and all(math.isfinite(one) and 0 <= one < 1 << 53 for one in numbers)
         sums.append(math.ceil(sum(numbers)) if known else None)
-    return Demand(*sums)
+    return Demand(sums[0], sums[1])
 
 
 @pytest.mark.parametrize("path", BODIES, ids=lambda path: path.stem)

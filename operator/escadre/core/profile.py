@@ -36,10 +36,32 @@ _OLDEST: Final = (0, 11)
 
 @dataclass(frozen=True, slots=True)
 class QueueMetrics:
-    """What an engine calls its requests that run and that wait (vllm/v1/metrics/loggers.py)."""
+    """What an engine calls its requests and its work (vllm/v1/metrics/loggers.py).
+
+    More than one name: the first that a body has counts, the later ones are what vLLM called it
+    before. Of the histograms only ``…_sum`` and ``…_count`` are read.
+
+    Args:
+        waiting_by_reason: tells requests that wait for capacity (label reason="capacity") from
+            those that no other replica would help (vllm-project/vllm#38435). Where a body has it,
+            it counts and ``waiting`` does not.
+        cache_usage: a share from 0 to 1, despite the name.
+    """
 
     running: str = "vllm:num_requests_running"
     waiting: str = "vllm:num_requests_waiting"
+    waiting_by_reason: str = "vllm:num_requests_waiting_by_reason"
+    cache_usage: tuple[str, ...] = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
+    prompt_tokens: tuple[str, ...] = ("vllm:prompt_tokens_total",)
+    cached_tokens: tuple[str, ...] = ("vllm:prompt_tokens_cached_total",)
+    generation_tokens: tuple[str, ...] = ("vllm:generation_tokens_total",)
+    answered: tuple[str, ...] = ("vllm:request_success_total",)
+    preemptions: tuple[str, ...] = ("vllm:num_preemptions_total",)
+    prefill: tuple[str, ...] = ("vllm:request_prefill_time_seconds",)
+    gaps: tuple[str, ...] = (
+        "vllm:inter_token_latency_seconds",
+        "vllm:time_per_output_token_seconds",
+    )
 
 
 @dataclass(frozen=True, slots=True)

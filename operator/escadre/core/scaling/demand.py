@@ -1,4 +1,4 @@
-"""Demand: the requests that an engine runs and holds, from the scrape to the decision.
+"""Demand: the requests that an engine runs and holds, and the work it has done so far.
 
 clients/engine.py reads it, the demand loop dates and keeps it as a `Reading`, core/scaling decides
 on it. What is missing is None, never zero. Pure.
@@ -7,22 +7,67 @@ on it. What is missing is None, never zero. Pure.
 from dataclasses import dataclass, replace
 from typing import Final
 
-__all__ = ["QUIET_READINGS", "UNKNOWN", "Demand", "Reading", "read"]
+__all__ = ["NO_WORK", "QUIET_READINGS", "UNKNOWN", "Demand", "Reading", "Sums", "Work", "read"]
 
 # Two, because a request may be on its way to a pod that has just left the Service.
 QUIET_READINGS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """Requests, None where a number is not known. ``at``: when they were counted, None for never.
+class Sums:
+    """A histogram of durations by its sum and its count, over all ranks of an engine."""
 
-    Times are seconds since the epoch.
+    seconds: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an engine has counted since its start, None for what it does not tell.
+
+    A number below the one before tells of another engine: no difference is taken over it.
+
+    Args:
+        prompt_tokens: of all prompts, those found in the prefix cache among them.
+        cached_tokens: those of them that were found there and cost no prefill.
+        generation_tokens: that were sampled.
+        answered: requests that ended, however they did.
+        preemptions: requests thrown out of a full cache, to be computed again.
+        prefill: seconds from a request's first scheduling to its first token.
+        gaps: seconds between a token and the next.
+    """
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    generation_tokens: int | None = None
+    answered: int | None = None
+    preemptions: int | None = None
+    prefill: Sums | None = None
+    gaps: Sums | None = None
+
+
+NO_WORK: Final = Work()
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Requests, None where a number is not known.
+
+    Args:
+        running: in the engine's batches.
+        waiting: for capacity, where the engine tells why requests wait; else all that wait.
+        at: when they were counted, in seconds since the epoch; None for never.
+        cache_usage: the share of the cache that is taken, from 0 to 1, the mean of its ranks.
+        work: the counters of the same moment, None where none were read.
+        old_names: metrics that were found only under a name that vLLM has given up.
     """
 
     running: int | None
     waiting: int | None
     at: float | None = None
+    cache_usage: float | None = None
+    work: Work | None = None
+    old_names: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int | None:

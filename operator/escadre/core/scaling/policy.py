@@ -67,11 +67,13 @@ class ScaleState:
 class Sample:
     """One replica, and what was read of it; None when it never was.
 
-    ``unread``: ready, and nobody tried to read it yet.
+    ``unread``: ready, and nobody tried to read it yet. ``unscrapable``: ready, and what was read
+    is missing or old. ``stuck``: it has work and nothing of it moves; no supply, and what it holds
+    waits for another replica.
     """
 
     slot: int
-    phase: Literal["loading", "unread", "ready", "draining", "failing"]
+    phase: Literal["loading", "unread", "ready", "unscrapable", "stuck", "draining", "failing"]
     demand: Demand | None = None
 
 
