@@ -24,7 +24,7 @@ may not, they say so). `logs` needs to list pods and read their logs in the depl
 namespace, as the
 built-in role `view` may. `approve draft` needs `escadre-requester` once the draft is applied,
 `approve sign` and `revoke` need `escadre-approver`. Where a mirror wants credentials, who may not
-read its Secret gives `--token-file`.
+read its Secret gives them in files, with `--credentials`.
 `plan` needs to list GPUNodes and ModelDeployments of the cluster; with the right to list Nodes and
 Pods and to read the ConfigMap `escadre` beside the operator, its picture is exactly the operator's.
 Without, it says what it assumed.

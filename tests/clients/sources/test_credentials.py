@@ -3,7 +3,13 @@
 import pytest
 
 from escadre import reasons
-from escadre.clients.sources.credentials import AccessKey, Credentials, credentials_from_secret
+from escadre.clients.sources.credentials import (
+    SECRET_KEYS,
+    AccessKey,
+    Credentials,
+    credentials_from_files,
+    credentials_from_secret,
+)
 from escadre.errors import Refusal
 
 
@@ -70,3 +76,27 @@ def test_a_certificate_is_read(beside: dict[str, bytes]) -> None:
 )
 def test_credentials_do_not_show(data: dict[str, bytes]) -> None:
     assert "abc" not in repr(credentials_from_secret("s", data))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"username": b"u"}, "--credentials ./key: username without password"),
+        ({"secretAccessKey": b"s", "token": b"t"}, "secretAccessKey without accessKeyID"),
+        ({"tls.crt": PEM["tls.crt"], "token": b"t"}, "tls.crt without tls.key"),
+        ({}, "--credentials ./key has the keys [], but a mirror needs token, or username and"),
+        ({"token": b"a\nb"}, "--credentials ./key: token is not one line of plain text"),
+    ],
+)
+def test_half_of_what_a_person_gives_is_refused_by_name(data: dict[str, bytes], says: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        credentials_from_files("--credentials ./key", data)
+    assert says in caught.value.message
+
+
+def test_each_key_that_a_secret_may_have_is_read_from_files_too() -> None:
+    given = {"accessKeyID": b"AK", "secretAccessKey": b"s", "sessionToken": b"t", **PEM}
+    found = credentials_from_files("x", given)
+    assert found.access_key == AccessKey("AK", "s", "t")
+    assert found.certificate
+    assert {*given, "token", "username", "password"} == set(SECRET_KEYS)

@@ -22,9 +22,10 @@ from escadre.cli.approve.progress import with_progress
 from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.view import StoredApproval
-from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, token_from
+from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of
 from escadre.cli.shared.session import Environment, Session, run
 from escadre.cli.shared.words import count
+from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.protocol import ListedFile
 from escadre.core.profile import EngineProfile
 from escadre.core.weights import manifest as manifests
@@ -43,12 +44,12 @@ class Against:
 
     Args:
         source: a folder if it has a /, else the name of a ModelMirror.
-        token_file: token for the mirror, instead of the Secret it names.
+        credentials: for the mirror, instead of the Secret it names.
         system_namespace: where that Secret and the operator's settings are.
     """
 
     source: str
-    token_file: Path | None
+    credentials: Credentials | None
     system_namespace: str
 
     @property
@@ -99,20 +100,18 @@ def evidence(environment: Environment, approval: StoredApproval, against: Agains
 
 
 def _open(environment: Environment, spec: ModelApprovalSpec, against: Against) -> Repository:
+    name = against.source
     if against.is_folder:
-        root = Path(against.source)
+        root = Path(name)
         if not root.is_dir():
             raise typer.BadParameter(f"{root} is no folder", param_hint="--against")
         return folder_repository(root)
-    given = token_from(against.token_file)
 
     async def look(session: Session) -> MirrorAccess:
-        return await mirror_of(session, against.source, given, against.system_namespace)
+        return await mirror_of(session, name, against.credentials, against.system_namespace)
 
     access = run(environment, look)
-    return mirror_repository(
-        against.source, access, spec.repository, spec.revision, environment.err.print
-    )
+    return mirror_repository(name, access, spec.repository, spec.revision, environment.err.print)
 
 
 def _compare(

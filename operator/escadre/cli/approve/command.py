@@ -5,7 +5,6 @@ own name through, and the operator counts. Nothing here decides whether an appro
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -18,6 +17,7 @@ from escadre.cli.approve.signing import signature
 from escadre.cli.approve.view import StoredApproval, content, document, view
 from escadre.cli.shared import fetch
 from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.mirroraccess import CredentialsOption, credentials_from
 from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import (
     Environment,
@@ -93,9 +93,7 @@ def _sign(
     ] = None,
     yes: _Yes = False,
     reason: _Reason = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="With --against MIRROR: token, instead of its Secret.")
-    ] = None,
+    credentials: CredentialsOption = None,
     system_namespace: Annotated[
         str,
         typer.Option(
@@ -108,7 +106,7 @@ def _sign(
     own = None
     if against is not None:
         check_reason(reason)
-        own = Against(against, token_file, system_namespace)
+        own = Against(against, credentials_from(credentials), system_namespace)
     _say(environment_of(context), _Word(name, "Approve", yes, reason, output, own))
 
 

@@ -21,7 +21,13 @@ from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
-from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, spec_of, token_from
+from escadre.cli.shared.mirroraccess import (
+    CredentialsOption,
+    MirrorAccess,
+    credentials_from,
+    mirror_of,
+    spec_of,
+)
 from escadre.cli.shared.session import (
     Environment,
     Output,
@@ -77,9 +83,7 @@ def _draft(
     required_approvals: Annotated[int, typer.Option(help="People who must sign, 1 to 16.")] = 2,
     name: Annotated[str | None, typer.Option(help="Name; default from the repository's.")] = None,
     requested_by: Annotated[str | None, typer.Option(help="Default: you, as the cluster.")] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="Token for the mirror, instead of the Secret it names.")
-    ] = None,
+    credentials: CredentialsOption = None,
     system_namespace: Annotated[
         str, typer.Option(help="Where the mirror's Secret is.")
     ] = "escadre-system",
@@ -102,7 +106,7 @@ def _draft(
     )
     check_terms(terms, environment.now())
     check_out(out)
-    source, spec = _source(environment, terms, folder, token_file, system_namespace)
+    source, spec = _source(environment, terms, folder, credentials, system_namespace)
     terms = replace(terms, requested_by=requested_by or run(environment, _caller))
     profile = serving_profile(environment, system_namespace)
     draft = with_progress(environment.err, lambda progress: make_draft(source, progress, profile))
@@ -124,13 +128,13 @@ def _source(
     environment: Environment,
     terms: Terms,
     folder: Path | None,
-    token_file: Path | None,
+    credentials: Path | None,
     system_namespace: str,
 ) -> tuple[Repository, ModelMirrorSpec | None]:
     """Where the bytes come from, and the first mirror unless nobody could be asked."""
     if folder is not None:
         return folder_repository(folder), _looked_for(environment, terms.mirrors)
-    name, given = terms.mirrors[0], token_from(token_file)
+    name, given = terms.mirrors[0], credentials_from(credentials)
 
     async def look(session: Session) -> MirrorAccess:
         await _exist(session, terms.mirrors[1:])

@@ -19,7 +19,7 @@ from escadre.cli.mirror.view import Tested, document, view
 from escadre.cli.shared import fetch
 from escadre.cli.shared.carrying import CarryingCommand
 from escadre.cli.shared.failures import NOT_READY, OK, BadInput
-from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of, token_from
+from escadre.cli.shared.mirroraccess import HELP, OPTIONS, MirrorAccess, credentials_from, mirror_of
 from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import Output, OutputOption, Session, environment_of, run
 from escadre.cli.shared.target import target_options
@@ -42,7 +42,7 @@ class _Options:
 
     repository: str | None = None
     revision: str | None = None
-    token_file: Path | None = None
+    credentials: Path | None = None
     system_namespace: str = "escadre-system"
 
 
@@ -61,8 +61,8 @@ def _revision(context: typer.Context, value: str | None) -> None:
     _options(context).revision = _checked(check, "--revision", value, _COMMIT)
 
 
-def _token_file(context: typer.Context, value: Path | None) -> None:
-    _options(context).token_file = value
+def _credentials(context: typer.Context, value: Path | None) -> None:
+    _options(context).credentials = value
 
 
 def _system_namespace(context: typer.Context, value: str) -> None:
@@ -97,9 +97,10 @@ def _carried(
     _three: Annotated[
         Path | None,
         typer.Option(
-            "--token-file",
-            help="Token for the mirror, instead of the Secret it names.",
-            callback=_token_file,
+            *OPTIONS,
+            metavar="FOLDER|FILE",
+            help=HELP,
+            callback=_credentials,
             expose_value=False,
         ),
     ] = None,
@@ -150,7 +151,7 @@ def _test(
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment, options = environment_of(context), _options(context)
-    given = token_from(options.token_file)
+    given = credentials_from(options.credentials)
 
     async def look(session: Session) -> tuple[MirrorAccess, _Wanted]:
         access = await mirror_of(session, name, given, options.system_namespace)

@@ -1,12 +1,14 @@
 """A ModelMirror as a command reads it: its spec, the credentials for it, where it may be.
 
-A Secret is read with the user's own rights; who may not read it gives a token of his own.
+A Secret is read with the user's own rights; who may not read it gives credentials in files.
 """
 
 import base64
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Final
 
+import typer
 from pydantic import ValidationError
 
 from escadre.api.mirror import ModelMirrorSpec
@@ -14,13 +16,39 @@ from escadre.api.mirrorrules import broken_rule
 from escadre.cli.shared import fetch
 from escadre.cli.shared.engineconfig import read_section
 from escadre.cli.shared.session import Session
+from escadre.cli.shared.words import bytes_text
 from escadre.clients.kube import SECRETS, Forbidden, Json, NotFound
-from escadre.clients.sources.credentials import Credentials, credentials_from_secret
+from escadre.clients.sources.credentials import (
+    SECRET_KEYS,
+    Credentials,
+    credentials_from_files,
+    credentials_from_secret,
+)
 from escadre.clients.sources.guard import Guard, guard_of
-from escadre.errors import EscadreError
+from escadre.errors import EscadreError, Refusal
 from escadre.state.views.meta import explain
 
-__all__ = ["MirrorAccess", "mirror_of", "spec_of", "token_from"]
+__all__ = [
+    "HELP",
+    "OPTIONS",
+    "CredentialsOption",
+    "MirrorAccess",
+    "credentials_from",
+    "mirror_of",
+    "spec_of",
+]
+
+OPTION: Final = "--credentials"
+_MOST: Final = 1024 * 1024  # bytes, as of a Secret
+
+# Never the credentials themselves: command lines are seen by all users of a machine.
+OPTIONS: Final = (OPTION, "--token-file")  # the second as it was called at first
+HELP: Final = (
+    "For the mirror, instead of the Secret it names: a folder with a file for each key "
+    "(accessKeyID and secretAccessKey, username and password, tls.crt and tls.key, token), or a "
+    "file with a token."
+)
+CredentialsOption = Annotated[Path | None, typer.Option(*OPTIONS, metavar="FOLDER|FILE", help=HELP)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +60,35 @@ class MirrorAccess:
     guard: Guard
 
 
-def token_from(path: Path | None) -> Credentials | None:
-    """The token in a file; None when no file was named."""
+def credentials_from(path: Path | None) -> Credentials | None:
+    """What a file or a folder holds; None when none was named.
+
+    A folder has a file for each key that a mirror's Secret would have, as a mounted Secret does; a
+    file is a token. Raises EscadreError.
+    """
     if path is None:
         return None
     try:
-        return credentials_from_secret(str(path), {"token": path.read_bytes()})
+        found = _folder(path) if path.is_dir() else {"token": _start(path)}
+        return credentials_from_files(f"{OPTION} {path}", found)
     except OSError as error:
-        raise EscadreError(f"--token-file {path}: {error.strerror}") from error
+        where = error.filename or path
+        raise EscadreError(f"{OPTION} {where}: {error.strerror}") from error
+    except Refusal as refusal:  # its next step speaks of a Secret
+        raise EscadreError(refusal.message) from refusal
+
+
+def _folder(path: Path) -> dict[str, bytes]:
+    return {key: _start(path / key) for key in SECRET_KEYS if (path / key).exists()}
+
+
+def _start(path: Path) -> bytes:
+    """As much as any of them has; more is none."""
+    with path.open("rb") as file:
+        text = file.read(_MOST + 1)
+    if len(text) > _MOST:
+        raise EscadreError(f"{OPTION} {path}: over {bytes_text(_MOST)}, no credentials")
+    return text
 
 
 async def mirror_of(
@@ -60,7 +109,7 @@ async def mirror_of(
     try:
         body = await session.api.get(SECRETS, secret, namespace=system_namespace)
     except (Forbidden, NotFound) as error:
-        raise EscadreError(f"{where}: {error}; give --token-file") from error
+        raise EscadreError(f"{where}: {error}; give {OPTION}") from error
     data = {key: base64.b64decode(value) for key, value in (body.get("data") or {}).items()}
     return MirrorAccess(spec, credentials_from_secret(secret, data), guard)
 

@@ -8,7 +8,15 @@ from typing import Protocol
 from escadre import reasons
 from escadre.errors import Refusal
 
-__all__ = ["AccessKey", "Authorize", "Certificate", "Credentials", "credentials_from_secret"]
+__all__ = [
+    "SECRET_KEYS",
+    "AccessKey",
+    "Authorize",
+    "Certificate",
+    "Credentials",
+    "credentials_from_files",
+    "credentials_from_secret",
+]
 
 
 class Authorize(Protocol):
@@ -77,8 +85,25 @@ def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials
         Refusal: reason SecretNotFound, when the Secret has none of them whole, or a value is not
             plain text.
     """
-    given = {key: _text(name, key, data[key]) for key in _LINES if data.get(key)}
-    given |= {key: _pem(name, key, data[key]) for key in _PEMS if data.get(key)}
+    return _credentials(f"Secret {name}", data)
+
+
+def credentials_from_files(where: str, data: Mapping[str, bytes]) -> Credentials:
+    """Read what a person gives in files, named as the keys of a Secret are.
+
+    All of it is meant: half of a pair, which a Secret may hold for another reader, is refused.
+    ``where`` is what messages call them. Raises Refusal, reason SecretNotFound.
+    """
+    for pair in _PAIRS:
+        if (given := [key for key in pair if data.get(key)]) and len(given) == 1:
+            (other,) = set(pair) - set(given)
+            raise Refusal(reasons.SECRET_NOT_FOUND, f"{where}: {given[0]} without {other}")
+    return _credentials(where, data)
+
+
+def _credentials(where: str, data: Mapping[str, bytes]) -> Credentials:
+    given = {key: _text(where, key, data[key]) for key in _LINES if data.get(key)}
+    given |= {key: _pem(where, key, data[key]) for key in _PEMS if data.get(key)}
     authorization = access_key = None
     if token := given.get("token"):
         authorization = Credentials.bearer(token).authorization
@@ -95,7 +120,7 @@ def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials
         return Credentials(authorization, access_key, certificate)
     raise Refusal(
         reasons.SECRET_NOT_FOUND,
-        f"Secret {name} has the keys {sorted(data)}, "
+        f"{where} has the keys {sorted(data)}, "
         "but a mirror needs token, or username and password, or accessKeyID and secretAccessKey, "
         "or tls.crt and tls.key",
     )
@@ -103,22 +128,24 @@ def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials
 
 _LINES = ("token", "username", "password", "accessKeyID", "secretAccessKey", "sessionToken")
 _PEMS = ("tls.crt", "tls.key")
+_PAIRS = (("username", "password"), ("accessKeyID", "secretAccessKey"), _PEMS)
+SECRET_KEYS = (*_LINES, *_PEMS)
 _ASCII = ("token", "accessKeyID", "secretAccessKey", "sessionToken")
 
 
-def _text(name: str, key: str, value: bytes) -> str:
+def _text(where: str, key: str, value: bytes) -> str:
     return _read(
         value,
         lambda text: text.isprintable() and (key not in _ASCII or text.isascii()),
-        f"Secret {name}: {key} is not one line of plain text",
+        f"{where}: {key} is not one line of plain text",
     )
 
 
-def _pem(name: str, key: str, value: bytes) -> str:
+def _pem(where: str, key: str, value: bytes) -> str:
     return _read(
         value,
         lambda text: text.isascii() and "-----BEGIN " in text,
-        f"Secret {name}: {key} is not PEM",
+        f"{where}: {key} is not PEM",
     )
 
 
