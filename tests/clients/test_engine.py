@@ -1,7 +1,6 @@
-"""The metrics scanner against the official parser, and scraping against a real HTTP server."""
+"""Scraping an engine, against a real HTTP server."""
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -9,137 +8,21 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, exposition
-from prometheus_client.parser import text_string_to_metric_families
 
 from escadre.clients.engine import (
     MAX_BODY_BYTES,
     Scrape,
     ScrapeFailure,
     Target,
-    scan,
     scrape,
     scraping,
 )
-from escadre.core.profile import PROFILES, QueueMetrics
+from escadre.clients.enginemetrics import scan
 from escadre.core.scaling.demand import Demand
 
-DATA = Path(__file__).parent / "data"
-BODIES = sorted(DATA.glob("vllm-*-metrics*.txt"))
-RUNNING, WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
-
-
-def parsed(body: bytes) -> Demand:
-    """What the official parser makes of it, under the rules for what is unknown."""
-    values: dict[str, list[float]] = {RUNNING: [], WAITING: []}
-    for family in text_string_to_metric_families(body.decode()):
-        for sample in family.samples:
-            if sample.name in values:
-                values[sample.name].append(sample.value)
-    sums: list[int | None] = []
-    for numbers in (values[RUNNING], values[WAITING]):
-        known = numbers and all(math.isfinite(one) and 0 <= one < 1 << 53 for one in numbers)
-        sums.append(math.ceil(sum(numbers)) if known else None)
-    return Demand(sums[0], sums[1])
-
-
-@pytest.mark.parametrize("path", BODIES, ids=lambda path: path.stem)
-def test_a_recorded_body_reads_as_the_official_parser_reads_it(path: Path) -> None:
-    body = path.read_bytes()
-    assert scan(body) == parsed(body)
-    assert None not in (scan(body).running, scan(body).waiting)
-
-
-def test_there_are_recorded_bodies() -> None:
-    assert BODIES
-
-
-def test_a_scan_takes_a_small_part_of_a_parse() -> None:
-    body = BODIES[0].read_bytes()
-
-    def cost(of: Callable[[bytes], object]) -> float:
-        began = time.process_time()
-        for _ in range(5):
-            of(body)
-        return time.process_time() - began
-
-    # The least of several: a busy machine makes a measurement larger, never smaller.
-    scans = min(cost(scan) for _ in range(5))
-    parses = min(cost(parsed) for _ in range(3))
-    assert scans < parses / 20
-
-
-@pytest.mark.parametrize(
-    ("text", "running"),
-    [
-        pytest.param(f'{RUNNING}{{engine="0"}} 3.0\n', 3, id="one rank"),
-        pytest.param(
-            f'{RUNNING}{{engine="0",model_name="m"}} 3\n{RUNNING}{{model_name="m",engine="1"}} 4\n',
-            7,
-            id="ranks are summed, labels in any order",
-        ),
-        pytest.param(f"{RUNNING} 2\n", 2, id="no labels"),
-        pytest.param(f"  {RUNNING}\t{{ }} 2 1700000000000\r\n", 2, id="blanks and a timestamp"),
-        pytest.param(f'{RUNNING}{{m="a\\"}} 9\\n{{"}} 1e2\n', 100, id="escapes and exponent"),
-        pytest.param(f'other{{m="{RUNNING} 5"}} 1\n', None, id="only in a label's value"),
-        pytest.param(f"# HELP {RUNNING} 5\n", None, id="only in a comment"),
-        pytest.param(f"{RUNNING}_by_reason 5\n", None, id="only a longer name"),
-        pytest.param(f"{RUNNING} NaN\n", None, id="not a number"),
-        pytest.param(f"{RUNNING} +Inf\n", None, id="infinite"),
-        pytest.param(f"{RUNNING} -1\n", None, id="negative"),
-        pytest.param(f"{RUNNING} 1_000\n", None, id="Python's number, not Prometheus'"),
-        pytest.param(f"{RUNNING} 3\n{RUNNING}{{a=1}} x\n", None, id="one series unreadable"),
-        pytest.param(f"{RUNNING} 1", None, id="cut off: no line feed"),
-        pytest.param("", None, id="empty"),
-        pytest.param(f"{RUNNING}", None, id="cut off after the name"),
-        pytest.param(f"{RUNNING} 0\n", 0, id="zero is a number"),
-    ],
-)
-def test_lines(text: str, running: int | None) -> None:
-    assert scan(text.encode()) == Demand(running, None)
-
-
-def test_metrics_go_by_the_names_of_the_engine_s_version() -> None:
-    queue = QueueMetrics(running="engine:running", waiting="engine:queued")
-    assert scan(b"engine:running 2\nengine:queued 1\n", queue) == Demand(2, 1)
-    assert scan(f"{RUNNING} 2\n{WAITING} 1\n".encode(), queue) == Demand(None, None)
-    names = {(profile.queue.running, profile.queue.waiting) for profile in PROFILES}
-    assert names == {(RUNNING, WAITING)}  # as the loggers of all these versions have them
-
-
-LABELS = st.dictionaries(
-    st.sampled_from(["engine", "model_name", "reason"]),
-    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
-    | st.sampled_from([f"{RUNNING} 7", 'a"b', "\\", "}", "{", "line\nfeed"]),
-)
-VALUES = (
-    st.integers(0, 5000).map(str)
-    | st.integers(0, 5000).map(lambda number: f"{number}.0")
-    | st.floats(allow_nan=True, allow_infinity=True).map(repr).map(str.strip)
-    | st.sampled_from(["NaN", "+Inf", "-Inf", "1e3", "2.5E+1", "0"])
-)
-NAMES = st.sampled_from([RUNNING, WAITING, f"{WAITING}_by_reason", "vllm:other", "process_x"])
-
-
-def line(name: str, labels: dict[str, str], value: str) -> str:
-    def escaped(text: str) -> str:
-        return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-    inside = ",".join(f'{key}="{escaped(text)}"' for key, text in labels.items())
-    return f"{name}{{{inside}}} {value}\n" if labels else f"{name} {value}\n"
-
-
-@given(st.lists(st.builds(line, NAMES, LABELS, VALUES), max_size=12))
-def test_any_body_reads_as_the_official_parser_reads_it(lines: list[str]) -> None:
-    body = "".join(lines).encode()
-    assert scan(body) == parsed(body)
-
-
-@given(st.binary(max_size=200).map(lambda tail: RUNNING.encode() + tail))
-def test_no_bytes_raise(body: bytes) -> None:
-    scan(body)
+BODY = (Path(__file__).parent / "data" / "vllm-0.32-metrics-loaded.txt").read_bytes()
+RUNNING = "vllm:num_requests_running"
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -195,7 +78,7 @@ def cause(result: Demand | ScrapeFailure) -> str:
 
 
 async def real_body(_: web.Request) -> web.Response:
-    return web.Response(body=BODIES[0].read_bytes())
+    return web.Response(body=BODY)
 
 
 @pytest.fixture
@@ -211,7 +94,7 @@ async def test_one_connection_is_kept_for_all_readings_of_a_pod(
 ) -> None:
     target = Target("127.0.0.1", engine.port, "uid-1")
     for _ in range(3):
-        assert await reader(target) == scan(BODIES[0].read_bytes())
+        assert await reader(target) == scan(BODY)
     assert engine.closing == ["", "", ""]
     assert len(set(engine.peers)) == 1
 
@@ -219,7 +102,7 @@ async def test_one_connection_is_kept_for_all_readings_of_a_pod(
 async def test_none_is_kept_of_a_pod_that_leaves(reader: Scrape, engine: Engine) -> None:
     target = Target("127.0.0.1", engine.port, "uid-1", leaving=True)
     for _ in range(2):
-        assert await reader(target) == scan(BODIES[0].read_bytes())
+        assert await reader(target) == scan(BODY)
     assert engine.closing == ["close", "close"]
     assert len(set(engine.peers)) == 2
 
@@ -228,7 +111,7 @@ async def test_what_was_kept_for_a_pod_is_not_used_for_the_next_at_its_address(
     reader: Scrape, engine: Engine
 ) -> None:
     for uid in ("uid-1", "uid-2"):
-        assert await reader(Target("127.0.0.1", engine.port, uid)) == scan(BODIES[0].read_bytes())
+        assert await reader(Target("127.0.0.1", engine.port, uid)) == scan(BODY)
     assert len(set(engine.peers)) == 2
 
 
@@ -246,7 +129,7 @@ async def test_a_kept_connection_that_the_engine_closed_is_replaced(
     engine.handler = handler
     for _ in range(3):
         target = Target("127.0.0.1", engine.port, "uid-1")
-        assert await reader(target) == scan(BODIES[0].read_bytes())
+        assert await reader(target) == scan(BODY)
     assert len(set(engine.peers)) == 3
 
 

@@ -1,12 +1,10 @@
-"""Reads an engine's queue: requests running and waiting, from vLLM's /metrics.
+"""Reads an engine: what it runs and holds and has done, from vLLM's /metrics.
 
-The controller scrapes every replica every few seconds. A real body is 50 kB and the official
-parser takes some 14 ms for it, so ``scan`` looks for the needed lines only; tests hold it against
-that parser. A connection is kept between two readings of one pod: to open it costs as much as all
-the rest. What is missing or not a number is None, never zero. Nothing is decided here.
+The controller scrapes every replica every few seconds; clients/enginemetrics.py finds the numbers
+in the body. A connection is kept between two readings of one pod: to open it costs as much as all
+the rest. Nothing is decided here.
 """
 
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +17,7 @@ import aiohttp
 from yarl import URL
 
 from escadre.clients.bodies import read_bounded
+from escadre.clients.enginemetrics import scan
 from escadre.clients.urls import origin
 from escadre.core.decimals import bytes_text
 from escadre.core.profile import DEFAULT_PROFILE, QueueMetrics
@@ -30,7 +29,6 @@ __all__ = [
     "Scrape",
     "ScrapeFailure",
     "Target",
-    "scan",
     "scrape",
     "scraping",
 ]
@@ -40,14 +38,6 @@ _CONNECTIONS: Final = 128
 KEPT_SECONDS: Final = 4.5  # vLLM hangs up after 5; whoever is first meets no request half-way
 _QUEUE: Final = DEFAULT_PROFILE.queue
 _LATE: Final = 1.5  # times the time-out: our own loop stood, the engine may have answered
-
-# What may follow a metric's name: labels with quoted, escaped values; a value; a timestamp.
-_REST: Final = re.compile(
-    rb"""[ \t]* (?: \{ (?: [^"{}\n] | "(?:[^"\\\n]|\\.)*" )* \} )?
-         [ \t]* (?<=[}\ \t]) ([^ \t\r\n]+) (?:[ \t]+-?[0-9.eE+-]+)? [ \t]*\r?\n""",
-    re.VERBOSE,
-)
-_NUMBER: Final = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +87,6 @@ async def scraping(timeout_seconds: float, queue: QueueMetrics = _QUEUE) -> Asyn
         yield read
 
 
-def scan(body: bytes, queue: QueueMetrics = _QUEUE) -> Demand:
-    """The needed numbers of a body in the Prometheus text format, not dated yet.
-
-    Each number is summed over all series of its name (label ``engine``: one per data-parallel
-    rank). One series that is no finite number makes the sum unknown; so does a last line without
-    line feed, which may be cut off.
-    """
-    return Demand(_sum(body, queue.running.encode()), _sum(body, queue.waiting.encode()))
-
-
 async def scrape(
     session: aiohttp.ClientSession,
     target: Target,
@@ -150,32 +130,3 @@ async def _once(
     if body is None:
         return ScrapeFailure("TooLarge", f"reading {url}: more than {bytes_text(MAX_BODY_BYTES)}")
     return scan(body, queue)
-
-
-def _sum(body: bytes, name: bytes) -> int | None:
-    total: float | None = None
-    at = -1
-    while (at := body.find(name, at + 1)) >= 0:
-        if body[body.rfind(b"\n", 0, at) + 1 : at].strip(b" \t"):
-            continue  # inside a comment or a label's value
-        after = body[at + len(name) : at + len(name) + 1]
-        if after not in {b"{", b" ", b"\t"}:
-            continue  # a longer name
-        value = _value(body, at + len(name))
-        if value is None:
-            return None
-        total = value + (total or 0.0)
-    return None if total is None else _whole(total)
-
-
-def _value(body: bytes, at: int) -> float | None:
-    rest = _REST.match(body, at)
-    if rest is None or _NUMBER.fullmatch(rest[1]) is None:
-        return None
-    value = float(rest[1])
-    return value if 0 <= value < 1 << 53 else None
-
-
-def _whole(total: float) -> int:
-    """Counts are whole; a fraction counts as one request more, not as none."""
-    return int(total) + (total != int(total))

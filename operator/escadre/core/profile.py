@@ -53,11 +53,11 @@ class QueueMetrics:
     waiting_by_reason: str = "vllm:num_requests_waiting_by_reason"
     cache_usage: tuple[str, ...] = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
     prompt_tokens: tuple[str, ...] = ("vllm:prompt_tokens_total",)
-    cached_tokens: tuple[str, ...] = ("vllm:prompt_tokens_cached_total",)
     generation_tokens: tuple[str, ...] = ("vllm:generation_tokens_total",)
     answered: tuple[str, ...] = ("vllm:request_success_total",)
     preemptions: tuple[str, ...] = ("vllm:num_preemptions_total",)
     prefill: tuple[str, ...] = ("vllm:request_prefill_time_seconds",)
+    prefilled_tokens: tuple[str, ...] = ("vllm:request_prefill_kv_computed_tokens_sum",)
     gaps: tuple[str, ...] = (
         "vllm:inter_token_latency_seconds",
         "vllm:time_per_output_token_seconds",

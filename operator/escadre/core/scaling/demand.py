@@ -28,21 +28,23 @@ class Work:
     A number below the one before tells of another engine: no difference is taken over it.
 
     Args:
-        prompt_tokens: of all prompts, those found in the prefix cache among them.
-        cached_tokens: those of them that were found there and cost no prefill.
+        prompt_tokens: of prompts that are through, those found in the prefix cache among them.
+            A prompt counts when its first token is there, as a whole: it stands still in between.
         generation_tokens: that were sampled.
         answered: requests that ended, however they did.
         preemptions: requests thrown out of a full cache, to be computed again.
-        prefill: seconds from a request's first scheduling to its first token.
+        prefill: seconds from a request's scheduling to its first token, of requests that ended.
+        prefilled_tokens: what was computed of the prompts of those same requests: without what the
+            prefix cache had.
         gaps: seconds between a token and the next.
     """
 
     prompt_tokens: int | None = None
-    cached_tokens: int | None = None
     generation_tokens: int | None = None
     answered: int | None = None
     preemptions: int | None = None
     prefill: Sums | None = None
+    prefilled_tokens: int | None = None
     gaps: Sums | None = None
 
 
