@@ -12,12 +12,15 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.simulation.gaps import Gaps
 from escadre.core.simulation.replica import Job, ReplicaModel, Request, blocks_of
 
 __all__ = ["Engine"]
+
+_MANY: Final = 64  # that wait: more are not looked through to know when one could be answered
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class Engine:
     """An engine; ``now`` is the end of its last step, in seconds. ``ended`` are answered requests.
 
     A step that began goes to its end, so ``now`` may lie a step beyond what was asked for.
+    ``prompt_tokens``, ``given`` and ``prefill_seconds`` count as vLLM's metrics do: prompts once
+    they are read, tokens as they are given, prefill when a request ends.
     """
 
     model: ReplicaModel
@@ -42,7 +47,13 @@ class Engine:
     ended: list[Job] = field(default_factory=list)
     gaps: Gaps = field(default_factory=Gaps)
     preemptions: int = 0
+    prompt_tokens: int = 0
+    given: int = 0
+    prefill_seconds: float = 0.0
     free: int = field(init=False)
+    _cached: int = 0  # tokens of those that run
+    _even: bool = False  # all that run gave a token in the last step
+    _same_until: float = 0.0  # no request ends before
 
     def __post_init__(self) -> None:
         self.free = self.model.cache_blocks
@@ -52,15 +63,30 @@ class Engine:
         """Requests that run and wait."""
         return len(self.running) + len(self.waiting)
 
+    def load_at(self, until: float) -> int:
+        """The same at another time; takes steps only if a request may end before."""
+        if until >= self._same_until:
+            self.advance(until)
+            self._same_until = self.now + self._fewest_steps() * self.model.least_step
+        return len(self.running) + len(self.waiting)
+
+    def _fewest_steps(self) -> int:
+        """Steps at least until a request ends: each gives a request one token at most."""
+        if len(self.waiting) > _MANY:
+            return 0
+        return min((job.left for jobs in (self.running, self.waiting) for job in jobs), default=0)
+
     def submit(self, request: Request) -> None:
         """Takes a request that the model ``takes``, after ``advance`` to the time it arrived."""
-        if not self.load:
+        if not self.running and not self.waiting:
             self.now = max(self.now, request.at)
-        self.waiting.append(Job(request))
+        job = Job(request, request.answer)
+        self.waiting.append(job)
+        self._same_until = min(self._same_until, self.now + job.left * self.model.least_step)
 
     def advance(self, until: float) -> None:
         """Takes all steps that begin before ``until``."""
-        while self.load and self.now < until:
+        while self.now < until and (self.running or self.waiting):
             steps = self._steps_together(until)
             if steps:
                 self._decode(steps)
@@ -70,18 +96,15 @@ class Engine:
     def _steps_together(self, until: float) -> int:
         """Steps in which nothing happens but decoding; 0 when the next is another one."""
         count = len(self.running)
-        if not count or not self._only_decodes():
+        left = self.model.max_num_batched_tokens - count
+        if not count or not self._even or left < 0:
+            return 0
+        if self.waiting and self._admits(self.waiting[0], left):
             return 0
         # A request of t tokens needs ceil(k / 16) further blocks at most for k more.
-        least = min(job.request.answer - job.emitted for job in self.running)
         room = BLOCK_TOKENS * (self.free // count)
-        return min(least, room, self._steps_before(until))
-
-    def _only_decodes(self) -> bool:
-        left = self.model.max_num_batched_tokens - len(self.running)
-        if left < 0 or not all(job.decodes and job.last_at == self.now for job in self.running):
-            return False
-        return not self.waiting or not self._admits(self.waiting[0], left)
+        least = min([job.left for job in self.running])
+        return min(least, room, self._steps_before(until)) if room else 0
 
     def _admits(self, job: Job, left: int) -> bool:
         """Whether a request that waits may run, with ``left`` tokens of the step for it."""
@@ -94,7 +117,7 @@ class Engine:
 
         The step number j begins at now + j × first + growth × j (j - 1) / 2.
         """
-        first, growth = self._pace()
+        first, growth = self.model.pace(len(self.running), self._cached)
         ahead = until - self.now
         if ahead == math.inf:
             return 1 << 40
@@ -102,52 +125,93 @@ class Engine:
         root = math.sqrt(half * half + 2 * growth * ahead)
         return max(1, math.ceil(2 * ahead / (half + root)))
 
-    def _pace(self) -> tuple[float, float]:
-        """Seconds of the next decode step, and how much longer each further one takes."""
-        count = len(self.running)
-        cached = sum(job.computed for job in self.running)
-        growth = self.model.speed.decode.per_cached_token * count
-        return self.model.step_seconds(count, cached, 0), growth
-
     def _decode(self, steps: int) -> None:
-        first, growth = self._pace()
+        count, free = len(self.running), self.free
+        first, growth = self.model.pace(count, self._cached)
         self.now += steps * first + growth * steps * (steps - 1) / 2
-        self.gaps.add_growing(first, growth, steps, len(self.running))
+        self.gaps.add_growing(first, growth, steps, count)
         for job in self.running:
-            self.free += blocks_of(job.computed) - blocks_of(job.computed + steps)
-            job.computed += steps
-            job.emitted += steps
+            before = job.computed
+            job.computed = after = before + steps
+            job.left -= steps
             job.last_at = self.now
+            free += -(-before // BLOCK_TOKENS) + (-after // BLOCK_TOKENS)
+        self.free = free
+        self.given += count * steps
+        self._cached += count * steps
         self._end()
 
     def _step(self) -> None:
+        count = len(self.running)
+        if self._even and count <= self.free and count < self.model.max_num_batched_tokens:
+            self._step_beside(count)
+            return
         batch = self._schedule()
-        decoding = [job for job, _ in batch.shares if job.decodes]
-        cached = sum(job.computed for job in decoding)
-        total = sum(tokens for _, tokens in batch.shares)
+        decoding = cached = total = 0
+        for job, tokens in batch.shares:
+            total += tokens
+            if job.decodes:
+                decoding += 1
+                cached += job.computed
         # Blocks were taken for what is computed now; the time is that of what was there before.
-        self.now += self.model.step_seconds(len(decoding), cached, total - len(decoding))
+        self.now += self.model.step_seconds(decoding, cached, total - decoding)
+        self._even = len(batch.shares) == len(self.running)
+        self._compute(batch)
+        self._end()
+
+    def _step_beside(self, count: int) -> None:
+        """The same where all that run decode, none gives way, and who waits begins beside them."""
+        before, cached, running = self.now, self._cached, self.running
+        decoding = running[:]
+        self.free -= sum([not job.computed % BLOCK_TOKENS for job in running])
+        batch = _Batch()
+        self._admit(batch, self.model.max_num_batched_tokens - count)
+        prompts = sum([tokens for _, tokens in batch.shares])
+        self.now = now = before + self.model.step_seconds(count, cached, prompts)
+        for job in decoding:
+            job.computed += 1
+            job.left -= 1
+            job.last_at = now
+        self._cached += count
+        self.given += count
+        if count:
+            self.gaps.add(now - before, count)
+        self._compute(batch)
+        self._end()
+
+    def _compute(self, batch: _Batch) -> None:
+        """What was scheduled is in the cache; a request that is whole gives a token."""
         for job, tokens in batch.shares:
             whole = tokens == job.remaining
             job.computed += tokens
+            self._cached += tokens
             if whole:
                 self._emit(job)
-        self._end()
+            else:
+                self._even = False
 
     def _emit(self, job: Job) -> None:
-        if job.emitted:
+        """Its next token."""
+        if job.left < job.request.answer:
             self.gaps.add(self.now - job.last_at)
         else:
             job.first_at = self.now
-        job.emitted += 1
+            self.prompt_tokens += job.request.prompt
+        job.left -= 1
         job.last_at = self.now
+        self.given += 1
 
     def _end(self) -> None:
+        running = [job for job in self.running if job.left]
+        if len(running) == len(self.running):
+            return
         for job in self.running:
-            if job.emitted == job.request.answer:
+            if not job.left:
                 self.ended.append(job)
                 self.free += blocks_of(job.computed)
-        self.running = [job for job in self.running if job.emitted < job.request.answer]
+                self._cached -= job.computed
+                self.prefill_seconds += job.first_at - job.begun_at
+        self.running = running
 
     def _schedule(self) -> _Batch:
         batch = _Batch()
@@ -175,6 +239,7 @@ class Engine:
         while needed > self.free:
             last = self.running.pop()
             self.free += blocks_of(last.computed)
+            self._cached -= last.computed
             last.computed = 0
             self.waiting.appendleft(last)
             self.preemptions += 1
@@ -188,6 +253,8 @@ class Engine:
         while self.waiting and self._admits(self.waiting[0], left):
             job = self.waiting.popleft()
             tokens = min(job.remaining, left)
+            if job.begun_at < 0:
+                job.begun_at = self.now
             self.free -= blocks_of(tokens)
             self.running.append(job)
             batch.shares.append((job, tokens))

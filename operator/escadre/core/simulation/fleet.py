@@ -69,9 +69,7 @@ class Fleet:
         if self.setting.routing == "random":
             chosen = self._routes.choice(taking)
         else:
-            for one in taking:
-                one.engine.advance(request.at)
-            chosen = min(taking, key=lambda one: (one.engine.load, one.slot))
+            chosen = min(taking, key=lambda one: (one.engine.load_at(request.at), one.slot))
         chosen.engine.advance(request.at)
         chosen.engine.submit(request)
         chosen.routed += 1

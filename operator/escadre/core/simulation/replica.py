@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from escadre.core.engines.amounts import ceil_div
 from escadre.core.engines.speed import Speed
 from escadre.core.engines.windows import BLOCK_TOKENS
 
@@ -45,6 +44,19 @@ class ReplicaModel:
             and blocks_of(request.longest) <= self.cache_blocks
         )
 
+    @property
+    def least_step(self) -> float:
+        """Seconds that no step takes less than."""
+        return self.speed.decode.fixed
+
+    def pace(self, running: int, cached_tokens: int) -> tuple[float, float]:
+        """Seconds of the next decode step, and how much longer each further one takes."""
+        decode = self.speed.decode
+        first = (
+            decode.fixed + decode.per_running * running + decode.per_cached_token * cached_tokens
+        )
+        return first, decode.per_cached_token * running
+
     def step_seconds(self, decoding: int, cached_tokens: int, prompt_tokens: int) -> float:
         """One step of the engine.
 
@@ -54,35 +66,37 @@ class ReplicaModel:
         """
         prompt = prompt_tokens / self.speed.prefill_tokens_per_second
         if not decoding:
-            return max(prompt, self.speed.decode.fixed)
-        return prompt + self.speed.decode.seconds(decoding, cached_tokens)
+            return max(prompt, self.least_step)
+        return prompt + self.pace(decoding, cached_tokens)[0]
 
 
 @dataclass(slots=True)
 class Job:
-    """A request in an engine.
+    """A request in an engine; times in seconds.
 
-    ``computed`` tokens of it are in the cache, 0 after a preemption; ``emitted`` tokens were given.
-    ``last_at`` is when the last of them was, in seconds.
+    ``left`` tokens of its answer are to be given; ``computed`` tokens of it are in the cache, 0
+    after a preemption. ``begun_at`` is when it first ran, -1 before; ``last_at`` when the last
+    token was given.
     """
 
     request: Request
+    left: int
     computed: int = 0
-    emitted: int = 0
+    begun_at: float = -1.0
     first_at: float = 0.0
     last_at: float = 0.0
 
     @property
     def remaining(self) -> int:
         """Tokens to compute until it gives the next; 1 while it decodes."""
-        return self.request.prompt + self.emitted - self.computed
+        return self.request.prompt + self.request.answer - self.left - self.computed
 
     @property
     def decodes(self) -> bool:
         """Whether its next step is one of decoding."""
-        return self.emitted > 0 and self.remaining == 1
+        return self.left < self.request.answer and self.remaining == 1
 
 
 def blocks_of(tokens: int) -> int:
     """Blocks of the cache that so many tokens of one request take."""
-    return ceil_div(tokens, BLOCK_TOKENS)
+    return -(-tokens // BLOCK_TOKENS)
