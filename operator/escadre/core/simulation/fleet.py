@@ -127,7 +127,7 @@ class Fleet:
         seconds = self.setting.cold.draw(self._loads) if load is None else load
         taken = {one.slot for one in self.alive}
         slot = next(number for number in range(len(taken) + 1) if number not in taken)
-        engine = Engine(self.setting.model, now + seconds)
+        engine = Engine(self.setting.odd.get(slot, self.setting.model), now + seconds)
         self.alive.append(Standing(slot, engine, now, now + seconds, seconds > 0))
         return True
 
@@ -149,7 +149,7 @@ class Fleet:
         engines = [one.engine for one in (*self.gone, *self.alive)]
         ends = [job.last_at for engine in engines for job in engine.ended]
         end = max(ends, default=0.0)
-        answers = answers_of(engines, self.refused, self.setting.objective)
+        answers = answers_of(engines, self.refused, self.setting)
         timeline = tuple(one for one in self.moments if one.at <= end)
         return Outcome(answers, self._supply(end), timeline)
 

@@ -1,12 +1,12 @@
 """What came of a simulation. Pure; fleet.py adds up, cli/simulate shows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from escadre.core.simulation.engine import Engine
 from escadre.core.simulation.gaps import Gaps, quantile
-from escadre.core.simulation.setting import Objective
+from escadre.core.simulation.setting import Setting
 
 __all__ = ["Answers", "Moment", "Outcome", "Supply", "answers_of", "reversals"]
 
@@ -15,8 +15,9 @@ __all__ = ["Answers", "Moment", "Outcome", "Supply", "answers_of", "reversals"]
 class Answers:
     """How the requests were served; seconds, None without any.
 
-    ``attained`` is the share that met the objective. A request that no engine takes, for it is
-    longer than the context or the cache, is only counted, in ``refused``.
+    ``attained`` is the share that met the objective, ``beside`` those that met the further ones. A
+    request that no engine takes, for it is longer than the context or the cache, is only counted,
+    in ``refused``.
     """
 
     requests: int
@@ -25,6 +26,7 @@ class Answers:
     between_tokens_p99: float | None
     attained: float | None
     preemptions: int
+    beside: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +68,26 @@ class Outcome:
     timeline: tuple[Moment, ...] = ()
 
 
-def answers_of(engines: Iterable[Engine], refused: int, objective: Objective) -> Answers:
+def answers_of(engines: Sequence[Engine], refused: int, setting: Setting) -> Answers:
     """Of all engines that there were."""
-    gaps, first, met, preemptions = Gaps(), list[float](), 0, 0
+    gaps = Gaps()
     for engine in engines:
         gaps.merge(engine.gaps)
-        first += [job.first_at - job.request.at for job in engine.ended]
-        met += sum(objective.met_by(job) for job in engine.ended)
-        preemptions += engine.preemptions
+    jobs = [job for engine in engines for job in engine.ended]
+    first = [job.first_at - job.request.at for job in jobs]
+    shares = [
+        sum(map(objective.met_by, jobs)) / len(jobs)
+        for objective in (setting.objective, *setting.beside)
+        if jobs
+    ]
     return Answers(
         requests=len(first),
         refused=refused,
         first_token={percent: quantile(first, percent / 100) for percent in (50, 95, 99)},
         between_tokens_p99=gaps.quantile(0.99),
-        attained=met / len(first) if first else None,
-        preemptions=preemptions,
+        attained=shares[0] if shares else None,
+        preemptions=sum(engine.preemptions for engine in engines),
+        beside=tuple(shares[1:]),
     )
 
 

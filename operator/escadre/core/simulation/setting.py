@@ -1,7 +1,8 @@
 """What a simulated deployment is given, beside its requests. Pure data."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Literal
 
@@ -71,7 +72,11 @@ class Scaled:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """All of it; the same ``seed`` draws the same loads and the same routes."""
+    """All of it; the same ``seed`` draws the same loads and the same routes.
+
+    ``beside`` are further objectives to judge the same requests by. ``odd`` are replicas that are
+    another than ``model``, by slot: one on a slow node.
+    """
 
     model: ReplicaModel
     scaled: Scaled
@@ -79,3 +84,5 @@ class Setting:
     objective: Objective
     routing: Routing = "random"
     seed: int = 0
+    beside: tuple[Objective, ...] = ()
+    odd: Mapping[int, ReplicaModel] = field(default_factory=dict)
