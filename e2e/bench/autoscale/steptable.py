@@ -7,7 +7,7 @@ each cell is off by up to a fifth, drawn once. A slow node multiplies all of it.
 import random
 from bisect import bisect_left
 from dataclasses import dataclass, fields
-from typing import Final, Self
+from typing import Final, Self, override
 
 from escadre.core.simulation.replica import ReplicaModel
 
@@ -37,10 +37,12 @@ class Table(ReplicaModel):
         return cls(**facts, factors=rows, prompt_factor=slower * rng.uniform(1 - _OFF, 1 + _OFF))
 
     @property
+    @override
     def least_step(self) -> float:
         """No cell is faster."""
         return (1 - _OFF) * self.speed.decode.fixed
 
+    @override
     def pace(self, running: int, cached_tokens: int) -> tuple[float, float]:
         """Within a column the cell's own slope."""
         row = min(bisect_left(_SIZES, running), len(_SIZES) - 1)
@@ -50,6 +52,7 @@ class Table(ReplicaModel):
         first = decode.fixed + decode.per_running * padded + decode.per_cached_token * cached_tokens
         return factor * first, factor * decode.per_cached_token * running
 
+    @override
     def step_seconds(self, decoding: int, cached_tokens: int, prompt_tokens: int) -> float:
         """Prompts by a factor of their own."""
         prompt = self.prompt_factor * prompt_tokens / self.speed.prefill_tokens_per_second

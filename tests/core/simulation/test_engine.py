@@ -1,6 +1,7 @@
 """The engine in virtual time against one that takes each step alone."""
 
 import math
+from bisect import bisect_right
 from dataclasses import replace
 
 import pytest
@@ -108,3 +109,51 @@ def test_a_request_longer_than_the_context_or_the_cache_is_not_taken() -> None:
     assert not model().takes(Request(0, 32_000, 769))
     assert model(cache_blocks=10).takes(Request(0, 100, 61))
     assert not model(cache_blocks=10).takes(Request(0, 100, 62))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_it_has_counted_is_what_was_done(case: str) -> None:
+    """All prompts, all tokens; the gaps of the reference, and no prefill beyond its first token."""
+    replica, numbers = CASES[case]
+    requests = traffic(*numbers)
+    played, engine = play(replica, requests), run(replica, requests)
+    work = engine.work
+    assert work.prompt_tokens == sum(one.prompt for one in requests)
+    assert work.generation_tokens == sum(one.answer for one in requests)
+    assert (work.answered, work.preemptions) == (len(requests), played.preemptions)
+    assert work.gaps is not None
+    assert work.gaps.count == len(played.gaps)
+    assert work.gaps.seconds == pytest.approx(sum(played.gaps))
+    assert work.prefill is not None
+    assert work.prefill.count == len(requests)
+    least = sum(one.prompt for one in requests) / replica.speed.prefill_tokens_per_second
+    assert least <= work.prefill.seconds <= sum(played.first) + 1e-9
+
+
+def test_what_a_scrape_tells_between() -> None:
+    """Of two requests one decodes and one waits; a third of the cache is taken."""
+    engine = Engine(model(max_num_seqs=1, cache_blocks=192))
+    for _ in range(2):
+        engine.submit(Request(0.0, 1000, 100))
+    engine.advance(0.5)
+    told = engine.demand(0.5)
+    assert (told.running, told.waiting, told.requests) == (1, 1, 2)
+    assert told.cache_usage == pytest.approx(1 / 3, abs=0.02)
+    assert told.work is not None
+    assert (told.work.prompt_tokens, told.work.answered) == (1000, 0)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_load_is_known_without_its_steps(case: str) -> None:
+    """Between what it is once the step under way has ended, and what it is at that moment."""
+    replica, numbers = CASES[case]
+    requests = traffic(*numbers)
+    ends = sorted(job.last_at for job in run(replica, requests).ended)
+    asked, stepped = Engine(replica), Engine(replica)
+    for came, request in enumerate(requests):
+        stepped.advance(request.at)
+        there = came - bisect_right(ends, request.at)
+        assert stepped.load <= asked.load_at(request.at) <= there
+        asked.advance(request.at)
+        asked.submit(request)
+        stepped.submit(request)

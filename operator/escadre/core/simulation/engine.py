@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from escadre.core.engines.windows import BLOCK_TOKENS
+from escadre.core.scaling.demand import Demand, Sums, Work
 from escadre.core.simulation.gaps import Gaps
 from escadre.core.simulation.replica import Job, ReplicaModel, Request, blocks_of
 
@@ -36,8 +37,6 @@ class Engine:
     """An engine; ``now`` is the end of its last step, in seconds. ``ended`` are answered requests.
 
     A step that began goes to its end, so ``now`` may lie a step beyond what was asked for.
-    ``prompt_tokens``, ``given`` and ``prefill_seconds`` count as vLLM's metrics do: prompts once
-    they are read, tokens as they are given, prefill when a request ends.
     """
 
     model: ReplicaModel
@@ -47,10 +46,12 @@ class Engine:
     ended: list[Job] = field(default_factory=list)
     gaps: Gaps = field(default_factory=Gaps)
     preemptions: int = 0
-    prompt_tokens: int = 0
-    given: int = 0
-    prefill_seconds: float = 0.0
     free: int = field(init=False)
+    _prompt_tokens: int = 0
+    _given: int = 0
+    _firsts: int = 0
+    _gap_seconds: float = 0.0
+    _prefill_seconds: float = 0.0
     _cached: int = 0  # tokens of those that run
     _even: bool = False  # all that run gave a token in the last step
     _same_until: float = 0.0  # no request ends before
@@ -62,6 +63,28 @@ class Engine:
     def load(self) -> int:
         """Requests that run and wait."""
         return len(self.running) + len(self.waiting)
+
+    @property
+    def work(self) -> Work:
+        """As vLLM counts: prompts once they are read, tokens as given, prefill at a request's end.
+
+        vllm-project/vllm:vllm/v1/metrics/stats.py, IterationStats.
+        """
+        answered = len(self.ended)
+        return Work(
+            prompt_tokens=self._prompt_tokens,
+            cached_tokens=0,
+            generation_tokens=self._given,
+            answered=answered,
+            preemptions=self.preemptions,
+            prefill=Sums(self._prefill_seconds, answered),
+            gaps=Sums(self._gap_seconds, self._given - self._firsts),
+        )
+
+    def demand(self, at: float) -> Demand:
+        """What a scrape tells."""
+        usage = 1 - self.free / self.model.cache_blocks
+        return Demand(len(self.running), len(self.waiting), at, usage, self.work)
 
     def load_at(self, until: float) -> int:
         """The same at another time; takes steps only if a request may end before."""
@@ -128,7 +151,9 @@ class Engine:
     def _decode(self, steps: int) -> None:
         count, free = len(self.running), self.free
         first, growth = self.model.pace(count, self._cached)
-        self.now += steps * first + growth * steps * (steps - 1) / 2
+        seconds = steps * first + growth * steps * (steps - 1) / 2
+        self.now += seconds
+        self._gap_seconds += count * seconds
         self.gaps.add_growing(first, growth, steps, count)
         for job in self.running:
             before = job.computed
@@ -137,7 +162,7 @@ class Engine:
             job.last_at = self.now
             free += -(-before // BLOCK_TOKENS) + (-after // BLOCK_TOKENS)
         self.free = free
-        self.given += count * steps
+        self._given += count * steps
         self._cached += count * steps
         self._end()
 
@@ -173,9 +198,10 @@ class Engine:
             job.left -= 1
             job.last_at = now
         self._cached += count
-        self.given += count
+        self._given += count
         if count:
             self.gaps.add(now - before, count)
+            self._gap_seconds += count * (now - before)
         self._compute(batch)
         self._end()
 
@@ -194,12 +220,14 @@ class Engine:
         """Its next token."""
         if job.left < job.request.answer:
             self.gaps.add(self.now - job.last_at)
+            self._gap_seconds += self.now - job.last_at
         else:
+            self._firsts += 1
             job.first_at = self.now
-            self.prompt_tokens += job.request.prompt
+            self._prompt_tokens += job.request.prompt
         job.left -= 1
         job.last_at = self.now
-        self.given += 1
+        self._given += 1
 
     def _end(self) -> None:
         running = [job for job in self.running if job.left]
@@ -210,7 +238,7 @@ class Engine:
                 self.ended.append(job)
                 self.free += blocks_of(job.computed)
                 self._cached -= job.computed
-                self.prefill_seconds += job.first_at - job.begun_at
+                self._prefill_seconds += job.first_at - job.begun_at
         self.running = running
 
     def _schedule(self) -> _Batch:

@@ -38,7 +38,7 @@ class Standing:
         self.engine.advance(now)
         if self.ready_at > now:
             return None
-        return Demand(len(self.engine.running), len(self.engine.waiting), now)
+        return self.engine.demand(now)
 
     def observe(self, now: float) -> None:
         """Once a round, as the drain is watched."""
