@@ -1,4 +1,4 @@
-"""What each policy is played on: a trace, how long replicas load, and what goes wrong. Pure data."""
+"""What each policy is played on: a trace, how long replicas load, and what goes wrong. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

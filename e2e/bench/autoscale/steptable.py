@@ -7,7 +7,9 @@ each cell is off by up to a fifth, drawn once. A slow node multiplies all of it.
 import random
 from bisect import bisect_left
 from dataclasses import dataclass, fields
-from typing import Final, Self, override
+from typing import Final, Self
+
+from typing_extensions import override
 
 from escadre.core.simulation.replica import ReplicaModel
 

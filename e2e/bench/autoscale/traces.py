@@ -116,7 +116,7 @@ def _tokens(rng: random.Random, prompt: int, answer: int) -> tuple[int, int]:
 
 
 def _diurnal(half: Half, seed: int) -> tuple[list[Request], ...]:
-    """A day in 29 minutes, 50 times as steep as a real one: chat, from 1 to 17 requests a second."""
+    """A day in 29 minutes, 50 times as steep as one: chat, 1 to 17 requests a second."""
     rng = _rng("diurnal", half, seed)
     return (list(_day(rng, 1.0, 17.0, rng.uniform(-0.05, 0.05), (1155, 211))),)
 

@@ -73,7 +73,6 @@ class Engine:
         answered = len(self.ended)
         return Work(
             prompt_tokens=self._prompt_tokens,
-            cached_tokens=0,
             generation_tokens=self._given,
             answered=answered,
             preemptions=self.preemptions,
