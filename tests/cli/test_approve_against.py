@@ -14,7 +14,7 @@ from e2e.engine.mirror.tree import Tree, flip_byte
 from tests.cli.harness import Program, Ran
 from tests.cli.test_approve_draft import TERMS, cluster
 
-from escadre.clients.kube import MODEL_APPROVALS, MODEL_SIGNATURES
+from escadre.clients.kube import MODEL_APPROVALS, MODEL_SIGNATURES, Forbidden
 
 WEIGHTS = "consolidated.safetensors"
 
@@ -179,3 +179,42 @@ def test_what_cannot_be_checked_is_told_before_anything_is_hashed(
     ran, written = sign(document, *given)
     assert (ran.code, written) == (code, None)
     assert says in ran.err + capsys.readouterr().err
+
+
+def test_what_the_api_server_has_against_it_is_heard_before_anything_is_hashed(
+    document: dict[str, Any], own: Path
+) -> None:
+    program: Program = cluster("https://m.example")
+    program.user = "bob"
+    program.server.put(MODEL_APPROVALS, json.loads(json.dumps(document)))
+    words = "modelsignatures is forbidden: User bob cannot create it"
+    api = program.api = program.server.client("bob")
+    api.refuse(
+        "create",
+        "ModelSignature",
+        lambda: Forbidden(method="create", object="ModelSignature x", status=403, message=words),
+    )
+    (own / WEIGHTS).unlink()  # to look at it at all would be told
+    ran = program.run("approve", "sign", "tiny-model", "--yes", "--against", str(own))
+    assert ran.code == 4
+    assert words in ran.err
+    assert WEIGHTS not in ran.err
+
+
+def test_a_signature_that_is_there_already_is_told_before_anything_is_hashed(
+    document: dict[str, Any], own: Path
+) -> None:
+    """The operator has not looked at it: the approval's status does not name it."""
+    program: Program = cluster("https://m.example")
+    program.user = "bob"
+    program.server.put(MODEL_APPROVALS, json.loads(json.dumps(document)))
+    first = program.run("approve", "sign", "tiny-model", "--yes")
+    assert first.code == 0, first.err
+    for each in program.server.all(MODEL_SIGNATURES):
+        assert each["spec"]["by"] == "bob"
+    (own / WEIGHTS).unlink()
+    ran = program.run("approve", "sign", "tiny-model", "--yes", "--against", str(own))
+    assert ran.code == 3
+    assert "bob has signed this content already (ModelSignature tiny-model-" in ran.err
+    assert WEIGHTS not in ran.err
+    assert len(program.server.all(MODEL_SIGNATURES)) == 1

@@ -53,6 +53,20 @@ async def test_create_only_creates_once(world: World) -> None:
     assert _version(live) == _version(created)
 
 
+async def test_a_dry_run_of_a_creation_is_judged_and_stores_nothing(world: World) -> None:
+    body = world.widget("a", {"size": 1})
+    tried = await world.api.create(WIDGETS, body, dry_run=True)
+    assert tried["spec"] == {"size": 1}
+    with pytest.raises(NotFound):
+        await world.api.get(WIDGETS, "a", namespace=world.namespace)
+    created = await world.api.create(WIDGETS, body)
+    with pytest.raises(Conflict) as refused:
+        await world.api.create(WIDGETS, body, dry_run=True)
+    assert refused.value.already_exists
+    live = await world.api.get(WIDGETS, "a", namespace=world.namespace)
+    assert _version(live) == _version(created)
+
+
 async def test_apply_with_uid_never_makes_a_new_object(world: World) -> None:
     created = await world.api.apply(WIDGETS, world.widget("a", {"size": 1}), create_only=True)
     uid = created["metadata"]["uid"]

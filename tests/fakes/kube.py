@@ -150,11 +150,16 @@ class FakeApi(FaultyClient, Api):
         )
 
     @override
-    async def create(self, resource: Resource, body: Json, *, within: float | None = None) -> Json:
+    async def create(
+        self, resource: Resource, body: Json, *, within: float | None = None, dry_run: bool = False
+    ) -> Json:
         meta = body.get("metadata") or {}
         where = (meta.get("namespace", ""), meta.get("name", ""), "")
         return await self.write(
-            "create", resource, where, lambda: self.server.create(resource, body, self.user)
+            "create",
+            resource,
+            where,
+            lambda: self.server.create(resource, body, self.user, dry_run=dry_run),
         )
 
     @override

@@ -234,7 +234,7 @@ class FakeServer(FakeStore):
         table.intents[owned] = intent
         return done
 
-    def create(self, resource: Resource, body: Json, user: str) -> Json:
+    def create(self, resource: Resource, body: Json, user: str, *, dry_run: bool = False) -> Json:
         """POST."""
         if resource is kube.SELF_SUBJECT_REVIEWS:
             return {**clone(body), "status": {"userInfo": {"username": user}}}
@@ -250,7 +250,7 @@ class FakeServer(FakeStore):
             raise api_error(
                 "create", resource.describe(*key_of(wanted)), 409, "AlreadyExists", message
             )
-        return self.insert(resource, wanted)
+        return wanted if dry_run else self.insert(resource, wanted)
 
     def patch(
         self,

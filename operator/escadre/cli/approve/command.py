@@ -147,14 +147,14 @@ def _say(environment: Environment, word: _Word) -> None:
         after = _in_vain(approval, by)
     if word.output is Output.TABLE:
         environment.show(content(approval))
-    reason = word.reason
+    body = signature(word.name, by, word.decision, approval.digest, word.reason, after)
     if word.against:
+        run(environment, lambda session: _create(session, body, by, word.decision, dry_run=True))
         found = evidence(environment, approval, word.against)
         environment.err.print(found)
-        reason = f"{reason}; {found}" if reason else found
+        body["spec"]["reason"] = f"{word.reason}; {found}" if word.reason else found
     if not word.yes:
         _ask(environment, approval, by, word.decision)
-    body = signature(word.name, by, word.decision, approval.digest, reason, after)
 
     async def write(session: Session) -> StoredApproval:
         await _create(session, body, by, word.decision)
@@ -215,9 +215,12 @@ def _ask(environment: Environment, approval: StoredApproval, by: str, decision: 
         raise EscadreError(f"nothing was written: not confirmed (--yes {verb.lower()}s unasked)")
 
 
-async def _create(session: Session, body: Json, by: str, decision: Decision) -> None:
+async def _create(
+    session: Session, body: Json, by: str, decision: Decision, *, dry_run: bool = False
+) -> None:
+    """Write the signature; a dry run hears what the API server has against it, before hashing."""
     try:
-        await session.api.create(MODEL_SIGNATURES, body)
+        await session.api.create(MODEL_SIGNATURES, body, dry_run=dry_run)
     except Conflict as error:
         if not error.already_exists:
             raise

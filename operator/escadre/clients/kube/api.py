@@ -150,8 +150,13 @@ class Api(Protocol):
         """
         ...
 
-    async def create(self, resource: Resource, body: Json, *, within: float | None = None) -> Json:
-        """POST; for events, leases and reviews, never for children (those are applied)."""
+    async def create(
+        self, resource: Resource, body: Json, *, within: float | None = None, dry_run: bool = False
+    ) -> Json:
+        """POST; for events, leases and reviews, never for children (those are applied).
+
+        A ``dry_run`` is judged as the real one would be, policies too, and nothing is stored.
+        """
         ...
 
     async def patch(

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from escadre.clients.kube.api import Page, Selection
+from escadre.clients.kube.api import Json, Page, Selection
 from escadre.clients.kube.resources import Resource
 from escadre.clients.kube.transport import Call
 
@@ -22,6 +22,7 @@ __all__ = [
     "NAMES",
     "Place",
     "call_of",
+    "creation",
     "page_of",
     "selecting",
     "with_body",
@@ -68,6 +69,16 @@ def with_body(call: Call, body: Any, content: str) -> Call:
     """The same with a body."""
     raw = orjson.dumps(body)
     return replace(call, body=raw, headers={"Content-Type": content})
+
+
+def creation(resource: Resource, body: Json, *, dry_run: bool) -> Call:
+    """A POST of ``body``; of a dry run nothing is stored."""
+    meta = body.get("metadata") or {}
+    query = {"dryRun": "All"} if dry_run else None
+    call = call_of("create", "POST", Place(resource, meta.get("namespace")), query)
+    name = meta.get("name") or meta.get("generateName") or ""
+    call = replace(call, object=resource.describe(meta.get("namespace"), name))
+    return with_body(call, body, JSON)
 
 
 def selecting(selection: Selection) -> dict[str, str]:

@@ -33,6 +33,7 @@ from escadre.clients.kube.calls import (
     NAMES,
     Place,
     call_of,
+    creation,
     page_of,
     selecting,
     with_body,
@@ -201,12 +202,10 @@ class KubeApi(Api):
             ) from error
 
     @override
-    async def create(self, resource: Resource, body: Json, *, within: float | None = None) -> Json:
-        meta = body.get("metadata") or {}
-        call = call_of("create", "POST", Place(resource, meta.get("namespace")))
-        name = meta.get("name") or meta.get("generateName") or ""
-        call = replace(call, object=resource.describe(meta.get("namespace"), name))
-        return await self._send(with_body(call, body, JSON), within)
+    async def create(
+        self, resource: Resource, body: Json, *, within: float | None = None, dry_run: bool = False
+    ) -> Json:
+        return await self._send(creation(resource, body, dry_run=dry_run), within)
 
     @override
     async def patch(
