@@ -21,9 +21,16 @@ def environment(key: tuple[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def versitygw(program: Path, root: Path, work: Path, *, key: tuple[str, str]) -> Iterator[str]:
-    """Serve the buckets in ``root`` to the holder of ``key``; yields the endpoint."""
+def versitygw(
+    program: Path, root: Path, work: Path, *, key: tuple[str, str], domain: str = ""
+) -> Iterator[str]:
+    """Serve the buckets in ``root`` to the holder of ``key``; yields the endpoint.
+
+    With a ``domain`` it also serves each bucket at ``<bucket>.<domain>``.
+    """
     port = free_port()
     run = command(program, root, "127.0.0.1", port)
+    if domain:
+        run[1:1] = ["--virtual-domain", f"{domain}:{port}"]
     with served(run, port, work / "versitygw.log", {**environment(key), "HOME": str(work)}):
         yield f"http://127.0.0.1:{port}"

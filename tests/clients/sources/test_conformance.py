@@ -1,6 +1,7 @@
 """What every adapter does in the same way, on the servers that people run.
 
-Folder and nginx always; S3 and OCI with the cluster's tests, since their servers are built once.
+Folder always, nginx, Caddy and HAProxy where they are installed; S3 and OCI with the cluster's
+tests, since their servers are built once.
 """
 
 import hashlib

@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 from e2e.cluster.binaries import provide_programs
 from e2e.cluster.programs import Tier
+from e2e.engine.mirror import caddy, haproxy
 from e2e.engine.mirror.nginx import nginx_mirror, why_missing
 from e2e.engine.mirror.registry import (
     Layer,
@@ -114,6 +115,27 @@ def _hub(work: Path, model: SampleModel) -> Iterator[World]:
         yield World(spec, *_bearers())
 
 
+@contextmanager
+def _caddy(work: Path, model: SampleModel) -> Iterator[World]:
+    lay_out(work / "root", model)
+    if missing := caddy.why_missing():
+        pytest.skip(missing)
+    with caddy.caddy_mirror(work / "root", work, token=CANARY) as url:
+        yield World({"type": "http", "url": url}, *_bearers())
+
+
+@contextmanager
+def _haproxy(work: Path, model: SampleModel) -> Iterator[World]:
+    """In front of nginx, which lets anybody read."""
+    lay_out(work / "root", model)
+    if missing := haproxy.why_missing() or why_missing():
+        pytest.skip(missing)
+    with nginx_mirror(work / "root") as inner:
+        behind = inner.removeprefix("http://")
+        with haproxy.haproxy_front(behind, work, token=CANARY) as url:
+            yield World({"type": "http", "url": url}, *_bearers())
+
+
 def _bearers() -> tuple[Credentials, Credentials]:
     return Credentials.bearer(CANARY), Credentials.bearer(_WRONG)
 
@@ -204,6 +226,8 @@ Raise = Callable[[Path, SampleModel], Any]
 WORLDS: Final[Mapping[str, Raise]] = {
     "folder": _folder,
     "http": _tree,
+    "http by caddy": _caddy,
+    "http behind haproxy": _haproxy,
     "huggingface": _hub,
     "s3": _s3,
     "oci with a password": _oci_password,
