@@ -83,6 +83,13 @@ SIGNATURE = _object(
 )
 GPU_NODE = _object("GPUNode", "node-1", {})
 
+DAY: Json = {
+    "cron": "0 8 * * MON-FRI",
+    "timeZone": "Europe/Paris",
+    "duration": "10h",
+    "minReplicas": 4,
+}
+
 BASE: dict[str, Json] = {
     each["kind"]: each for each in (APPROVAL, DEPLOYMENT, MIRROR, SIGNATURE, GPU_NODE)
 }
@@ -112,6 +119,30 @@ ACCEPTED = [
         id="bounds of scaling",
     ),
     pytest.param("ModelDeployment", "spec.typicalTokens", 4096, id="typical equal to context"),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {
+            "maxReplicas": 9,
+            "spareReplicas": 8,
+            "schedules": [
+                {**DAY, "cron": f"{minute} 8-18/2 1,15 * MON-FRI"} for minute in range(16)
+            ],
+        },
+        id="sixteen windows",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 9, "schedules": [{**DAY, "timeZone": "America/Argentina/Buenos_Aires"}]},
+        id="a time zone of three parts",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.serviceLevel",
+        {"timeToFirstTokenSeconds": 2, "interTokenLatencyMilliseconds": 40},
+        id="a service level",
+    ),
     pytest.param("ModelApproval", "metadata.name", "a.b-3.2", id="dots in an approval's name"),
     pytest.param("ModelApproval", "spec.licence.spdx", "LicenseRef-MNPL-0.1", id="own terms"),
     pytest.param(
@@ -167,6 +198,69 @@ REFUSED = [
         {"minReplicas": 0},
         "spec.scaling.minReplicas in body should be greater than or equal to 1",
         id="zero replicas",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 9, "schedules": [{**DAY, "cron": "0 25 * * *"}]},
+        "must be five fields as of a CronJob",
+        id="the 25th hour",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 9, "schedules": [{**DAY, "cron": "@daily"}]},
+        "must be five fields as of a CronJob",
+        id="a macro",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 9, "schedules": [{**DAY, "timeZone": "Mars/Olympus"}]},
+        "must be a name of the IANA time zone database",
+        id="an unknown time zone",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 9, "schedules": [{**DAY, "timeZone": "+02:00"}]},
+        "must be a name of the IANA time zone database",
+        id="an offset",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 9, "schedules": [{**DAY, "duration": "0h"}]},
+        "must be hours, minutes or both",
+        id="a duration of nothing",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 9, "schedules": [DAY, {**DAY, "minReplicas": 5}]},
+        "two scaling.schedules have the same cron, timeZone and duration",
+        id="one window twice",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 3, "schedules": [DAY]},
+        "minReplicas of a schedule must not be more than scaling.maxReplicas",
+        id="a window above the maximum",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"schedules": [DAY]},
+        "minReplicas of a schedule must not be more than scaling.maxReplicas",
+        id="a window above the default of maxReplicas",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
+        {"maxReplicas": 3, "spareReplicas": 3},
+        "scaling.spareReplicas must be less than scaling.maxReplicas",
+        id="all spare",
     ),
     pytest.param(
         "ModelDeployment",

@@ -108,6 +108,10 @@ def test_a_deployment_that_does_not_parse_keeps_its_error() -> None:
     assert bad.spec is None
     assert "contextLength" in bad.invalid
     assert DeploymentView.of(stored()).spec is None
+    odd = {"approval": "small", "contextLength": 8192, "scaling": {"minReplicas": 2}}
+    at_odds = DeploymentView.of(stored(odd))
+    assert at_odds.spec is None
+    assert "spec.scaling.minReplicas 2 is more than maxReplicas 1" in at_odds.invalid
 
 
 def test_an_unknown_field_of_a_newer_version_does_not_matter() -> None:

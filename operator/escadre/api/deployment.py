@@ -10,6 +10,7 @@ from escadre.api.base import Bytes, Condition, Digest, Model, ObjectName
 from escadre.api.bounds import Entries, Text
 from escadre.api.progress import Progress
 from escadre.api.reason import no_reason_as_null, reason_as_name
+from escadre.api.scaling import Scaling, ServiceLevel
 from escadre.api.serving import ServedApproval, ServingStatus
 from escadre.reasons import Reason
 
@@ -29,28 +30,16 @@ __all__ = [
     "ReplicaStatus",
     "ReplicasStatus",
     "Scaling",
+    "ServiceLevel",
     "WeightsOnNode",
 ]
 
 _Tokens = Annotated[int, Field(ge=1, le=1 << 31)]
-_Replicas = Annotated[int, Field(ge=1, le=1000)]
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]
 _Size = Annotated[int, Field(ge=1, le=64)]
 Objective = Literal["Throughput", "Latency"]
 REJECTED: Final = Entries(32)
 REPLICA_WORDS: Final = Text(1024)
-
-
-class Scaling(Model):
-    """How many replicas, and what makes them more or fewer."""
-
-    min_replicas: _Replicas = Field(default=1, description="Replicas that always run.")
-    max_replicas: _Replicas = Field(default=1, description="Replicas at most.")
-    target_queue_depth: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        default=None,
-        description="Requests running and waiting per replica that the number of replicas aims "
-        "at; default 3/4 of the concurrency, rounded up.",
-    )
 
 
 class LayoutOverride(Model):
@@ -99,6 +88,11 @@ class ModelDeploymentSpec(Model):
         default_factory=Scaling,
         description="Number of replicas.",
         json_schema_extra={"default": {}},
+    )
+    service_level: ServiceLevel | None = Field(
+        default=None,
+        description="How fast answers are to be. What a replica can do is learned from it, so it "
+        "excludes scaling.targetQueueDepth.",
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from escadre.api.agreements import AGREEMENTS
 from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
 from escadre.api.base import Model, PrinterColumn
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
@@ -86,12 +87,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         spec_rules=(
-            Rule(
-                "!has(self.scaling) || !has(self.scaling.minReplicas) || "
-                "!has(self.scaling.maxReplicas) || "
-                "self.scaling.minReplicas <= self.scaling.maxReplicas",
-                "scaling.minReplicas must not be more than scaling.maxReplicas",
-            ),
+            *(Rule(one.rule, one.message) for one in AGREEMENTS if one.rule),
             Rule(
                 "!has(self.typicalTokens) || self.typicalTokens <= self.contextLength",
                 "typicalTokens must not be more than contextLength",

@@ -27,6 +27,12 @@ BOUNDS_CHANGED = Reason(
     "minReplicas or maxReplicas changed.",
     conditions=(ConditionType.SCALING,),
 )
+SCHEDULE_BEGAN = Reason(
+    "ScheduleBegan",
+    Kind.SETTLED,
+    "A window of scaling.schedules began, which asks for more replicas.",
+    conditions=(ConditionType.SCALING,),
+)
 AT_MAXIMUM = Reason(
     "AtMaximum",
     Kind.MOVE,

@@ -25,11 +25,12 @@ def scalable(
     approval: DeploymentApproval,
     layout: Layout | None,
     observed: Sequence[Observed],
+    now: float,
 ) -> Scalable:
     """The facts beside the demand; ``layout`` is the planned one, if there is any."""
     scaling = view.spec.scaling if view.spec else None
     return Scalable(
-        bounds=Bounds(scaling.min_replicas, scaling.max_replicas) if scaling else None,
+        bounds=Bounds.of(scaling, now) if scaling else None,
         approved=approval.approved,
         target=target_queue_depth(scaling.target_queue_depth if scaling else None, layout),
         told=view.told.desired,

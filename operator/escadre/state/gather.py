@@ -224,7 +224,8 @@ class Sight:
 
     def _scalable(self, view: DeploymentView, replicas: Sequence[Observed]) -> Scalable:
         plan = self.gather.memory.plan_of(key_of(view))
-        return scalable(view, self.approval(view), plan.layout if plan else None, replicas)
+        layout = plan.layout if plan else None
+        return scalable(view, self.approval(view), layout, replicas, self.now)
 
     def _replicas(self, view: DeploymentView) -> tuple[Observed, ...]:
         """Its replicas as the objects tell, without readings; looked for once."""

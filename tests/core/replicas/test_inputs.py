@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.layout import LAYOUT
 
-from escadre.api.deployment import Layout, ModelDeploymentSpec, Scaling
+from escadre.api.deployment import Layout, ModelDeploymentSpec
+from escadre.api.scaling import Scaling, Schedule, ServiceLevel
 from escadre.core.facts.model import Wish
 from escadre.core.replicas.inputs import FORMAT, ReplicaInputs, parse_inputs, platform_text
 from escadre.settings import EngineSettings
@@ -133,17 +134,44 @@ def test_of_a_newer_format_only_the_weights_count() -> None:
     assert not found.matches(WISH, PLATFORM, DIGEST, "mistralai/Other")
 
 
-@pytest.mark.parametrize("target", [None, 1000])
-def test_the_target_of_scaling_replaces_nothing(target: int | None) -> None:
+_REPLICAS = st.integers(1, 20)
+_SCHEDULES = st.builds(
+    Schedule,
+    cron=st.sampled_from(["0 8 * * MON-FRI", "30 2 * * *"]),
+    time_zone=st.sampled_from(["Europe/Paris", "UTC"]),
+    duration=st.sampled_from(["1m", "8h30m"]),
+    min_replicas=_REPLICAS,
+)
+_SCALING = st.builds(
+    Scaling,
+    min_replicas=_REPLICAS,
+    max_replicas=st.just(20),
+    target_queue_depth=st.none(),
+    spare_replicas=st.none() | st.integers(0, 19),
+    schedules=st.none() | st.lists(_SCHEDULES, max_size=1),
+)
+_LEVELS = st.builds(
+    ServiceLevel,
+    time_to_first_token_seconds=st.none() | st.integers(1, 60),
+    inter_token_latency_milliseconds=st.none() | st.integers(1, 500),
+)
+
+
+@given(_SCALING | st.just(Scaling(target_queue_depth=1000)), st.none() | _LEVELS)
+def test_what_scaling_aims_at_replaces_nothing(
+    scaling: Scaling, service_level: ServiceLevel | None
+) -> None:
     spec = ModelDeploymentSpec(
         approval="small",
         context_length=32768,
         concurrency=32,
         typical_tokens=4096,
-        scaling=Scaling(target_queue_depth=target),
+        scaling=scaling,
+        service_level=service_level if scaling.target_queue_depth is None else None,
     )
     assert INPUTS.matches(Wish.of(spec), PLATFORM, DIGEST, REPOSITORY)
-    assert ReplicaInputs.of(Wish.of(spec), PLATFORM, DIGEST, REPOSITORY, LAYOUT) == INPUTS
+    made = ReplicaInputs.of(Wish.of(spec), PLATFORM, DIGEST, REPOSITORY, LAYOUT)
+    assert (made, made.hash) == (INPUTS, INPUTS.hash)
 
 
 def test_what_shapes_no_engine_is_not_recorded_of_a_layout() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from escadre import reasons
+from escadre.api.scaling import Scaling, Schedule
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.policy import Sample, ScaleState, Windows, start
 from escadre.core.scaling.step import Bounds, Scalable, desired, seed, step
@@ -70,3 +71,28 @@ def test_the_first_number_of_a_new_deployment_is_no_change_to_tell_of() -> None:
     assert raised.decision is not None
     assert (raised.decision.changed, raised.state.desired, raised.move) == (True, 2, None)
     assert step(unapproved, replace(NEW, told=0), (), WINDOWS, 1.0).move is not None
+
+
+DAY = Schedule(cron="0 8 * * *", time_zone="UTC", duration="10h", min_replicas=4)
+SCALING = Scaling(min_replicas=1, max_replicas=6, schedules=[DAY])
+NOON, NIGHT = 1772452800.0, 1772406000.0  # 2 March 2026, 12:00 and 1 March, 23:00
+
+
+def test_the_bounds_of_now() -> None:
+    assert Bounds.of(SCALING, NOON) == Bounds(4, 6, window=0, changes_at=NOON + 6 * 3600)
+    assert Bounds.of(SCALING, NIGHT) == Bounds(1, 6, changes_at=NIGHT + 9 * 3600)
+    assert Bounds.of(Scaling(min_replicas=2, max_replicas=3), NOON) == Bounds(2, 3)
+
+
+def test_a_window_that_begins_is_told_as_such_and_one_that_ends_is_left_to_the_demand() -> None:
+    before = ScaleState(1, NIGHT)
+    idle = [Sample(0, "ready", Demand(0, 0, NOON))]
+    begun = step(before, replace(KNOWN, bounds=Bounds.of(SCALING, NOON)), idle, WINDOWS, NOON)
+    assert begun.decision is not None
+    assert (begun.decision.desired, begun.decision.reason) == (4, reasons.SCHEDULE_BEGAN)
+    assert "bounds 4 to 6; spec.scaling.schedules[0] keeps at least 4" in str(
+        begun.decision.message
+    )
+    stays = step(begun.state, replace(KNOWN, bounds=Bounds(1, 6)), idle, WINDOWS, NOON + 1)
+    assert stays.decision is not None
+    assert (stays.decision.desired, stays.decision.reason) == (4, reasons.STABILISING)

@@ -67,7 +67,7 @@ def _desired(
     scaling = wanted.spec.scaling if wanted.spec else None
     told = wanted.live.status.replicas if wanted.live else None
     seen = Scalable(
-        bounds=Bounds(scaling.min_replicas, scaling.max_replicas) if scaling else None,
+        bounds=Bounds.of(scaling, now) if scaling else None,
         approved=wanted.model is not None,
         target=target_queue_depth(scaling.target_queue_depth if scaling else None, layout),
         told=told.desired if told else None,

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from escadre import reasons
+from escadre.api.agreements import disagreement
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Model
 from escadre.api.deployment import ModelDeploymentSpec
@@ -126,7 +127,6 @@ def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
 
 
 def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:
-    scaling = spec.scaling
     if len(name) > DEPLOYMENT_NAME_LENGTH or not re.fullmatch(DEPLOYMENT_NAME, name):
         raise Refusal(
             reasons.INVALID_SPEC,
@@ -134,9 +134,5 @@ def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:
             "letters, digits and - only, end with a letter or digit and have "
             f"{DEPLOYMENT_NAME_LENGTH} characters at most",
         )
-    if scaling.min_replicas > scaling.max_replicas:
-        raise Refusal(
-            reasons.INVALID_SPEC,
-            f"{where}: spec.scaling.minReplicas {scaling.min_replicas} is more than maxReplicas "
-            f"{scaling.max_replicas}",
-        )
+    if words := disagreement(spec):
+        raise Refusal(reasons.INVALID_SPEC, f"{where}: spec.{words}")

@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from escadre.api.agreements import disagreement
 from escadre.api.base import Condition
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.wire import read, unread
@@ -92,11 +93,13 @@ def _apart(one: Condition) -> Condition:
 
 def _spec(content: Json) -> tuple[ModelDeploymentSpec | None, str]:
     try:
-        return ModelDeploymentSpec.model_validate(content), ""
+        spec = ModelDeploymentSpec.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(piece) for piece in first["loc"])
         return None, f"spec.{where}: {first['msg']}"
+    words = disagreement(spec)
+    return (None, f"spec.{words}") if words else (spec, "")
 
 
 def near(name: str, known: Iterable[str]) -> str:

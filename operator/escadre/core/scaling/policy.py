@@ -14,7 +14,7 @@ Pure: time comes in as an argument. The rules::
   so does one that nobody tried to read yet, which is no fault to tell of.
 - A hold counts as a wish for the present number, so after one, after a restart, and after a gap
   without decisions, nothing goes down before a full stabilisation time was observed.
-- Changed bounds hold at once, both ways. Without an approval that holds nothing grows.
+- Changed bounds and schedules hold at once, both ways. Without an approval nothing grows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -85,6 +85,7 @@ class Limits:
     maximum: int
     target: int
     may_grow: bool = True
+    window: int | None = None  # the schedule that the minimum comes from
 
     def clamp(self, number: int) -> int:
         """The number of replicas within the bounds; the minimum wins."""
@@ -230,7 +231,8 @@ def _reason(verdict: _Verdict) -> Reason:
     desired, seen = verdict.desired, verdict.seen
     if desired != verdict.before:
         if desired == verdict.base:
-            return reasons.BOUNDS_CHANGED
+            scheduled = verdict.limits.window is not None and desired > verdict.before
+            return reasons.SCHEDULE_BEGAN if scheduled else reasons.BOUNDS_CHANGED
         return reasons.DEMAND_UP if desired > verdict.base else reasons.DEMAND_DOWN
     if max(verdict.wanted, verdict.base) > desired:
         return reasons.SCALING_HELD
@@ -279,6 +281,10 @@ def _besides(verdict: _Verdict, reason: Reason) -> Iterator[Said]:
             "down to {wanted} once no more was wanted for the stabilisation time",
             wanted=verdict.wanted,
         )
+    limits = verdict.limits
+    if limits.window is not None and verdict.desired == limits.minimum:
+        words = "spec.scaling.schedules[{window}] keeps at least {minimum}"
+        yield say(words, window=limits.window, minimum=limits.minimum)
     if reason == reasons.SCALING_HELD:
         yield say("the approval does not hold, so nothing grows")
 

@@ -8,6 +8,7 @@ keeps what comes back. Both begin from the same `seed`. Pure: the clock and the 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from escadre.api.scaling import Scaling
 from escadre.core.scaling.policy import (
     Decision,
     Limits,
@@ -17,16 +18,29 @@ from escadre.core.scaling.policy import (
     decide,
     start,
 )
+from escadre.core.scaling.schedule import floor_at, windows_of
 
 __all__ = ["Bounds", "Move", "Scalable", "Step", "desired", "seed", "step"]
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The numbers of replicas that the spec allows."""
+    """The numbers of replicas that the spec allows now.
+
+    ``window`` is the number of the schedule that ``minimum`` comes from, None for minReplicas;
+    ``changes_at`` is when ``minimum`` will be another by itself, None for not soon.
+    """
 
     minimum: int
     maximum: int
+    window: int | None = None
+    changes_at: float | None = None
+
+    @staticmethod
+    def of(scaling: Scaling, now: float) -> "Bounds":
+        """Those of a spec at ``now``, in seconds since the epoch."""
+        floor = floor_at(windows_of(scaling.schedules), scaling.min_replicas, now)
+        return Bounds(floor.minimum, scaling.max_replicas, floor.window, floor.changes_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,7 @@ def step(
 
 def _limits(bounds: Bounds, seen: Scalable) -> Limits:
     most = max(bounds.minimum, bounds.maximum)
-    return Limits(bounds.minimum, most, seen.target or 1, _may_grow(seen))
+    return Limits(bounds.minimum, most, seen.target or 1, _may_grow(seen), bounds.window)
 
 
 def _may_grow(seen: Scalable) -> bool:

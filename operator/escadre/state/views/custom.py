@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
+from escadre.api.agreements import disagreement
 from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.gpunode import GPUNodeStatus, MirrorSource
@@ -42,10 +43,7 @@ class DeploymentView(Meta):
     @staticmethod
     def of(obj: Json) -> "DeploymentView":
         """Projection."""
-        try:
-            spec, invalid = _wish(obj.get("spec") or {}), ""
-        except ValidationError as error:
-            spec, invalid = None, explain(error)
+        spec, invalid = _wish(obj.get("spec") or {})
         status = obj.get("status") or {}
         return DeploymentView(
             **meta_of(obj),
@@ -56,12 +54,19 @@ class DeploymentView(Meta):
         )
 
 
-def _wish(raw: Json) -> ModelDeploymentSpec:
+def _wish(raw: Json) -> tuple[ModelDeploymentSpec | None, str]:
+    """The spec, else what is wrong with it."""
     text = json.dumps(raw, sort_keys=True)
-    known = _wishes.get(text)
-    if known is None:
-        known = _wishes[text] = ModelDeploymentSpec.model_validate(raw)
-    return known
+    if (known := _wishes.get(text)) is not None:
+        return known, ""
+    try:
+        spec = ModelDeploymentSpec.model_validate(raw)
+    except ValidationError as error:
+        return None, explain(error)
+    if words := disagreement(spec):
+        return None, f"spec.{words}"
+    _wishes[text] = spec
+    return spec, ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,132 @@
+"""Cron expressions in a time zone: what is wrong with one, and the moments at which it fires.
+
+The one place that asks cronsim and the time zone database (the machine's, else the package
+tzdata). Called by escadre.api, which refuses, and core/scaling/schedule.py, which counts.
+
+Five fields as in a CronJob of Kubernetes: minute, hour, day of the month, month, day of the week.
+Where the clocks change it is as Debian's cron has it: what falls into an hour that is left out
+fires once, with the first minute after it; what falls into an hour that comes twice fires in the
+first of them. Moments are whole seconds since the epoch.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+__all__ = ["CRON_PATTERN", "cron_fault", "last_start", "longest_gap", "next_start", "zone_fault"]
+
+_FIELDS: Final = (
+    ("minute", "[0-5]?[0-9]", "0 to 59"),
+    ("hour", "[01]?[0-9]|2[0-3]", "0 to 23"),
+    ("day of the month", "0?[1-9]|[12][0-9]|3[01]", "1 to 31"),
+    ("month", "0?[1-9]|1[0-2]|[A-Za-z]{3}", "1 to 12, or JAN to DEC"),
+    ("day of the week", "[0-7]|[A-Za-z]{3}", "0 to 7, or SUN to SAT"),
+)
+
+
+def _field(value: str) -> str:
+    item = rf"(\*|({value})(-({value}))?)(/[1-9][0-9]?)?"
+    return f"{item}(,{item})*"
+
+
+CRON_PATTERN: Final = "^" + " +".join(_field(value) for _, value, _ in _FIELDS) + "$"
+
+# No clock is set by more.
+_SHIFT: Final = timedelta(hours=3)
+_DAY_MINUTES: Final = 1440
+_YEARS: Final = 8  # 29 February comes at least once in as many
+_PROBE: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - no zone: days as the calendar has them
+
+
+def cron_fault(text: str) -> str:
+    """What is wrong with an expression, "" for nothing."""
+    fields = text.split(" ")
+    fields = [one for one in fields if one]
+    if len(fields) != len(_FIELDS) or text != text.strip():
+        return (
+            f"has {len(fields)} fields; five are meant: minute, hour, day of the month, month, "
+            "day of the week"
+        )
+    for given, (name, value, span) in zip(fields, _FIELDS, strict=True):
+        if not re.fullmatch(_field(value), given):
+            return f"{name} {given} is not {span}, a range (-), a step (/) or a list (,) of them"
+    try:
+        next(_sim(text))
+    except CronSimError as error:
+        return (
+            f"is refused, {str(error).lower()}: ranges go upwards, names are three letters of "
+            "English, and one of the months must have the day"
+        )
+    except StopIteration:
+        return "never fires: no month has such a day"
+    return ""
+
+
+def zone_fault(name: str) -> str:
+    """What is wrong with the name of a time zone, "" for nothing."""
+    try:
+        ZoneInfo("" if name == "localtime" else name)  # the machine's own is another on each
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "is not in the IANA time zone database; e.g. Europe/Paris or UTC"
+    return ""
+
+
+def last_start(cron: str, zone: str, now: float) -> int | None:
+    """The latest moment at or before ``now`` at which it fired; None for never in 50 years."""
+    _, end = _around(zone, now)
+    for moment in CronSim(cron, end + timedelta(seconds=1), reverse=True):
+        if (fired := int(moment.timestamp())) <= now:
+            return fired
+    return None
+
+
+def next_start(cron: str, zone: str, now: float) -> int | None:
+    """The first moment after ``now`` at which it fires; None for never in 50 years."""
+    begin, _ = _around(zone, now)
+    for moment in CronSim(cron, begin):
+        if (fires := int(moment.timestamp())) > now:
+            return fires
+    return None
+
+
+def _around(zone: str, now: float) -> tuple[datetime, datetime]:
+    """Where clocks change within hours, a moment before that and one after it; else ``now`` twice.
+
+    cronsim forgets which of two equal hours it is asked about, so where clocks change it is asked
+    from outside of them.
+    """
+    moment = datetime.fromtimestamp(now, UTC)
+    local = moment.astimezone(ZoneInfo(zone))
+    before, after = ((moment + by).astimezone(local.tzinfo) for by in (-_SHIFT, _SHIFT))
+    return (local, local) if before.utcoffset() == after.utcoffset() else (before, after)
+
+
+@lru_cache(maxsize=256)
+def longest_gap(cron: str) -> int:
+    """Minutes between two firings at most, on days that all have 24 hours."""
+    sim = _sim(cron)
+    times = sorted(60 * hour + minute for hour in sim.hours for minute in sim.minutes)
+    within = max((later - sooner for sooner, later in pairwise(times)), default=0)
+    days = max(_gaps_of_days(sim), default=_YEARS * 366)
+    return max(within, days * _DAY_MINUTES + times[0] - times[-1])
+
+
+def _gaps_of_days(sim: CronSim) -> Iterator[int]:
+    """Days from each day on which it fires to the next such day."""
+    before: date | None = None
+    for number in range(_YEARS * 366):
+        day = _PROBE.date() + timedelta(days=number)
+        if day.month in sim.months and sim.match_day(day):
+            if before is not None:
+                yield (day - before).days
+            before = day
+
+
+def _sim(cron: str) -> CronSim:
+    return CronSim(cron, _PROBE)

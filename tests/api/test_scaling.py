@@ -1,0 +1,155 @@
+"""What a spec may say of schedules and service level, and how it is refused."""
+
+from typing import Any
+
+import pytest
+
+from escadre.api.agreements import disagreement
+from escadre.api.deployment import ModelDeploymentSpec
+from escadre.api.scaling import Schedule
+from escadre.crontimes import cron_fault, longest_gap, zone_fault
+
+Json = dict[str, Any]
+DAY: Json = {
+    "cron": "0 8 * * MON-FRI",
+    "timeZone": "Europe/Paris",
+    "duration": "10h",
+    "minReplicas": 4,
+}
+
+
+def spec(scaling: Json, level: Json | None = None) -> ModelDeploymentSpec:
+    raw = {"approval": "small", "contextLength": 4096, "scaling": scaling, "serviceLevel": level}
+    return ModelDeploymentSpec.model_validate(raw)
+
+
+def scheduled(**changed: Any) -> Json:
+    return {"maxReplicas": 6, "schedules": [{**DAY, **changed}]}
+
+
+def test_what_is_left_out_is_not_there() -> None:
+    bare = ModelDeploymentSpec.model_validate({"approval": "small", "contextLength": 4096})
+    told = bare.model_dump(by_alias=True, exclude_unset=True)
+    assert told == {"approval": "small", "contextLength": 4096}
+    assert (bare.scaling.schedules, bare.scaling.spare_replicas, bare.service_level) == (None,) * 3
+
+
+def test_all_of_it_together() -> None:
+    found = spec(
+        {"minReplicas": 1, "maxReplicas": 6, "spareReplicas": 1, "schedules": [DAY]},
+        {"timeToFirstTokenSeconds": 2, "interTokenLatencyMilliseconds": 40},
+    )
+    assert disagreement(found) == ""
+    assert found.scaling.schedules == [Schedule.model_validate(DAY)]
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("10h", 600), ("90m", 90), ("8h30m", 510), ("1m", 1), ("9999m", 9999)]
+)
+def test_a_duration_in_minutes(text: str, minutes: int) -> None:
+    assert Schedule.model_validate({**DAY, "duration": text}).minutes == minutes
+
+
+@pytest.mark.parametrize(
+    ("scaling", "level", "words"),
+    [
+        pytest.param(
+            scheduled(cron="0 8 * *"),
+            None,
+            "scaling.schedules[0].cron '0 8 * *' has 4 fields; five are meant: minute, hour,",
+            id="four fields",
+        ),
+        pytest.param(
+            scheduled(cron="0 25 * * *"), None, "hour 25 is not 0 to 23", id="the 25th hour"
+        ),
+        pytest.param(
+            scheduled(cron="0 8 * * FRI-MON"),
+            None,
+            "ranges go upwards",
+            id="a range that goes down",
+        ),
+        pytest.param(
+            scheduled(cron="0 8 30 2 *"), None, "one of the months must have the day", id="never"
+        ),
+        pytest.param(scheduled(cron="@daily"), None, "has 1 fields; five are meant", id="a macro"),
+        pytest.param(
+            scheduled(timeZone="Mars/Olympus"),
+            None,
+            "timeZone 'Mars/Olympus' is not in the IANA time zone database; e.g. Europe/Paris",
+            id="an unknown zone",
+        ),
+        pytest.param(
+            scheduled(timeZone="../../etc/passwd"), None, "is not in the IANA", id="a path"
+        ),
+        pytest.param(scheduled(timeZone="localtime"), None, "is not in the IANA", id="local time"),
+        pytest.param(
+            scheduled(duration="0h"), None, "'0h' must be hours, minutes or both", id="no duration"
+        ),
+        pytest.param(scheduled(duration="-1h"), None, "must be hours", id="a negative duration"),
+        pytest.param(
+            scheduled(cron="0 8 * * *", duration="24h"),
+            None,
+            "scaling.schedules[0] (0 8 * * *) begins again before its duration 24h is over, so it "
+            "never ends; shorten it, or set scaling.minReplicas 4 instead",
+            id="a window that never ends",
+        ),
+        pytest.param(
+            scheduled(minReplicas=7),
+            None,
+            "scaling.schedules[0].minReplicas 7 is more than maxReplicas 6; raise maxReplicas",
+            id="a window above the maximum",
+        ),
+        pytest.param(
+            {"maxReplicas": 6, "schedules": [DAY, {**DAY, "duration": "600m", "minReplicas": 5}]},
+            None,
+            "scaling.schedules[0] and [1] are one window",
+            id="one window twice",
+        ),
+        pytest.param(
+            {"maxReplicas": 6, "spareReplicas": 6},
+            None,
+            "scaling.spareReplicas 6 leaves nothing of maxReplicas 6 for the demand",
+            id="all spare",
+        ),
+        pytest.param(
+            {"minReplicas": 5, "maxReplicas": 4},
+            None,
+            "scaling.minReplicas 5 is more than maxReplicas 4",
+            id="more at least than at most",
+        ),
+        pytest.param(
+            {"targetQueueDepth": 24},
+            {"timeToFirstTokenSeconds": 2},
+            "scaling.targetQueueDepth 24 says how much a replica holds, and serviceLevel asks",
+            id="two aims",
+        ),
+    ],
+)
+def test_what_fights_itself_is_refused(scaling: Json, level: Json | None, words: str) -> None:
+    assert words in disagreement(spec(scaling, level))
+
+
+@pytest.mark.parametrize(
+    ("cron", "gap"),
+    [
+        ("* * * * *", 1),
+        ("0 8 * * *", 1440),
+        ("0 8,20 * * *", 720),
+        ("0 8 * * MON-FRI", 3 * 1440),
+        ("* * * * MON-FRI", 2 * 1440 + 1),
+        ("0 0 1 * *", 31 * 1440),
+        ("0 0 29 2 *", 4 * 366 * 1440 - 3 * 1440),
+        ("30 8-17/3 * * *", 15 * 60),
+        ("0 0 1 1 *", 366 * 1440),
+    ],
+)
+def test_the_longest_gap_of_a_cron(cron: str, gap: int) -> None:
+    assert cron_fault(cron) == ""
+    assert longest_gap(cron) == gap
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Paris", "America/Argentina/Buenos_Aires", "Etc/GMT+5"]
+)
+def test_zones_of_the_database(zone: str) -> None:
+    assert zone_fault(zone) == ""
