@@ -122,7 +122,7 @@ bench-layout: $(STAMP) ## the estimate of the cache beside published start-ups a
 bench-speed: $(STAMP) ## the estimate of speed beside measured runs of vLLM (82 MB, once)
 	@$(BIN)/python -m e2e.bench.speed $(ARGS)
 
-bench-pull: $(STAMP) ## one model by this build, 0.1.0, an ideal loop and other tools: ratios (5 GB of memory, nginx)
+bench-pull: $(STAMP) ## one model by this build, 0.1.0, an ideal loop and other tools: ratios (8 GB of memory, nginx)
 	@$(BIN)/python -m e2e.bench.pull $(ARGS)
 
 oracle: $(STAMP) ## developers: have vLLM judge generated models anew, without a GPU (6 GB, once)

@@ -25,11 +25,11 @@ _IDEAL_THREADS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one pull took: seconds of wall and of CPU, and the most memory, in bytes."""
+    """What one pull took: seconds of wall and of CPU; of an agent the most memory, in bytes."""
 
     seconds: float
     cpu: float
-    rss: int
+    rss: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _aria2c(sample: Sample, server: Server, sums: list[str], folder: Path) -> Re
     subprocess.run([*sums, *paths], check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Result(time.monotonic() - began, cpu, 0)
+    return Result(time.monotonic() - began, cpu)
 
 
 def _script(python: Path, name: str, words: dict[str, Any]) -> Result:
@@ -128,4 +128,4 @@ def _script(python: Path, name: str, words: dict[str, Any]) -> Result:
     if done.returncode:
         raise RuntimeError(f"{name} failed: {done.stderr[-2000:]}")
     told = json.loads(done.stdout.splitlines()[-1])
-    return Result(told["seconds"], told["cpu"], told["rss"])
+    return Result(**told)

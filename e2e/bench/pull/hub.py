@@ -1,11 +1,10 @@
 """huggingface_hub's snapshot_download of the same model; it verifies nothing.
 
-``python hub.py JSON`` with {url, cache, commit}; prints {seconds, cpu, rss} of the download alone.
+``python hub.py JSON`` with {url, cache, commit}; prints {seconds, cpu} of the download alone.
 """
 
 import json
 import os
-import resource
 import sys
 import time
 from typing import Any
@@ -29,7 +28,6 @@ def main(order: dict[str, Any]) -> None:
     numbers = {
         "seconds": time.monotonic() - began,
         "cpu": time.process_time() - spent,
-        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     print(json.dumps(numbers))
 

@@ -2,14 +2,13 @@
 
 ``python ideal.py JSON`` with {host, port, folder, files: [[path, url path, size]], threads, hash}.
 It checks nothing but lengths, keeps no marks and syncs nothing: a bound, no product. Standard
-library only; prints {seconds, cpu, rss}.
+library only; prints {seconds, cpu}.
 """
 
 import hashlib
 import json
 import os
 import queue
-import resource
 import socket
 import sys
 import threading
@@ -39,11 +38,9 @@ def main(order: dict[str, Any]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     numbers = {
         "seconds": time.monotonic() - began,
         "cpu": time.process_time() - spent,
-        "rss": most,
     }
     print(json.dumps(numbers))
 
