@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from e2e.bench.autoscale.peers.asked import Contender, Place
-from e2e.bench.autoscale.peers.build import PeersError, provide
+from e2e.bench.autoscale.peers.build import PeersError, provide, upstream_tests
 from e2e.bench.autoscale.peers.contenders import CONTENDERS
 from e2e.bench.autoscale.peers.knative import Knative
 from e2e.bench.autoscale.peers.kubernetes import Horizontal, Keda
@@ -285,3 +285,8 @@ def test_a_program_that_ended_is_told(tmp_path: Path) -> None:
     program.chmod(0o755)
     with Peers(program) as running, pytest.raises(PeersError, match="what it said last"):
         running.make("kpa", {})
+
+
+@pytest.mark.slow
+def test_upstream_s_own_tests_pass_on_what_is_built() -> None:
+    assert "ok" in upstream_tests(print)

@@ -22,7 +22,7 @@ from typing import Final, Self
 from e2e.cluster.programs import KUBERNETES_VERSION, cache_folder
 from e2e.cluster.toolchain import find_go, go_environment
 
-__all__ = ["PeersError", "provide", "test_upstream"]
+__all__ = ["PeersError", "provide", "upstream_tests"]
 
 _MODULE: Final = Path(__file__).parent / "go"
 _UPSTREAM: Final = Path("pkg/controller/podautoscaler")
@@ -57,7 +57,7 @@ def provide(say: _Say) -> Path:
     return program
 
 
-def test_upstream(say: _Say) -> str:
+def upstream_tests(say: _Say) -> str:
     """Runs upstream's tests of the controller on the files as they are built; what they said."""
     cache = cache_folder()
     with _locked(cache), _Source(cache, say) as source:
@@ -135,7 +135,7 @@ def main() -> int:
     """The command; one line when it fails."""
     try:
         if "--test" in sys.argv[1:]:
-            print(test_upstream(print))
+            print(upstream_tests(print))
         else:
             print(provide(print))
     except PeersError as error:
