@@ -13,6 +13,7 @@ from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.drain import Drain
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
 from escadre.core.scaling.demand import Demand, Reading
+from escadre.core.scaling.progress import Hung
 from escadre.names import (
     ANNOTATION_DRAIN,
     ANNOTATION_INPUTS,
@@ -100,6 +101,7 @@ class Bench:
     server: FakeServer
     caches: Caches
     readings: dict[str, Reading] = field(default_factory=dict)
+    hung: dict[str, Hung] = field(default_factory=dict)
 
     async def look(
         self,
@@ -115,7 +117,7 @@ class Bench:
         records = self.caches.replicas.by("deployment", ("team", "chat"))
         pods = self.caches.pods.by("deployment", ("team", "chat"))
         found = observe(VIEW, records, pods, model, platform_text(engine), gone)
-        return with_readings(found, self.readings)
+        return with_readings(found, self.readings, self.hung)
 
 
 @pytest.fixture

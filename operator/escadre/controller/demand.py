@@ -157,7 +157,7 @@ class DemandLoop:
         after = step(
             before.state if before else None,
             sight.scalable(view),
-            samples_of(sight.observed(view), memory.readings),
+            samples_of(sight.observed(view), memory.readings, context.settings.scaling, sight.now),
             windows_of(context.settings.scaling),
             sight.now,
         )

@@ -87,12 +87,13 @@ def _patience(context: Context, plan: DeploymentPlan | None, now: DeploymentFact
 
 
 async def _hurry(context: Context, key: Key) -> None:
-    """Lets pods that leave while they load end soon, also those of a deployment that is gone."""
+    """Lets pods that leave end soon where they load or hang, also those of what is gone."""
     for pod in context.caches.pods.by("deployment", (key.namespace, key.name)):
         known = pod.slot is not None and pod.controller.startswith(
             f"{replica_name(key.name, pod.slot)}-"
         )
-        if known and hurried(Leaving(pod.terminating, pod.loading, pod.grace)):
+        hung = pod.uid in context.memory.hung
+        if known and hurried(Leaving(pod.terminating, pod.loading, pod.grace, hung)):
             with suppress(NotFound):  # gone meanwhile
                 await context.api.delete(
                     PODS,

@@ -14,8 +14,6 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
-from escadre.clients.engine import scraping
-from escadre.clients.engineversion import asking
 from escadre.clients.kube import (
     GPU_NODES,
     MODEL_APPROVALS,
@@ -29,8 +27,7 @@ from escadre.clients.kube import (
 )
 from escadre.controller.context import Context
 from escadre.controller.crds import missing_crd
-from escadre.controller.demand import DemandLoop
-from escadre.controller.engineversions import VersionLoop
+from escadre.controller.engineloops import engine_loops
 from escadre.controller.keys import Key
 from escadre.controller.live import LiveNumbers
 from escadre.controller.manager import Manager
@@ -54,7 +51,6 @@ __all__ = ["Operator", "run"]
 # The kinds of our own, which kopf watches.
 _HEARD = (MODEL_DEPLOYMENTS, MODEL_APPROVALS, MODEL_SIGNATURES, MODEL_MIRRORS, GPU_NODES)
 _STUCK_SECONDS = 300.0
-_SCRAPE_TIMEOUT_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 10.0
 _CAUGHT_UP_LOOK_SECONDS = 0.02
 
@@ -214,16 +210,9 @@ class Operator:
             self.context, self.queue, self.settings.operator.workers, self.metrics.reconciled
         )
         self.router.everything()
-        async with (
-            scraping(_SCRAPE_TIMEOUT_SECONDS, self.context.gather.engine.profile.queue) as scrape,
-            asking(_SCRAPE_TIMEOUT_SECONDS) as ask,
-        ):
-            demand = DemandLoop(self.context, scrape, self.metrics.scrape_failed)
-            versions = VersionLoop(self.context, ask)
+        async with engine_loops(self.context, self.metrics.scrape_failed) as loops:
             work = asyncio.create_task(manager.run())
-            side = [
-                asyncio.create_task(one) for one in (demand.run(), versions.run(), self._resync())
-            ]
+            side = [asyncio.create_task(one) for one in (*loops, self._resync())]
             first = asyncio.create_task(self._tell_caught_up())
             done = asyncio.create_task(self.stop.wait())
             await asyncio.wait({work, done, *side}, return_when=asyncio.FIRST_COMPLETED)

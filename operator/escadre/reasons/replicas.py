@@ -100,6 +100,15 @@ NOT_RESPONDING = Reason(
     owners=(Owner.PLATFORM,),
     conditions=(ConditionType.SERVING,),
 )
+ENGINE_HUNG = Reason(
+    "EngineHung",
+    Kind.UNDER_WAY,
+    "An engine had work and did none for three times its longest prompt, and gave no single token "
+    "when asked, though its health check holds; it is made anew.",
+    "Wait; if it comes back, look at its GPU and its log before it is gone.",
+    owners=(Owner.PLATFORM,),
+    conditions=(ConditionType.SERVING,),
+)
 ENGINE_FAILING = Reason(
     "EngineFailing",
     Kind.MOVE,

@@ -4,12 +4,14 @@ The fleet pass and the status ask for the desired number; the demand loop makes 
 same facts. Nothing here writes: the loop alone keeps what a step returns.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from escadre.api.deployment import Layout
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Sample, ScaleState, Windows
+from escadre.core.scaling.progress import Patience, phase_read, prompt_seconds
 from escadre.core.scaling.step import Bounds, Scalable, desired, seed
 from escadre.core.scaling.target import target_queue_depth
 from escadre.settings import ScalingSettings
@@ -17,7 +19,7 @@ from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
 from escadre.state.views import DeploymentView
 
-__all__ = ["desired_replicas", "samples_of", "scalable", "windows_of"]
+__all__ = ["desired_replicas", "patience_with", "samples_of", "scalable", "windows_of"]
 
 
 def scalable(
@@ -48,9 +50,20 @@ def windows_of(settings: ScalingSettings) -> Windows:
     return Windows(settings.down_stabilization_seconds, settings.stale_seconds)
 
 
-def samples_of(observed: Iterable[Observed], readings: Mapping[str, Reading]) -> list[Sample]:
+def patience_with(layout: Layout | None, settings: ScalingSettings) -> Patience:
+    """How long an engine in this layout may stand still, and its metrics be old."""
+    longest = prompt_seconds(layout.max_model_len, None) if layout else math.inf
+    return Patience.of(settings.stale_seconds, longest)
+
+
+def samples_of(
+    observed: Iterable[Observed],
+    readings: Mapping[str, Reading],
+    settings: ScalingSettings,
+    now: float,
+) -> list[Sample]:
     """One for each replica, with what was read of its pod."""
-    return [_sample(one, readings.get(one.pod.uid) if one.pod else None) for one in observed]
+    return [_sample(one, readings, settings, now) for one in observed]
 
 
 def _leaves(one: Observed) -> bool:
@@ -58,12 +71,17 @@ def _leaves(one: Observed) -> bool:
     return drain is not None and drain.cause == "ScaleDown"
 
 
-def _sample(one: Observed, reading: Reading | None) -> Sample:
-    phase: Literal["loading", "unread", "ready", "draining", "failing"]
+def _sample(
+    one: Observed, readings: Mapping[str, Reading], settings: ScalingSettings, now: float
+) -> Sample:
+    reading = readings.get(one.pod.uid) if one.pod else None
+    phase: Literal["loading", "unread", "ready", "unscrapable", "stuck", "draining", "failing"]
     if one.view.drain is not None or one.view.terminating:
         phase = "draining"
+    elif one.hung is not None:
+        phase = "stuck"
     elif one.view.state == "Ready":
-        phase = "ready" if reading else "unread"
+        phase = phase_read(reading, patience_with(one.record.layout, settings), now)
     else:
         phase = "failing" if one.view.state == "Failing" else "loading"
     return Sample(one.view.slot, phase, reading.demand if reading else None)

@@ -88,7 +88,7 @@ class Sight:
 
     def observed(self, view: DeploymentView) -> tuple[Observed, ...]:
         """Its replicas, with what was read of their engines."""
-        return with_readings(self._replicas(view), self.gather.memory.readings)
+        return self._read(self._replicas(view))
 
     def scalable(self, view: DeploymentView) -> Scalable:
         """What scaling sees of it beside its demand."""
@@ -101,7 +101,7 @@ class Sight:
         seen = self._scalable(view, replicas)
         desired = desired_replicas(scaled.state if scaled else None, seen, self.now)
         if len(replicas) > desired:  # who is to leave is a question of demand
-            replicas = with_readings(replicas, memory.readings)
+            replicas = self._read(replicas)
         model = approval.model if approval.approved else None
         return self.gather.deployments.of(view.uid, view, model, desired, replicas)
 
@@ -233,6 +233,10 @@ class Sight:
         if known is None:
             known = self._known[view.uid] = self._look(view)
         return known
+
+    def _read(self, replicas: tuple[Observed, ...]) -> tuple[Observed, ...]:
+        memory = self.gather.memory
+        return with_readings(replicas, memory.readings, memory.hung)
 
     def _look(self, view: DeploymentView) -> tuple[Observed, ...]:
         caches, where = self.gather.caches, (view.namespace, view.name)

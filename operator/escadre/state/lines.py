@@ -8,6 +8,7 @@ from escadre import reasons
 from escadre.core.approvals.verdict import iso
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.replicas.silence import words
+from escadre.core.scaling.progress import told_hung
 from escadre.core.status.facts import LeavingClaim, ReplicaLine
 from escadre.core.status.told import Told
 from escadre.core.status.unplaced import held_until, late_at, missing_at
@@ -51,6 +52,8 @@ def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: flo
         return _unmade(line, one.record.refused)
     if one.view.state == "Ready":
         return line
+    if one.hung is not None:
+        return replace(line, message=told_hung(one.hung), hindered=reasons.ENGINE_HUNG)
     lost = _lost(pod, caches, gone=one.gone)
     if lost:
         view = replace(one.view, state="NotResponding")

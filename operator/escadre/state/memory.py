@@ -11,6 +11,7 @@ from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, Remembered
 from escadre.core.replicas.order import Order
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Decision, ScaleState
+from escadre.core.scaling.progress import Hung
 from escadre.machinery.matched import Matched
 
 __all__ = ["Memory", "Probing", "Scaled", "Written"]
@@ -56,6 +57,7 @@ class Memory:
     order: Order = field(default_factory=Order)
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
+    hung: dict[str, Hung] = field(default_factory=dict)  # by pod uid
     versions: dict[str, str] = field(default_factory=dict)  # of engines, by pod uid
     status_written: dict[str, Written] = field(default_factory=dict)  # by object uid
     unsaid: dict[str, float] = field(default_factory=dict)  # by uid: since when it waits

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.rollout import ReplicaView
 from escadre.core.scaling.demand import Reading
+from escadre.core.scaling.progress import Hung
 from escadre.render.workload import WORKLOAD
 from escadre.state.views import DeploymentView, PodView, ReplicaRecord
 
@@ -22,6 +23,7 @@ class Observed:
     pod: PodView | None  # the one that counts: of today's template, not going away
     view: ReplicaView
     gone: bool = False  # its pod's node was deleted: nobody answers for what was said of it last
+    hung: Hung | None = None
 
 
 def observe(
@@ -51,18 +53,23 @@ def observe(
 
 
 def with_readings(
-    observed: tuple[Observed, ...], readings: Mapping[str, Reading]
+    observed: tuple[Observed, ...], readings: Mapping[str, Reading], hung: Mapping[str, Hung]
 ) -> tuple[Observed, ...]:
-    """The same replicas, with what was read of their engines: whether idle, and how busy."""
-    return tuple(_with_reading(one, readings) for one in observed)
+    """The same replicas, with what was read of their engines: whether idle or hung, how busy."""
+    return tuple(_with_reading(one, readings, hung) for one in observed)
 
 
-def _with_reading(one: Observed, readings: Mapping[str, Reading]) -> Observed:
+def _with_reading(
+    one: Observed, readings: Mapping[str, Reading], hung: Mapping[str, Hung]
+) -> Observed:
     reading = readings.get(one.pod.uid) if one.pod else None
-    if reading is None:
+    if one.pod is None or reading is None:
         return one
     view = replace(one.view, idle=reading.idle, in_flight=reading.demand.requests)
-    return replace(one, view=view)
+    stands = hung.get(one.pod.uid) if view.state == "Ready" else None
+    if stands is not None:
+        view = replace(view, state="NotResponding", hung=True)
+    return replace(one, view=view, hung=stands)
 
 
 class _Age(NamedTuple):

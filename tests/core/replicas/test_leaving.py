@@ -18,6 +18,9 @@ from escadre.core.replicas.leaving import LOADING_GRACE_SECONDS, Leaving, hurrie
         pytest.param(
             Leaving(terminating=True, loading=False, grace=335), False, id="served-so-it-drains"
         ),
+        pytest.param(
+            Leaving(terminating=True, loading=False, grace=335, hung=True), True, id="hangs"
+        ),
         pytest.param(Leaving(terminating=False, loading=True, grace=0), False, id="stays"),
     ],
 )

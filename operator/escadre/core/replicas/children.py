@@ -12,6 +12,7 @@ from escadre import reasons
 from escadre.core.approvals.verdict import iso
 from escadre.core.fleet.plan import DeploymentPlan, SlotPlan
 from escadre.core.replicas.existing import ChildrenFacts, ClaimFacts, VolumeFacts
+from escadre.core.replicas.hung import made_anew
 from escadre.core.replicas.rollout import RolloutPlan, Target, Terms, plan_rollout
 from escadre.core.replicas.steps import (
     Claim,
@@ -78,11 +79,10 @@ def _homeless(facts: ChildrenFacts, now: float) -> Problem:
 
 
 def _rollout(facts: ChildrenFacts, now: float) -> RolloutPlan:
-    return plan_rollout(
-        [one.view for one in facts.replicas],
-        targets_of(facts.plan),
-        Terms(facts.approved, now, facts.pace.drain_seconds, facts.hold),
-    )
+    views, targets = [one.view for one in facts.replicas], targets_of(facts.plan)
+    anew = made_anew(views, targets) if facts.approved else None
+    terms = Terms(facts.approved, now, facts.pace.drain_seconds, facts.hold, anew)
+    return plan_rollout(views, targets, terms)
 
 
 def targets_of(plan: DeploymentPlan) -> list[Target]:

@@ -38,6 +38,7 @@ class ReplicaView:
     ``current``: made from today's inputs; ``behind``: but for the platform's part.
     ``idle``: no request running or waiting, seen twice after it left the Service.
     ``in_flight``: requests running and waiting, None when unknown.
+    ``hung``: it does not respond though its health check holds.
     """
 
     slot: int
@@ -49,6 +50,7 @@ class ReplicaView:
     terminating: bool = False
     digest: str = ""
     behind: bool = False
+    hung: bool = False
 
     @property
     def answers(self) -> bool:
@@ -79,12 +81,14 @@ class Terms:
     """What every step depends on: whether the approval holds, the time, the limit of a drain.
 
     ``hold`` None: it is this deployment's turn to follow the platform.
+    ``anew``: the slot of a replica that hangs and is made again.
     """
 
     approved: bool
     now: float
     drain_seconds: float
     hold: Hold | None = None
+    anew: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ def plan_rollout(
     if outdated:
         steps, bars = _replace(kept, wanted, terms)
     else:
-        steps = [_keep(replica) for replica in kept]
+        steps = [_keep(replica, terms) for replica in kept]
     actions += steps
     existing = {replica.slot for replica in replicas}
     if terms.approved:
@@ -164,7 +168,9 @@ def plan_rollout(
     return RolloutPlan(tuple(sorted(actions, key=lambda a: a.slot)), outdated, bar.message, why)
 
 
-def _keep(replica: ReplicaView) -> Action:
+def _keep(replica: ReplicaView, terms: Terms) -> Action:
+    if replica.slot == terms.anew:
+        return Action("Delete", replica.slot, reasons.ENGINE_HUNG, "computes nothing any more")
     if replica.drain is not None:
         return Action("Undrain", replica.slot, reasons.REPLICA_CREATED, "wanted again")
     return Action("Keep", replica.slot, reasons.READY, "")
@@ -205,7 +211,7 @@ def _replace(
     steps: list[Action] = []
     for replica in sorted(kept, key=lambda one: one.slot):
         if replica.current:
-            steps.append(_keep(replica))
+            steps.append(_keep(replica, terms))
         elif replica.terminating:
             steps.append(Action("Keep", replica.slot, reasons.DRAINING, "is being deleted"))
         elif replica.slot in bars:

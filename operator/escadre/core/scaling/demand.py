@@ -87,12 +87,15 @@ class Reading:
     """What the last scrapes of one engine tell.
 
     ``quiet`` counts those in a row, since it left the Service, with nothing running or waiting.
-    ``failure`` says why the last one gave no numbers; the numbers before it stay.
+    ``failure`` says why the last one gave no numbers; the numbers before it stay. ``moved`` is when
+    some number was last seen to differ from the one before, or there was nothing to do; None for
+    never.
     """
 
     demand: Demand
     quiet: int = 0
     failure: str = ""
+    moved: float | None = None
 
     @property
     def idle(self) -> bool:
@@ -106,6 +109,17 @@ class Reading:
 
 def read(before: Reading | None, demand: Demand, *, leaving: bool) -> Reading:
     """After a scrape that went well; ``leaving``: the Service sends the engine nothing any more."""
+    moved = demand.at if before is None or _moves(before.demand, demand) else before.moved
     if not leaving or demand.requests != 0:
-        return Reading(demand)
-    return Reading(demand, quiet=(before.quiet if before else 0) + 1)
+        return Reading(demand, moved=moved)
+    return Reading(demand, quiet=(before.quiet if before else 0) + 1, moved=moved)
+
+
+def _moves(before: Demand, now: Demand) -> bool:
+    """Whether anything of an engine is other than it was, or it has nothing to do.
+
+    Without counters nobody knows: it may answer one request after the other, always as many.
+    """
+    if not now.requests or now.work is None:
+        return True
+    return replace(before, at=now.at) != now

@@ -196,12 +196,12 @@ def _see(samples: Iterable[Sample], oldest: float) -> _Seen:
     for sample in sorted(samples, key=lambda sample: sample.slot):
         if sample.phase == "draining":
             continue
-        serving = serving or sample.phase == "ready"
+        serving = serving or sample.phase in {"ready", "unscrapable"}
         read = _fresh(sample.demand, oldest)
         if read is not None:
             running += read[0]
             waiting += read[1]
-        elif sample.phase == "ready":
+        elif sample.phase in {"ready", "unscrapable"}:
             missing.append(sample.slot)
         whole = whole and sample.phase != "unread"
     return _Seen(running, waiting, tuple(missing), serving, whole and not missing)

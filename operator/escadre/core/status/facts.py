@@ -54,8 +54,8 @@ class LeavingClaim(NamedTuple):
 class ReplicaLine:
     """A replica for the status.
 
-    ``hindered`` is what an object beside its engine says stands in its way, None when nothing
-    does; ``since`` is when its pod was made, in seconds since the epoch, None without one.
+    ``hindered`` is what stands in its way beside what its engine says, None when nothing does;
+    ``since`` is when its pod was made, in seconds since the epoch, None without one.
     ``claim`` is told of a replica without a node only.
     """
 

@@ -211,7 +211,7 @@ def _serving(facts: StatusFacts) -> Leaf:
     if silent is not None:
         return false(
             ConditionType.SERVING,
-            reasons.NOT_RESPONDING,
+            silent.hindered or reasons.NOT_RESPONDING,
             say("replica {name} {words}", name=silent.name, words=silent.message),
         )
     if facts.rollout.outdated:

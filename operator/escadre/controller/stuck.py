@@ -1,0 +1,105 @@
+"""Asks engines that stand still for one token, and notes those that hang, to be made anew.
+
+Runs on the leader only, and is the one writer of `Memory.hung`. Which engine stands still is
+core/scaling/progress.py's to say, which replica is made anew core/replicas/hung.py's. An engine
+that gives a token, or of which a number moves, is none any more.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from escadre.clients.enginetoken import AskToken
+from escadre.controller.context import Context
+from escadre.controller.demand import readable
+from escadre.controller.keys import deployment_key
+from escadre.core.scaling.progress import Hung, most_at_once, stands_still
+from escadre.machinery.queue import Priority
+from escadre.names import SERVING_PORT
+from escadre.state.demand import patience_with
+from escadre.state.views import PodView
+
+__all__ = ["TOKEN_SECONDS", "StuckLoop"]
+
+# Behind what it holds it waits for no longer than an engine that computes takes for a token each.
+TOKEN_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = 60.0
+_PARALLEL: Final = 4
+
+
+@dataclass(slots=True)
+class StuckLoop:
+    """Looks for engines that stand still, and tries them."""
+
+    context: Context
+    ask: AskToken
+    again: dict[str, float] = field(default_factory=dict)  # by pod uid: not before, in seconds
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.once()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def once(self) -> None:
+        """Tries all that are due; mostly there are none."""
+        pods = {pod.uid: pod for pod in self.context.caches.pods.values() if readable(pod)}
+        still = {uid: pod for uid, pod in pods.items() if self._stands(pod)}
+        self._forget(still)
+        now = self.context.now()
+        due = [
+            pod
+            for uid, pod in still.items()
+            if uid not in self.context.memory.hung
+            and pod.serving
+            and self.again.get(uid, 0.0) <= now
+        ]
+        gate = asyncio.Semaphore(_PARALLEL)
+
+        async def one(pod: PodView) -> None:
+            async with gate:
+                await self._try(pod, most_at_once(len(pods)))
+
+        await asyncio.gather(*(one(pod) for pod in due))
+
+    def _stands(self, pod: PodView) -> bool:
+        reading = self.context.memory.readings.get(pod.uid)
+        if reading is None or reading.moved == reading.demand.at:
+            return False
+        records = self.context.caches.replicas.by("deployment", (pod.namespace, pod.deployment))
+        layout = next((one.layout for one in records if one.slot == pod.slot), None)
+        patience = patience_with(layout, self.context.settings.scaling)
+        return stands_still(reading, patience.still_seconds)
+
+    def _forget(self, still: Mapping[str, PodView]) -> None:
+        """What is gone, or moves again; of one that ends it is remembered until it is gone."""
+        memory, pods = self.context.memory, self.context.caches.pods
+        here = {pod.uid: pod for pod in pods.values() if pod.uid in memory.hung}
+        for uid in [uid for uid in memory.hung if uid not in still]:
+            if uid not in here or not here[uid].terminating:
+                del memory.hung[uid]
+                if uid in here:
+                    self._wake(here[uid])
+        for uid in self.again.keys() - still.keys():
+            del self.again[uid]
+
+    async def _try(self, pod: PodView, most: int) -> None:
+        context, log = self.context, structlog.get_logger()
+        token = await self.ask(pod.ip, SERVING_PORT, pod.deployment)
+        reading = context.memory.readings.get(pod.uid)
+        log.warning("engine stands still", pod=pod.name, namespace=pod.namespace, it=token.message)
+        self.again[pod.uid] = context.now() + _AGAIN_SECONDS
+        if token.came != "No" or reading is None or reading.moved is None:
+            return
+        if len(context.memory.hung) >= most:
+            return  # a fault of so many is ours or the network's, and nothing is lost by waiting
+        context.memory.hung[pod.uid] = Hung(reading.moved, token.message)
+        self._wake(pod)
+
+    def _wake(self, pod: PodView) -> None:
+        key = deployment_key(pod.namespace, pod.deployment)
+        self.context.wake(key, 0.0, Priority.NORMAL)
