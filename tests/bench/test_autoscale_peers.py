@@ -246,6 +246,17 @@ class TestWorkloadVariant:
         assert found[:15] == [2] * 15
         assert found[-1] > 2
 
+    @pytest.mark.parametrize(
+        ("existing", "wanted", "desired"), [(9, 10, 10), (10, 11, 10), (10, 9, 10), (10, 8, 8)]
+    )
+    def test_one_of_ten_is_within_the_tolerance_of_its_autoscaler(
+        self, peers: Peers, existing: int, wanted: int, desired: int
+    ) -> None:
+        settings = WorkloadVariant(up_window=0, down_window=0).settings(BOUNDS)
+        policy = peers.make("hpa", settings)
+        shown = Look.at_observation(policy, seen(ready(existing, 10)), 0.0, float(wanted))
+        assert [peers.look(replace(shown, at=at)) for at in (0.0, 300.0)][-1] == desired
+
 
 @pytest.mark.parametrize("contender", CONTENDERS, ids=lambda one: str(one.name))
 class TestAll:
