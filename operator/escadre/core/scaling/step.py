@@ -19,6 +19,7 @@ from escadre.core.scaling.policy import (
     start,
 )
 from escadre.core.scaling.schedule import floor_at, windows_of
+from escadre.core.scaling.service import Service
 
 __all__ = ["Bounds", "Move", "Scalable", "Step", "desired", "seed", "step"]
 
@@ -50,6 +51,8 @@ class Scalable:
     ``bounds`` is None while the spec cannot be read. ``target`` is what one replica is to hold,
     None while neither spec nor layout tells. ``told`` is the number its status tells, None before
     the first. ``staying`` counts the replicas that exist and are not being scaled away.
+    ``service`` says what one replica does, None where that is unknown or the target is fixed.
+    ``contended``: another deployment waits for GPUs.
     """
 
     bounds: Bounds | None
@@ -57,6 +60,9 @@ class Scalable:
     target: int | None
     told: int | None
     staying: int
+    service: Service | None = None
+    spare: int = 0
+    contended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +118,28 @@ def step(
     decision = decide(before, samples, limits, windows, now)
     # The first number of a new deployment is no change to tell of.
     told = decision.changed and seen.told is not None
-    move = Move(before.desired, decision.desired, limits.target, decision) if told else None
-    return Step(decision.state, decision, move)
+    move = Move(before.desired, decision.desired, _target(limits, decision), decision)
+    return Step(decision.state, decision, move if told else None)
+
+
+def _target(limits: Limits, decision: Decision) -> int:
+    """Requests of one replica, in whole numbers."""
+    capacity = decision.asked.capacity if decision.asked else None
+    return limits.target if capacity is None else max(1, round(capacity.requests))
 
 
 def _limits(bounds: Bounds, seen: Scalable) -> Limits:
     most = max(bounds.minimum, bounds.maximum)
-    return Limits(bounds.minimum, most, seen.target or 1, _may_grow(seen), bounds.window)
+    return Limits(
+        minimum=bounds.minimum,
+        maximum=most,
+        target=seen.target or 1,
+        may_grow=_may_grow(seen),
+        service=seen.service,
+        spare=seen.spare,
+        contended=seen.contended,
+        window=bounds.window,
+    )
 
 
 def _may_grow(seen: Scalable) -> bool:

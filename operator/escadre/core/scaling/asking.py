@@ -1,0 +1,76 @@
+"""How many replicas the demand asks for, by what one of them serves within its level. Pure.
+
+The rate of requests that is reckoned with is the greatest of three::
+
+    now      the mean over a short time
+    usual    at or below which the level's share of the last window's requests arrived
+    then     the mean of now, and the trend of the last minutes until a load would have ended
+
+Of these ``usual`` is why short bursts do not move the number back and forth: traffic whose bursts
+are shorter than a load is served by what is there when they come, or not at all. To it comes what
+waits, to be worked off within a minute. Where engines tell no counters, requests in the engines
+are held against those of a full replica.
+"""
+
+import math
+from typing import Final
+
+from escadre.core.scaling.capacity import capacity_of
+from escadre.core.scaling.decision import Asked, Limits, Seen
+from escadre.core.scaling.flow import Average, Flow, follow
+from escadre.core.scaling.service import Service
+
+__all__ = ["ask", "followed"]
+
+# Shares of the capacity: above the first more replicas are made, below the second fewer are kept.
+_UP: Final = 0.85
+_DOWN: Final = 0.70
+_NEAR: Final = (10.0, 45.0)  # seconds, the least and the most
+_WIDE: Final = (120.0, 600.0)
+_BIN: Final = (3.0, 15.0)
+_BACKLOG_SECONDS: Final = 60.0
+_TREND: Final = 0.5  # of the trend is believed
+
+
+def followed(flow: Flow | None, seen: Seen, service: Service, window: float, now: float) -> Flow:
+    """The flow after a look; a load's time says over how long to look."""
+    load = service.load.median
+    if flow is None:
+        near, wide = _within(load / 6, _NEAR), _within(load, _WIDE)
+        flow = Flow(Average(near), Average(wide))
+    width = _within(service.level.time_to_first_token, _BIN)
+    return follow(flow, seen.readings, now, max(window, load), width)
+
+
+def ask(flow: Flow | None, seen: Seen, limits: Limits) -> Asked:
+    """By the capacity, or by the fixed target."""
+    service = limits.service
+    if service is None or flow is None:
+        number = -(-seen.demand // limits.target)
+        return Asked(number, number, seen.demand / limits.target)
+    mix = flow.tokens.mix
+    capacity = capacity_of(service.prior.speed, mix, service.prior, service.level)
+    if not flow.known:
+        load, rate = seen.demand / capacity.requests, None
+    else:
+        now, usual = flow.near.rate, flow.usual(service.level.share)
+        rate = max(now, usual, _then(flow, service.load.median))
+        backlog = seen.waiting * capacity.work / _BACKLOG_SECONDS
+        load = max(usual, _UP * usual, rate * 1.0 if rate == usual else rate) / capacity.rate
+        load += backlog
+    return Asked(_ceil(load / _UP), _ceil(load / _DOWN), load, rate, mix, capacity)
+
+
+def _then(flow: Flow, load: float) -> float:
+    """By the trend, when a load that begins now has ended."""
+    lag = flow.wide.seconds - flow.near.seconds
+    rise = max(0.0, flow.near.rate - flow.wide.rate) / lag
+    return flow.near.rate + _TREND * rise * min(load, lag)
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return max(bounds[0], min(value, bounds[1]))
+
+
+def _ceil(value: float) -> int:
+    return math.ceil(value - 1e-9)

@@ -1,0 +1,202 @@
+"""What a decision about the number of replicas rests on, and what it says. Pure data.
+
+core/scaling/policy.py decides, telling.py words it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from escadre.core.scaling.capacity import Capacity, Mix
+from escadre.core.scaling.demand import Demand
+from escadre.core.scaling.flow import Flow
+from escadre.core.scaling.service import Service
+from escadre.reasons import Reason
+from escadre.reasons.said import Said
+
+__all__ = [
+    "Asked",
+    "Decision",
+    "LimitName",
+    "Limits",
+    "Raise",
+    "Recommendation",
+    "Sample",
+    "ScaleState",
+    "Seen",
+    "Windows",
+]
+
+LimitName = Literal[
+    "minReplicas",
+    "schedule",
+    "maxReplicas",
+    "approval",
+    "unknown",
+    "stabilisation",
+    "restart",
+    "load",
+    "redistribution",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What was wanted at a time (seconds since the epoch)."""
+
+    at: float
+    desired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """The last time that demand asked for more: when, and what it was, in replicas' capacity."""
+
+    at: float
+    load: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleState:
+    """What the next decision rests on.
+
+    ``history`` holds, oldest first, only recommendations above every later one: the others cannot
+    be the most of any window. ``started_at`` is when observation began. ``cancelled_at`` is when
+    a load was given up last.
+    """
+
+    desired: int
+    started_at: float
+    history: tuple[Recommendation, ...] = ()
+    flow: Flow | None = None
+    raised: Raise | None = None
+    cancelled_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One replica, and what was read of it; None when it never was.
+
+    ``unread``: ready, and nobody tried to read it yet. ``unscrapable``: ready, and what was read
+    is missing or old. ``stuck``: it has work and nothing of it moves; no supply, and what it holds
+    waits for another replica. ``since``: when its load began, None where that is not known.
+    """
+
+    slot: int
+    phase: Literal["loading", "unread", "ready", "unscrapable", "stuck", "draining", "failing"]
+    demand: Demand | None = None
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Between which numbers of replicas to choose, and what one of them holds.
+
+    Args:
+        target: requests of one replica; counts where ``service`` is None.
+        service: what is known of a replica; its capacity follows from it and from the traffic.
+        spare: replicas beyond what demand asks for, within the bounds.
+        contended: whether another deployment waits for GPUs.
+        window: the number of the schedule that the minimum comes from.
+    """
+
+    minimum: int
+    maximum: int
+    target: int
+    may_grow: bool = True
+    service: Service | None = None
+    spare: int = 0
+    contended: bool = False
+    window: int | None = None
+
+    def clamp(self, number: int) -> int:
+        """The number of replicas within the bounds; the minimum wins."""
+        return max(min(number, self.maximum), self.minimum)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How long less must have been wanted before it counts, and how old a reading may be."""
+
+    stabilization_seconds: float
+    stale_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of the demand, and the ready slots of which nothing is.
+
+    ``whole``: nothing that is ready is unknown, for whatever cause. ``fullest``: the most requests
+    that one replica has.
+    """
+
+    running: int
+    waiting: int
+    fullest: int
+    missing: tuple[int, ...]
+    readings: tuple[tuple[int, Demand], ...]
+    serving: bool
+    whole: bool
+
+    @property
+    def demand(self) -> int:
+        """Requests that are known of."""
+        return self.running + self.waiting
+
+    def age(self, now: float) -> float | None:
+        """Seconds since the oldest reading that counts; None without any."""
+        return max((now - (one.at or now) for _, one in self.readings), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many replicas demand asks for: below ``up`` are too few, above ``down`` too many.
+
+    Args:
+        load: the demand over one replica's capacity.
+        rate: requests per second that are reckoned with, None where only those in the engines are.
+        mix: tokens of a mean request.
+        capacity: None where a target is fixed.
+    """
+
+    up: int
+    down: int
+    load: float
+    rate: float | None = None
+    mix: Mix | None = None
+    capacity: Capacity | None = None
+
+    def of(self, number: int) -> int:
+        """What becomes of so many."""
+        return max(self.up, min(number, self.down))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The number of replicas, the demand it rests on, and why.
+
+    Args:
+        age: seconds since the oldest reading that counts, None without any.
+        asked: what the demand asks for, before any limit.
+        limits: those that made it another number.
+        next_change_at: when fewer would be possible at the earliest, if less is wanted; else None.
+    """
+
+    state: ScaleState
+    known: Demand
+    reason: Reason
+    message: Said
+    changed: bool
+    age: float | None = None
+    asked: Asked | None = None
+    limits: tuple[LimitName, ...] = ()
+    next_change_at: float | None = None
+
+    @property
+    def desired(self) -> int:
+        """The number of replicas."""
+        return self.state.desired
+
+    @property
+    def demand(self) -> int:
+        """Requests that are known of."""
+        return self.known.requests or 0

@@ -1,0 +1,211 @@
+"""What arrives: requests per second and their tokens, from one look at the engines to the next.
+
+What an engine has answered and what it holds now, less what it held before, arrived meanwhile. A
+counter that went down is that of another engine: nothing is taken over it. An engine that tells no
+counters makes the rate unknown, not zero. Pure; core/scaling/policy.py keeps the `Flow`.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from escadre.core.scaling.capacity import Mix
+from escadre.core.scaling.demand import Demand, Work
+
+__all__ = ["Average", "Bin", "Flow", "Last", "Tokens", "follow"]
+
+# A mix of chat, as ten requests of it, until there are others: means of the Azure 2023
+# conversation trace.
+_FIRST_PROMPT: Final = 1155.0
+_FIRST_ANSWER: Final = 211.0
+_FIRST_REQUESTS: Final = 10.0
+_MIX_SECONDS: Final = 900.0
+_LONGEST_GAP: Final = 60.0  # seconds between two readings that belong together
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Sums over requests; older ones count less.
+
+    A prompt counts when it was read, an answer token by token, so what runs counts as ``begun``,
+    and by half as ``ended``.
+    """
+
+    prompt: float = _FIRST_PROMPT * _FIRST_REQUESTS
+    begun: float = _FIRST_REQUESTS
+    answer: float = _FIRST_ANSWER * _FIRST_REQUESTS
+    ended: float = _FIRST_REQUESTS
+
+    @property
+    def mix(self) -> Mix:
+        """The mean request."""
+        prompt = self.prompt / max(self.begun, 1e-9)
+        return Mix(max(1.0, prompt), max(1.0, self.answer / max(self.ended, 1e-9)))
+
+    def faded(self, kept: float) -> "Tokens":
+        """With only a share of their weight."""
+        sums = (self.prompt, self.begun, self.answer, self.ended)
+        return Tokens(*(one * kept for one in sums))
+
+    def plus(self, other: "Tokens") -> "Tokens":
+        """Both together; what runs may have been begun before, so no sum goes below zero."""
+        return Tokens(
+            max(0.0, self.prompt + other.prompt),
+            max(0.0, self.begun + other.begun),
+            max(0.0, self.answer + other.answer),
+            max(0.0, self.ended + other.ended),
+        )
+
+
+_NO_TOKENS: Final = Tokens(0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """An exponential mean over time, right from its beginning on.
+
+    Args:
+        seconds: its time constant.
+    """
+
+    seconds: float
+    amount: float = 0.0
+    time: float = 0.0
+
+    def after(self, amount: float, elapsed: float) -> "Average":
+        """With so much more in so many seconds."""
+        kept = math.exp(-elapsed / self.seconds)
+        return replace(self, amount=self.amount * kept + amount, time=self.time * kept + elapsed)
+
+    @property
+    def rate(self) -> float:
+        """Per second."""
+        return self.amount / self.time if self.time else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Arrivals of a short time, which ended ``at``; ``rate`` is per second."""
+
+    at: float
+    arrivals: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What was read of a replica last."""
+
+    slot: int
+    running: int
+    waiting: int
+    work: Work
+
+    @property
+    def requests(self) -> int:
+        """Both."""
+        return self.running + self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What arrived so far. ``bins``, oldest first, are those of the last window with arrivals.
+
+    ``open_*`` is the bin that is not full yet.
+    """
+
+    near: Average
+    wide: Average
+    at: float | None = None
+    known: bool = False
+    tokens: Tokens = Tokens()
+    last: tuple[Last, ...] = ()
+    bins: tuple[Bin, ...] = ()
+    open_arrivals: float = 0.0
+    open_seconds: float = 0.0
+
+    def usual(self, share: float) -> float:
+        """The rate at or below which ``share`` of the requests of the window arrived."""
+        left = (1 - share) * sum(one.arrivals for one in self.bins)
+        for one in sorted(self.bins, key=lambda one: -one.rate):
+            left -= one.arrivals
+            if left < 0:
+                return one.rate
+        return 0.0
+
+
+def follow(
+    flow: Flow, readings: Iterable[tuple[int, Demand]], now: float, window: float, width: float
+) -> Flow:
+    """After a look: ``readings`` are by slot, those that are fresh; bins are ``width`` seconds."""
+    before = {one.slot: one for one in flow.last}
+    arrived, tokens, found, known = 0.0, flow.tokens, list[Last](), True
+    for slot, demand in readings:
+        last = _last(slot, demand)
+        if last is None:
+            known = False
+            continue
+        found.append(last)
+        come, more = _between(before.get(slot), last)
+        arrived += come
+        tokens = tokens.plus(more)
+    elapsed = now - flow.at if flow.at is not None else 0.0
+    kept = math.exp(-max(0.0, elapsed) / _MIX_SECONDS)
+    after = replace(
+        flow,
+        at=now,
+        known=known and bool(found),
+        tokens=tokens.faded(kept),
+        last=tuple(found),
+    )
+    if not 0 < elapsed <= _LONGEST_GAP:
+        return after
+    return _counted(after, arrived, elapsed, window, width)
+
+
+def _counted(flow: Flow, arrived: float, elapsed: float, window: float, width: float) -> Flow:
+    total, seconds = flow.open_arrivals + arrived, flow.open_seconds + elapsed
+    bins = flow.bins
+    now = flow.at or 0.0
+    if seconds >= width - 1e-6:
+        full = (Bin(now, total, total / seconds),) if total else ()
+        bins = (*(one for one in bins if one.at > now - window), *full)
+        total = seconds = 0.0
+    return replace(
+        flow,
+        near=flow.near.after(arrived, elapsed),
+        wide=flow.wide.after(arrived, elapsed),
+        bins=bins,
+        open_arrivals=total,
+        open_seconds=seconds,
+    )
+
+
+def _last(slot: int, demand: Demand) -> Last | None:
+    work = demand.work
+    if demand.running is None or demand.waiting is None or work is None or work.answered is None:
+        return None
+    return Last(slot, demand.running, demand.waiting, work)
+
+
+def _between(before: Last | None, last: Last) -> tuple[float, Tokens]:
+    """Arrivals, and tokens that were read and given; of an engine seen first nothing is known."""
+    if before is None:
+        return 0.0, _NO_TOKENS
+    answered = _more(before.work.answered, last.work.answered)
+    if answered is None:
+        return 0.0, _NO_TOKENS
+    arrived = max(0.0, float(answered + last.requests - before.requests))
+    prompt = _more(before.work.prompt_tokens, last.work.prompt_tokens)
+    answer = _more(before.work.generation_tokens, last.work.generation_tokens)
+    if prompt is None or answer is None:
+        return arrived, _NO_TOKENS
+    runs = last.running - before.running
+    return arrived, Tokens(prompt, answered + runs, answer, answered + runs / 2)
+
+
+def _more(before: int | None, after: int | None) -> int | None:
+    if before is None or after is None or after < before:
+        return None
+    return after - before

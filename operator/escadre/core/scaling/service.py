@@ -1,0 +1,63 @@
+"""What scaling is given of a replica beside its demand: what it promises, how fast it should be.
+
+state/ and cli/simulate make these from spec, layout and what loads took; core/scaling decides on
+them. Pure data.
+"""
+
+from dataclasses import dataclass
+
+from escadre.core.engines.speed import Speed
+
+__all__ = ["LoadTime", "Prior", "Service", "ServiceLevel"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLevel:
+    """How fast answers are to be; the defaults are those of people who read along.
+
+    Args:
+        time_to_first_token: seconds.
+        inter_token_latency: seconds between two tokens, on the mean of a request.
+        share: of the requests, those that are to have both; the rest may wait longer.
+    """
+
+    time_to_first_token: float = 2.0
+    inter_token_latency: float = 0.1
+    share: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What a replica should be able to do, by the estimate of its speed and by its layout.
+
+    Args:
+        speed: core/engines/speed.py's.
+        cache_tokens: that its key-value cache holds.
+        max_num_seqs: requests in one batch.
+    """
+
+    speed: Speed
+    cache_tokens: int
+    max_num_seqs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTime:
+    """Seconds from the decision to a ready replica.
+
+    Args:
+        median: what half of the loads do not pass.
+        nearly_all: what only a load passes that is overdue.
+    """
+
+    median: float = 120.0
+    nearly_all: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All three; ``level`` and ``load`` have defaults."""
+
+    prior: Prior
+    level: ServiceLevel = ServiceLevel()
+    load: LoadTime = LoadTime()

@@ -1,0 +1,152 @@
+"""How a decision about the number of replicas is told: its reason, its words, its limits. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from escadre import reasons
+from escadre.core.counting import count
+from escadre.core.listing import listed
+from escadre.core.scaling.decision import Asked, LimitName, Limits, Seen
+from escadre.reasons import Reason
+from escadre.reasons.said import Amount, Said, joined, say
+
+__all__ = ["Verdict", "limits_of", "message_of", "reason_of"]
+
+_NAMED_SLOTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One decision with everything its reason is told from.
+
+    Args:
+        base: the number of before within today's bounds.
+        need: what demand and spare replicas ask for, before any bound.
+        wanted: within the bounds, and not below what is unknown.
+        held_by: what keeps it above ``wanted``.
+    """
+
+    seen: Seen
+    asked: Asked
+    limits: Limits
+    before: int
+    base: int
+    need: int
+    wanted: int
+    desired: int
+    held_by: tuple[LimitName, ...] = ()
+
+
+def reason_of(verdict: Verdict) -> Reason:
+    """Why the number is what it is."""
+    desired, seen = verdict.desired, verdict.seen
+    if desired != verdict.before:
+        if desired == verdict.base:
+            scheduled = verdict.limits.window is not None and desired > verdict.before
+            return reasons.SCHEDULE_BEGAN if scheduled else reasons.BOUNDS_CHANGED
+        return reasons.DEMAND_UP if desired > verdict.base else reasons.DEMAND_DOWN
+    if max(verdict.wanted, verdict.base) > desired:
+        return reasons.SCALING_HELD
+    if not seen.serving:
+        return reasons.NOT_SCALING
+    if seen.missing:
+        return reasons.METRICS_MISSING
+    if verdict.need > verdict.limits.maximum:
+        return reasons.AT_MAXIMUM
+    return reasons.STABILISING if verdict.wanted < desired else reasons.AT_TARGET
+
+
+def limits_of(verdict: Verdict) -> tuple[LimitName, ...]:
+    """What made it another number than demand asks for."""
+    found = list(verdict.held_by)
+    if verdict.need > verdict.limits.maximum:
+        found.append("maxReplicas")
+    if verdict.need < verdict.limits.minimum:
+        found.append("minReplicas" if verdict.limits.window is None else "schedule")
+    if verdict.seen.missing or not verdict.seen.whole:
+        found.append("unknown")
+    if max(verdict.wanted, verdict.base) > verdict.desired:
+        found.append("approval")
+    return tuple(found)
+
+
+def message_of(verdict: Verdict, reason: Reason) -> Said:
+    """The number, the demand it rests on, and what holds it."""
+    limits = verdict.limits
+    parts = [
+        say(
+            "{move}: {known}, bounds {minimum} to {maximum}",
+            move=_move(verdict),
+            known=_known(verdict),
+            minimum=limits.minimum,
+            maximum=limits.maximum,
+        ),
+        *_besides(verdict, reason),
+    ]
+    return joined("; ", parts)
+
+
+def _known(verdict: Verdict) -> Said:
+    asked, seen = verdict.asked, verdict.seen
+    if not seen.serving:
+        return say("demand is unknown until a ready replica has been read")
+    if asked.capacity is None:
+        return say(
+            "{running} running and {waiting} waiting requests at {target} per replica ask for "
+            "{asked}",
+            running=seen.running,
+            waiting=seen.waiting,
+            target=verdict.limits.target,
+            asked=asked.up,
+        )
+    if asked.rate is None or asked.mix is None:
+        return say(
+            "{running} running and {waiting} waiting requests at {capacity} per replica ask for "
+            "{asked}",
+            running=seen.running,
+            waiting=seen.waiting,
+            capacity=Amount(f"{asked.capacity.requests:.3g}"),
+            asked=asked.up,
+        )
+    return say(
+        "{rate} requests a second of {prompt} tokens and answers of {answer}, at {capacity} a "
+        "second per replica, ask for {asked}",
+        rate=Amount(f"{asked.rate:.2g}"),
+        prompt=Amount(f"{asked.mix.prompt:,.0f}"),
+        answer=Amount(f"{asked.mix.answer:,.0f}"),
+        capacity=Amount(f"{asked.capacity.rate:.2g}"),
+        asked=asked.up,
+    )
+
+
+def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:
+    if verdict.seen.missing:
+        yield say(
+            "metrics of ready replica {slots} are missing or stale, so the number does not go down",
+            slots=_named(verdict.seen.missing),
+        )
+    if verdict.limits.spare:
+        yield say("{spare} spare", spare=verdict.limits.spare)
+    if reason == reasons.STABILISING:
+        yield say(
+            "down to {wanted} once no more was wanted for the stabilisation time",
+            wanted=verdict.wanted,
+        )
+    limits = verdict.limits
+    if limits.window is not None and verdict.desired == limits.minimum:
+        words = "spec.scaling.schedules[{window}] keeps at least {minimum}"
+        yield say(words, window=limits.window, minimum=limits.minimum)
+    if reason == reasons.SCALING_HELD:
+        yield say("the approval does not hold, so nothing grows")
+
+
+def _move(verdict: Verdict) -> Amount:
+    number = verdict.desired
+    if verdict.before != number:
+        return Amount(f"{verdict.before} → {count(number, 'replica')}")
+    return Amount(count(number, "replica"))
+
+
+def _named(slots: Sequence[int]) -> str:
+    return listed([str(slot) for slot in slots], _NAMED_SLOTS)
