@@ -23,9 +23,9 @@ from escadre.core.scaling.service import Service
 __all__ = ["ask", "followed"]
 
 # Shares of the capacity: above the first more replicas are made, below the second fewer are kept.
-_UP: Final = 0.85
-_DOWN: Final = 0.70
-_NEAR: Final = (10.0, 45.0)  # seconds, the least and the most
+_UP: Final = 1.0
+_DOWN: Final = 0.85
+_NEAR: Final = (10.0, 15.0)  # seconds, the least and the most
 _WIDE: Final = (120.0, 600.0)
 _BIN: Final = (3.0, 15.0)
 _BACKLOG_SECONDS: Final = 60.0

@@ -109,8 +109,17 @@ class Product:
     def look(self, seen: Observation, now: float) -> int:
         """As the demand loop of the operator does."""
         scaled = self.scaled
-        scalable = Scalable(scaled.bounds, True, scaled.target, seen.told, len(seen.staying))
-        samples = [Sample(one.slot, one.phase, one.demand) for one in seen.replicas]
+        scalable = Scalable(
+            bounds=scaled.bounds,
+            approved=True,
+            target=scaled.target,
+            told=seen.told,
+            staying=len(seen.staying),
+            service=scaled.service,
+            spare=scaled.spare,
+            contended=seen.contended,
+        )
+        samples = [Sample(one.slot, one.phase, one.demand, one.made_at) for one in seen.replicas]
         after = step(self.state, scalable, samples, scaled.windows, now)
         self.state = after.state
         return after.state.desired

@@ -7,6 +7,7 @@ from random import Random
 from typing import Final, Literal
 
 from escadre.core.scaling.policy import Windows
+from escadre.core.scaling.service import Service
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.replica import Job, ReplicaModel
 
@@ -62,12 +63,17 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """How the operator scales: the spec's bounds and target, its windows, seconds between reads."""
+    """How the operator scales: the spec's bounds and target, its windows, seconds between reads.
+
+    ``service`` is what it is told of a replica; None where ``target`` is fixed.
+    """
 
     bounds: Bounds
     target: int
     windows: Windows
     every: float
+    service: Service | None = None
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)
