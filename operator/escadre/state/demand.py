@@ -17,6 +17,7 @@ from escadre.core.scaling.target import target_queue_depth
 from escadre.settings import ScalingSettings
 from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
+from escadre.state.service import service_of
 from escadre.state.views import DeploymentView
 
 __all__ = ["desired_replicas", "patience_with", "samples_of", "scalable", "windows_of"]
@@ -31,12 +32,15 @@ def scalable(
 ) -> Scalable:
     """The facts beside the demand; ``layout`` is the planned one, if there is any."""
     scaling = view.spec.scaling if view.spec else None
+    architecture = approval.model.architecture if approval.model else None
     return Scalable(
         bounds=Bounds.of(scaling, now) if scaling else None,
         approved=approval.approved,
         target=target_queue_depth(scaling.target_queue_depth if scaling else None, layout),
         told=view.told.desired,
         staying=sum(not _leaves(one) for one in observed),
+        service=service_of(view.spec, architecture, layout, observed),
+        spare=(scaling.spare_replicas or 0) if scaling else 0,
     )
 
 
@@ -84,4 +88,5 @@ def _sample(
         phase = phase_read(reading, patience_with(one.record.layout, settings), now)
     else:
         phase = "failing" if one.view.state == "Failing" else "loading"
-    return Sample(one.view.slot, phase, reading.demand if reading else None)
+    since = one.pod.placed or None if one.pod else None
+    return Sample(one.view.slot, phase, reading.demand if reading else None, since)

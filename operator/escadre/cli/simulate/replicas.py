@@ -4,7 +4,7 @@ As `escadre plan --nodes` finds it; no cluster is asked.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from escadre.cli.plan.nodelist import read_nodes
@@ -21,15 +21,18 @@ from escadre.cli.simulate.asked import Asked
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.profile import DEFAULT_PROFILE
 from escadre.core.scaling.policy import Windows
+from escadre.core.scaling.service import LoadTime, Prior, Service
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.replica import ReplicaModel
 from escadre.core.simulation.setting import Scaled
 from escadre.settings import ScalingSettings
+from escadre.state.service import level_of
 
 __all__ = ["Planned", "planned_for"]
 
 _CONTEXT: Final = 32768
 _REPLICAS: Final = 8
+_OVERDUE: Final = 3.0  # times the median load
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,11 @@ def planned_for(asked: Asked, read: Callable[[str], str], now: float) -> Planned
     if layout is None or not tried.speeds:
         raise BadInput(f"{name}: no layout is planned for it on {asked.nodes}: {_why(prospect)}")
     paced = tried.speeds[0]
+    model = _model(paced)
     scaled = _scaled(prospect, layout.target_queue_depth, asked.max_replicas)
-    return Planned(layout.summary, _model(paced), scaled, (*fleet.notes, *_like(paced)))
+    if prospect.wish.spec.scaling.target_queue_depth is None:
+        scaled = replace(scaled, service=_service(prospect, model, asked.cold_start))
+    return Planned(layout.summary, model, scaled, (*fleet.notes, *_like(paced)))
 
 
 def _wish(asked: Asked) -> WishText:
@@ -105,7 +111,14 @@ def _scaled(prospect: Prospect, target: int, most: int | None) -> Scaled:
         target,
         Windows(platform.down_stabilization_seconds, platform.stale_seconds),
         platform.scrape_seconds,
+        spare=spec.spare_replicas or 0,
     )
+
+
+def _service(prospect: Prospect, model: ReplicaModel, load: float) -> Service:
+    """What the operator would be told of it; of its loads, that they take as long as most do."""
+    prior = Prior(model.speed, model.cache_blocks * BLOCK_TOKENS, model.max_num_seqs)
+    return Service(prior, level_of(prospect.wish.spec), LoadTime(load, _OVERDUE * load))
 
 
 def _like(paced: Paced) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from escadre.cli.shared.tables import grid
 from escadre.cli.simulate.replicas import Planned
 from escadre.core.counting import count
 from escadre.core.simulation.outcome import Outcome
-from escadre.core.simulation.setting import Setting
+from escadre.core.simulation.setting import Scaled, Setting
 
 __all__ = ["Told", "deployment_document", "document", "view"]
 
@@ -35,10 +35,20 @@ def view(told: Told) -> Group:
     scaled, cold = told.setting.scaled, told.setting.cold
     bounds = f"{scaled.bounds.minimum} to {count(scaled.bounds.maximum, 'replica')}"
     head = (
-        f"{told.planned.summary}, {bounds}, targetQueueDepth {scaled.target}, loads of "
+        f"{told.planned.summary}, {bounds}, {_aim(scaled)}, loads of "
         f"{cold.median:g} s, routing {told.setting.routing}, seed {told.setting.seed}"
     )
     return with_notes([Text(head), Text(), table], told.planned.notes)
+
+
+def _aim(scaled: Scaled) -> str:
+    """What the number of replicas follows from."""
+    if scaled.service is None:
+        return f"targetQueueDepth {scaled.target}"
+    level = scaled.service.level
+    return f"service level {level.time_to_first_token:g} s and {level.inter_token_latency:g} s" + (
+        f", {scaled.spare} spare" if scaled.spare else ""
+    )
 
 
 def _answers(told: Told) -> Iterator[tuple[str, str, str]]:
@@ -112,7 +122,8 @@ def deployment_document(planned: Planned) -> dict[str, Any]:
         "cacheBlocks": model.cache_blocks,
         "minReplicas": scaled.bounds.minimum,
         "maxReplicas": scaled.bounds.maximum,
-        "targetQueueDepth": scaled.target,
+        "targetQueueDepth": scaled.target if scaled.service is None else None,
+        "spareReplicas": scaled.spare,
         "speed": speeds.document(model.speed),
     }
 
