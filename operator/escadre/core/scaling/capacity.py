@@ -8,12 +8,12 @@ per_cached_token × (P + A/2) for each token of its answer. Then
     time between tokens   g = fixed / (1 - U)             a step waits for the prompts of others
     in the batch          B = r A g                       Little's law
     first token           x / (1 - U) on the mean, exponential as of a queue M/M/1
-    mean gap of a request g + z sqrt(36 r g x² / A)       prompts come by chance between its tokens
+    mean gap of a request g + z sqrt(18 r g x² / A) / (1 - U)    prompts come in between by chance
 
 and what must hold for the level's share of the requests (z, and -ln(1 - share) times the mean, are
 their quantiles) bounds r: the two objectives, ``max_num_seqs`` and the cache, the last two with
-room for z deviations of a Poisson number. The 36 was fitted: on 4 layouts × 3 kinds of use the rate
-is within a third of what core/simulation/sizing.py finds by playing them.
+room for z deviations of a Poisson number. The 18 was fitted to what core/simulation/sizing.py
+finds by playing four layouts with three kinds of use: the rate is within a third of it.
 """
 
 import math
@@ -28,7 +28,7 @@ __all__ = ["Bound", "Capacity", "Mix", "capacity_of"]
 
 Bound = Literal["first token", "between tokens", "batch", "cache"]
 
-_LUMPS: Final = 36.0
+_LUMPS: Final = 18.0
 # Where not even a request alone meets the level, more replicas would not help: a quarter is used.
 _ALONE: Final = 0.25
 _FULL: Final = 0.95
@@ -84,7 +84,7 @@ class _Replica:
         first = -math.log(1 - level.share) * self.x / idle + self.fixed
         if first > level.time_to_first_token and idle < 1 - _ALONE:
             return "first token"
-        lumps = math.sqrt(_LUMPS * rate * gap / max(answer, 1.0)) * self.x
+        lumps = math.sqrt(_LUMPS * rate * gap / max(answer, 1.0)) * self.x / idle
         if gap + z * lumps > level.inter_token_latency and idle < 1 - _ALONE:
             return "between tokens"
         batch = rate * answer * gap

@@ -93,8 +93,9 @@ def decide(
     """The next number of replicas."""
     look = _look(state, samples, limits, windows, now)
     need = look.asked.of(look.base - limits.spare) + limits.spare
-    need += lacking(look.samples, limits.service, now)
-    wanted = _wanted(look.seen, limits.clamp(need), look.base)
+    within = limits.clamp(need)
+    within = limits.clamp(within + lacking(look.samples, limits.service, now))
+    wanted = _wanted(look.seen, within, look.base)
     after = _remembered(look, wanted)
     fewest = _fewest(look, after)
     desired = max(wanted, min(look.base, max(fewest.values())))

@@ -1,0 +1,64 @@
+"""What a replica serves within its level, against what playing it found, and as properties."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escadre.core.engines.speed import DecodeStep, Speed
+from escadre.core.scaling.capacity import Mix, capacity_of
+from escadre.core.scaling.service import Prior, ServiceLevel
+from escadre.core.simulation.replica import ReplicaModel
+from escadre.core.simulation.setting import Objective
+from escadre.core.simulation.sizing import Use, hold
+
+SPEED = Speed(16869.0, DecodeStep(0.01848, 7.385e-5, 5.434e-8))  # a 24B model on one H100
+PRIOR = Prior(SPEED, 165_216, 40)
+CHAT, CODE, DOCUMENTS = Mix(1155, 211), Mix(2048, 28), Mix(12035, 343)
+LEVEL = ServiceLevel()
+
+
+@pytest.mark.parametrize(
+    ("mix", "level", "bound"),
+    [
+        pytest.param(CHAT, LEVEL, "batch", id="chat fills the batch"),
+        pytest.param(CODE, LEVEL, "between tokens", id="prompts come between short answers"),
+        pytest.param(DOCUMENTS, LEVEL, "first token", id="long prompts alone take a second"),
+        pytest.param(DOCUMENTS, ServiceLevel(30.0, 0.5), "cache", id="they fill the cache"),
+    ],
+)
+def test_what_bounds_a_replica(mix: Mix, level: ServiceLevel, bound: str) -> None:
+    assert capacity_of(SPEED, mix, PRIOR, level).bound == bound
+
+
+@pytest.mark.parametrize("mix", [CHAT, CODE], ids=["chat", "code"])
+@pytest.mark.parametrize("between", [0.1, 0.2])
+def test_it_agrees_with_a_replica_that_is_played(mix: Mix, between: float) -> None:
+    model = ReplicaModel(SPEED, PRIOR.cache_tokens // 16, 40, 8192, 32768, 1)
+    use = Use("test", round(mix.prompt), round(mix.answer), 1, "")
+    played = [hold(model, use, Objective(2.0, between), seed) for seed in range(4)]
+    rates = [one.per_second for one in played if one is not None]
+    found = capacity_of(SPEED, mix, PRIOR, ServiceLevel(2.0, between))
+    assert found.rate == pytest.approx(sum(rates) / 4, rel=0.35)
+
+
+TOKENS = st.builds(Mix, st.floats(1, 30_000), st.floats(1, 5_000))
+LEVELS = st.builds(ServiceLevel, st.floats(0.1, 60), st.floats(0.01, 5), st.floats(0.5, 0.999))
+
+
+@given(TOKENS, LEVELS, st.floats(1.0, 4.0))
+def test_more_of_anything_never_serves_less(mix: Mix, level: ServiceLevel, more: float) -> None:
+    found = capacity_of(SPEED, mix, PRIOR, level)
+    assert 0 < found.rate < 1 / found.work
+    assert found.requests > 0
+    decode = replace(SPEED.decode, fixed=SPEED.decode.fixed / more)
+    assert capacity_of(Speed(more * 16869.0, decode), mix, PRIOR, level).rate >= found.rate * 0.999
+    looser = ServiceLevel(
+        more * level.time_to_first_token, more * level.inter_token_latency, level.share
+    )
+    assert capacity_of(SPEED, mix, PRIOR, looser).rate >= found.rate * 0.999
+    wider = replace(PRIOR, cache_tokens=round(more * PRIOR.cache_tokens))
+    assert capacity_of(SPEED, mix, wider, level).rate >= found.rate * 0.999
+    longer = Mix(more * mix.prompt, mix.answer)
+    assert capacity_of(SPEED, longer, PRIOR, level).rate <= found.rate * 1.001

@@ -1,0 +1,87 @@
+"""What arrives, from differences of counters: steady, reset, new, unknown."""
+
+import pytest
+
+from escadre.core.scaling.demand import Demand, Work
+from escadre.core.scaling.flow import Average, Flow, follow
+
+EMPTY = Flow(Average(15.0), Average(120.0))
+
+
+def demand(answered: int | None, running: int = 0, waiting: int = 0) -> Demand:
+    """An engine that answered so many requests of 1,000 and 100 tokens."""
+    begun = (answered or 0) + running
+    work = Work(
+        prompt_tokens=1000 * begun,
+        generation_tokens=100 * (answered or 0) + 50 * running,
+        answered=answered,
+    )
+    return Demand(running, waiting, 0.0, None, work)
+
+
+def after(*looks: dict[int, Demand], every: float = 3.0, window: float = 300.0) -> Flow:
+    flow = EMPTY
+    for number, look in enumerate(looks):
+        flow = follow(flow, look.items(), 1000.0 + number * every, window, 3.0)
+    return flow
+
+
+def test_a_steady_rate_is_found_at_once_and_kept() -> None:
+    for looks in (2, 5, 100):
+        flow = after(*({0: demand(6 * number, 4)} for number in range(looks)))
+        assert flow.known
+        assert flow.near.rate == pytest.approx(2.0)
+        assert flow.wide.rate == pytest.approx(2.0)
+        assert flow.usual(0.95) == pytest.approx(2.0)
+
+
+def test_the_mix_follows_what_is_read_and_given() -> None:
+    mix = after(*({0: demand(60 * number, 4)} for number in range(100))).tokens.mix
+    assert mix.prompt == pytest.approx(1000, rel=0.01)
+    assert mix.answer == pytest.approx(100, rel=0.01)
+
+
+def test_what_waits_has_arrived_and_is_counted_once() -> None:
+    flow = after({0: demand(0)}, {0: demand(0, 2, 10)}, {0: demand(6, 2, 4)}, {0: demand(12)})
+    assert flow.near.amount == pytest.approx(12, rel=0.5)
+    assert sum(one.arrivals for one in flow.bins) == 12
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        pytest.param({0: demand(500, 3)}, {0: demand(2, 1)}, id="another engine in the slot"),
+        pytest.param({0: demand(500)}, {0: demand(500), 1: demand(900)}, id="one seen first"),
+        pytest.param({0: demand(500, 3)}, {}, id="one that left"),
+    ],
+)
+def test_nothing_arrives_over_a_change_of_engines(
+    before: dict[int, Demand], now: dict[int, Demand]
+) -> None:
+    flow = after(before, now)
+    assert flow.near.rate == 0.0
+    assert flow.bins == ()
+
+
+def test_an_engine_without_counters_makes_the_rate_unknown() -> None:
+    assert not after({0: demand(5), 1: demand(None)}).known
+    assert not after({0: Demand(1, 2, 0.0)}).known
+    assert not after({}).known
+
+
+def test_a_gap_between_looks_counts_as_nothing_seen() -> None:
+    flow = after({0: demand(0)}, {0: demand(600)}, every=3600.0)
+    assert flow.near.rate == 0.0
+
+
+def test_the_usual_rate_is_that_of_requests_not_of_time() -> None:
+    """One burst with nine of ten requests is what is usual for nine of ten."""
+    counts = [0] + [90] + [0] * 50 + [10]
+    total, looks = 0, []
+    for count in counts:
+        total += count
+        looks.append({0: demand(total)})
+    flow = after({0: demand(0)}, *looks)
+    assert flow.usual(0.95) == pytest.approx(30.0)
+    assert flow.usual(0.05) == pytest.approx(10 / 3)
+    assert after({0: demand(0)}, *looks, window=60.0).usual(0.95) == pytest.approx(10 / 3)
