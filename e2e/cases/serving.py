@@ -76,6 +76,11 @@ class Traffic:
         return len(self._verdicts)
 
     @property
+    def lost(self) -> int:
+        """How many of these were not answered in full."""
+        return sum(one.lost is not None for one in list(self._verdicts))
+
+    @property
     def summary(self) -> Summary:
         """What became of the requests."""
         assert self._summary is not None, "the load did not end by itself"
