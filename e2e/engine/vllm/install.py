@@ -16,7 +16,7 @@ from typing import Final
 
 from e2e.cluster.programs import cache_folder
 
-__all__ = ["VERSION", "ensure_vllm", "environment_folder"]
+__all__ = ["VERSION", "ensure_vllm", "environment_folder", "is_installed"]
 
 VERSION: Final = "0.32.0"
 _REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
@@ -27,6 +27,11 @@ _NEEDED_BYTES: Final = 12 << 30  # 6 GB installed, and the wheels while they are
 def environment_folder() -> Path:
     """Where the environment is, or will be."""
     return cache_folder().parent / f"vllm-{VERSION}"
+
+
+def is_installed() -> bool:
+    """Whether it is complete already; nothing is made."""
+    return _is_complete(environment_folder())
 
 
 def ensure_vllm(say: Callable[[str], None] = print) -> Path:

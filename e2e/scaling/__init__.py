@@ -1,0 +1,1 @@
+"""Scaling while something is broken, with an engine and a client that others wrote: slow cases."""
