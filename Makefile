@@ -14,7 +14,8 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo breaker oracle e2e test-upgrade \
-	bench-control bench-before bench-before-5000 bench-layout bench-plan bench-pull bench-speed image clean lock binaries moved try-bare
+	bench-control bench-before bench-before-5000 bench-layout bench-plan bench-pull bench-speed \
+	bench-live test-scaling image clean lock binaries moved try-bare
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -90,6 +91,9 @@ e2e: ready-test ## only the tests on the real Kubernetes, one after the other
 test-upgrade: ready-test ## slow: 0.1.0, made from its commit, serves and this build takes over
 	$(PYTEST) -m slow e2e/upgrade
 
+test-scaling: ready-test ## slow: scaling while something breaks, with a real vLLM and with vLLM's own load client
+	$(PYTEST) -m slow e2e/scaling
+
 generate: $(STAMP) ## CRDs, JSON schemas, API reference, reasons, chart copies
 	$(BIN)/python -m escadre.generate
 
@@ -124,6 +128,9 @@ bench-speed: $(STAMP) ## the estimate of speed beside measured runs of vLLM (82 
 
 bench-pull: $(STAMP) ## one model by this build, 0.1.0, an ideal loop and other tools: ratios (8 GB of memory, nginx)
 	@$(BIN)/python -m e2e.bench.pull $(ARGS)
+
+bench-live: ready-bench ## the simulator beside the cluster on the same ten minutes of a published log, three runs
+	@$(BIN)/python -m e2e.bench.live $(ARGS)
 
 oracle: $(STAMP) ## developers: have vLLM judge generated models anew, without a GPU (6 GB, once)
 	$(BIN)/python -m e2e.engine.oracle

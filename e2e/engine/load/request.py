@@ -27,13 +27,15 @@ class Ask:
     prompt_words: int = 16
     stream: bool = False
     seconds: float = 300.0  # the client's patience
+    prompt: str = ""  # instead of words
 
     def body(self, number: int) -> dict[str, Any]:
         """The request; each number has another prompt, so no prefix cache helps."""
         words = " ".join(f"word{number + index}" for index in range(self.prompt_words))
+        text = self.prompt or f"{number} {words}"
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": "user", "content": f"{number} {words}"}],
+            "messages": [{"role": "user", "content": text}],
             "max_tokens": self.max_tokens,
             "ignore_eos": True,
             "stream": self.stream,

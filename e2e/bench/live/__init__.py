@@ -1,0 +1,1 @@
+"""The simulator beside the live system: one trace, once in virtual time and once in real time."""
