@@ -130,6 +130,26 @@ def with_conditions(*changed: Json) -> list[Json]:
     return [*kept, *by_type.values()]
 
 
+SCALED: Json = {
+    "from": 1,
+    "to": 2,
+    "demand": 40,
+    "target": 24,
+    "reason": "DemandUp",
+    "at": "2026-09-21T14:12:00Z",
+}
+
+SCALING: Json = {
+    "signal": "Requests",
+    "demand": 30,
+    "capacity": 24,
+    "capacityFrom": "Fixed",
+    "desiredBeforeLimits": 2,
+    "minReplicas": 1,
+    "history": [SCALED],
+}
+
+
 def deployment(name: str = "assistant", namespace: str = "chat", **status: Any) -> Json:
     """A ModelDeployment; without a status, a serving one."""
     whole: Json = {
@@ -139,14 +159,8 @@ def deployment(name: str = "assistant", namespace: str = "chat", **status: Any) 
         "plan": PLAN,
         "weights": [weights("gpu-0", "Verified"), weights("gpu-1", "Verified")],
         "replicas": replicas(2, replica(0, "Ready", "gpu-0"), replica(1, "Ready", "gpu-1")),
-        "lastScale": {
-            "from": 1,
-            "to": 2,
-            "demand": 40,
-            "target": 24,
-            "reason": "DemandUp",
-            "at": "2026-09-21T14:12:00Z",
-        },
+        "lastScale": SCALED,
+        "scaling": None if "conditions" in status else SCALING,
         "conditions": list(SERVING),
     }
     whole.update(status)

@@ -15,6 +15,7 @@ from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.policy import Decision, ScaleState
+from escadre.core.scaling.step import Bounds
 from escadre.core.status.build import answer
 from escadre.core.status.facts import LeavingClaim, ReplicaLine, StatusFacts
 from escadre.core.status.told import Told
@@ -82,7 +83,8 @@ def facts(*replicas: ReplicaLine, **more: Any) -> StatusFacts:
         "desired": 1,
         "min_replicas": 1,
         "decision": DECISION,
-        "last_scale": None,
+        "changes": (),
+        "bounds": Bounds(1, 4),
         "problem": None,
         "unreachable": False,
         "previous": Told(),

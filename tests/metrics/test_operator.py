@@ -25,7 +25,7 @@ def _exported() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
             watches=lambda: [WatchNumbers("Pod", restarts=2, relists=1, silent=4.0)],
             dropped_events=lambda: 7,
             deployments=lambda: [
-                DeploymentNumbers("team", "chat", 2, 1, 24, (READY,)),
+                DeploymentNumbers("team", "chat", 2, 1, 24, (READY,), loading=1, capacity=12),
                 DeploymentNumbers("team", "mute", 1, 0, None, ()),
             ],
         )
@@ -54,3 +54,22 @@ def test_a_demand_that_is_unknown_is_not_told_as_zero() -> None:
 def test_each_condition_is_told_with_its_reason() -> None:
     labels = {"namespace": "team", "name": "chat", "type": "Ready", "status": "True"}
     assert _of("escadre_deployment_condition", **labels, reason="Ready") == 1
+
+
+def test_what_scaling_rests_on_is_told() -> None:
+    chat = {"namespace": "team", "name": "chat"}
+    assert _of("escadre_deployment_replicas_desired", **chat) == 2
+    assert _of("escadre_deployment_replicas_ready", **chat) == 1
+    assert _of("escadre_deployment_replicas_loading", **chat) == 1
+    assert _of("escadre_deployment_capacity", **chat) == 12
+    assert _of("escadre_deployment_capacity", namespace="team", name="mute") is None
+
+
+def test_the_time_of_decisions_and_scrapes_that_fail_are_counted() -> None:
+    metrics = OperatorMetrics(CollectorRegistry())
+    metrics.decided(0.02)
+    metrics.scrape_failed("Timeout")
+    found = _samples(metrics.registry)
+    assert found["escadre_scaling_decision_seconds_count", frozenset()] == 1
+    assert found["escadre_scaling_decision_seconds_sum", frozenset()] == 0.02
+    assert found["escadre_scrape_failures_total", frozenset({("cause", "Timeout")})] == 1

@@ -1,7 +1,6 @@
 """ModelDeployment: the team's small wish, and the long answer in its status."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -11,6 +10,7 @@ from escadre.api.bounds import Entries, Text
 from escadre.api.progress import Progress
 from escadre.api.reason import no_reason_as_null, reason_as_name
 from escadre.api.scaling import Scaling, ServiceLevel
+from escadre.api.scalingstatus import LastScale, ScalingStatus
 from escadre.api.serving import ServedApproval, ServingStatus
 from escadre.reasons import Reason
 
@@ -30,6 +30,7 @@ __all__ = [
     "ReplicaStatus",
     "ReplicasStatus",
     "Scaling",
+    "ScalingStatus",
     "ServiceLevel",
     "WeightsOnNode",
 ]
@@ -247,21 +248,6 @@ class ReplicasStatus(Model):
     )
 
 
-class LastScale(Model):
-    """The last change of the number of replicas."""
-
-    from_: Annotated[int, Field(ge=0, le=1000)] = Field(alias="from", description="Before.")
-    to: Annotated[int, Field(ge=0, le=1000)] = Field(description="After.")
-    demand: Annotated[int, Field(ge=0, le=1 << 31)] = Field(
-        description="Requests running and waiting over all replicas."
-    )
-    target: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        description="Requests per replica aimed at."
-    )
-    reason: Annotated[Reason, reason_as_name()] = Field(description="Stable reason.")
-    at: datetime = Field(description="When.")
-
-
 class ModelDeploymentStatus(Model):
     """What the operator made of the wish."""
 
@@ -283,6 +269,9 @@ class ModelDeploymentStatus(Model):
         default=None, description="What answers now; missing when nothing does."
     )
     last_scale: LastScale | None = Field(default=None, description="Last scaling decision.")
+    scaling: ScalingStatus | None = Field(
+        default=None, description="What the number of replicas rests on, and its last changes."
+    )
     conditions: Annotated[list[Condition], Entries(16)] = Field(
         default_factory=list,
         description="Ready, Available; Reconciling or Stalled, one of them, while not Ready; "

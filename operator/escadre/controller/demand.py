@@ -10,10 +10,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from escadre import reasons
-from escadre.api.deployment import LastScale
 from escadre.clients.engine import Scrape, ScrapeFailure, Target
 from escadre.controller.context import Context
 from escadre.controller.keys import Key, deployment_key
@@ -21,6 +19,7 @@ from escadre.controller.passes import about
 from escadre.core.counting import count
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import UNKNOWN, Reading, read
+from escadre.core.scaling.history import KEPT, Change
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Move, step
 from escadre.machinery.queue import Priority
@@ -47,6 +46,7 @@ class DemandLoop:
     context: Context
     scrape: Scrape
     failed: Callable[[str], None]  # counts a failed scrape by its cause
+    judged: Callable[[float], None] = lambda _: None  # is told how long a round's decisions took
 
     async def run(self) -> None:
         """Until cancelled; a failure of one engine never stops the others."""
@@ -130,13 +130,16 @@ class DemandLoop:
     async def _judge_all(self) -> None:
         """Those that a plan was made for: only a layout tells what a replica holds."""
         context, plan, sight = self.context, self.context.memory.plan, self.context.sight()
-        changed = False
+        changed, spent, clock = False, 0.0, asyncio.get_running_loop().time
         for number, key in enumerate([*(plan.deployments if plan else ())], 1):
             if number % _BATCH == 0:
                 await asyncio.sleep(0)  # an edit does not wait for a thousand judgements
+            began = clock()
             view = context.caches.deployments.get(key.name, key.namespace)
             if view is not None and not view.terminating:
                 changed |= self.judge(view, sight)
+            spent += clock() - began
+        self.judged(spent)
         if changed:
             context.replan()
 
@@ -161,10 +164,10 @@ class DemandLoop:
             windows_of(context.settings.scaling),
             sight.now,
         )
-        last = _last(after.move, sight.now) if after.move else None
-        memory.scaled[view.uid] = Scaled(
-            after.state, after.decision, last or (before.last if before else None)
-        )
+        known = before.changes if before else ()
+        if after.move is not None:
+            known = (*known, _change(after.move, sight.now))[-KEPT:]
+        memory.scaled[view.uid] = Scaled(after.state, after.decision, known)
         if after.move is not None:
             _tell(context, view, after.move)
         return after.decision
@@ -188,15 +191,9 @@ def readable(pod: PodView) -> bool:
     return bool(pod.component == "engine" and pod.ready and pod.ip and not pod.finished)
 
 
-def _last(move: Move, now: float) -> LastScale:
-    return LastScale(
-        from_=move.was,
-        to=move.to,
-        demand=move.decision.demand,
-        target=move.target,
-        reason=move.decision.reason,
-        at=datetime.fromtimestamp(int(now), UTC),
-    )
+def _change(move: Move, now: float) -> Change:
+    decision = move.decision
+    return Change(move.was, move.to, decision.demand, move.target, decision.reason, int(now))
 
 
 def _tell(context: Context, view: DeploymentView, move: Move) -> None:

@@ -23,16 +23,19 @@ _TIMEOUT_SECONDS: Final = 2.0
 
 @asynccontextmanager
 async def engine_loops(
-    context: Context, failed: Callable[[str], None]
+    context: Context, failed: Callable[[str], None], judged: Callable[[float], None]
 ) -> AsyncIterator[tuple[Coroutine[Any, Any, None], ...]]:
-    """One coroutine for each, to run while the block lasts; ``failed`` counts failed scrapes."""
+    """One coroutine for each, to run while the block lasts.
+
+    ``failed`` counts failed scrapes, ``judged`` is told how long each round's decisions took.
+    """
     async with (
         scraping(_TIMEOUT_SECONDS, context.gather.engine.profile.queue) as scrape,
         asking(_TIMEOUT_SECONDS) as ask,
         asking_tokens(TOKEN_SECONDS) as ask_token,
     ):
         yield (
-            DemandLoop(context, scrape, failed).run(),
+            DemandLoop(context, scrape, failed, judged).run(),
             VersionLoop(context, ask).run(),
             StuckLoop(context, ask_token).run(),
         )

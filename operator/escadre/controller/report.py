@@ -9,6 +9,7 @@ from escadre.controller.passes import Pass
 from escadre.controller.statuswriter import Pace, draft_of, write_draft
 from escadre.core.approvals.verdict import iso
 from escadre.core.replicas.steps import Problem
+from escadre.core.scaling.history import joined
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Scalable, step
 from escadre.core.status.build import answer
@@ -40,6 +41,7 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
     scaled, seen = context.memory.scaled.get(view.uid), this.sight.scalable(view)
     blocking = [one for one in problems if one.blocks_serving]
     problem = next(iter([*blocking, *problems]), None)
+    decision = scaled.decision if scaled else _first_decision(context, seen, this.sight.now)
     return StatusFacts(
         generation=view.generation,
         url=url(this.owner),
@@ -56,14 +58,16 @@ def _facts(context: Context, this: Pass, problems: Sequence[Problem]) -> StatusF
         ),
         desired=plan.facts.desired,
         min_replicas=view.spec.scaling.min_replicas if view.spec else 1,
-        decision=scaled.decision if scaled else _first_decision(context, seen, this.sight.now),
-        last_scale=scaled.last if scaled else None,
+        decision=decision,
+        changes=joined(view.told.changes, scaled.changes if scaled else ()),
         problem=(problem.reason, problem.message) if problem else None,
         unreachable=bool(blocking),
         previous=view.told,
         now=iso(context.now()),
         patience=patience_of(context.settings),
         engine=engine_seen(this.observed, context.memory.versions, context.gather.engine),
+        bounds=seen.bounds,
+        scaling=view.scaling if decision is None else None,
     )
 
 

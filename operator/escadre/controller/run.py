@@ -210,7 +210,8 @@ class Operator:
             self.context, self.queue, self.settings.operator.workers, self.metrics.reconciled
         )
         self.router.everything()
-        async with engine_loops(self.context, self.metrics.scrape_failed) as loops:
+        failed, decided = self.metrics.scrape_failed, self.metrics.decided
+        async with engine_loops(self.context, failed, decided) as loops:
             work = asyncio.create_task(manager.run())
             side = [asyncio.create_task(one) for one in (*loops, self._resync())]
             first = asyncio.create_task(self._tell_caught_up())

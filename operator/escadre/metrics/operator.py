@@ -7,6 +7,7 @@ exists now (collected at scrape time, so that what is gone is gone). A standby s
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -27,6 +28,18 @@ class DeploymentNumbers:
     ready: int
     demand: int | None
     conditions: tuple[tuple[str, str, str], ...]  # type, status, reason
+    loading: int = 0
+    capacity: int | None = None
+
+
+_DEPLOYMENT: Final = ("namespace", "name")
+_NUMBERS: Final = {
+    "replicas_desired": "Replicas wanted.",
+    "replicas_ready": "Replicas ready.",
+    "replicas_loading": "Replicas that load.",
+    "demand": "Requests running and waiting; missing while they are unknown.",
+    "capacity": "Requests that one replica is to hold; missing before there is a layout.",
+}
 
 
 class OperatorMetrics:
@@ -59,6 +72,12 @@ class OperatorMetrics:
             ["cause"],
             registry=registry,
         )
+        self._decisions = Histogram(
+            "escadre_scaling_decision_seconds",
+            "Time that a round of scaling took to decide, for all deployments together.",
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+            registry=registry,
+        )
         self._leader = Gauge(
             "escadre_leader",
             "1 on the replica that holds the Lease, 0 on a standby: no queue, no deployments.",
@@ -79,6 +98,10 @@ class OperatorMetrics:
     def scrape_failed(self, cause: str) -> None:
         """The metrics of an engine could not be read."""
         self._scrape_failures.labels(cause=cause).inc()
+
+    def decided(self, seconds: float) -> None:
+        """A round over the deployments decided how many replicas each wants."""
+        self._decisions.observe(seconds)
 
     def leading(self, yes: bool) -> None:
         """Whether this replica is the leader."""
@@ -147,27 +170,21 @@ class _Read(Collector):
         yield from (restarts, relists, silent)
 
     def _deployments(self) -> Iterable[Metric]:
-        labels = ["namespace", "name"]
-        desired = GaugeMetricFamily(
-            "escadre_deployment_replicas_desired", "Replicas wanted.", labels=labels
-        )
-        ready = GaugeMetricFamily(
-            "escadre_deployment_replicas_ready", "Replicas ready.", labels=labels
-        )
-        demand = GaugeMetricFamily(
-            "escadre_deployment_demand", "Requests running and waiting.", labels=labels
-        )
+        numbers = {
+            name: GaugeMetricFamily(f"escadre_deployment_{name}", help_, labels=_DEPLOYMENT)
+            for name, help_ in _NUMBERS.items()
+        }
         condition = GaugeMetricFamily(
             "escadre_deployment_condition",
             "1 for the reason each condition has now.",
-            labels=[*labels, "type", "status", "reason"],
+            labels=[*_DEPLOYMENT, "type", "status", "reason"],
         )
         for one in self._live.deployments():
             at = [one.namespace, one.name]
-            desired.add_metric(at, one.desired)
-            ready.add_metric(at, one.ready)
-            if one.demand is not None:
-                demand.add_metric(at, one.demand)
+            known = (one.desired, one.ready, one.loading, one.demand, one.capacity)
+            for family, number in zip(numbers.values(), known, strict=True):
+                if number is not None:
+                    family.add_metric(at, number)
             for type_, status, reason in one.conditions:
                 condition.add_metric([*at, type_, status, reason], 1)
-        yield from (desired, ready, demand, condition)
+        yield from (*numbers.values(), condition)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from escadre.api.deployment import LastScale
 from escadre.api.gpunode import MirrorSource
 from escadre.api.probe import MirrorProbe
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, Remembered
 from escadre.core.replicas.order import Order
 from escadre.core.scaling.demand import Reading
+from escadre.core.scaling.history import Change
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.core.scaling.progress import Hung
 from escadre.machinery.matched import Matched
@@ -26,7 +26,7 @@ class Scaled:
 
     state: ScaleState
     decision: Decision | None
-    last: LastScale | None
+    changes: tuple[Change, ...] = ()  # the newest last
 
 
 @dataclass(frozen=True, slots=True)

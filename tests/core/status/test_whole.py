@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from tests.core.layout import LAYOUT
 from tests.core.statuses import (
-    NOW,
     REVOKED,
     SCHEMA,
     TAKEN,
@@ -21,8 +20,9 @@ from tests.core.statuses import (
 )
 
 from escadre import reasons
-from escadre.api.deployment import LastScale, RejectedLayout
+from escadre.api.deployment import RejectedLayout
 from escadre.core.replicas.drain import Drain
+from escadre.core.scaling.history import Change, joined
 from escadre.core.status.build import answer
 from escadre.core.status.facts import MadeOf, StatusFacts
 
@@ -59,13 +59,18 @@ def test_a_leader_that_just_began_does_not_know_less_of_scaling() -> None:
     assert (found["reason"], found["message"]) == ("NotScaling", "no demand was read yet")
 
 
-def test_the_last_scaling_stays_over_a_restart() -> None:
-    scale = LastScale.model_validate(
-        {"from": 1, "to": 2, "demand": 40, "target": 24, "reason": "DemandUp", "at": NOW}
+def test_the_changes_of_the_number_stay_over_a_restart() -> None:
+    changes = (
+        Change(1, 2, 40, 24, reasons.DEMAND_UP, 60),
+        Change(2, 1, 0, 24, reasons.DEMAND_DOWN, 90),
     )
-    first = built(facts(line(), last_scale=scale))
-    assert first["lastScale"]["at"] == NOW
-    assert built(facts(line(), previous=told_before(first)))["lastScale"] == first["lastScale"]
+    first = built(facts(line(), changes=changes))
+    assert [one["to"] for one in first["scaling"]["history"]] == [2, 1]
+    assert first["lastScale"] == first["scaling"]["history"][-1]
+    before = told_before(first)
+    assert before.changes == changes
+    again = built(facts(line(), previous=before, changes=joined(before.changes, ())))
+    assert (again["lastScale"], again["scaling"]) == (first["lastScale"], first["scaling"])
 
 
 def test_what_is_unknown_is_left_out() -> None:

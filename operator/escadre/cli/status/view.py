@@ -9,13 +9,14 @@ from rich.text import Text
 
 from escadre import reasons
 from escadre.api.base import Condition
-from escadre.api.deployment import LastScale, LayoutStatus, RejectedLayout, ReplicaStatus
+from escadre.api.deployment import LayoutStatus, RejectedLayout, ReplicaStatus
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.leader import Leader
 from escadre.cli.shared.marks import State, heading, mark, state_of, styled
+from escadre.cli.shared.scalingview import scaling_view
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.weightsview import weights_table
-from escadre.cli.shared.words import bytes_text, count, short_digest, since, time_text, tokens
+from escadre.cli.shared.words import bytes_text, count, short_digest, since, tokens
 from escadre.core.engines.shape import shape_of
 from escadre.core.status.conditions import TRUE_IS_BAD
 from escadre.names import ConditionType
@@ -98,8 +99,8 @@ def detail(each: Deployed, now: float) -> Group:
         parts += [Text(), heading(title)]
         if status.replicas.items:
             parts.append(_replicas_table(status.replicas.items))
-    if status.last_scale:
-        parts += [Text(), _last_scale(status.last_scale, now)]
+    if scaling := scaling_view(each.spec, status, now):
+        parts += [Text(), *scaling]
     return Group(*parts)
 
 
@@ -226,11 +227,3 @@ def _replicas_table(items: Sequence[ReplicaStatus]) -> Table:
             one.message,
         )
     return table
-
-
-def _last_scale(scale: LastScale, now: float) -> Text:
-    return Text(
-        f"Last scaling  {scale.from_} → {scale.to} at {time_text(scale.at)} "
-        f"({since(scale.at, now)} ago)\n"
-        f"  {scale.reason}: demand {scale.demand}, target {scale.target} per replica"
-    )

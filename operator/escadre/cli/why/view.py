@@ -10,6 +10,7 @@ from escadre.api.base import Condition
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.leader import Leader
 from escadre.cli.shared.marks import heading, mark
+from escadre.cli.shared.scalingview import scaling_view
 from escadre.cli.shared.tables import grid
 from escadre.cli.shared.words import since, time_text
 from escadre.cli.why.chain import Chain
@@ -29,6 +30,8 @@ def view(each: Deployed, chain: Chain, leader: Leader, now: float) -> Group:
     parts: list[RenderableType] = [heading(_title(each, chain)), Text(), table]
     if chain.blocker and chain.advice:
         parts += [Text(), _explained(chain.blocker, chain, now)]
+    if each.status.scaling and each.status.scaling.signal != "Unknown":
+        parts += [Text(), *scaling_view(each.spec, each.status, now)]
     if leader.standing == "unknown":
         parts += [Text(), Text(f"note: {leader.words(now)}")]
     return Group(*parts)
@@ -90,6 +93,9 @@ def document(each: Deployed, chain: Chain, leader: Leader) -> dict[str, Any]:
         "ready": each.is_ready and leader.standing != "nobody",
         "operator": leader.document(),
         "links": [_link_document(link) for link in chain.links],
+        "scaling": each.status.scaling.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if each.status.scaling
+        else None,
         "blocker": None
         if chain.blocker is None or chain.advice is None
         else {

@@ -13,6 +13,7 @@ from escadre.api.deployment import (
     ModelDeploymentStatus,
     ReplicasStatus,
     ReplicaStatus,
+    ScalingStatus,
 )
 from escadre.api.progress import Progress
 from escadre.api.serving import ServedApproval, ServingStatus
@@ -21,6 +22,7 @@ from escadre.core.status.available import available_leaf, serving_of
 from escadre.core.status.conditions import Leaf, as_progress, as_ready, false, merge, true
 from escadre.core.status.facts import StatusFacts, count_of, is_current, serving_now
 from escadre.core.status.leaves import leaves_of
+from escadre.core.status.scaling import scaling_of
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 from escadre.reasons.said import plain, say
@@ -46,7 +48,10 @@ class Answer:
         """What it says but for numbers that come and go: with the same one it may wait 30 s."""
         still: dict[str, object] = {**Progress().numbers(), "message": ""}
         weights = [one.model_copy(update=still) for one in self.status.weights]
-        rest = self.status.model_copy(update={"conditions": [], "weights": weights})
+        changes = self.status.scaling.history if self.status.scaling else []
+        scaling = ScalingStatus(signal="Unknown", history=changes)
+        moving: dict[str, object] = {"conditions": [], "weights": weights, "scaling": scaling}
+        rest = self.status.model_copy(update=moving)
         said = [
             (leaf.type, leaf.status, leaf.reason.name, leaf.message.essence) for leaf in self.leaves
         ]
@@ -74,7 +79,8 @@ def _status(
         plan=_layout(facts),
         replicas=_replicas(facts),
         serving=serving,
-        last_scale=facts.last_scale or facts.previous.last_scale,
+        last_scale=facts.changes[-1].told() if facts.changes else None,
+        scaling=scaling_of(facts),
         conditions=merge(leaves, facts.previous.conditions, facts.generation, facts.now),
         **({"weights": facts.plan.weights} if facts.plan and facts.plan.weights else {}),
     )

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from escadre.api.deployment import LastScale
+from escadre.api.scalingstatus import ScalingStatus
 from escadre.core.counting import count, share
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.rollout import ReplicaView, RolloutPlan
+from escadre.core.scaling.history import Change
 from escadre.core.scaling.policy import Decision
+from escadre.core.scaling.step import Bounds
 from escadre.core.status.engine import UNASKED, EngineSeen
 from escadre.core.status.told import Told
 from escadre.reasons import Reason
@@ -75,7 +77,9 @@ class StatusFacts:
     """Everything a status is made from.
 
     ``target`` is what one replica is to hold, None only without a layout. ``previous`` is the
-    status as stored. ``patience`` is how many seconds a pod may wait for a node.
+    status as stored. ``patience`` is how many seconds a pod may wait for a node. ``bounds`` are
+    those of now, None while the spec cannot be read. ``scaling`` is what the status tells of
+    scaling, said again while there is no decision.
     """
 
     generation: int
@@ -91,13 +95,15 @@ class StatusFacts:
     desired: int
     min_replicas: int
     decision: Decision | None
-    last_scale: LastScale | None
+    changes: tuple[Change, ...]  # of the number of replicas, the newest last
     problem: tuple[Reason, str] | None  # and message, of a child that cannot be written
     unreachable: bool  # that child is the Service: nobody reaches the engines without it
     previous: Told
     now: str
     patience: float
     engine: EngineSeen = UNASKED
+    bounds: Bounds | None = None
+    scaling: ScalingStatus | None = None
 
 
 def answering(facts: StatusFacts) -> list[ReplicaLine]:

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from escadre.api.base import Condition
-from escadre.api.deployment import LastScale, ModelDeploymentStatus
+from escadre.api.deployment import ModelDeploymentStatus
+from escadre.core.scaling.history import Change
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 
@@ -39,8 +40,9 @@ class Told:
 
     desired: int | None = None
     ready: int = 0
+    loading: int = 0
     replicas: int = 0  # told of one by one
-    last_scale: LastScale | None = None
+    changes: tuple[Change, ...] = ()  # of the number of replicas, the newest last
     conditions: tuple[Past, ...] = ()
 
     @staticmethod
@@ -50,10 +52,19 @@ class Told:
         return Told(
             desired=replicas.desired if replicas else None,
             ready=replicas.ready if replicas else 0,
+            loading=sum(one.state == "Loading" for one in replicas.items) if replicas else 0,
             replicas=len(replicas.items) if replicas else 0,
-            last_scale=status.last_scale,
+            changes=_changes(status),
             conditions=tuple(past(one) for one in status.conditions),
         )
+
+
+def _changes(status: ModelDeploymentStatus) -> tuple[Change, ...]:
+    """Earlier versions told the last one alone."""
+    told = status.scaling.history if status.scaling else []
+    if not told and status.last_scale:
+        told = [status.last_scale]
+    return tuple(Change.of(one) for one in told)
 
 
 def past(one: Condition) -> Past:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from escadre.api.agreements import disagreement
 from escadre.api.approval import ModelApprovalSpec, ModelApprovalStatus
-from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
+from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus, ScalingStatus
 from escadre.api.gpunode import GPUNodeStatus, MirrorSource
 from escadre.api.mirror import ModelMirrorSpec, ModelMirrorStatus
 from escadre.api.mirrorrules import broken_rule
@@ -18,7 +18,7 @@ from escadre.api.wire import read
 from escadre.core.approvals.verdict import Signature, content_digest
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.status.told import Past, Told, past
-from escadre.machinery.packing import pack
+from escadre.machinery.packing import pack, unpack
 from escadre.state.views.meta import Json, Meta, explain, meta_of
 
 __all__ = ["ApprovalView", "DeploymentView", "GPUNodeView", "MirrorView", "SignatureView"]
@@ -39,6 +39,11 @@ class DeploymentView(Meta):
     invalid: str
     told: Told
     stored: bytes
+
+    @property
+    def scaling(self) -> ScalingStatus | None:
+        """What the status tells of scaling, read when it is asked for."""
+        return read(ModelDeploymentStatus, unpack(self.stored)).scaling
 
     @staticmethod
     def of(obj: Json) -> "DeploymentView":
