@@ -88,6 +88,18 @@ def until(stage: Stage, mirror: str, reason: str) -> Json:
     return found
 
 
+def probed(stage: Stage, mirror: str) -> Json:
+    """What its status says that a node found, once one did."""
+
+    def seen() -> Json | None:
+        status: Json = stage.cluster.get("mmir", mirror).get("status") or {}
+        found: Json | None = status.get("probe")
+        return found
+
+    probe: Json = wait_for(seen, 60, f"a node to tell what it found of mirror {mirror}")
+    return probe
+
+
 def weights(stage: Stage, name: str) -> dict[str, Any]:
     (found,) = stage.mdep(name)["status"]["weights"]
     return dict(found)
@@ -103,6 +115,17 @@ def test_one_node_finds_out_what_a_mirror_does(faults: Stage) -> None:
     probe = stage.cluster.get("mmir", "probed")["status"]["probe"]
     assert probe["ranges"] is True
     assert probe["node"] in found["message"]
+    assert "redirectHosts" not in probe
+    # Another one under its name is asked anew, although its generation is the same.
+    before = stage.cluster.get("mmir", "probed")["metadata"]
+    stage.cluster.kubectl("delete", "mmir", "probed")
+    stage.add_mirror("probed")
+    until(stage, "probed", "MirrorAnswers")
+    after = stage.cluster.get("mmir", "probed")["metadata"]
+    assert (after["generation"], after["uid"] != before["uid"]) == (before["generation"], True)
+    node = probed(stage, "probed")["node"]
+    told = {one["mirror"]: one for one in stage.cluster.get("gpunode", node)["spec"]["probes"]}
+    assert told["probed"]["mirrorUID"] == after["uid"]
     # The same from a person's place; a mirror that refuses everybody says so itself.
     mirror_fault(stage, "status", "code=403", "path=*")
     stage.add_mirror("probed", maxConcurrentPulls=2)  # asked for anew
@@ -156,6 +179,10 @@ def test_a_redirect_is_followed_only_where_the_mirror_says(faults: Stage, twin: 
     told = stage.wait_condition("sent", "WeightsReady", "MirrorUnavailable")
     assert twin in told["message"]
     assert "redirectHosts" in f"{told['message']} {told['nextStep']}"
+    assert probed(stage, "sends")["redirectHosts"] == [twin]  # though nothing was asked there
     stage.add_mirror("sends", redirectHosts=[twin])
     ready(stage, "sent", deadline=120)
+    answers = until(stage, "sends", "MirrorAnswers")
+    assert f"sent on to {twin}" in answers["message"]
+    assert probed(stage, "sends")["redirectHosts"] == [twin]
     gone(stage, "sent", "sends")

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -119,6 +120,14 @@ async def test_a_fault_is_told_with_its_reason_and_asked_for_again_soon(server: 
     assert words[0].startswith("MirrorUnavailable: ")
     assert "503" in words[0]
     assert len(words) == 2
+
+
+async def test_what_was_found_of_a_mirror_that_is_another_now_is_forgotten(server: Faulty) -> None:
+    one = prober(server)
+    await told(one)
+    one.want((replace(WISH, probe=WANTED.model_copy(update={"mirror_uid": "another"})),))
+    assert one.found == {}
+    one.close()
 
 
 async def test_who_is_elected_no_more_forgets_and_asks_no_more(server: Faulty) -> None:

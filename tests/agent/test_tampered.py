@@ -27,7 +27,13 @@ from escadre.agent.pull.meter import Meter
 from escadre.agent.pull.pull import Pull
 from escadre.agent.store.store import Store, open_store
 from escadre.clients.sources.folder import FolderSource
-from escadre.clients.sources.protocol import Capabilities, ListedFile, Reader, RemoteFile, Sink
+from escadre.clients.sources.protocol import (
+    Capabilities,
+    ListedFile,
+    Reader,
+    RemoteFile,
+    Sink,
+)
 from escadre.errors import EscadreError
 
 MODEL = sample_model(

@@ -1,6 +1,7 @@
 """`escadre mirror test`: what a person learns of a mirror, and what stands in the way."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree
 from tests.cli.harness import Program
 from tests.cli.test_approve_draft import TERMS, allow_loopback
-from tests.clients.sources.faulty import Faulty, faulty, refuse
+from tests.clients.sources.faulty import Answer, Faulty, faulty, refuse
 
 from escadre.clients.kube import MODEL_APPROVALS, MODEL_MIRRORS
 
@@ -195,3 +196,28 @@ def test_a_mirror_of_another_version_is_refused_by_its_field(command: str, tmp_p
     assert ran.code == 3
     assert "ModelMirror internal: spec.type: Input should be" in ran.err
     assert "next: correct that field, or use the escadre of the version" in ran.err
+
+
+def test_where_a_mirror_leads_and_in_how_many_pages_it_lists_is_told(server: Faulty) -> None:
+    listed = f"/api/models/o/m/tree/{C}?recursive=true&expand=false"
+    pages = [[{"type": "file", "path": name, "size": 4}] for name in ("a", "b")]
+    server.files[listed] = json.dumps(pages[0]).encode()
+    server.files["/two"] = json.dumps(pages[1]).encode()
+
+    def more(answer: Answer) -> None:
+        answer.headers["Link"] = '</two>; rel="next"'
+
+    server.always[listed] = more
+    with faulty({"/signed?X-Amz-Signature=s3cr3t": b"text"}) as store:
+        away = {"Location": f"{store.url}/signed?X-Amz-Signature=s3cr3t"}
+        server.always[f"/o/m/resolve/{C}/b"] = refuse(307, away)
+        program, host = cluster(server.url), store.url.removeprefix("http://")
+        program.width = 400
+        ran = program.run("mirror", "test", "internal", *ASKED)
+        assert ran.code == 1
+        assert "2 files in 2 pages" in ran.out
+        assert re.search(rf"redirects +to {re.escape(host)}", ran.out)
+        assert f"list {host} in spec.redirectHosts" in ran.out
+        told = json.loads(program.run("mirror", "test", "internal", *ASKED, "-o", "json").out)
+        assert told["redirectHosts"] == [host]
+        assert "s3cr3t" not in ran.out

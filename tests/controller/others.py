@@ -99,7 +99,7 @@ class Others:
                 status["probes"] = [
                     {
                         key: asked[key]
-                        for key in ("mirror", "generation", "approval", "doubtedAt")
+                        for key in ("mirror", "mirrorUID", "generation", "approval", "doubtedAt")
                         if key in asked
                     }
                     | {"since": "2026-01-01T00:00:00Z", **self.probed}

@@ -283,3 +283,49 @@ def message(world: World, name: str) -> str:
     return next(
         str(one["message"]) for one in found["status"]["conditions"] if one["type"] == "Ready"
     )
+
+
+async def test_a_mirror_made_anew_with_the_same_generation_is_asked_anew() -> None:
+    """What was found of the other one, and its doubts, are not its own."""
+    world = World()
+    operator = await started(world)
+    world.probed = {"ranges": True}
+    await operator.settle()
+    assert mirror(world)["Ready"]["reason"] == "MirrorAnswers"
+    before = world.server.get(MODEL_MIRRORS, "internal")
+    assert before is not None
+    # The node has not asked again yet: what it says is of the other one.
+    world.probed = {"ranges": True, "mirrorUID": before["metadata"]["uid"]}
+    world.server.remove(MODEL_MIRRORS, "internal")
+    world.server.put(
+        MODEL_MIRRORS,
+        {"metadata": {"name": "internal"}, "spec": {**SPEC, "url": "http://other.example"}},
+    )
+    await operator.round()
+    await operator.round()
+    after = world.server.get(MODEL_MIRRORS, "internal")
+    assert after is not None
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+    assert mirror(world)["Ready"]["reason"] == "MirrorAccepted"
+    assert "probe" not in after["status"]
+    (wanted,) = probes(world)[asked(world)]
+    assert wanted["mirrorUID"] == after["metadata"]["uid"] != before["metadata"]["uid"]
+    world.probed = {"ranges": False}
+    await operator.settle()
+    found = world.server.get(MODEL_MIRRORS, "internal")
+    assert found is not None
+    assert found["status"]["probe"]["ranges"] is False
+
+
+async def test_where_a_mirror_sends_its_readers_is_in_its_status() -> None:
+    world = World()
+    operator = await started(world)
+    hosts = ["cdn.bank.example", "s3.bank.example:9000"]
+    world.probed = {"ranges": True, "redirectHosts": hosts}
+    await operator.settle()
+    found = world.server.get(MODEL_MIRRORS, "internal")
+    assert found is not None
+    assert found["status"]["probe"]["redirectHosts"] == hosts
+    assert mirror(world)["Ready"]["message"].endswith(
+        "in byte ranges; sent on to cdn.bank.example, s3.bank.example:9000"
+    )

@@ -17,7 +17,7 @@ import structlog
 from escadre import reasons
 from escadre.agent.threads import in_daemon_thread
 from escadre.agent.wish import ProbeWish
-from escadre.api.probe import MirrorProbe, ProbedMirror
+from escadre.api.probe import MirrorProbe, ProbedMirror, about
 from escadre.clients.sources.errors import MirrorBusy
 from escadre.clients.sources.probe import Probed, probe, sample_of
 from escadre.clients.sources.protocol import Source
@@ -63,8 +63,9 @@ class Prober:
             if wanted.get(mirror) != wish:
                 task.cancel()
                 del self._tasks[mirror]
-        for mirror in self.found.keys() - wanted.keys():
-            del self.found[mirror]
+        for mirror, found in list(self.found.items()):
+            if mirror not in wanted or about(found) != about(wanted[mirror].probe):
+                del self.found[mirror]
         for mirror, wish in wanted.items():
             if mirror not in self._tasks:
                 task = asyncio.create_task(self._probe_for_ever(wish))
@@ -128,6 +129,7 @@ def told_of(wanted: MirrorProbe, probed: Probed | Refusal, now: datetime) -> Pro
     """What the status says of a probe."""
     about = {
         "mirror": wanted.mirror,
+        "mirror_uid": wanted.mirror_uid,
         "generation": wanted.generation,
         "approval": wanted.approval,
         "doubted_at": wanted.doubted_at,
@@ -143,6 +145,7 @@ def told_of(wanted: MirrorProbe, probed: Probed | Refusal, now: datetime) -> Pro
         ranges=probed.ranges,
         first_byte_milliseconds=None if first is None else max(1, round(first * 1000)),
         bytes_per_second=_two_digits(probed.bytes_per_second),
+        redirect_hosts=list(probed.redirect_hosts) or None,
     )
 
 

@@ -1,7 +1,7 @@
 """The probe of a mirror: what one node is asked to find out, and what it found."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -10,9 +10,22 @@ from escadre.api.bounds import Text
 from escadre.api.reason import no_reason_as_null
 from escadre.reasons import Reason
 
-__all__ = ["MirrorFacts", "MirrorProbe", "ProbedMirror", "SampleFile", "about"]
+__all__ = [
+    "MOST_HOST",
+    "MOST_HOSTS",
+    "MirrorFacts",
+    "MirrorProbe",
+    "ProbedMirror",
+    "SampleFile",
+    "about",
+]
+
+MOST_HOSTS: Final = 16  # that are told
+MOST_HOST: Final = 261  # characters of one, with its port
 
 _Generation = Annotated[int, Field(ge=0, le=1 << 53)]
+_Uid = Annotated[str, Field(max_length=128)]
+_Hosts = Annotated[list[Annotated[str, Field(max_length=MOST_HOST)]], Field(max_length=MOST_HOSTS)]
 
 
 class SampleFile(Model):
@@ -27,6 +40,11 @@ class MirrorProbe(Model):
     """A mirror that this node is to ask a little, for all others; of which model."""
 
     mirror: ObjectName = Field(description="Name of the ModelMirror.")
+    mirror_uid: _Uid = Field(
+        default="",
+        alias="mirrorUID",
+        description="metadata.uid of the ModelMirror: one that was made anew is asked anew.",
+    )
     generation: _Generation = Field(description="metadata.generation of the ModelMirror.")
     approval: ObjectName = Field(description="ModelApproval whose files are asked for.")
     repository: Repository = Field(description="organisation/model on the mirror.")
@@ -58,6 +76,11 @@ class MirrorFacts(Model):
     bytes_per_second: Bytes | None = Field(
         default=None, description="Of that range, over one connection."
     )
+    redirect_hosts: _Hosts | None = Field(
+        default=None,
+        description="Hosts of others that it sent the reader to, as spec.redirectHosts lists them; "
+        "of one that is not listed there, the message says so. Missing when it sent it nowhere.",
+    )
     since: datetime = Field(description="When this was first found so.")
 
 
@@ -65,6 +88,9 @@ class ProbedMirror(MirrorFacts):
     """What this node found of a mirror."""
 
     mirror: ObjectName = Field(description="Name of the ModelMirror.")
+    mirror_uid: _Uid = Field(
+        default="", alias="mirrorUID", description="metadata.uid that was probed."
+    )
     generation: _Generation = Field(description="metadata.generation that was probed.")
     approval: ObjectName = Field(description="ModelApproval whose files were asked for.")
     doubted_at: datetime | None = Field(
@@ -72,6 +98,6 @@ class ProbedMirror(MirrorFacts):
     )
 
 
-def about(one: MirrorProbe | ProbedMirror) -> tuple[str, int, str, datetime | None]:
+def about(one: MirrorProbe | ProbedMirror) -> tuple[str, str, int, str, datetime | None]:
     """What an answer must agree in with the question."""
-    return one.mirror, one.generation, one.approval, one.doubted_at
+    return one.mirror, one.mirror_uid, one.generation, one.approval, one.doubted_at

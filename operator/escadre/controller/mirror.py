@@ -45,7 +45,7 @@ async def reconcile_mirror(context: Context, name: str) -> float | None:
 
 def _probed(context: Context, view: MirrorView, *, failing: bool) -> Found | Unasked:
     """What one node found; the node that is to ask, and the one that was to, are woken."""
-    doubted = _doubted(context, view.name, failing=failing)
+    doubted = _doubted(context, view, failing=failing)
     if view.source is None:
         _ask(context, view.name, None)
         return Unasked("")
@@ -59,11 +59,14 @@ def _probed(context: Context, view: MirrorView, *, failing: bool) -> Found | Una
     return found or Unasked(words, doubted=now.probe.doubted_at is not None)
 
 
-def _doubted(context: Context, name: str, *, failing: bool) -> datetime | None:
+def _doubted(context: Context, view: MirrorView, *, failing: bool) -> datetime | None:
     """When pulls from it began to fail: another mirror may have helped them since."""
+    name = view.name
     known, before = context.memory.failing, context.memory.probing.get(name)
+    if before and before.probe.mirror_uid != view.uid:  # made anew, between two looks
+        before = None
     # Who begins to lead sees what was written down already.
-    seen = before is None and is_doubted(context.caches, name)
+    seen = before is None and is_doubted(context.caches, view)
     news = failing and name not in known and not seen
     (known.add if failing else known.discard)(name)
     if news:

@@ -52,7 +52,7 @@ def probing_of(
     node = elected(mirror.name, holding or free)
     if node is None or mirror.source is None:
         return _NO_PLACE if ready else _NO_AGENT
-    asked = doubted or (_doubted(caches.gpunodes.get(node), mirror.name) if holding else None)
+    asked = doubted or (_doubted(caches.gpunodes.get(node), mirror) if holding else None)
     probe = _probe(mirror, approval).model_copy(update={"doubted_at": asked})
     return Probing(node, probe, mirror.source)
 
@@ -117,7 +117,7 @@ def found_of(caches: Caches, probing: Probing) -> Found | None:
     return None
 
 
-def is_doubted(caches: Caches, mirror: str) -> bool:
+def is_doubted(caches: Caches, mirror: MirrorView) -> bool:
     """Whether a node was told that pulls from it began to fail."""
     return any(_doubted(one, mirror) is not None for one in caches.gpunodes.values())
 
@@ -139,9 +139,10 @@ def _asked(gpunode: GPUNodeView | None, mirror: str) -> Json | None:
     return next((one for one in told if one.get("mirror") == mirror), None)
 
 
-def _doubted(gpunode: GPUNodeView | None, mirror: str) -> datetime | None:
-    asked = _asked(gpunode, mirror)
-    given = asked.get("doubtedAt") if asked else None
+def _doubted(gpunode: GPUNodeView | None, mirror: MirrorView) -> datetime | None:
+    """Of that very object: one that was made anew is another one."""
+    asked = _asked(gpunode, mirror.name) or {}
+    given = asked.get("doubtedAt") if asked.get("mirrorUID") == mirror.uid else None
     return datetime.fromisoformat(given) if given else None
 
 
@@ -152,6 +153,7 @@ def _probe(mirror: MirrorView, approval: ApprovalView) -> MirrorProbe:
     small, large = extremes(spec.files)
     return MirrorProbe(
         mirror=mirror.name,
+        mirror_uid=mirror.uid,
         generation=mirror.generation,
         approval=approval.name,
         repository=spec.repository,

@@ -131,11 +131,12 @@ def test_the_same_model_is_pulled_to_the_same_digest(
             assert (model / path).read_bytes() == text
 
 
-def test_a_probe_finds_what_it_can_do(source: Source, content: SampleModel) -> None:
+def test_a_probe_finds_what_it_can_do(world: World, source: Source, content: SampleModel) -> None:
     sample = sample_of(content.manifest.files, content.digest)
     probed = probe(source, sample, time.monotonic)
     assert probed.fault is None
     assert probed.ranges is True
+    assert probed.redirect_hosts == tuple(world.spec.get("redirectHosts", ()))
     asked = [one.subject for one in probed.findings]
     lists = ["list"] if source.capabilities.lists else []
     assert asked == ["manifest", *lists, "ranges", "content"]

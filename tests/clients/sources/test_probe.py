@@ -7,7 +7,14 @@ import pytest
 
 from escadre import reasons
 from escadre.clients.sources.probe import Sample, probe
-from escadre.clients.sources.protocol import Capabilities, ListedFile, Reader, RemoteFile, Sink
+from escadre.clients.sources.protocol import (
+    Capabilities,
+    ListedFile,
+    Met,
+    Reader,
+    RemoteFile,
+    Sink,
+)
 from escadre.clients.sources.retry import Cancelled
 
 LARGE, SMALL = RemoteFile("model.safetensors", 1 << 30), RemoteFile("params.json", 1 << 20)
@@ -18,6 +25,7 @@ class Dripping:
 
     name = "internal"
     capabilities = Capabilities(lists=False)
+    met = Met()
 
     def __init__(self) -> None:
         self.minutes = 0

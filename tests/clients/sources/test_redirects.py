@@ -11,6 +11,7 @@ from escadre.clients.sources.credentials import Credentials
 from escadre.clients.sources.errors import AddressRefused, MirrorUnavailable, NotFound
 from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.guard import Guard
+from escadre.clients.sources.probe import Sample, probe
 from escadre.clients.sources.protocol import RemoteFile
 
 PATH = f"/o/m/{'0' * 40}/w"
@@ -55,6 +56,61 @@ def host(world: Faulty) -> str:
 
 def to(url: str, status: int = 307) -> Fault:
     return refuse(status, {"Location": url})
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_where_it_leads_is_told_whether_it_is_followed_or_not(
+    mirror: Faulty, store: Faulty, listed: bool
+) -> None:
+    mirror.always[PATH] = to(f"{store.url}{SIGNED}")
+    hosts = [host(store)] if listed else []
+    source = open_source(
+        "m",
+        ModelMirrorSpec(type="http", url=mirror.url, redirect_hosts=hosts),
+        repository="o/m",
+        revision="0" * 40,
+        guard=LOCAL,
+    )
+    assert source.met.redirect_hosts == ()
+    probed = probe(source, Sample(RemoteFile("w", 256)), lambda: 0.0)
+    source.close()
+    assert probed.redirect_hosts == (host(store),)
+    assert (probed.fault is None) == listed
+
+
+def test_of_many_hosts_as_many_are_told_as_a_status_holds(mirror: Faulty) -> None:
+    """A peer chooses where it redirects to, and how long a host's name is."""
+    names = ["x" * 300, *(f"store-{number}.bank.example" for number in range(40))]
+    mirror.faults[PATH] = [to(f"https://{name}/w") for name in names]
+    opened = open_source(
+        "m",
+        ModelMirrorSpec(type="http", url=mirror.url),
+        repository="o/m",
+        revision="0" * 40,
+        guard=LOCAL,
+    )
+    for _ in names:
+        with pytest.raises(MirrorUnavailable):
+            opened.read(RemoteFile("w", 256), 10, 100, lambda _: None)
+    opened.close()
+    assert opened.met.redirect_hosts == tuple(
+        sorted(f"store-{number}.bank.example" for number in range(16))
+    )
+
+
+def test_its_own_host_by_https_is_no_other(mirror: Faulty) -> None:
+    mirror.always[PATH] = to(mirror.url.replace("http://", "https://") + PATH)
+    opened = open_source(
+        "m",
+        ModelMirrorSpec(type="http", url=mirror.url),
+        repository="o/m",
+        revision="0" * 40,
+        guard=LOCAL,
+    )
+    with pytest.raises(MirrorUnavailable, match=r"correct spec\.url"):
+        opened.read(RemoteFile("w", 256), 10, 100, lambda _: None)
+    opened.close()
+    assert opened.met.redirect_hosts == ()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -210,7 +210,8 @@ def _probed(source: Source, sample: Sample | None) -> Probed:
     try:
         sample = sample or _listed(source)
     except MirrorError as error:
-        return Probed((Finding("list", error.message, error),), None, None, None)
+        failed = Finding("list", error.message, error)
+        return Probed((failed,), None, None, None, source.met.redirect_hosts)
     return probe(source, sample, time.monotonic)
 
 

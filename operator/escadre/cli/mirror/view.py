@@ -59,6 +59,8 @@ def _figures(probed: Probed) -> list[tuple[str, str]]:
         figures.append(("first byte", f"after {text}"))
     if probed.bytes_per_second is not None:
         figures.append(("rate", f"{bytes_text(probed.bytes_per_second)}/s, one connection"))
+    if probed.redirect_hosts:
+        figures.append(("redirects", f"to {', '.join(probed.redirect_hosts)}"))
     return figures
 
 
@@ -74,6 +76,7 @@ def document(tested: Tested) -> dict[str, Any]:
         "ranges": probed.ranges,
         "firstByteSeconds": probed.first_byte_seconds,
         "bytesPerSecond": probed.bytes_per_second,
+        "redirectHosts": list(probed.redirect_hosts),
         "findings": [
             {
                 "subject": one.subject,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from escadre.clients.sources.errors import DigestMismatch, MirrorUnavailable, NotFound
-from escadre.clients.sources.protocol import Capabilities, ListedFile, Reader, RemoteFile, Sink
+from escadre.clients.sources.protocol import Capabilities, ListedFile, Met, Reader, RemoteFile, Sink
 from escadre.core.decimals import bytes_text
 from escadre.core.weights.manifest import MAX_MANIFEST_BYTES
 from escadre.names import digest_hex
@@ -45,6 +45,11 @@ class FolderSource:
     def capabilities(self) -> Capabilities:
         """It lists."""
         return Capabilities(lists=True)
+
+    @property
+    def met(self) -> Met:
+        """Nothing: it is read at once."""
+        return Met()
 
     def url(self, path: str) -> str:
         """Where a file is."""

@@ -22,6 +22,7 @@ from escadre.clients.sources.origins import shown
 from escadre.clients.sources.protocol import (
     Capabilities,
     ListedFile,
+    Met,
     Reader,
     RemoteFile,
     Sink,
@@ -50,6 +51,11 @@ class Getter(Protocol):
         headers: Mapping[str, str] | None = None,
     ) -> AbstractContextManager[Body]:
         """GET ``url``, or its bytes first to last (inclusive)."""
+        ...
+
+    @property
+    def met(self) -> Met:
+        """What the answers showed so far."""
         ...
 
     def close(self) -> None:
@@ -92,6 +98,11 @@ class HttpSource:
     def capabilities(self) -> Capabilities:
         """Whether it lists."""
         return Capabilities(lists=self._listing is not None)
+
+    @property
+    def met(self) -> Met:
+        """What its answers showed so far."""
+        return self._transport.met
 
     def list(self) -> list[ListedFile]:
         """The files as the mirror lists them."""

@@ -83,7 +83,7 @@ class Hub:
         until, left, pages, entries = time.monotonic() + _SECONDS, _MOST_BYTES, 0, 0
         files: dict[str, ListedFile] = {}
         while url:
-            page = transport.fetch(url, min(left, _MOST_PAGE), until=until)
+            page = transport.page(url, min(left, _MOST_PAGE), until)
             left -= len(page.text)
             pages += 1
             where = f"{self._where}: page {pages}"
@@ -103,7 +103,7 @@ class Hub:
     def _siblings(self, transport: Transport) -> list[ListedFile]:
         models = f"{self._root}/api/models/{quote(self.repository)}"
         url = f"{models}/revision/{self._commit}?blobs=true"
-        page = transport.fetch(url, _MOST_PAGE, until=time.monotonic() + _SECONDS)
+        page = transport.page(url, _MOST_PAGE, time.monotonic() + _SECONDS)
         found = object_of(parse(page.text, self._where), self._where)
         siblings = list_of(found.fields.get("siblings"), f"{self._where}: siblings")
         files: dict[str, ListedFile] = {}

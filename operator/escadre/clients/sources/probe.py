@@ -70,12 +70,14 @@ class Probed:
         first_byte_seconds: from the request for the range to its first byte.
         bytes_per_second: of the range behind its first piece, one connection; None when it was too
             short to tell.
+        redirect_hosts: hosts of others that it sent the reader to, followed or not.
     """
 
     findings: tuple[Finding, ...]
     ranges: bool | None
     first_byte_seconds: float | None
     bytes_per_second: int | None
+    redirect_hosts: tuple[str, ...] = ()
 
     @property
     def fault(self) -> Refusal | None:
@@ -119,7 +121,7 @@ def probe(
     if sample.small is not None:
         file, sha256 = sample.small
         findings.append(_asked("content", watch, lambda: _content(source, file, sha256, watch)))
-    return Probed(tuple(findings), ranges, timed.first, timed.rate())
+    return Probed(tuple(findings), ranges, timed.first, timed.rate(), source.met.redirect_hosts)
 
 
 @dataclass(slots=True)
@@ -164,9 +166,11 @@ def _manifest(source: Source, digest: str) -> str:
 
 
 def _listed(source: Source, file: RemoteFile) -> str:
+    before = source.met.pages
     found = source.list()
+    pages = source.met.pages - before
     sizes = {one.path: one.size for one in found}
-    words = f"{count(len(found), 'file')}"
+    words = count(len(found), "file") + (f" in {count(pages, 'page')}" if pages else "")
     if file.path not in sizes:
         raise MirrorError(f"{words} are listed, {printable_name(file.path)} is not among them")
     if sizes[file.path] != file.size:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Capabilities", "Data", "ListedFile", "Reader", "RemoteFile", "Sink", "Source"]
+__all__ = ["Capabilities", "Data", "ListedFile", "Met", "Reader", "RemoteFile", "Sink", "Source"]
 
 Data = bytes | memoryview  # good until the next are read: who keeps them, copies them
 Sink = Callable[[Data], None]  # takes the next bytes
@@ -52,6 +52,20 @@ class Capabilities:
     lists: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What the answers showed so far.
+
+    Args:
+        redirect_hosts: hosts of others that it sent the reader to, followed or not, as a
+            ModelMirror lists them; by name, 16 at most.
+        pages: of lists.
+    """
+
+    redirect_hosts: tuple[str, ...] = ()
+    pages: int = 0
+
+
 class Reader(Protocol):
     """A body that is read once, in order."""
 
@@ -71,6 +85,11 @@ class Source(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What its protocol can do."""
+        ...
+
+    @property
+    def met(self) -> Met:
+        """What its answers showed so far."""
         ...
 
     def url(self, path: str) -> str:

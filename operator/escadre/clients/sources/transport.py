@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 import urllib3
 
 from escadre import __version__
+from escadre.api.probe import MOST_HOST, MOST_HOSTS
 from escadre.clients.sources.answer import (
     Body,
     Explain,
@@ -26,6 +27,7 @@ from escadre.clients.sources.dial import connections
 from escadre.clients.sources.errors import MirrorUnavailable
 from escadre.clients.sources.guard import Guard
 from escadre.clients.sources.origins import listed_as, origin, shown
+from escadre.clients.sources.protocol import Met
 from escadre.clients.sources.proxied import Between
 from escadre.clients.sources.reach import Reach
 from escadre.clients.sources.tls import tls_context
@@ -101,6 +103,13 @@ class Transport:
         self._authorize = authorize
         self._own = link.pools(link.certificate)
         self._others = link.pools(None) if link.certificate else self._own
+        self._redirected: set[str] = set()
+        self._pages = 0
+
+    @property
+    def met(self) -> Met:
+        """What the answers showed so far."""
+        return Met(tuple(sorted(self._redirected)), self._pages)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -149,6 +158,12 @@ class Transport:
         with self.get(url, headers=headers) as body:
             return Fetched(whole(body, url, most, until, too_long), body)
 
+    def page(self, url: str, most: int, until: float) -> Fetched:
+        """A page of a list, as ``fetch``; they are counted."""
+        fetched = self.fetch(url, most, until=until)
+        self._pages += 1
+        return fetched
+
     def _between(self, url: str) -> Between:
         if self._link.proxy is None:
             return "none"
@@ -168,19 +183,25 @@ class Transport:
             here = _target(url, here, location)
             own = own and origin(here) == origin(url)
             if not own:
+                self._note(url, here)
                 self._check_redirect(url, here)
         raise MirrorUnavailable(f"getting {shown(url)}: more than {_MAX_REDIRECTS} redirects")
 
+    def _note(self, url: str, there: str) -> None:
+        host = listed_as(there)
+        fits = len(host) <= MOST_HOST and len(self._redirected) < MOST_HOSTS
+        if fits and not _is_upgrade(url, there):
+            self._redirected.add(host)
+
     def _check_redirect(self, url: str, there: str) -> None:
         """Refuses a host that is not listed; says what is to be corrected."""
-        (scheme, host, _), (to_scheme, to_host, _) = origin(url), origin(there)
         told = f"getting {shown(url)}: redirected to {shown(there)}"
-        if (scheme, to_scheme, host) == ("http", "https", to_host):
+        if _is_upgrade(url, there):
             raise MirrorUnavailable(
                 f"{told}, the same host by https: correct spec.url (or manifestsURL) of the "
                 "ModelMirror to begin with https://"
             )
-        if scheme == "https" and to_scheme == "http":
+        if (origin(url)[0], origin(there)[0]) == ("https", "http"):
             raise MirrorUnavailable(f"{told}, from https to http, which is not followed")
         if not self._link.reach.redirects(there):
             raise MirrorUnavailable(
@@ -204,6 +225,12 @@ class Transport:
                 preload_content=False,
                 decode_content=False,
             )
+
+
+def _is_upgrade(url: str, there: str) -> bool:
+    """Whether it is the same host, by https."""
+    (scheme, host, _), (to_scheme, to_host, _) = origin(url), origin(there)
+    return (scheme, to_scheme, host) == ("http", "https", to_host)
 
 
 def _target(url: str, here: str, location: str) -> str:

@@ -97,6 +97,7 @@ def _answers(probed: Found) -> Said:
     figures = [
         *([f"first byte after {first / 1000:.2g} s"] if first is not None else []),
         *([f"{bytes_text(rate)}/s over one connection"] if rate is not None else []),
+        *([f"sent on to {', '.join(hosts)}"] if (hosts := facts.redirect_hosts) else []),
     ]
     return say(
         "node {node} got what it asked for of ModelApproval {approval}, {ranges}{figures}",

@@ -11,7 +11,7 @@ from escadre.clients.sources.errors import DigestMismatch, NotFound, Unauthorize
 from escadre.clients.sources.http import HttpSource
 from escadre.clients.sources.oci import artifact
 from escadre.clients.sources.oci.tokens import Tokens
-from escadre.clients.sources.protocol import ListedFile, Reader, RemoteFile, Sink
+from escadre.clients.sources.protocol import ListedFile, Met, Reader, RemoteFile, Sink
 from escadre.clients.sources.transport import Transport
 
 __all__ = ["AuthorizedTransport", "RegistrySource"]
@@ -24,6 +24,11 @@ class AuthorizedTransport:
         self._inner = inner
         self._service = service
         self._tokens = tokens
+
+    @property
+    def met(self) -> Met:
+        """Of the registry; its token service redirects nobody."""
+        return self._inner.met
 
     def close(self) -> None:
         """Close idle connections."""

@@ -101,7 +101,7 @@ def _objects(transport: Transport, base: str, folder: str) -> Iterator[tuple[str
         query |= {"continuation-token": token} if token else {}
         # In the order of their names, as they are signed.
         url = f"{base}?{urlencode(sorted(query.items()), quote_via=quote, safe='')}"
-        page = _page(transport.fetch(url, _MAX_PAGE, until=until).text, where)
+        page = _page(transport.page(url, _MAX_PAGE, until).text, where)
         yield from page.objects
         if not page.next:
             return
