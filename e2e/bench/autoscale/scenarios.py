@@ -42,7 +42,7 @@ class Level:
 
 LEVELS: Final = (
     Level("95 %", 0.95, Objective(2.0, 0.2)),
-    Level("99 %", 0.99, Objective(10.0, 0.2)),
+    Level("99 %", 0.99, Objective(10.0, 0.5)),
 )
 
 
@@ -65,8 +65,8 @@ class Scenario:
         twist = f", {self.twist}" if self.twist else ""
         return f"{self.trace.name}, {self.cold.median:g} s{twist}"
 
-    def setting(self, minimum: int, half: Half, seed: int) -> Setting:
-        """For one deployment of one run."""
+    def setting(self, minimum: int, begin: int, half: Half, seed: int) -> Setting:
+        """For one deployment of one run, which begins with so many replicas ready."""
         first, *rest = [level.objective for level in LEVELS]
         model, odd = MODEL, {}
         if self.table:
@@ -80,6 +80,7 @@ class Scenario:
             seed=2 * seed + (half == "judged"),
             beside=tuple(rest),
             odd=odd,
+            begin=begin,
         )
 
     def scaled(self, minimum: int, target: int = TARGET, stable: float = 300.0) -> Scaled:

@@ -17,19 +17,23 @@ from typing import Final, Literal
 
 from escadre.core.simulation.replica import Request
 
-__all__ = ["HALF_SECONDS", "TRACES", "Half", "Trace"]
+__all__ = ["TRACES", "Half", "Trace"]
 
 Half = Literal["tuning", "judged"]
 
 _LOG: Final = Path(__file__).parent / "data" / "azure-2023-code.csv.gz"
-HALF_SECONDS: Final = 1718.0  # half of the log; the generated ones are as long
+_HALF: Final = 1718.0  # seconds, half of the log
+_DAY: Final = 7200.0
+_SHORT_DAY: Final = 3600.0
 _JITTER: Final = 10.0  # seconds, the standard deviation
 _WINDOW: Final = 120.0  # seconds of one rate, in the bursty trace
+_CHAT: Final = (1155, 211)  # mean tokens of prompt and answer, as docs/use/simulate.md has them
+_DOCUMENTS: Final = (12035, 343)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """``draw(half, seed)`` gives a log for each deployment, from 0 to ``HALF_SECONDS``.
+    """``draw(half, seed)`` gives a log for each deployment, from 0 to ``seconds``.
 
     ``most`` is maxReplicas of each; ``gpus`` what they share, None for as many as they ask for.
     """
@@ -38,6 +42,7 @@ class Trace:
     words: str
     draw: Callable[[Half, int], tuple[list[Request], ...]]
     most: int
+    seconds: float = _HALF
     gpus: int | None = None
 
 
@@ -61,11 +66,11 @@ def _seconds(text: str) -> float:
 
 @cache
 def _half(half: Half) -> tuple[Request, ...]:
-    begin = 0.0 if half == "tuning" else HALF_SECONDS
+    begin = 0.0 if half == "tuning" else _HALF
     return tuple(
         Request(one.at - begin, one.prompt, one.answer)
         for one in _log()
-        if begin <= one.at < begin + HALF_SECONDS
+        if begin <= one.at < begin + _HALF
     )
 
 
@@ -80,7 +85,7 @@ def _sorted(requests: Iterable[Request]) -> list[Request]:
 def _turned(requests: Sequence[Request], by: float) -> Iterator[Request]:
     """Begun at another moment; what passes the end goes on at the beginning."""
     for one in requests:
-        yield Request((one.at + by) % HALF_SECONDS, one.prompt, one.answer)
+        yield Request((one.at + by) % _HALF, one.prompt, one.answer)
 
 
 def _code(copies: int) -> Callable[[Half, int], tuple[list[Request], ...]]:
@@ -88,7 +93,7 @@ def _code(copies: int) -> Callable[[Half, int], tuple[list[Request], ...]]:
 
     def draw(half: Half, seed: int) -> tuple[list[Request], ...]:
         rng = _rng(f"code {copies}", half, seed)
-        shifts = [rng.uniform(0, HALF_SECONDS) for _ in range(copies)]
+        shifts = [rng.uniform(0, _HALF) for _ in range(copies)]
         if not seed:
             shifts[0] = 0.0
         return (_sorted(one for shift in shifts for one in _turned(_half(half), shift)),)
@@ -100,7 +105,7 @@ def _together(half: Half, seed: int) -> tuple[list[Request], ...]:
     """Two copies that keep their bursts together: each arrival is moved by a few seconds only."""
     rng = _rng("jitter", half, seed)
     moved = (
-        Request((one.at + rng.gauss(0, _JITTER)) % HALF_SECONDS, one.prompt, one.answer)
+        Request((one.at + rng.gauss(0, _JITTER)) % _HALF, one.prompt, one.answer)
         for _ in range(2)
         for one in _half(half)
     )
@@ -116,31 +121,28 @@ def _tokens(rng: random.Random, prompt: int, answer: int) -> tuple[int, int]:
 
 
 def _diurnal(half: Half, seed: int) -> tuple[list[Request], ...]:
-    """A day in 29 minutes, 50 times as steep as one: chat, 1 to 17 requests a second."""
+    """A day in two hours, twelve times as steep as one: documents, 0.3 to 3 in a second."""
     rng = _rng("diurnal", half, seed)
-    return (list(_day(rng, 1.0, 17.0, rng.uniform(-0.05, 0.05), (1155, 211))),)
+    return (list(_day(rng, _DAY, (0.3, 3.0), rng.uniform(-0.05, 0.05))),)
 
 
 def _day(
-    rng: random.Random, least: float, most: float, phase: float, means: tuple[int, int]
+    rng: random.Random, seconds: float, rates: tuple[float, float], phase: float
 ) -> Iterator[Request]:
     """Poisson arrivals of a rate that follows a sine, by thinning; the night first."""
-    at = 0.0
-    while True:
-        at += rng.expovariate(most)
-        if at >= HALF_SECONDS:
-            return
-        turn = 2 * math.pi * (at / HALF_SECONDS + phase)
+    at, (least, most) = 0.0, rates
+    while (at := at + rng.expovariate(most)) < seconds:
+        turn = 2 * math.pi * (at / seconds + phase)
         rate = least + (most - least) * (1 - math.cos(turn)) / 2
         if rng.random() < rate / most:
-            yield Request(at, *_tokens(rng, *means))
+            yield Request(at, *_tokens(rng, *_DOCUMENTS))
 
 
 def _bursty(half: Half, seed: int) -> tuple[list[Request], ...]:
     """As ServeGen describes clients: a rate for each window, gaps by Gamma or Weibull about it.
 
-    Three clients of chat; rates log-normal about 2 requests a second, coefficients of variation
-    from 1 to 4.
+    Three clients of chat; rates log-normal, 3 requests a second on the mean, coefficients of
+    variation from 1 to 4.
     """
     rng = _rng("bursty", half, seed)
     return (_sorted(one for _ in range(3) for one in _client(rng)),)
@@ -148,13 +150,13 @@ def _bursty(half: Half, seed: int) -> tuple[list[Request], ...]:
 
 def _client(rng: random.Random) -> Iterator[Request]:
     begin = 0.0
-    while begin < HALF_SECONDS:
-        end = min(begin + _WINDOW, HALF_SECONDS)
-        mean = 1 / (2.0 * math.exp(rng.gauss(-0.32, 0.8)))  # seconds between two
+    while begin < _HALF:
+        end = min(begin + _WINDOW, _HALF)
+        mean = 1 / (3.0 * math.exp(rng.gauss(-0.32, 0.8)))  # seconds between two
         spread, by_gamma = rng.uniform(1.0, 4.0), rng.random() < 0.5
         at = begin
         while (at := at + _gap(rng, mean, spread, by_gamma=by_gamma)) < end:
-            yield Request(at, *_tokens(rng, 1155, 211))
+            yield Request(at, *_tokens(rng, *_CHAT))
         begin = end
 
 
@@ -168,17 +170,17 @@ def _gap(rng: random.Random, mean: float, spread: float, *, by_gamma: bool) -> f
 
 
 def _scarce(half: Half, seed: int) -> tuple[list[Request], ...]:
-    """Two models whose days are a third of a turn apart."""
+    """Two models whose days, of an hour, are a third of a turn apart."""
     rng = _rng("scarce", half, seed)
     phase = rng.uniform(-0.05, 0.05)
-    return tuple(list(_day(rng, 0.5, 12.0, phase + apart, (1155, 211))) for apart in (0.0, 1 / 3))
+    return tuple(list(_day(rng, _SHORT_DAY, (0.2, 2.0), phase + apart)) for apart in (0.0, 1 / 3))
 
 
 TRACES: Final = (
     Trace("code", "Azure 2023 code", _code(1), 12),
     Trace("code x4", "four shifted copies of it", _code(4), 16),
     Trace("code together", "two copies, each arrival moved by 10 s", _together, 16),
-    Trace("diurnal", "generated: a day in 29 minutes", _diurnal, 10),
+    Trace("diurnal", "generated: a day in two hours", _diurnal, 10, _DAY),
     Trace("bursty", "generated: Gamma and Weibull gaps", _bursty, 10),
-    Trace("scarce", "generated: two models that share 8 GPUs", _scarce, 7, gpus=8),
+    Trace("scarce", "generated: two models that share 8 GPUs", _scarce, 7, _SHORT_DAY, gpus=8),
 )

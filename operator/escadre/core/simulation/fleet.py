@@ -1,8 +1,8 @@
 """A deployment in virtual time: its replicas, who of them takes a request, what became of them.
 
 Which replicas go is core/replicas/rollout.py's to say, and how many there are a `Policy`'s
-(deciding.py); nothing of it is written again here. At the beginning minReplicas are ready. play.py
-has the clock. Pure: the same setting, the same outcome.
+(deciding.py); nothing of it is written again here. play.py has the clock. Pure: the same setting,
+the same outcome.
 """
 
 import random
@@ -53,8 +53,8 @@ class Fleet:
         return any(one.engine.load for one in self.alive)
 
     def begin(self) -> None:
-        """The minimum, ready."""
-        for _ in range(self.setting.scaled.bounds.minimum):
+        """The minimum, or what the setting begins with, ready."""
+        for _ in range(max(self.setting.scaled.bounds.minimum, self.setting.begin)):
             self._make(0.0, 0.0)
 
     def route(self, request: Request) -> None:

@@ -81,7 +81,8 @@ class Setting:
     """All of it; the same ``seed`` draws the same loads and the same routes.
 
     ``beside`` are further objectives to judge the same requests by. ``odd`` are replicas that are
-    another than ``model``, by slot: one on a slow node.
+    another than ``model``, by slot: one on a slow node. ``begin`` replicas are ready at the
+    beginning, minReplicas at least.
     """
 
     model: ReplicaModel
@@ -92,3 +93,4 @@ class Setting:
     seed: int = 0
     beside: tuple[Objective, ...] = ()
     odd: Mapping[int, ReplicaModel] = field(default_factory=dict)
+    begin: int = 0

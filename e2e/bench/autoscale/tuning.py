@@ -1,0 +1,122 @@
+"""What one contender makes of one scenario: tuned on the one half, judged on the other.
+
+Successive halving: all settings with one seed, the better half with two, the better half of those
+with four. Each contender gets the same simulated seconds so. A level's cost is that of the cheapest
+setting that reached the level on the tuning half, and of the defaults if they did.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any, Final
+
+from e2e.bench.autoscale.contenders import Contender, Settings
+from e2e.bench.autoscale.runs import Run, bound, run
+from e2e.bench.autoscale.scenarios import LEVELS, Scenario
+from e2e.bench.autoscale.traces import Half
+
+__all__ = ["measure"]
+
+_SEEDS: Final = (1, 2, 4)  # of each round of halving
+
+
+@dataclass(slots=True)
+class _Bench:
+    """Runs of one contender on one scenario, none of them twice."""
+
+    scenario: Scenario
+    contender: Contender
+    done: dict[tuple[Settings, Half, int], Run] = field(default_factory=dict)
+
+    def runs(self, settings: Settings, half: Half, seeds: int) -> list[Run]:
+        """With seeds 0 to ``seeds`` - 1."""
+        for seed in range(seeds):
+            key = (settings, half, seed)
+            if key not in self.done:
+                self.done[key] = run(self.scenario, self.contender, settings, half, seed)
+        return [self.done[settings, half, seed] for seed in range(seeds)]
+
+
+def measure(scenario: Scenario, contender: Contender, seeds: int) -> dict[str, Any]:
+    """The unit of the benchmark, as JSON."""
+    bench = _Bench(scenario, contender)
+    half: Half = "judged" if contender.kind == "bound" else "tuning"
+    settings = contender.settings()
+    found: dict[str, Any] = {
+        "scenario": scenario.name,
+        "contender": contender.name,
+        "kind": contender.kind,
+        "lowerBound": fmean(bound(scenario, "judged", seed) for seed in range(seeds)),
+        "levels": [],
+    }
+    for place, level in enumerate(LEVELS):
+        best = _cheapest(bench, settings, half, place)
+        default = settings[0] if _reached(bench, settings[0], half, place) else None
+        found["levels"].append(
+            {
+                "level": level.name,
+                "default": _judged(bench, default, place, seeds),
+                "tuned": _judged(bench, best, place, seeds),
+            }
+        )
+    found["tried"] = [_tried(bench, one, half) for one in settings]
+    return found
+
+
+def _cheapest(
+    bench: _Bench, settings: Sequence[Settings], half: Half, place: int
+) -> Settings | None:
+    """By successive halving; None where none reached the level with the seeds of the last round."""
+    left = list(settings)
+    for number, seeds in enumerate(_SEEDS):
+        left.sort(key=_rank(bench, half, seeds, place))
+        if number < len(_SEEDS) - 1:
+            left = left[: max(1, len(settings) // 2 ** (number + 1))]
+    return next((one for one in left if _reached(bench, one, half, place)), None)
+
+
+def _rank(
+    bench: _Bench, half: Half, seeds: int, place: int
+) -> Callable[[Settings], tuple[bool, float]]:
+    """Those that reached the level by their cost, then the others by what they lack."""
+
+    def rank(settings: Settings) -> tuple[bool, float]:
+        runs = bench.runs(settings, half, seeds)
+        share = fmean(one.attained[place] for one in runs)
+        reached = share >= LEVELS[place].share
+        return (not reached, fmean(one.gpu_seconds for one in runs) if reached else -share)
+
+    return rank
+
+
+def _reached(bench: _Bench, settings: Settings, half: Half, place: int) -> bool:
+    runs = bench.runs(settings, half, _SEEDS[-1])
+    return fmean(one.attained[place] for one in runs) >= LEVELS[place].share
+
+
+def _judged(
+    bench: _Bench, settings: Settings | None, place: int, seeds: int
+) -> dict[str, Any] | None:
+    """What it cost and attained on the judged half, seed by seed."""
+    if settings is None:
+        return None
+    runs = bench.runs(settings, "judged", seeds)
+    return {
+        "settings": dict(settings),
+        "gpuSeconds": [round(one.gpu_seconds, 1) for one in runs],
+        "attained": [round(one.attained[place], 5) for one in runs],
+        "firstTokenP99": round(fmean(one.first_token for one in runs), 3),
+        "loads": round(fmean(one.loads for one in runs), 2),
+        "wastedLoads": round(fmean(one.wasted for one in runs), 2),
+        "reversals": round(fmean(one.reversals for one in runs), 2),
+    }
+
+
+def _tried(bench: _Bench, settings: Settings, half: Half) -> dict[str, Any]:
+    """A point of the curves: the first seed of every setting."""
+    (one,) = bench.runs(settings, half, 1)
+    return {
+        "settings": dict(settings),
+        "gpuSeconds": round(one.gpu_seconds, 1),
+        "attained": [round(share, 5) for share in one.attained],
+    }
