@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo breaker oracle e2e test-upgrade \
-	bench-control bench-before bench-before-5000 bench-layout bench-plan bench-pull bench-speed \
+	bench-autoscale bench-control bench-before bench-before-5000 bench-layout bench-plan bench-pull bench-speed \
 	bench-live test-scaling image clean lock binaries moved try-bare
 
 help: ## list the targets
@@ -119,6 +119,9 @@ bench-before-5000: ready-bench ## the cold start of 5,000, beside 0.1.0's
 
 bench-plan: $(STAMP) ## planning alone, no cluster: 2,000 deployments on 5,000 nodes, as seconds of CPU
 	$(BIN)/python -m e2e.bench.plan $(ARGS)
+
+bench-autoscale: $(STAMP) ## GPU-seconds of this build's scaling beside HPA, KEDA, KPA, WVA and an oracle, in virtual time
+	@$(BIN)/python -m e2e.bench.autoscale $(ARGS)
 
 bench-layout: $(STAMP) ## the estimate of the cache beside published start-ups and peers (1.2 GB, once)
 	@$(BIN)/python -m e2e.bench.layout $(ARGS)

@@ -1,27 +1,37 @@
 """Who decides: this build, with and without what it learns, 0.1.0, the peers, and what bounds them.
 
-A contender has settings: its defaults, and those that tuning may try. All have minReplicas among
-them, and the same maxReplicas, traffic, routes, loads and drains.
+A contender has settings: its defaults, and others that tuning may try, as many for each. All have
+minReplicas among them, and the same maxReplicas, traffic, routes, loads and drains.
 """
 
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Final, Literal
+from functools import cache
+from typing import Any, Final, Literal, TypeAlias
 
 from e2e.bench.autoscale.before import Before
 from e2e.bench.autoscale.oracle import Clairvoyant
+from e2e.bench.autoscale.peers.asked import Contender as Peer
+from e2e.bench.autoscale.peers.asked import Place
+from e2e.bench.autoscale.peers.build import provide
+from e2e.bench.autoscale.peers.knative import KNATIVE_SPACE, Knative
+from e2e.bench.autoscale.peers.kubernetes import HORIZONTAL_SPACE, Horizontal, Keda
+from e2e.bench.autoscale.peers.process import Peers
+from e2e.bench.autoscale.peers.wva import WVA_SPACE, WorkloadVariant
 from e2e.bench.autoscale.scenarios import TARGET, Scenario
+from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.deciding import Observation, Policy, Product, Sight
 from escadre.core.simulation.replica import ReplicaModel, Request
 
-__all__ = ["CONTENDERS", "Contender", "Settings", "World"]
+__all__ = ["CONTENDERS", "Contender", "Given", "Settings", "World"]
 
-Settings = tuple[tuple[str, float], ...]
+Settings: TypeAlias = tuple[tuple[str, Any], ...]
+Given: TypeAlias = Mapping[str, Any]
 _TRIED: Final = 16  # settings of each contender, its defaults among them
-_MINIMA: Final = (1, 2, 3, 4, 6)
+_MINIMA: Final = (1, 2, 4, 6, 8)
+_STABLE: Final = (60, 180, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +53,23 @@ class Contender:
 
     name: str
     kind: Literal["ours", "peer", "bound"]
-    words: str
-    default: Mapping[str, float]
-    space: Mapping[str, Sequence[float]]
-    make: Callable[[Mapping[str, float], World], Policy]
+    default: Given
+    space: Mapping[str, Sequence[Any]]
+    make: Callable[[Given, World], Policy]
 
     def settings(self) -> list[Settings]:
-        """The defaults, then others of the space in an order drawn once."""
-        names = sorted(self.space)
-        every = [
-            tuple(zip(names, values, strict=True))
-            for values in product(*(self.space[name] for name in names))
-        ]
-        default = tuple(sorted(self.default.items()))
+        """The defaults, then others of the space, drawn once and for all."""
         rng = random.Random(f"settings of {self.name}")  # noqa: S311 - draws, not secrets
-        others = sorted({one for one in every if one != default})
-        return [default, *rng.sample(others, min(_TRIED - 1, len(others)))]
+        found = {tuple(sorted(self.default.items())): None}
+        for _ in range(50 * _TRIED):
+            if len(found) < _TRIED:
+                drawn = {name: rng.choice(values) for name, values in sorted(self.space.items())}
+                found[tuple(sorted(drawn.items()))] = None
+        return list(found)
 
 
 @dataclass(slots=True)
-class Static:
+class _Static:
     """So many replicas, whatever comes."""
 
     number: int
@@ -75,24 +82,25 @@ class Static:
         return self.number
 
 
-def _escadre(given: Mapping[str, float], world: World) -> Policy:
-    target = int(given.get("target", TARGET))
-    scaled = world.scenario.scaled(int(given["minReplicas"]), target, given["stable"])
+def _escadre(given: Given, world: World) -> Policy:
+    """Without a target it is told what a replica does, and learns."""
+    target = given.get("target")
+    scaled = world.scenario.scaled(given["minReplicas"], target or TARGET, given["stable"])
     return Product(scaled, world.sight(Sight(scaled.every)))
 
 
-def _before(given: Mapping[str, float], world: World) -> Policy:
-    scaled = world.scenario.scaled(int(given["minReplicas"]), int(given["target"]), given["stable"])
+def _before(given: Given, world: World) -> Policy:
+    scaled = world.scenario.scaled(given["minReplicas"], given["target"], given["stable"])
     return Before(scaled, world.sight(Sight(scaled.every)))
 
 
-def _static(given: Mapping[str, float], world: World) -> Policy:
-    return Static(min(int(given["minReplicas"]), world.scenario.trace.most))
+def _static(given: Given, world: World) -> Policy:
+    return _Static(min(given["minReplicas"], world.scenario.trace.most))
 
 
-def _oracle(given: Mapping[str, float], world: World) -> Policy:
+def _oracle(given: Given, world: World) -> Policy:
     return Clairvoyant(
-        world.scenario.scaled(int(given["minReplicas"])),
+        world.scenario.scaled(given["minReplicas"]),
         world.requests,
         world.model,
         given["window"],
@@ -101,50 +109,122 @@ def _oracle(given: Mapping[str, float], world: World) -> Policy:
     )
 
 
-_FIXED: Final = {"minReplicas": _MINIMA, "target": (4, 8, 12, 16, 24, 30), "stable": (60, 180, 300)}
+@cache
+def _peers() -> Peers:
+    """One program for each worker; at the end of the worker it goes by itself."""
+    return Peers(provide(print))
+
+
+def _peer(name: str, peer: Peer, tuned: Mapping[str, Sequence[Any]], **default: Any) -> Contender:
+    """What of a peer is tuned, of all that it could be: with few trials more would find less."""
+
+    def make(given: Given, world: World) -> Policy:
+        values = {key: value for key, value in given.items() if key != "minReplicas"}
+        bounds = Bounds(given["minReplicas"], world.scenario.trace.most)
+        policy = peer.with_values(values).policy(Place(bounds, world.model, _peers()))
+        if world.scenario.sight is not None:
+            policy = _Aged(policy, world.scenario.sight)
+        return policy
+
+    return Contender(
+        name, "peer", {"minReplicas": 1, **default}, {"minReplicas": _MINIMA, **tuned}, make
+    )
+
+
+@dataclass(slots=True)
+class _Aged:
+    """A policy that comes by its numbers another way than its own."""
+
+    inner: Policy
+    sight: Sight
+
+    @property
+    def every(self) -> float:
+        """Its own."""
+        return self.inner.every
+
+    def look(self, seen: Observation, now: float) -> int:
+        """It decides."""
+        return self.inner.look(seen, now)
+
+    def end(self) -> None:
+        """Forgets it, where it is kept elsewhere."""
+        end = getattr(self.inner, "end", None)
+        if end is not None:
+            end()
+
+
+_FIXED: Final = {"minReplicas": _MINIMA, "target": (4, 8, 12, 16, 24, 30), "stable": _STABLE}
+_HPA: Final = {
+    "signal": ("waiting", "requests"),
+    "target": (2.0, 5.0, 10.0, 20.0, 40.0),
+    "down_window": (60, 300, 1200),
+}
 
 CONTENDERS: Final = (
     Contender(
         "escadre",
         "ours",
-        "this build",
         {"minReplicas": 1, "stable": 300},
-        {"minReplicas": _MINIMA, "stable": (60, 180, 300)},
+        {"minReplicas": _MINIMA, "stable": _STABLE},
         _escadre,
     ),
     Contender(
         "escadre, fixed target",
         "ours",
-        "this build with targetQueueDepth: nothing is learned",
         {"minReplicas": 1, "target": TARGET, "stable": 300},
         _FIXED,
         _escadre,
     ),
     Contender(
-        "0.1.0",
-        "ours",
-        "the policy of 0.1.0",
-        {"minReplicas": 1, "target": TARGET, "stable": 300},
-        _FIXED,
-        _before,
+        "0.1.0", "ours", {"minReplicas": 1, "target": TARGET, "stable": 300}, _FIXED, _before
     ),
-    Contender(
-        "static",
-        "peer",
-        "as many replicas all the time",
-        {"minReplicas": 64},
-        {"minReplicas": tuple(range(1, 17))},
-        _static,
+    _peer(
+        "HPA, AverageValue",
+        Peer("hpa", Horizontal(), HORIZONTAL_SPACE),
+        {**_HPA, "kind": ("pods", "average")},
+        kind="pods",
     ),
+    _peer(
+        "HPA, Value",
+        Peer("hpa", Horizontal(), HORIZONTAL_SPACE),
+        {**_HPA, "kind": ("value",)},
+        kind="value",
+    ),
+    _peer(
+        "KEDA",
+        Peer("keda", Keda(), HORIZONTAL_SPACE),
+        {**_HPA, "kind": ("average", "value")},
+        kind="average",
+    ),
+    _peer(
+        "KPA",
+        Peer("kpa", Knative(), KNATIVE_SPACE),
+        {
+            "target": (4.0, 8.0, 16.0, 32.0, 64.0, 100.0),
+            "window": (30, 60, 300),
+            "scale_down_delay": (0, 120, 300, 900),
+        },
+    ),
+    _peer(
+        "WVA V2",
+        Peer("wva", WorkloadVariant(), WVA_SPACE),
+        {
+            "scale_up": (0.5, 0.7, 0.85),
+            "scale_down": (0.3, 0.5, 0.7),
+            "up_window": (0, 30, 240),
+            "down_window": (60, 240, 600),
+        },
+    ),
+    Contender("static", "peer", {"minReplicas": 64}, {"minReplicas": tuple(range(1, 17))}, _static),
     Contender(
         "clairvoyant",
         "bound",
-        "knows every arrival",
         {"minReplicas": 1, "window": 20, "use": 0.6, "ahead": 1.4},
         {
             "minReplicas": (1,),
             "window": (5, 20, 60),
-            "use": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+            "use": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
             "ahead": (1.2, 1.5),
         },
         _oracle,

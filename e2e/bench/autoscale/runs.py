@@ -48,7 +48,12 @@ def run(scenario: Scenario, contender: Contender, given: Settings, half: Half, s
         if contender.kind == "bound":  # who knows the future has prepared for it
             begin = min(_most(scenario), policy.look(Observation((), None), 0.0))
         every.append(Played(log, scenario.setting(minimum, begin, half, seed), policy))
-    return _told(simulate_together(every, scenario.trace.gpus))
+    outcomes = simulate_together(every, scenario.trace.gpus)
+    for one in every:
+        end = getattr(one.policy, "end", None)
+        if end is not None:  # the program of the peers forgets it
+            end()
+    return _told(outcomes)
 
 
 def _most(scenario: Scenario) -> int:

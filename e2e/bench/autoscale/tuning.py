@@ -66,13 +66,21 @@ def measure(scenario: Scenario, contender: Contender, seeds: int) -> dict[str, A
 def _cheapest(
     bench: _Bench, settings: Sequence[Settings], half: Half, place: int
 ) -> Settings | None:
-    """By successive halving; None where none reached the level with the seeds of the last round."""
+    """By successive halving; None where none reached the level with the seeds of the last round.
+
+    Where none of the last ones did, the safest of the others are asked, as many as were left.
+    """
     left = list(settings)
     for number, seeds in enumerate(_SEEDS):
         left.sort(key=_rank(bench, half, seeds, place))
         if number < len(_SEEDS) - 1:
             left = left[: max(1, len(settings) // 2 ** (number + 1))]
-    return next((one for one in left if _reached(bench, one, half, place)), None)
+    safest = sorted(settings, key=lambda one: -bench.runs(one, half, 1)[0].attained[place])
+    for some in (left, safest[: len(left)]):
+        for one in sorted(some, key=_rank(bench, half, _SEEDS[-1], place)):
+            if _reached(bench, one, half, place):
+                return one
+    return None
 
 
 def _rank(

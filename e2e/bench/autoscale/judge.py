@@ -1,0 +1,156 @@
+"""From the units' results to the figures: ratios of cost in each cell, with intervals over seeds.
+
+A cell is a scenario at a level. A cost is GPU-seconds on the judged half of what reached the level
+on the tuning half; who has none there has no cost. Pure.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any, Final, Literal
+
+__all__ = ["Cell", "Cost", "Ratio", "cells_of", "figures"]
+
+OURS: Final = "escadre"
+_RESAMPLES: Final = 2000
+_WORSE: Final = 1.03
+How = Literal["default", "tuned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one contender in a cell, seed by seed."""
+
+    contender: str
+    gpu_seconds: tuple[float, ...]
+    attained: tuple[float, ...]
+    settings: Mapping[str, Any]
+
+    @property
+    def mean(self) -> float:
+        """GPU-seconds."""
+        return fmean(self.gpu_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Our cost over another's: of the means, and the 95 % interval of a bootstrap over seeds."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def worse(self) -> bool:
+        """Whether the interval does not exclude that we are more than 3 % worse."""
+        return self.high > _WORSE
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """``costs`` by contender, for defaults and tuned; without those who have none."""
+
+    scenario: str
+    level: str
+    share: float
+    lower_bound: float
+    peers: frozenset[str]
+    costs: Mapping[How, Mapping[str, Cost]]
+
+    @property
+    def name(self) -> str:
+        """As tables call it."""
+        return f"{self.scenario}, {self.level}"
+
+    def best_peer(self, how: How) -> Cost | None:
+        """The cheapest of the peers."""
+        found = [cost for name, cost in self.costs[how].items() if name in self.peers]
+        return min(found, key=lambda one: one.mean, default=None)
+
+    def over(self, how: How, other: Cost | None) -> Ratio | None:
+        """Ours over another's; None where one of them has no cost."""
+        ours = self.costs[how].get(OURS)
+        return None if ours is None or other is None else _ratio(ours, other)
+
+
+def cells_of(results: Iterable[Mapping[str, Any]], shares: Mapping[str, float]) -> list[Cell]:
+    """Of all units of the same scenarios."""
+    by_scenario: dict[str, list[Mapping[str, Any]]] = {}
+    for one in results:
+        by_scenario.setdefault(one["scenario"], []).append(one)
+    return [
+        Cell(
+            scenario=scenario,
+            level=level,
+            share=share,
+            lower_bound=units[0]["lowerBound"],
+            peers=frozenset(one["contender"] for one in units if one["kind"] == "peer"),
+            costs={how: _costs(units, place, how) for how in ("default", "tuned")},
+        )
+        for scenario, units in by_scenario.items()
+        for place, (level, share) in enumerate(shares.items())
+    ]
+
+
+def _costs(units: Sequence[Mapping[str, Any]], place: int, how: str) -> dict[str, Cost]:
+    found = {}
+    for one in units:
+        told = one["levels"][place][how]
+        if told is not None:
+            found[one["contender"]] = Cost(
+                one["contender"],
+                tuple(told["gpuSeconds"]),
+                tuple(told["attained"]),
+                told["settings"],
+            )
+    return found
+
+
+def _ratio(ours: Cost, other: Cost) -> Ratio:
+    """Seeds are drawn in pairs: both saw the same traffic and the same loads."""
+    pairs = list(zip(ours.gpu_seconds, other.gpu_seconds, strict=True))
+    rng = random.Random("bootstrap")  # noqa: S311 - draws, not secrets
+    drawn = sorted(_of(rng.choices(pairs, k=len(pairs))) for _ in range(_RESAMPLES))
+    edge = _RESAMPLES // 40
+    return Ratio(_of(pairs), drawn[edge], drawn[-1 - edge])
+
+
+def _of(pairs: Sequence[tuple[float, float]]) -> float:
+    return sum(pair[0] for pair in pairs) / sum(pair[1] for pair in pairs)
+
+
+def figures(cells: Sequence[Cell]) -> dict[str, Any]:
+    """The figures of all cells; where we have no cost and a peer has, the ratio is infinite."""
+    over = {how: [_told(one, how) for one in cells] for how in ("default", "tuned")}
+    tuned = [one for one in over["tuned"] if one is not None]
+    oracle = [one.over("tuned", one.costs["tuned"].get("clairvoyant")) for one in cells]
+    bound = [
+        one.costs["tuned"][OURS].mean / one.lower_bound
+        for one in cells
+        if OURS in one.costs["tuned"]
+    ]
+    return {
+        "overBestDefault": _median(one.value for one in over["default"] if one is not None),
+        "overBestTuned": _median(one.value for one in tuned),
+        "cellsWorse": sum(one.worse for one in tuned),
+        "cells": len(tuned),
+        "cellsNobodyReached": len(cells) - len(tuned),
+        "overOracle": _median(one.value for one in oracle if one is not None),
+        "overLowerBound": _median(bound),
+    }
+
+
+def _told(cell: Cell, how: How) -> Ratio | None:
+    """None where neither we nor a peer reached the level."""
+    best, ours = cell.best_peer(how), cell.costs[how].get(OURS)
+    if best is None and ours is None:
+        return None
+    if ours is None:
+        return Ratio(float("inf"), float("inf"), float("inf"))
+    return _ratio(ours, best) if best is not None else Ratio(0.0, 0.0, 0.0)
+
+
+def _median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return round(median(found), 4) if found else None
