@@ -29,6 +29,7 @@ _JITTER: Final = 10.0  # seconds, the standard deviation
 _WINDOW: Final = 120.0  # seconds of one rate, in the bursty trace
 _CHAT: Final = (1155, 211)  # mean tokens of prompt and answer, as docs/use/simulate.md has them
 _DOCUMENTS: Final = (12035, 343)
+_LONGEST: Final = 31_000  # tokens of a prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,9 @@ def _together(half: Half, seed: int) -> tuple[list[Request], ...]:
 
 
 def _tokens(rng: random.Random, prompt: int, answer: int) -> tuple[int, int]:
-    """Exponential about the means, four times them at most."""
+    """Exponential about the means, four times them at most, within a context of 32,768."""
     return (
-        max(1, min(4 * prompt, round(rng.expovariate(1 / prompt)))),
+        max(1, min(4 * prompt, _LONGEST, round(rng.expovariate(1 / prompt)))),
         max(1, min(4 * answer, round(rng.expovariate(1 / answer)))),
     )
 
