@@ -82,7 +82,7 @@ def test_scenarios_have_names_of_their_own() -> None:
 @pytest.mark.parametrize("contender", CONTENDERS, ids=lambda one: one.name)
 def test_each_is_tuned_with_as_many_settings(contender: Contender) -> None:
     settings = contender.settings()
-    assert len(settings) == len(set(settings)) == (15 if contender.name == 'escadre' else 16)
+    assert len(settings) == len(set(settings)) == 16
     assert dict(settings[0]) == contender.default
     assert settings == contender.settings()
 

@@ -7,7 +7,7 @@ minReplicas among them, and the same maxReplicas, traffic, routes, loads and dra
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final, Literal, TypeAlias
 
@@ -20,7 +20,9 @@ from e2e.bench.autoscale.peers.knative import KNATIVE_SPACE, Knative
 from e2e.bench.autoscale.peers.kubernetes import HORIZONTAL_SPACE, Horizontal, Keda
 from e2e.bench.autoscale.peers.process import Peers
 from e2e.bench.autoscale.peers.wva import WVA_SPACE, WorkloadVariant
-from e2e.bench.autoscale.scenarios import TARGET, Scenario
+from e2e.bench.autoscale.scenarios import MODEL, TARGET, Scenario
+from escadre.core.engines.windows import BLOCK_TOKENS
+from escadre.core.scaling.service import LoadTime, Prior, Service, ServiceLevel
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.deciding import Observation, Policy, Product, Sight
 from escadre.core.simulation.replica import ReplicaModel, Request
@@ -83,10 +85,23 @@ class _Static:
 
 
 def _escadre(given: Given, world: World) -> Policy:
-    """Without a target it is told what a replica does, and learns."""
+    """Without a target it is told what a replica should do, and learns what it does.
+
+    Its loads it measures in a cluster; here it is told their median.
+    """
     target = given.get("target")
     scaled = world.scenario.scaled(given["minReplicas"], target or TARGET, given["stable"])
+    if target is None:
+        level = ServiceLevel(given["firstToken"], given["betweenTokens"])
+        scaled = replace(scaled, service=_service(world, level), spare=given["spareReplicas"])
     return Product(scaled, world.sight(Sight(scaled.every)))
+
+
+def _service(world: World, level: ServiceLevel) -> Service:
+    """The prior is the estimate for the model, whatever step model the engines have."""
+    prior = Prior(MODEL.speed, MODEL.cache_blocks * BLOCK_TOKENS, MODEL.max_num_seqs)
+    median = world.scenario.cold.median
+    return Service(prior, level, LoadTime(median, max(3 * median, median + 60)))
 
 
 def _before(given: Given, world: World) -> Policy:
@@ -165,8 +180,20 @@ CONTENDERS: Final = (
     Contender(
         "escadre",
         "ours",
-        {"minReplicas": 1, "stable": 300},
-        {"minReplicas": _MINIMA, "stable": _STABLE},
+        {
+            "minReplicas": 1,
+            "stable": 300,
+            "firstToken": 2.0,
+            "betweenTokens": 0.1,
+            "spareReplicas": 0,
+        },
+        {
+            "minReplicas": _MINIMA,
+            "stable": _STABLE,
+            "firstToken": (1.0, 2.0, 5.0, 10.0),
+            "betweenTokens": (0.05, 0.1, 0.2, 0.5),
+            "spareReplicas": (0, 1, 2),
+        },
         _escadre,
     ),
     Contender(

@@ -6,7 +6,6 @@ it was. A unit of this build's policy is made anew when core/scaling is another.
 
 import hashlib
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +24,6 @@ __all__ = ["FOLDER", "Unit", "known", "work_through"]
 
 FOLDER: Final = BENCH_FOLDER / "autoscale"
 _POLICY: Final = REPOSITORY / "operator" / "escadre" / "core" / "scaling"
-_NICE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def work_through(
     missing = [unit for unit in units if unit.result() is None]
     say(f"{len(units)} units, {len(units) - len(missing)} of them done before")
     waiting, done, begin = list(missing), 0, time.monotonic()
-    with ProcessPoolExecutor(jobs, initializer=os.nice, initargs=(_NICE,)) as pool:
+    with ProcessPoolExecutor(jobs) as pool:
         running: dict[Future[float], Unit] = {}
         while waiting or running:
             while waiting and len(running) < jobs and time.monotonic() < deadline:
