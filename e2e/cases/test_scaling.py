@@ -2,6 +2,8 @@
 
 import os
 import signal
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -35,6 +37,9 @@ def test_replicas_follow_the_queue_and_no_request_is_lost(stage: Stage) -> None:
         assert up["from"] in {1, 2}
         assert up["demand"] > 16
         _event(stage, "scale", f"from {up['from']} to 3 replicas: DemandUp")
+        told = stage.mdep("scale")["status"]["scaling"]
+        assert told["history"][-1] == up
+        assert (told["signal"], told["capacity"], told["capacityFrom"]) == ("Requests", 8, "Fixed")
 
         # Answers of 5 s are under way when some replicas leave. Six requests at once at most,
         # however slow this machine is: one replica is enough for eight.
@@ -53,6 +58,38 @@ def test_replicas_follow_the_queue_and_no_request_is_lost(stage: Stage) -> None:
         assert (down["to"], down["reason"]) == (1, "DemandDown")
         _event(stage, "scale", "to 1 replica: DemandDown")
         _drained_before_deletion(stage, "scale", began, 2)
+
+
+def test_a_window_of_a_schedule_brings_replicas_and_says_so(stage: Stage) -> None:
+    scaling: Json = {"minReplicas": 1, "maxReplicas": 2, "targetQueueDepth": 8}
+    with serving(stage, "window", scaling=scaling):
+        before = stage.mdep("window")["status"]["scaling"]
+        assert (before["minReplicas"], "schedule" in before, before["limits"]) == (
+            1,
+            False,
+            ["minReplicas"],
+        )
+        engines = set(ready_pods(stage, "window"))
+        begun = datetime.now(ZoneInfo("Europe/Paris"))
+        window = {
+            "cron": f"{begun.minute} * * * *",
+            "timeZone": "Europe/Paris",
+            "duration": "30m",
+            "minReplicas": 2,
+        }
+        stage.deploy("window", "base", scaling={**scaling, "schedules": [window]})
+        wait_for(lambda: _replicas(stage, "window")["ready"] == 2, 60, "the window's replicas")
+        status = stage.mdep("window")["status"]
+        told, changed = status["scaling"], status["scaling"]["history"][-1]
+        assert (changed["from"], changed["to"], changed["reason"]) == (1, 2, "ScheduleBegan")
+        assert (told["minReplicas"], told["schedule"]) == (2, 0)
+        ends = datetime.fromisoformat(told["nextChangeAt"]) - begun
+        assert timedelta(minutes=28) < ends <= timedelta(minutes=30)
+        _event(stage, "window", "from 1 to 2 replicas: ScheduleBegan")
+        assert engines <= set(ready_pods(stage, "window")), "no engine is replaced for it"
+
+        stage.deploy("window", "base", scaling=scaling)
+        wait_for(lambda: len(_workloads(stage, "window")) == 1, 120, "1 replica again")
 
 
 def _event(stage: Stage, name: str, words: str) -> None:

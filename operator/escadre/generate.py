@@ -1,9 +1,10 @@
 """Writes everything that is generated from the models: ``python -m escadre.generate [--check]``.
 
 A command for developers, behind ``make generate`` and ``make verify``; not part of the CLI. The
-sources are escadre.api (CRDs, JSON schemas, API reference), escadre.reasons, the profiles of the
-engine's versions, the catalogues of models and GPUs, and the commands themselves. With ``--check``
-nothing is written: each file that differs is named, with the command that mends it.
+sources are escadre.api (CRDs, JSON schemas, API reference), escadre.reasons, escadre.metrics, the
+profiles of the engine's versions, the catalogues of models and GPUs, and the commands themselves.
+With ``--check`` nothing is written: each file that differs is named, with the command that mends
+it.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from escadre.api.schema import crd
 from escadre.cli.catalog.reference import gpus_reference, models_reference
 from escadre.cli.enginetable import engines_reference
 from escadre.cli.reference import cli_reference
+from escadre.metrics.reference import metrics_reference
 from escadre.names import GROUP, VERSION
 
 __all__ = ["artefacts", "main"]
@@ -63,6 +65,7 @@ def artefacts() -> dict[str, str]:
         files[f"{_SCHEMAS}/{kind.kind.lower()}_{VERSION}.json"] = f"{schema}\n"
     files["docs/reference/api.md"] = api_reference()
     files["docs/reference/reasons.md"] = reasons_reference()
+    files["docs/reference/metrics.md"] = metrics_reference()
     files["docs/reference/cli.md"] = cli_reference()
     files["docs/reference/engines.md"] = engines_reference()
     files["docs/reference/models.md"] = models_reference()

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from escadre.metrics.operator import DeploymentNumbers, Live, OperatorMetrics, WatchNumbers
+from escadre.metrics.reference import metrics_reference
 
 READY = ("Ready", "True", "Ready")
 
@@ -25,7 +26,9 @@ def _exported() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
             watches=lambda: [WatchNumbers("Pod", restarts=2, relists=1, silent=4.0)],
             dropped_events=lambda: 7,
             deployments=lambda: [
-                DeploymentNumbers("team", "chat", 2, 1, 24, (READY,), loading=1, capacity=12),
+                DeploymentNumbers(
+                    "team", "chat", 2, 1, 24, (READY,), loading=1, capacity=12, age=1.5
+                ),
                 DeploymentNumbers("team", "mute", 1, 0, None, ()),
             ],
         )
@@ -62,6 +65,7 @@ def test_what_scaling_rests_on_is_told() -> None:
     assert _of("escadre_deployment_replicas_ready", **chat) == 1
     assert _of("escadre_deployment_replicas_loading", **chat) == 1
     assert _of("escadre_deployment_capacity", **chat) == 12
+    assert _of("escadre_deployment_signal_age_seconds", **chat) == 1.5
     assert _of("escadre_deployment_capacity", namespace="team", name="mute") is None
 
 
@@ -73,3 +77,12 @@ def test_the_time_of_decisions_and_scrapes_that_fail_are_counted() -> None:
     assert found["escadre_scaling_decision_seconds_count", frozenset()] == 1
     assert found["escadre_scaling_decision_seconds_sum", frozenset()] == 0.02
     assert found["escadre_scrape_failures_total", frozenset({("cause", "Timeout")})] == 1
+
+
+def test_every_metric_stands_in_the_reference() -> None:
+    page = metrics_reference()
+    for name, _ in _exported():
+        base = name.removesuffix("_created")
+        for ending in ("_bucket", "_count", "_sum"):
+            base = base.removesuffix(ending)
+        assert f"| `{base}` |" in page or f"| `{base}_total` |" in page

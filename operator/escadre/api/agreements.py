@@ -98,7 +98,7 @@ def _one_aim(scaling: Scaling, level: ServiceLevel | None) -> str:
         return ""
     return (
         f"scaling.targetQueueDepth {scaling.target_queue_depth} says how much a replica holds, and "
-        "serviceLevel asks the operator to find that out; leave one of them out"
+        "serviceLevel asks the operator to reckon that; leave one of them out"
     )
 
 
@@ -138,6 +138,6 @@ AGREEMENTS: Final = (
         _one_aim,
         "!has(self.scaling) || !has(self.scaling.targetQueueDepth) || !has(self.serviceLevel)",
         "scaling.targetQueueDepth says how much a replica holds, and serviceLevel asks the "
-        "operator to find that out: leave one of them out",
+        "operator to reckon that: leave one of them out",
     ),
 )

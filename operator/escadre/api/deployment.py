@@ -92,8 +92,8 @@ class ModelDeploymentSpec(Model):
     )
     service_level: ServiceLevel | None = Field(
         default=None,
-        description="How fast answers are to be. What a replica can do is learned from it, so it "
-        "excludes scaling.targetQueueDepth.",
+        description="How fast answers are to be: what one replica serves so decides the number of "
+        "replicas. Excludes scaling.targetQueueDepth.",
     )
 
 
@@ -162,7 +162,8 @@ class LayoutStatus(Layout):
     """The layout as the status tells it, beside what scaling and the planner made of it."""
 
     target_queue_depth: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        description="Requests per replica that scaling aims at."
+        description="Requests per replica that scaling aims at where targetQueueDepth fixes it, or "
+        "nothing tells what a replica serves; what counts is scaling.capacity."
     )
     without_override: Annotated[str, Text(128)] | None = Field(
         default=None, description="What the planner would choose without spec.layout."

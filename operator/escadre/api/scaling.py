@@ -94,7 +94,7 @@ class Scaling(Model):
     target_queue_depth: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         default=None,
         description="Requests running and waiting per replica that the number of replicas aims "
-        "at; default 3/4 of the concurrency, rounded up.",
+        "at. Left out, the number follows what a replica serves within serviceLevel.",
     )
     spare_replicas: Annotated[int, Field(ge=0, le=999)] | None = Field(
         default=None,
@@ -111,8 +111,10 @@ class ServiceLevel(Model):
     """How fast answers are to be; the number of replicas follows."""
 
     time_to_first_token_seconds: Annotated[int, Field(ge=1, le=3600)] | None = Field(
-        default=None, description="From a request to the first token of its answer."
+        default=None,
+        description="From a request to the first token of its answer, of 95 % of them; default 2.",
     )
     inter_token_latency_milliseconds: Annotated[int, Field(ge=1, le=60_000)] | None = Field(
-        default=None, description="Between two tokens of an answer."
+        default=None,
+        description="Between two tokens, on the mean of an answer, of 95 % of them; default 100.",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from escadre.controller.context import Context
 from escadre.controller.keys import Key
-from escadre.core.scaling.target import target_queue_depth
+from escadre.core.scaling.target import requests_of, target_queue_depth
 from escadre.machinery.queue import WorkQueue
 from escadre.metrics.operator import DeploymentNumbers, Live, WatchNumbers
 from escadre.state.deployments import key_of
@@ -52,15 +52,15 @@ class LiveNumbers:
                 desired=view.told.desired or 0,
                 ready=view.told.ready,
                 loading=view.told.loading,
-                capacity=self._capacity(view),
+                capacity=requests_of(decision, self._target(view)),
+                age=decision.age if decision else None,
                 demand=decision.demand if decision else None,
                 conditions=tuple(
                     (one.type, one.status, one.reason.name) for one in view.told.conditions
                 ),
             )
 
-    def _capacity(self, view: DeploymentView) -> int | None:
-        """Requests that one replica is to hold."""
+    def _target(self, view: DeploymentView) -> int | None:
         plan = self.context.memory.plan_of(key_of(view))
         wished = view.spec.scaling.target_queue_depth if view.spec else None
         return target_queue_depth(wished, plan.layout if plan else None)

@@ -30,6 +30,7 @@ class DeploymentNumbers:
     conditions: tuple[tuple[str, str, str], ...]  # type, status, reason
     loading: int = 0
     capacity: int | None = None
+    age: float | None = None
 
 
 _DEPLOYMENT: Final = ("namespace", "name")
@@ -39,6 +40,7 @@ _NUMBERS: Final = {
     "replicas_loading": "Replicas that load.",
     "demand": "Requests running and waiting; missing while they are unknown.",
     "capacity": "Requests that one replica is to hold; missing before there is a layout.",
+    "signal_age_seconds": "Age of the oldest reading that the demand is counted from.",
 }
 
 
@@ -181,7 +183,7 @@ class _Read(Collector):
         )
         for one in self._live.deployments():
             at = [one.namespace, one.name]
-            known = (one.desired, one.ready, one.loading, one.demand, one.capacity)
+            known = (one.desired, one.ready, one.loading, one.demand, one.capacity, one.age)
             for family, number in zip(numbers.values(), known, strict=True):
                 if number is not None:
                     family.add_metric(at, number)

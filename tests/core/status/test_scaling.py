@@ -1,55 +1,82 @@
 """core/status/scaling.py: what is told of the number of replicas, and when it is worth a write."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.statuses import Json, built, facts, line, planned, told_before
+from tests.core.statuses import DECISION, Json, built, facts, line, planned, told_before
 
 from escadre import reasons
 from escadre.core.fleet.plan import SlotPlan
+from escadre.core.scaling.capacity import Capacity, Mix
+from escadre.core.scaling.decision import (
+    Asked,
+    Decision,
+    Limits,
+    Recommendation,
+    Sample,
+    ScaleState,
+    Windows,
+)
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.history import KEPT, Change, joined
-from escadre.core.scaling.policy import Limits, Sample, ScaleState, Windows, decide
+from escadre.core.scaling.policy import decide
 from escadre.core.scaling.step import Bounds
 from escadre.core.status.build import answer
 from escadre.reasons.said import NOTHING, plain
 
 WINDOWS = Windows(300.0, 15.0)
+LIMITS = Limits(1, 4, 24)
+BOUNDS = Bounds(1, 4)
+NOW = 1000.0
+NOW_TEXT = "1970-01-01T00:16:40Z"
 
 
-def scaling(desired: int, demand: int | None, bounds: Bounds, **more: object) -> Json:
-    """What is told after a decision at second 1000 with one ready replica."""
-    read = None if demand is None else Demand(demand, 0, 1000.0)
-    limits = Limits(bounds.minimum, bounds.maximum, 24, window=bounds.window)
-    decision = decide(
-        ScaleState(desired, 900.0), [Sample(0, "ready", read)], limits, WINDOWS, 1000.0
-    )
-    told: Json = built(facts(line(), decision=decision, bounds=bounds, **more))["scaling"]
-    return told
+def ready(demand: int, slot: int = 0, at: float = NOW) -> Sample:
+    return Sample(slot, "ready", Demand(demand, 0, at))
+
+
+def told(decision: Decision, **more: Any) -> Json:
+    found: Json = built(facts(line(), decision=decision, now=NOW_TEXT, **more))["scaling"]
+    return found
+
+
+def scaling(desired: int, *samples: Sample, bounds: Bounds = BOUNDS, **more: Any) -> Json:
+    """What is told after a decision at second 1000 that had seen a whole window."""
+    limits = replace(LIMITS, minimum=bounds.minimum, maximum=bounds.maximum, window=bounds.window)
+    state = ScaleState(desired, 0.0, (Recommendation(990.0, desired),))
+    return told(decide(state, samples, limits, WINDOWS, NOW), bounds=bounds, **more)
 
 
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
         pytest.param(
-            scaling(2, 40, Bounds(1, 4)),
+            scaling(2, ready(40)),
             {
                 "signal": "Requests",
+                "signalAgeSeconds": None,
                 "demand": 40,
                 "capacity": 24,
                 "capacityFrom": "Fixed",
                 "desiredBeforeLimits": 2,
+                "limits": [],
                 "minReplicas": 1,
+                "nextChangeAt": None,
             },
             id="the number fits",
         ),
-        pytest.param(scaling(4, 400, Bounds(1, 4)), {"limits": ["maxReplicas"]}, id="at most"),
-        pytest.param(scaling(1, 0, Bounds(1, 4)), {"limits": ["minReplicas"]}, id="at least"),
-        pytest.param(scaling(3, 30, Bounds(1, 4)), {"limits": ["stabilisation"]}, id="not yet"),
+        pytest.param(scaling(4, ready(400)), {"limits": ["maxReplicas"]}, id="at most"),
+        pytest.param(scaling(1, ready(0)), {"limits": ["minReplicas"]}, id="at least"),
         pytest.param(
-            scaling(4, 0, Bounds(4, 6, window=1, changes_at=4000.5)),
+            scaling(3, ready(30)),
+            {"limits": ["stabilisation"], "nextChangeAt": "1970-01-01T00:21:30Z"},
+            id="not fewer yet",
+        ),
+        pytest.param(
+            scaling(4, ready(0), bounds=Bounds(4, 6, window=1, changes_at=4000.5)),
             {
                 "limits": ["schedule"],
                 "minReplicas": 4,
@@ -59,9 +86,17 @@ def scaling(desired: int, demand: int | None, bounds: Bounds, **more: object) ->
             id="a window is open",
         ),
         pytest.param(
-            scaling(2, None, Bounds(1, 4)),
-            {"signal": "Partial", "limits": ["minReplicas", "unknown"]},
-            id="metrics are missing",
+            scaling(2, ready(9), Sample(1, "unscrapable")),
+            {"signal": "Partial", "limits": ["unknown"], "demand": 9},
+            id="of one the metrics are missing",
+        ),
+        pytest.param(
+            scaling(2, Sample(0, "unscrapable")),
+            {"signal": "Unknown", "demand": None, "desiredBeforeLimits": None},
+            id="of all the metrics are missing",
+        ),
+        pytest.param(
+            scaling(2, ready(40, at=988.0)), {"signalAgeSeconds": 10}, id="the reading is old"
         ),
     ],
 )
@@ -69,11 +104,20 @@ def test_what_the_number_rests_on(told: Json, expected: Json) -> None:
     assert {key: told.get(key) for key in expected} == expected
 
 
+def test_a_rate_is_told_by_the_minute_and_with_where_the_capacity_is_from() -> None:
+    capacity = Capacity(rate=2.04, requests=11.6, work=0.4, bound="between tokens")
+    asked = Asked(3, 3, 2.5, rate=5.168, mix=Mix(1000, 200), capacity=capacity)
+    found = told(replace(DECISION, age=1.0, asked=asked))
+    assert (found["signal"], found["requestsPerMinute"]) == ("Rate", 310)
+    assert (found["capacity"], found["capacityPerMinute"]) == (12, 122)
+    assert (found["capacityFrom"], found["desiredBeforeLimits"]) == ("Prior", 3)
+
+
 def test_before_anything_serves_no_demand_is_told() -> None:
-    decision = decide(ScaleState(1, 900.0), [], Limits(1, 4, 24), WINDOWS, 1000.0)
-    told = built(facts(decision=decision))["scaling"]
-    assert told["signal"] == "Unknown"
-    assert not {"demand", "desiredBeforeLimits"} & set(told)
+    decision = decide(ScaleState(1, 900.0), [], LIMITS, WINDOWS, NOW)
+    found = built(facts(decision=decision))["scaling"]
+    assert found["signal"] == "Unknown"
+    assert not {"demand", "desiredBeforeLimits"} & set(found)
 
 
 def test_what_scarcity_denies_is_told_with_who_holds_the_gpus() -> None:
@@ -83,22 +127,15 @@ def test_what_scarcity_denies_is_told_with_who_holds_the_gpus() -> None:
         SlotPlan(1, None, None, "", reasons.INSUFFICIENT_GPUS, plain(held)),
     )
     plan = planned(reason=reasons.INSUFFICIENT_GPUS, message=plain(held), slots=slots)
-    told = scaling(2, 40, Bounds(1, 4), plan=plan)
-    assert told["denied"] == {"replicas": 1, "message": held}
-    assert told["limits"] == ["gpus"]
+    found = scaling(2, ready(40), plan=plan)
+    assert found["denied"] == {"replicas": 1, "message": held}
+    assert found["limits"] == ["gpus"]
 
 
 def test_numbers_may_wait_and_a_change_of_the_number_may_not() -> None:
     def essence(demand: int, *changes: Change) -> bytes:
-        bounds, limits = Bounds(1, 4), Limits(1, 4, 24)
-        decision = decide(
-            ScaleState(1, 0.0),
-            [Sample(0, "ready", Demand(demand, 0, 999.0))],
-            limits,
-            WINDOWS,
-            1000.0,
-        )
-        return answer(facts(line(), decision=decision, bounds=bounds, changes=changes)).essence()
+        decision = decide(ScaleState(1, 0.0), [ready(demand)], LIMITS, WINDOWS, NOW)
+        return answer(facts(line(), decision=decision, changes=changes)).essence()
 
     assert essence(5) == essence(9)
     assert essence(5) != essence(5, Change(1, 2, 40, 24, reasons.DEMAND_UP, 60))

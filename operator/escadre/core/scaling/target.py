@@ -5,8 +5,9 @@ whoever shows the target ask here.
 """
 
 from escadre.api.deployment import Layout
+from escadre.core.scaling.decision import Decision
 
-__all__ = ["target_queue_depth"]
+__all__ = ["requests_of", "target_queue_depth"]
 
 
 def target_queue_depth(wished: int | None, layout: Layout | None) -> int | None:
@@ -17,3 +18,14 @@ def target_queue_depth(wished: int | None, layout: Layout | None) -> int | None:
     if wished is not None or layout is None:
         return wished
     return -(-3 * layout.max_num_seqs // 4)
+
+
+def requests_of(decision: Decision | None, target: int | None) -> int | None:
+    """The requests of one replica that were decided with, at least 1; ``target`` where it is fixed.
+
+    None while nothing tells.
+    """
+    asked = decision.asked if decision else None
+    if asked is None or asked.capacity is None:
+        return target
+    return max(1, round(asked.capacity.requests))

@@ -4,23 +4,19 @@ Its numbers are told as other numbers are, at most every status interval; core/s
 leaves them out of the essence.
 """
 
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from escadre import reasons
-from escadre.api.scalingstatus import Denied, ScalingStatus, Signal
-from escadre.core.scaling.policy import Decision
+from escadre.api.scalingstatus import CapacityFrom, Denied, ScalingStatus, Signal
+from escadre.core.scaling.decision import Decision
+from escadre.core.scaling.target import requests_of
 from escadre.core.status.facts import StatusFacts
-from escadre.reasons import Reason
 
 __all__ = ["scaling_of"]
 
-_HELD: Final[Mapping[Reason, str]] = {
-    reasons.STABILISING: "stabilisation",
-    reasons.METRICS_MISSING: "unknown",
-    reasons.SCALING_HELD: "approval",
-}
+_OLD_SECONDS: Final = 10.0
+_AGE_STEP: Final = 5
 
 
 def scaling_of(facts: StatusFacts) -> ScalingStatus | None:
@@ -33,39 +29,59 @@ def scaling_of(facts: StatusFacts) -> ScalingStatus | None:
 
 def _rests_on(facts: StatusFacts, decision: Decision) -> ScalingStatus:
     """The signal, what it asks for, and what made it another number."""
-    signal = _signal(decision)
+    signal, asked = _signal(decision), decision.asked
     known = signal != "Unknown"
-    asked = -(-decision.demand // facts.target) if facts.target and known else None
+    capacity = asked.capacity if asked else None
+    rate = asked.rate if asked else None
     bounds, denied = facts.bounds, _denied(facts)
     return ScalingStatus(
         signal=signal,
+        signal_age_seconds=_age(decision.age),
         demand=decision.demand if known else None,
-        capacity=facts.target,
-        capacity_from="Fixed" if facts.target else None,
-        desired_before_limits=asked,
-        limits=[*_limits(facts, decision, asked), *(["gpus"] if denied else [])],
+        requests_per_minute=_per_minute(rate),
+        capacity=requests_of(decision, facts.target),
+        capacity_per_minute=_per_minute(capacity.rate if capacity else None),
+        capacity_from=_source(facts, decision),
+        desired_before_limits=asked.up if asked and known else None,
+        limits=[*decision.limits, *(["gpus"] if denied else [])],
         min_replicas=bounds.minimum if bounds else None,
         schedule=bounds.window if bounds else None,
-        next_change_at=_moment(bounds.changes_at if bounds else None),
+        next_change_at=_next_change(facts, decision),
         denied=denied,
     )
 
 
 def _signal(decision: Decision) -> Signal:
-    if decision.reason == reasons.NOT_SCALING:
+    if decision.age is None:
         return "Unknown"
-    return "Partial" if decision.reason == reasons.METRICS_MISSING else "Requests"
+    if "unknown" in decision.limits:
+        return "Partial"
+    return "Rate" if decision.asked and decision.asked.rate is not None else "Requests"
 
 
-def _limits(facts: StatusFacts, decision: Decision, asked: int | None) -> Iterator[str]:
-    bounds = facts.bounds
-    if bounds is not None and asked is not None:
-        if asked > bounds.maximum:
-            yield "maxReplicas"
-        if asked < bounds.minimum:
-            yield "minReplicas" if bounds.window is None else "schedule"
-    if decision.reason in _HELD:
-        yield _HELD[decision.reason]
+def _source(facts: StatusFacts, decision: Decision) -> CapacityFrom | None:
+    if decision.asked and decision.asked.capacity:
+        return "Prior"
+    return "Fixed" if facts.target else None
+
+
+def _age(seconds: float | None) -> int | None:
+    """Of what was not read with one of the last rounds, in steps: at rest it is the same."""
+    if seconds is None or seconds < _OLD_SECONDS:
+        return None
+    return int(seconds // _AGE_STEP) * _AGE_STEP
+
+
+def _per_minute(rate: float | None) -> int | None:
+    return None if rate is None else round(60 * rate)
+
+
+def _next_change(facts: StatusFacts, decision: Decision) -> datetime | None:
+    """The earlier of fewer replicas and another floor, where it is still to come."""
+    now = datetime.fromisoformat(facts.now).timestamp()
+    both = (decision.next_change_at, facts.bounds.changes_at if facts.bounds else None)
+    at = min((one for one in both if one is not None and one > now), default=None)
+    return None if at is None else datetime.fromtimestamp(int(at), UTC)
 
 
 def _denied(facts: StatusFacts) -> Denied | None:
@@ -75,7 +91,3 @@ def _denied(facts: StatusFacts) -> Denied | None:
         return None
     homeless = sum(slot.node is None for slot in plan.slots)
     return Denied(replicas=homeless, message=str(plan.message)) if homeless else None
-
-
-def _moment(at: float | None) -> datetime | None:
-    return None if at is None else datetime.fromtimestamp(int(at), UTC)
