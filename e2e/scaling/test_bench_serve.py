@@ -5,6 +5,7 @@ Its own report is kept as build/bench/vllm-bench-serve.json, what it printed bes
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,25 @@ def _start(stage: Stage) -> "subprocess.Popen[bytes]":
         )
 
 
+def _answered(stage: Stage) -> list[int]:
+    """Requests that each ready replica has answered: the client keeps all its connections."""
+    return [_counted(stage, pod["status"]["podIP"]) for pod in ready_pods(stage, _NAME).values()]
+
+
+def _counted(stage: Stage, address: str) -> int:
+    url = f"http://{address}:8000/metrics"
+    read = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=5).read().decode())"
+    lines = stage.cluster.run_in_netns([sys.executable, "-c", read]).stdout.splitlines()
+    found = [one for one in lines if one.startswith("vllm:request_success_total{")]
+    return sum(int(float(one.rsplit(" ", 1)[1])) for one in found)
+
+
 def test_vllms_own_client_meets_a_burst_and_loses_nothing(stage: Stage) -> None:
     with serving(stage, _NAME, **_SPEC), Ledger(stage, _NAME) as ledger:
         client = _start(stage)
         try:
             wait_for(lambda: len(ready_pods(stage, _NAME)) == 6, 180, "six ready replicas")
+            wait_for(lambda: min(_answered(stage)) > 0, 90, "each replica to have answered")
             wait_for(lambda: client.poll() is not None, 300, "the client to end")
         finally:
             client.kill()

@@ -26,14 +26,16 @@ async def routes(_: Message, __: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"answered"})
 
 
-def asked(drain: Drain, path: str, method: str = "POST") -> list[Message]:
-    """What goes out for one request."""
+def asked(drain: Drain, path: str, method: str = "POST", port: int = 0) -> list[Message]:
+    """What goes out for one request; ``port`` is its client's, 0: on a socket without one."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(drain({"type": "http", "method": method, "path": path}, None, send))
+    client = ("10.0.0.7", port) if port else None
+    scope = {"type": "http", "method": method, "path": path, "client": client}
+    asyncio.run(drain(scope, None, send))
     return sent
 
 
@@ -88,7 +90,8 @@ def test_health_says_what_is_in_flight_until_it_is_answered_or_failed() -> None:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await drain({"type": "http", "method": "GET", "path": "/health"}, None, send)
+        scope = {"type": "http", "method": "GET", "path": "/health", "client": None}
+        await drain(scope, None, send)
         return sent
 
     escadre_drain.MARKER.touch()
@@ -123,6 +126,44 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(escadre_drain, "time", found)
+    return found
+
+
+def test_a_connection_that_is_old_ends_with_an_answer_and_begins_anew(clock: Clock) -> None:
+    drain = Drain(routes)
+
+    def ended(port: int, at: float) -> bool:
+        clock.now = 100.0 + at
+        return closes(asked(drain, "/v1/completions", port=port))
+
+    age = escadre_drain.AGE_SECONDS
+    assert [ended(4001, at) for at in (0, 10, age - 0.1)] == [False] * 3
+    assert not ended(4002, age - 0.1)
+    assert ended(4001, age)
+    assert not ended(4001, age), "the port of a new connection is another connection"
+    assert ended(4002, 2 * age)
+
+
+def test_what_only_looks_keeps_its_connection(clock: Clock) -> None:
+    drain = Drain(routes)
+    for at in (0.0, 1000.0):
+        clock.now = at
+        assert not closes(asked(drain, "/metrics", "GET", port=4001))
+        assert not closes(asked(drain, "/v1/completions", port=0)), "nobody to tell apart"
+
+
+def test_connections_that_their_clients_gave_up_are_forgotten(clock: Clock) -> None:
+    drain = Drain(routes)
+    for port in range(1, 3 * escadre_drain.MOST_CONNECTIONS):
+        clock.now += escadre_drain.AGE_SECONDS / escadre_drain.MOST_CONNECTIONS
+        asked(drain, "/v1/completions", port=port)
+    assert len(drain.opened) <= escadre_drain.MOST_CONNECTIONS + 1
 
 
 Script = list[tuple[float, object]]

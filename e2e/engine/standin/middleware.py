@@ -66,11 +66,11 @@ def _bridge(kind: type[Any]) -> Callable[..., Awaitable[web.StreamResponse]]:
             elif isinstance(answer, web.Response):
                 answer.body = message["body"]
 
-        told = {"type": "http", "method": request.method, "path": request.path}
+        told: dict[str, Any] = {"type": "http", "method": request.method, "path": request.path}
+        peer = request.transport.get_extra_info("peername") if request.transport else None
         headers = [(key.lower(), value) for key, value in request.raw_headers]
-        await outer(
-            {**told, "headers": headers, "request": request, "handler": handler}, None, send
-        )
+        told |= {"client": peer, "headers": headers, "request": request, "handler": handler}
+        await outer(told, None, send)
         return request[_ANSWER]
 
     return bridge

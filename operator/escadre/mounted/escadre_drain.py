@@ -2,8 +2,11 @@
 
 As ``--middleware escadre_drain.Drain`` in vLLM: every answer closes its connection while the pod is
 out of the Service or the marker is there; with the marker, /health answers 503 with what is in
-flight. As a program, ``escadre_drain.py PORT SECONDS``, which is the pod's preStop hook: sets the
-marker and returns when nothing can come any more.
+flight. Otherwise an answer closes a connection that is old: a Service chooses a replica for each
+new connection only, so who keeps one for ever never comes to a replica that was added.
+
+As a program, ``escadre_drain.py PORT SECONDS``, which is the pod's preStop hook: sets the marker,
+and returns when nothing can come any more.
 """
 
 import http.client
@@ -19,15 +22,23 @@ MARKER = Path(os.environ.get("TMPDIR", "/tmp")) / "escadre-draining"  # noqa: S1
 LABEL = Path(__file__).with_name("serving")
 # After so long the server closes a connection that nobody uses, which until then may be used again.
 KEPT_SECONDS = float(os.environ.get("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", "5"))
+# A connection that requests came on for so long ends with the next answer.
+AGE_SECONDS = 30.0
+MOST_CONNECTIONS = 4096
 
 
 class Drain:
-    """ASGI middleware. ``in_flight``: requests with a body that came and were not answered yet."""
+    """ASGI middleware.
+
+    ``in_flight``: requests with a body that came and were not answered yet. ``opened``: when the
+    first of them came on each connection, by its client's address.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
         self.in_flight = 0
         self.last = time.monotonic()
+        self.opened: dict[Any, float] = {}
         MARKER.unlink(missing_ok=True)  # of a container that ran here before
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -37,14 +48,29 @@ class Drain:
         elif scope["path"] == "/health" and MARKER.exists():
             await self._tell(send)
         elif scope["method"] != "POST":
-            await self.app(scope, receive, _closing(send))
+            await self.app(scope, receive, _closing(send, _leaving))
         else:
             self.in_flight += 1
             try:
-                await self.app(scope, receive, _closing(send))
+                client = scope.get("client")
+                await self.app(scope, receive, _closing(send, lambda: self._ends(client)))
             finally:
                 self.in_flight -= 1
                 self.last = time.monotonic()
+
+    def _ends(self, client: Any) -> bool:
+        """Whether an answer is the last on its connection."""
+        if _leaving():
+            return True
+        if not client:
+            return False
+        now, client = time.monotonic(), tuple(client)
+        if len(self.opened) > MOST_CONNECTIONS:  # of clients that closed theirs
+            self.opened = {one: at for one, at in self.opened.items() if now - at < AGE_SECONDS}
+        if now - self.opened.setdefault(client, now) < AGE_SECONDS:
+            return False
+        del self.opened[client]
+        return True
 
     async def _tell(self, send: Any) -> None:
         quiet = 0.0 if self.in_flight else time.monotonic() - self.last
@@ -65,9 +91,9 @@ def _leaving() -> bool:
         return False
 
 
-def _closing(send: Any) -> Any:
+def _closing(send: Any, ends: Any) -> Any:
     async def sent(message: Any) -> None:
-        if message["type"] == "http.response.start" and _leaving():
+        if message["type"] == "http.response.start" and ends():
             headers = [one for one in message.get("headers", ()) if one[0].lower() != b"connection"]
             message = {**message, "headers": [*headers, (b"connection", b"close")]}
         await send(message)
