@@ -43,7 +43,8 @@ def test_a_burst_takes_one_replica_to_six_and_back(stage: Stage, record_property
                 up = stage.mdep("burst")["status"]["lastScale"]
             wait_for(lambda: len(pods_of(stage, "burst")) == 1, 120, "one pod again")
         wait_for(lambda: ledger.numbers[-1:] == [1], 10, "the number to be told")
-        down = stage.mdep("burst")["status"]["lastScale"]
+        status = stage.mdep("burst")["status"]
+        down, scaling = status["lastScale"], status["scaling"]
         bill = ledger.bill()
     told = {"always": _told(always), "fresh": _told(fresh), "kept": _told(kept)}
     record_property("requests", json.dumps(told))
@@ -54,6 +55,9 @@ def test_a_burst_takes_one_replica_to_six_and_back(stage: Stage, record_property
     assert bill.in_vain == 0
     assert (up["to"], up["reason"]) == (6, "DemandUp")
     assert (down["to"], down["reason"]) == (1, "DemandDown")
+    course = [(one["from"], one["to"]) for one in scaling["history"]]
+    assert [to for _, to in course] == ledger.numbers[1:], course
+    assert (scaling["capacity"], scaling["capacityFrom"]) == (8, "Fixed")
     for words in ("to 6 replicas: DemandUp", "to 1 replica: DemandDown"):
         assert any(words in one for one in _scaled(stage, "burst")), _scaled(stage, "burst")
 
@@ -84,21 +88,30 @@ def test_two_bursts_share_the_last_eight_gpus_and_are_told_so(stage: Stage) -> N
                     "all eight GPUs to serve",
                 )
                 shares = _ready(stage, "first"), _ready(stage, "second")
-                denied = [_denied(stage, name) for name in ("first", "second")]
+                told = [_denied(stage, name) for name in ("first", "second")]
             # What one gives back the other has: it waited for it.
             wait_for(lambda: _ready(stage, "second") == 7, 90, "the rest for who still needs it")
             wait_for(lambda: _ready(stage, "first") == 1, 90, "minReplicas of who does not")
         bills = first.bill(), second.bill()
     print(shares, first.numbers, second.numbers, bills)
     assert min(shares) >= 3, "further replicas are given by turns"
-    for words in denied:
+    for scaling in told:
+        assert scaling["desiredBeforeLimits"] > max(shares), scaling
+        assert "gpus" in scaling["limits"], scaling
+        words = scaling["denied"]["message"]
         assert all(f"{TEAM}/{name} (" in words for name in ("first", "second")), words
     assert (short.summary.lost_by_reason, lasting.summary.lost_by_reason) == ({}, {})
     assert (turns(first.numbers), turns(second.numbers)) == (1, 0), "nobody flaps"
     assert [bill.in_vain for bill in bills] == [0, 0]
 
 
-def _denied(stage: Stage, name: str) -> str:
-    """What a deployment says of the replicas that it wants and has no GPU for."""
-    message: str = stage.wait_condition(name, "Planned", "InsufficientGPUs")["message"]
-    return message
+def _denied(stage: Stage, name: str) -> Json:
+    """What a deployment says of its number while it has no GPUs for some replicas."""
+    stage.wait_condition(name, "Planned", "InsufficientGPUs")
+
+    def seen() -> Json | None:
+        scaling: Json = stage.mdep(name)["status"]["scaling"]
+        return scaling if "denied" in scaling else None
+
+    scaling: Json = wait_for(seen, 40, "the status to tell what scarcity denies")
+    return scaling

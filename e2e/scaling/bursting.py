@@ -14,6 +14,7 @@ from e2e.stage.ledger import Ledger
 from e2e.stage.stage import Json, Stage
 
 __all__ = [
+    "CLIENTS",
     "HOLD",
     "LOAD_SECONDS",
     "MOST",
@@ -28,6 +29,7 @@ LOAD_SECONDS: Final = 4
 STALE_SECONDS: Final = 6
 WINDOW_SECONDS: Final = 10
 MOST: Final = 4
+CLIENTS: Final = 24
 _SPEC: Final[Json] = {
     "concurrency": 4,
     "scaling": {"minReplicas": 1, "maxReplicas": MOST, "targetQueueDepth": 4},
@@ -40,8 +42,8 @@ class Burst:
     def __init__(self, stage: Stage, name: str, ledger: Ledger) -> None:
         self.stage, self.name, self.ledger = stage, name, ledger
         self.loads = (
-            Traffic(stage, name, clients=10, max_tokens=60),
-            Traffic(stage, name, clients=10, max_tokens=60, keep_alive=True),
+            Traffic(stage, name, clients=CLIENTS // 2 - 2, max_tokens=60),
+            Traffic(stage, name, clients=CLIENTS // 2 - 2, max_tokens=60, keep_alive=True),
             Traffic(stage, name, clients=4, max_tokens=400, stream=True),
         )
         self._running = ExitStack()

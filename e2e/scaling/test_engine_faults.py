@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from e2e.cases.faulting import engine_pods, engine_process, kill_main_process, r
 from e2e.cases.serving import ready_pods
 from e2e.cluster.pods import is_ready
 from e2e.cluster.wait import wait_for
-from e2e.scaling.bursting import MOST, WINDOW_SECONDS, Burst, bursting
+from e2e.scaling.bursting import CLIENTS, HOLD, MOST, WINDOW_SECONDS, Burst, bursting
 from e2e.stage.ledger import turns
 from e2e.stage.stage import Json, Stage
 
@@ -134,3 +135,27 @@ def test_while_no_engine_can_be_read_nothing_goes(stage: Stage) -> None:
     assert burst.why_lost() == {}
     assert len(burst.ledger.lives) == MOST
     _once_up_and_down(burst)
+
+
+def test_an_engine_that_hangs_while_it_says_200_is_made_anew(stage: Stage) -> None:
+    """It stands still for a minute before it is asked for a token, and has 30 s for that one."""
+    with bursting(stage, "hangs") as burst:
+        burst.at_peak()
+        uid, pod = next(iter(ready_pods(stage, "hangs").items()))
+        Path(f"/proc/{engine_process(pod)}/root{HOLD}").touch()
+        wait_for(lambda: _hung(stage, "hangs"), 180, "the replica to be told as hung")
+        assert burst.ledger.numbers[-1] == MOST, "what it holds is not known to be nothing"
+        wait_for(lambda: uid not in ready_pods(stage, "hangs"), 60, "it to be made anew")
+        burst.at_peak()
+        lost, ended = burst.lost(), burst.ended()
+        wait_for(lambda: burst.ended() > ended + 100, 60, "a hundred answers more")
+        burst.end()
+        burst.until_back()
+    assert burst.lost() == lost <= CLIENTS, "only what it held"
+    assert len(burst.ledger.lives) == MOST + 1
+    _once_up_and_down(burst)
+
+
+def _hung(stage: Stage, name: str) -> list[Json]:
+    items = stage.mdep(name)["status"]["replicas"].get("items", [])
+    return [one for one in items if "has work and does none since" in one.get("message", "")]
