@@ -17,7 +17,7 @@ from escadre.agent.pull.seeking import PATIENCE, Question, probe_file
 from escadre.agent.pull.width import Width
 from escadre.clients.sources.errors import MirrorBusy, MirrorError
 from escadre.clients.sources.retry import RetryPolicy
-from escadre.core.weights.manifest import CHUNK_SIZE, ManifestFile, chunk_at, chunk_count
+from escadre.core.weights.manifest import CHUNK_SIZE, ManifestFile, chunk_count
 
 MIB = 1 << 20
 
@@ -79,6 +79,7 @@ class Played:
     watch: Callable[["Played"], None] = lambda _: None
     now: float = 0.0
     verified: list[tuple[str, int]] = field(default_factory=list)
+    brought: list[tuple[str, int, int]] = field(default_factory=list)  # by whom: file, first, end
     error: MirrorError | None = None
 
     def __post_init__(self) -> None:
@@ -97,6 +98,7 @@ class Played:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._resting: set[Piece] = set()
+        self._coming: dict[Piece, tuple[float, int]] = {}  # since when from where in its chunk
 
     def run(self, patience: float = 1e6) -> "Played":
         if self.probe:
@@ -106,8 +108,7 @@ class Played:
         while self._events and not self.handout.over and self.now < patience:
             self.now, _, event = heapq.heappop(self._events)
             for piece in self.handout.asking:
-                if piece.heard is not None:
-                    piece.got = round((self.now - piece.heard) * self.mirror.pace)
+                self._move(piece)
             event()
             self._ask()
             self.watch(self)
@@ -134,7 +135,17 @@ class Played:
                 self._resting.discard(piece)
                 self._start(piece)
         while fresh := self.handout.next(self.now):
+            for piece in self.handout.asking & self._coming.keys():
+                if piece.cut and piece.cut is fresh.cut:
+                    self._come(piece, wanted=True)  # it has less to bring now
             self._start(fresh)
+
+    def _move(self, piece: Piece) -> None:
+        if piece.heard is not None:
+            piece.got = round((self.now - piece.heard) * self.mirror.pace)
+        if piece in self._coming:
+            since, begin = self._coming[piece]
+            piece.inside = min(piece.stop, begin + round((self.now - since) * self.mirror.pace))
 
     def _start(self, piece: Piece) -> None:
         self.mirror.asked += 1
@@ -142,10 +153,10 @@ class Played:
             self.mirror.refused += 1
             self._at(self.mirror.latency, lambda: self._refuse(piece))
             return
-        offset = piece.at * CHUNK_SIZE
-        took = self.mirror.first_byte(
-            piece.file, offset, min(piece.end * CHUNK_SIZE, piece.file.size) - offset
-        )
+        chunk = piece.at * CHUNK_SIZE
+        offset = chunk + piece.inside
+        end = chunk + piece.stop if piece.cut else min(piece.end * CHUNK_SIZE, piece.file.size)
+        took = self.mirror.first_byte(piece.file, offset, end - offset)
         if piece.beside and piece.patience is not None and took > piece.patience:
             self._at(piece.patience, lambda: self.handout.returned(piece, unranged=False))
         else:
@@ -162,18 +173,26 @@ class Played:
 
     def _begin(self, piece: Piece) -> None:
         self.handout.heard(piece, self.now)
-        self._go_on(piece, wanted=True)
+        self._come(piece, wanted=True)
 
-    def _go_on(self, piece: Piece, *, wanted: bool) -> None:
-        size = chunk_at(piece.file, piece.at).size
-        self._at(size / self.mirror.pace, lambda: self._arrived(piece, wanted=wanted))
+    def _come(self, piece: Piece, *, wanted: bool) -> None:
+        told = self._coming[piece] = (self.now, piece.inside)
+        rest = piece.stop - piece.inside
+        self._at(rest / self.mirror.pace, lambda: self._arrived(piece, told, wanted=wanted))
 
-    def _arrived(self, piece: Piece, *, wanted: bool) -> None:
+    def _arrived(self, piece: Piece, told: tuple[float, int], *, wanted: bool) -> None:
+        if self._coming.get(piece) is not told:
+            return  # it was cut meanwhile, and came before
+        del self._coming[piece]
+        piece.inside = piece.stop
         if wanted:
-            self.verified.append((piece.file.path, piece.at))
-            self.handout.verified(piece, self.now)
-        following = self.handout.advance(piece)
+            chunk = piece.at * CHUNK_SIZE
+            self.brought.append((piece.file.path, chunk + piece.since, chunk + piece.stop))
+            if self.handout.joined(piece):
+                self.verified.append((piece.file.path, piece.at))
+                self.handout.verified(piece, self.now)
+        following = None if piece.cut else self.handout.advance(piece)
         if following is None:
             self.handout.ended(piece)
         else:
-            self._go_on(piece, wanted=following)
+            self._come(piece, wanted=following)

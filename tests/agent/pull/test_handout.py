@@ -1,12 +1,14 @@
 """Which worker fetches what: against played mirrors, in virtual time."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.agent.pull.played import MIB, Filling, Mirror, Played, a_file
 
 from escadre.agent.pull.piece import Piece
-from escadre.core.weights.manifest import ManifestFile
+from escadre.core.weights.manifest import ManifestFile, chunk_at
 
 WEIGHTS = a_file("weights", 2048 * MIB)
 TOKENS = a_file("tokens", 16 * MIB)
@@ -75,6 +77,45 @@ def test_five_go_on_where_five_are_let_in(retry_after: float | None) -> None:
     assert mirror.refused <= 8  # pauses double
 
 
+@pytest.mark.parametrize("most", [3, 5, 7])
+def test_no_reader_is_waited_for_at_the_end(most: int) -> None:
+    mirror = Mirror(pace=3e6, most=most)
+    files = [a_file("weights", 496 * MIB), TOKENS, PARAMS]
+    played = Played(mirror, files, ceiling=most).run()
+    assert sorted(played.verified) == sorted(all_chunks(files))
+    assert played.now <= 1.08 * together(files) / (most * mirror.pace)
+
+
+def test_what_takes_less_than_a_second_more_is_not_cut() -> None:
+    played = Played(Mirror(pace=100e6), [WEIGHTS, TOKENS]).run()
+    assert len(played.brought) == len(played.verified)
+
+
+def test_what_a_stream_passes_over_is_not_cut() -> None:
+    played = Played(Mirror(), [WEIGHTS], done={"weights": {1}})
+    played.handout.ranges = False
+    stream = played.handout.next(0.0)
+    assert stream
+    assert played.handout.advance(stream) is False
+    assert stream.at == 1
+    assert stream.entire
+    assert played.handout.advance(stream)
+    assert not stream.entire
+
+
+def test_a_part_that_came_to_nothing_is_brought_by_another() -> None:
+    mirror = Mirror(pace=3e6)
+
+    def watch(played: Played) -> None:
+        parts = any(piece.cut for piece in played.handout.asking)
+        mirror.latency = 10.0 if parts and not mirror.refused else 0.002
+        mirror.refused += mirror.latency == 10.0
+
+    played = Played(mirror, [WEIGHTS], watch=watch).run()
+    assert mirror.refused
+    assert_each_byte_once(played, [(WEIGHTS, range(len(WEIGHTS.chunks)))])
+
+
 def test_a_mirror_that_takes_nothing_is_given_up_after_the_tries() -> None:
     played = Played(Mirror(most=0), [WEIGHTS, TOKENS]).run()
     assert played.error
@@ -100,6 +141,23 @@ def test_after_a_fault_that_stays_each_ends_with_its_chunk() -> None:
     assert begun
     assert all(played.handout.advance(piece) is None for piece in begun)
     assert played.handout.next(played.now) is None
+
+
+def assert_each_byte_once(
+    played: Played, missing: Iterable[tuple[ManifestFile, Iterable[int]]]
+) -> None:
+    """Those who brought bytes of a chunk that was missing brought all of them, each one once."""
+    for file, chunks in missing:
+        for number in chunks:
+            chunk = chunk_at(file, number)
+            end = chunk.offset + chunk.size
+            parts = sorted(
+                (first, behind)
+                for path, first, behind in played.brought
+                if path == file.path and chunk.offset <= first < end
+            )
+            assert [first for first, _ in parts] == [chunk.offset, *(end for _, end in parts[:-1])]
+            assert parts[-1][1] == end
 
 
 MIRRORS = st.builds(
@@ -133,4 +191,7 @@ def test_every_chunk_is_fetched_once_within_the_width(
     missing = [(path, n) for path, n in all_chunks(files) if n not in done[path]]
     assert not played.error
     assert sorted(played.verified) == sorted(missing)
+    assert_each_byte_once(
+        played, [(f, [n for path, n in missing if path == f.path]) for f in files]
+    )
     assert played.handout.over

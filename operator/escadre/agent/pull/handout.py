@@ -3,6 +3,7 @@
 A file begins as one stream, from its first missing chunk. Further workers take further files, and
 only then ranges beside a stream, from the file's end towards it, where the mirror seeks: see
 agent/pull/seeking.py for what tells, agent/pull/width.py for how many requests there are at once.
+Where nothing is left to begin, chunks that are on their way are cut (agent/pull/halves.py).
 After a fault that stays nothing new begins, and each worker ends with the chunk it is in, so that
 no fault costs another's bytes.
 
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from escadre.agent.pull.halves import halve, part_again
 from escadre.agent.pull.piece import OpenFile, Piece
 from escadre.agent.pull.seeking import PATIENCE, Question, allowed
 from escadre.agent.pull.width import QUICK, Width
@@ -93,7 +95,7 @@ class Handout:
         busy = len(self.asking) + sum(piece.again <= now for piece in self._resting)
         if self.fault or not self.width.room(busy, now):
             return None
-        piece = self._stream() or self._range(now)
+        piece = self._part() or self._stream() or self._range(now) or self._half(now)
         if piece:
             piece.ask(now)
             self.asking.add(piece)
@@ -121,6 +123,13 @@ class Handout:
         if took <= QUICK:
             self.width = self.width.grown(self._served, now)
 
+    def joined(self, piece: Piece) -> bool:
+        """A part of a chunk that was cut is here; whether all of them are."""
+        if piece.cut is None:
+            return True
+        piece.cut.left -= 1
+        return not piece.cut.left
+
     def verified(self, piece: Piece, now: float) -> bool:
         """The chunk under way is here and good; whether its file is whole with it."""
         opened = self._open[piece.file.sha256]
@@ -145,10 +154,11 @@ class Handout:
             return None
         if following in opened.free:
             opened.free.remove(following)
-            piece.at = following
+            piece.enter(following)
             return True
         if self._sparse and any(chunk > following for chunk in opened.free):
-            piece.at = following
+            piece.enter(following)
+            piece.entire = True  # it is another's
             return False
         return None
 
@@ -187,7 +197,7 @@ class Handout:
             self.width = self.width.shrunk(others, now, pause, asked)
         if crowded and others:  # they show that the mirror is well, and may take the chunk
             piece.failures = 0
-            if not piece.inside:
+            if piece.inside == piece.since:
                 self._put_back(piece)
                 return Outcome.LEAVE
         self._resting.add(piece)
@@ -195,7 +205,10 @@ class Handout:
 
     def _put_back(self, piece: Piece) -> OpenFile:
         opened = self._open[piece.file.sha256]
-        opened.free = sorted([*opened.free, piece.at])
+        if piece.cut:
+            opened.parts.append(part_again(piece))
+        else:
+            opened.free = sorted([*opened.free, piece.at])
         opened.trying = opened.trying and not piece.beside
         self.ended(piece)
         return opened
@@ -222,6 +235,20 @@ class Handout:
         end = whole if self._sparse else opened.run_end()
         opened.stream = Piece(opened.file, opened.free.pop(0), end)
         return opened.stream
+
+    def _part(self) -> Piece | None:
+        """What of a chunk that was cut is nobody's."""
+        opened = next((f for f in self._open.values() if f.parts), None)
+        return opened.parts.pop() if opened else None
+
+    def _half(self, now: float) -> Piece | None:
+        """Half of what is on its way, once nothing else is to be begun."""
+        if not self.seeks or self._sparse or any(f.free for f in self._open.values()):
+            return None
+        half = halve(self.asking, now)
+        if half:
+            half.patience = self._usual + PATIENCE
+        return half
 
     def _range(self, now: float) -> Piece | None:
         ready = [f for f in self._open.values() if f.free and f.stream and not f.trying]

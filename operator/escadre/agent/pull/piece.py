@@ -3,11 +3,30 @@
 Records of agent/pull/handout.py, which alone changes them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from escadre.core.weights.manifest import ManifestFile
+from escadre.core.weights.manifest import ManifestFile, chunk_at
 
-__all__ = ["OpenFile", "Piece"]
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+__all__ = ["Cut", "OpenFile", "Piece"]
+
+
+@dataclass(slots=True, eq=False)
+class Cut:
+    """A chunk that several pieces bring parts of.
+
+    Args:
+        left: parts that are not here.
+        beginning: the digest of its first bytes, once that part is here.
+        hashed: how many those are.
+    """
+
+    left: int = 1
+    beginning: "_Hash | None" = None
+    hashed: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -25,8 +44,13 @@ class Piece:
         asked: when the request began.
         heard: when its first byte came.
         got: bytes since then.
-        inside: bytes that are here of the chunk under way.
+        inside: how far it is in the chunk under way, in bytes.
+        since: where in that chunk it began.
+        until: where in that chunk it ends, before its last byte; None: with the chunk.
+        cut: what it shares with those that bring the other parts of that chunk, if it was cut.
+        entire: whether that chunk is not to be cut.
         held: whether its worker has bytes in hand just now.
+        hand: how many those were.
     """
 
     file: ManifestFile
@@ -40,11 +64,26 @@ class Piece:
     heard: float | None = None
     got: int = 0
     inside: int = 0
+    since: int = 0
+    until: int | None = None
+    cut: Cut | None = None
+    entire: bool = False
     held: bool = False
+    hand: int = 0
 
     def ask(self, now: float) -> None:
         """A request begins."""
         self.asked, self.heard, self.got = now, None, 0
+
+    @property
+    def stop(self) -> int:
+        """Where in the chunk under way it ends."""
+        return chunk_at(self.file, self.at).size if self.until is None else self.until
+
+    def enter(self, chunk: int) -> None:
+        """Go on to a chunk, from its beginning."""
+        self.at, self.inside, self.since = chunk, 0, 0
+        self.until, self.cut, self.entire = None, None, False
 
     def pace(self, now: float) -> float | None:
         """Bytes per second since the first one; None before there is something to say."""
@@ -64,6 +103,7 @@ class OpenFile:
         stream: who reads it in order, if somebody does.
         seeks: whether a range beside the stream came quickly; None before one was tried.
         trying: whether one is being tried.
+        parts: of chunks that were cut: what somebody had begun to bring and is now nobody's.
     """
 
     file: ManifestFile
@@ -72,6 +112,7 @@ class OpenFile:
     stream: Piece | None = None
     seeks: bool | None = None
     trying: bool = False
+    parts: list[Piece] = field(default_factory=list)
 
     def run_end(self) -> int:
         """The chunk behind the run of free chunks that the first one begins."""

@@ -24,7 +24,7 @@ from escadre.clients.sources.errors import MirrorError, MirrorSlow, RangesUnsupp
 from escadre.clients.sources.protocol import Data, RemoteFile
 from escadre.clients.sources.reading import Reading
 from escadre.clients.sources.retry import Cancelled, RetryPolicy
-from escadre.core.weights.manifest import CHUNK_SIZE, Chunk, ManifestFile, chunks_of
+from escadre.core.weights.manifest import Chunk, ManifestFile, chunks_of
 
 __all__ = ["Transfer", "TransferLimits"]
 
@@ -166,7 +166,7 @@ class Transfer:
 
     def _read(self, piece: Piece, intake: Intake) -> None:
         file = RemoteFile(piece.file.path, piece.file.size)
-        begin, end = intake.position, min(piece.end * CHUNK_SIZE, file.size)
+        begin, end = intake.ask()
         with suppress(Enough):
             if piece.beside:
                 source = self._reading.source
@@ -202,16 +202,16 @@ class Transfer:
         return True
 
     @contextmanager
-    def holding(self, piece: Piece) -> Iterator[None]:
-        """While bytes are taken: nothing is closed under them."""
+    def holding(self, piece: Piece, count: int) -> Iterator[None]:
+        """While bytes are taken: nothing is closed under them, and none of them are another's."""
         with self._turn:
             if self._ended or self._stop.is_set():
                 raise Cancelled(f"called off while reading {piece.file.path}")
-            piece.held = True
+            piece.held, piece.hand = True, count
         try:
             yield
         finally:
-            piece.held = False
+            piece.held, piece.hand = False, 0
             if self._stop.is_set():
                 with self._turn:
                     self._turn.notify_all()
@@ -228,6 +228,11 @@ class Transfer:
         with self._turn:
             self._handout.heard(piece, time.monotonic())
             self._turn.notify_all()
+
+    def joined(self, piece: Piece) -> bool:
+        """What a piece is to bring of a chunk is here."""
+        with self._turn:
+            return self._handout.joined(piece)
 
     def verified(self, piece: Piece, partial: PartialFile, chunk: Chunk) -> None:
         """A chunk is good; a file that is whole with it becomes a blob."""
