@@ -5,7 +5,7 @@ import pytest
 from escadre.core.scaling.demand import Demand, Work
 from escadre.core.scaling.flow import Average, Flow, follow
 
-EMPTY = Flow(Average(15.0), Average(120.0))
+EMPTY = Flow(Average(15.0), Average(60.0), Average(180.0))
 
 
 def demand(answered: int | None, running: int = 0, waiting: int = 0) -> Demand:

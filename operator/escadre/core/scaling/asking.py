@@ -4,7 +4,7 @@ The rate of requests that is reckoned with is the greatest of three::
 
     now      the mean over a short time
     usual    at or below which the level's share of the last window's requests arrived
-    then     the mean of now, and the trend of the last minutes until a load would have ended
+    then     the mean of minutes, and its rise until a load would have ended
 
 Of these ``usual`` is why short bursts do not move the number back and forth: traffic whose bursts
 are shorter than a load is served by what is there when they come, or not at all. To it comes what
@@ -25,19 +25,19 @@ __all__ = ["ask", "followed"]
 # Shares of the capacity: above the first more replicas are made, below the second fewer are kept.
 _UP: Final = 1.0
 _DOWN: Final = 0.85
-_NEAR: Final = (10.0, 15.0)  # seconds, the least and the most
-_WIDE: Final = (120.0, 600.0)
-_BIN: Final = (3.0, 15.0)
+_NEAR: Final = 15.0  # seconds
+_WIDE: Final = (60.0, 300.0)  # seconds, the least and the most
+_BIN: Final = (10.0, 15.0)
 _BACKLOG_SECONDS: Final = 60.0
-_TREND: Final = 0.5  # of the trend is believed
+_TREND: Final = 1.0
 
 
 def followed(flow: Flow | None, seen: Seen, service: Service, window: float, now: float) -> Flow:
     """The flow after a look; a load's time says over how long to look."""
     load = service.load.median
     if flow is None:
-        near, wide = _within(load / 6, _NEAR), _within(load, _WIDE)
-        flow = Flow(Average(near), Average(wide))
+        wide = _within(load / 2, _WIDE)
+        flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide))
     width = _within(service.level.time_to_first_token, _BIN)
     return follow(flow, seen.readings, now, max(window, load), width)
 
@@ -56,16 +56,15 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits) -> Asked:
         now, usual = flow.near.rate, flow.usual(service.level.share)
         rate = max(now, usual, _then(flow, service.load.median))
         backlog = seen.waiting * capacity.work / _BACKLOG_SECONDS
-        load = max(usual, _UP * usual, rate * 1.0 if rate == usual else rate) / capacity.rate
-        load += backlog
+        load = rate / capacity.rate + backlog
     return Asked(_ceil(load / _UP), _ceil(load / _DOWN), load, rate, mix, capacity)
 
 
 def _then(flow: Flow, load: float) -> float:
     """By the trend, when a load that begins now has ended."""
-    lag = flow.wide.seconds - flow.near.seconds
-    rise = max(0.0, flow.near.rate - flow.wide.rate) / lag
-    return flow.near.rate + _TREND * rise * min(load, lag)
+    wide, far = flow.wide, flow.far
+    rise = max(0.0, wide.rate - far.rate) / (far.seconds - wide.seconds)
+    return wide.rate + _TREND * rise * (wide.seconds + load)
 
 
 def _within(value: float, bounds: tuple[float, float]) -> float:

@@ -117,6 +117,7 @@ class Flow:
 
     near: Average
     wide: Average
+    far: Average
     at: float | None = None
     known: bool = False
     tokens: Tokens = Tokens()
@@ -176,6 +177,7 @@ def _counted(flow: Flow, arrived: float, elapsed: float, window: float, width: f
         flow,
         near=flow.near.after(arrived, elapsed),
         wide=flow.wide.after(arrived, elapsed),
+        far=flow.far.after(arrived, elapsed),
         bins=bins,
         open_arrivals=total,
         open_seconds=seconds,
