@@ -62,10 +62,12 @@ class ScalingStatus(Model):
         default=None, description="Rate of requests that is reckoned with, for signal Rate."
     )
     capacity: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        default=None, description="Requests that one replica is to hold."
+        default=None,
+        description="Requests that one replica is to hold; for signal Rate missing while none "
+        "come, for it follows from their length.",
     )
     capacity_per_minute: _Requests | None = Field(
-        default=None, description="Requests that one replica serves, for signal Rate."
+        default=None, description="Requests that one replica serves within its service level."
     )
     capacity_from: CapacityFrom | None = Field(
         default=None,

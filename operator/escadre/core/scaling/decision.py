@@ -4,7 +4,7 @@ core/scaling/policy.py decides, telling.py words it.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from escadre.core.scaling.capacity import Capacity, Mix
 from escadre.core.scaling.demand import Demand
@@ -37,6 +37,8 @@ LimitName = Literal[
     "load",
     "redistribution",
 ]
+
+_NOTHING: Final = 1 / 120  # requests per second: less than half a request a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,11 @@ class Asked:
     rate: float | None = None
     mix: Mix | None = None
     capacity: Capacity | None = None
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing arrives; what is left of a mean that fades is nothing too."""
+        return self.rate is not None and self.rate < _NOTHING
 
     def of(self, number: int) -> int:
         """What becomes of so many."""

@@ -14,6 +14,7 @@ from escadre.reasons.said import Amount, Said, joined, say
 __all__ = ["Verdict", "limits_of", "message_of", "reason_of"]
 
 _NAMED_SLOTS: Final = 5
+_TWO_DIGITS: Final = 0.1  # requests per second: of fewer hundredths are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +110,21 @@ def _known(verdict: Verdict) -> Said:
             capacity=Amount(f"{asked.capacity.requests:.3g}"),
             asked=asked.up,
         )
+    if not seen.demand and asked.still:
+        return say("no requests arrive")
     return say(
         "{rate} requests a second of {prompt} tokens and answers of {answer}, at {capacity} a "
         "second per replica, ask for {asked}",
-        rate=Amount(f"{asked.rate:.2g}"),
+        rate=Amount(_rate(asked.rate)),
         prompt=Amount(f"{asked.mix.prompt:,.0f}"),
         answer=Amount(f"{asked.mix.answer:,.0f}"),
-        capacity=Amount(f"{asked.capacity.rate:.2g}"),
+        capacity=Amount(_rate(asked.capacity.rate)),
         asked=asked.up,
     )
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:.2g}" if per_second >= _TWO_DIGITS else f"{per_second:.2f}"
 
 
 def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:

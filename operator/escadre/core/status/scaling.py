@@ -31,7 +31,8 @@ def _rests_on(facts: StatusFacts, decision: Decision) -> ScalingStatus:
     """The signal, what it asks for, and what made it another number."""
     signal, asked = _signal(decision), decision.asked
     known = signal != "Unknown"
-    capacity = asked.capacity if asked else None
+    still = asked is not None and asked.still  # how much work a request was, nobody asks then
+    capacity = asked.capacity if asked and not still else None
     rate = asked.rate if asked else None
     bounds, denied = facts.bounds, _denied(facts)
     return ScalingStatus(
@@ -39,9 +40,9 @@ def _rests_on(facts: StatusFacts, decision: Decision) -> ScalingStatus:
         signal_age_seconds=_age(decision.age),
         demand=decision.demand if known else None,
         requests_per_minute=_per_minute(rate),
-        capacity=requests_of(decision, facts.target),
+        capacity=None if still else requests_of(decision, facts.target),
         capacity_per_minute=_per_minute(capacity.rate if capacity else None),
-        capacity_from=_source(facts, decision),
+        capacity_from=None if still else _source(facts, decision),
         desired_before_limits=asked.up if asked and known else None,
         limits=[*decision.limits, *(["gpus"] if denied else [])],
         min_replicas=bounds.minimum if bounds else None,
