@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := install
 .PHONY: help install format lint typecheck test unit generate verify check demo breaker oracle e2e test-upgrade \
-	bench-autoscale bench-control bench-before bench-before-5000 bench-layout bench-plan bench-pull bench-speed \
+	bench-autoscale bench-control bench-demand bench-before bench-before-5000 bench-layout bench-plan bench-pull bench-speed \
 	bench-live test-scaling image clean lock binaries moved try-bare
 
 help: ## list the targets
@@ -122,6 +122,9 @@ bench-plan: $(STAMP) ## planning alone, no cluster: 2,000 deployments on 5,000 n
 
 bench-autoscale: $(STAMP) ## GPU-seconds of this build's scaling beside HPA, KEDA, KPA, WVA and an oracle, in virtual time
 	@$(BIN)/python -m e2e.bench.autoscale $(ARGS)
+
+bench-demand: $(STAMP) ## reading 500 engines every 5 s, no cluster: share of a core, decisions, edits with and without
+	$(BIN)/python -m e2e.bench.demand $(ARGS)
 
 bench-layout: $(STAMP) ## the estimate of the cache beside published start-ups and peers (1.2 GB, once)
 	@$(BIN)/python -m e2e.bench.layout $(ARGS)

@@ -14,7 +14,7 @@ from tests.controller.operator import context_of
 from tests.controller.world import World
 from tests.fakes.kube import FakeApi
 
-from escadre.clients.engine import Target
+from escadre.clients.engine import Scrape, Target
 from escadre.clients.kube import EVENTS, MODEL_DEPLOYMENTS, Json
 from escadre.controller.context import Context
 from escadre.controller.demand import DemandLoop
@@ -66,11 +66,19 @@ class Living:
         return [f"{one['type']} {one['reason']}" for one in found]
 
 
+async def _quiet(_: Target) -> Demand:
+    """An engine without requests."""
+    return Demand(0, 0)
+
+
 @asynccontextmanager
-async def living(world: World, *, pace: float, latency: float = 0.0) -> AsyncIterator[Living]:
+async def living(
+    world: World, *, pace: float, latency: float = 0.0, scrape: Scrape | None = _quiet
+) -> AsyncIterator[Living]:
     """Runs it; every ``pace`` seconds one of the other controllers does its part.
 
-    ``latency`` is how long the API server takes for an answer.
+    ``latency`` is how long the API server takes for an answer. ``scrape`` reads the engines; None:
+    nobody does, and nothing is scaled.
     """
     world.dated = True
     api = world.server.client("escadre")
@@ -84,8 +92,9 @@ async def living(world: World, *, pace: float, latency: float = 0.0) -> AsyncIte
     await context.caches.synced()
     api.latency = latency
     router.everything()
-    demand = DemandLoop(context, _quiet, lambda _: None)
-    works = (manager.run(), demand.run(), _others(world, pace))
+    works = [manager.run(), _others(world, pace)]
+    if scrape is not None:
+        works.append(DemandLoop(context, scrape, lambda _: None).run())
     tasks += [asyncio.create_task(one) for one in works]
     try:
         yield Living(world, api, context, queue)
@@ -93,11 +102,6 @@ async def living(world: World, *, pace: float, latency: float = 0.0) -> AsyncIte
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _quiet(_: Target) -> Demand:
-    """An engine without requests."""
-    return Demand(0, 0)
 
 
 async def _clock(world: World) -> None:

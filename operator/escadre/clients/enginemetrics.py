@@ -8,9 +8,9 @@ zero. Nothing is decided here.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from escadre.core.profile import DEFAULT_PROFILE, QueueMetrics
 from escadre.core.scaling.demand import Demand, Sums, Work
@@ -23,64 +23,48 @@ _REST: Final = re.compile(
          [ \t]* (?<=[}\ \t]) ([^ \t\r\n]+) (?:[ \t]+-?[0-9.eE+-]+)? [ \t]*\r?\n""",
     re.VERBOSE,
 )
-_NUMBER: Final = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 # No value of another label holds these bytes: a quote in it is escaped, a backslash before it.
 _CAPACITY: Final = re.compile(rb"""[{,][ \t]*reason[ \t]*=[ \t]*"capacity\"""")
+_LINE_FEED: Final = 10
 _LARGEST: Final = 1 << 53  # from here on a float skips whole numbers
-
-
-class _Found(NamedTuple):
-    """The series of one name: their sum, None where one is no number; how many they are."""
-
-    total: float | None
-    series: int
-
-    def plus(self, value: float | None) -> "_Found":
-        """With one series more; None is no number."""
-        if value is None or self.total is None:
-            return _Found(None, self.series + 1)
-        return _Found(self.total + value, self.series + 1)
-
-
-_NONE: Final = _Found(0.0, 0)
 
 
 @dataclass(slots=True)
 class _Body:
-    """What was found of the needed names, by name."""
+    """What was found of the needed names: the sum of each's series, None where one is no number."""
 
-    found: dict[bytes, _Found]
+    totals: dict[bytes, float | None] = field(default_factory=dict)
+    series: dict[bytes, int] = field(default_factory=dict)
+
+    def add(self, name: bytes, value: float | None) -> None:
+        """One series more."""
+        total = self.totals.get(name, 0.0)
+        self.totals[name] = None if total is None or value is None else total + value
+        self.series[name] = self.series.get(name, 0) + 1
 
     def whole(self, *names: str) -> int | None:
         """The count under the first of the names that is there.
 
         A fraction counts as one more, not as none.
         """
-        one = self._first(names)
-        total = one.total if one else None
+        total = self.totals.get(self._first(names))
         return None if total is None else int(total) + (total != int(total))
 
     def share(self, names: Iterable[str]) -> float | None:
         """A number from 0 to 1: the mean of its series."""
-        one = self._first(names)
-        if one is None or one.total is None:
-            return None
-        mean = one.total / one.series
-        return mean if mean <= 1 else None
+        name = self._first(names)
+        total = self.totals.get(name)
+        mean = None if total is None else total / self.series[name]
+        return mean if mean is None or mean <= 1 else None
 
     def sums(self, names: Iterable[str]) -> Sums | None:
         """Sum and count of a histogram, None while one of them is not known."""
-        name = next((one for one in names if f"{one}_count".encode() in self.found), None)
-        if name is None:
-            return None
-        seconds = self._first([f"{name}_sum"])
-        count = self.whole(f"{name}_count")
-        if seconds is None or seconds.total is None or count is None:
-            return None
-        return Sums(seconds.total, count)
+        name = next((one for one in names if f"{one}_count".encode() in self.totals), "")
+        seconds, count = self.totals.get(f"{name}_sum".encode()), self.whole(f"{name}_count")
+        return None if seconds is None or count is None else Sums(seconds, count)
 
-    def _first(self, names: Iterable[str]) -> _Found | None:
-        return next((self.found[key] for one in names if (key := one.encode()) in self.found), None)
+    def _first(self, names: Iterable[str]) -> bytes:
+        return next((key for one in names if (key := one.encode()) in self.totals), b"")
 
 
 def scan(body: bytes, queue: QueueMetrics = DEFAULT_PROFILE.queue) -> Demand:
@@ -90,11 +74,11 @@ def scan(body: bytes, queue: QueueMetrics = DEFAULT_PROFILE.queue) -> Demand:
     rank); the share of the cache is their mean. One series that is no finite number makes that
     number unknown, and no other; so does a last line without line feed, which may be cut off.
     """
-    there = _Body(_find(body, queue))
-    reasons = there.found.get(queue.waiting_by_reason.encode())
+    there = _find(body, queue)
+    reasons = queue.waiting_by_reason.encode() in there.totals
     return Demand(
         there.whole(queue.running),
-        there.whole(queue.waiting if reasons is None else queue.waiting_by_reason),
+        there.whole(queue.waiting_by_reason if reasons else queue.waiting),
         cache_usage=there.share(queue.cache_usage),
         work=_work(there, queue),
         old_names=_old(there, queue),
@@ -119,24 +103,24 @@ def _old(there: _Body, queue: QueueMetrics) -> tuple[str, ...]:
     return tuple(
         old
         for today, *before in _series(queue)
-        if today.encode() not in there.found
+        if today.encode() not in there.totals
         for old in before
-        if old.encode() in there.found
+        if old.encode() in there.totals
     )
 
 
-def _find(body: bytes, queue: QueueMetrics) -> dict[bytes, _Found]:
+def _find(body: bytes, queue: QueueMetrics) -> _Body:
     by_reason = queue.waiting_by_reason.encode()
-    found: dict[bytes, _Found] = {}
+    there = _Body()
     for match in _names(queue).finditer(body):
         start, end = match.span()
-        if not _begins_line(body, start):
+        if start and body[start - 1] != _LINE_FEED and not _begins_line(body, start):
             continue  # inside a comment or a label's value
         name, rest = match[0], _REST.match(body, end)
         if name == by_reason and not (rest and rest[1] and _CAPACITY.search(rest[1])):
             continue  # waits for what another replica would not have either
-        found[name] = found.get(name, _NONE).plus(_value(rest[2]) if rest else None)
-    return found
+        there.add(name, _value(rest[2]) if rest else None)
+    return there
 
 
 def _begins_line(body: bytes, start: int) -> bool:
@@ -145,10 +129,12 @@ def _begins_line(body: bytes, start: int) -> bool:
 
 
 def _value(text: bytes) -> float | None:
-    if _NUMBER.fullmatch(text) is None:
+    try:
+        value = float(text)
+    except ValueError:
         return None
-    value = float(text)
-    return value if 0 <= value < _LARGEST else None
+    # Python reads an underscore between digits, too; NaN is in no range.
+    return value if 0 <= value < _LARGEST and b"_" not in text else None
 
 
 @lru_cache(maxsize=8)

@@ -32,7 +32,7 @@ from escadre.state.views import DeploymentView, PodView
 __all__ = ["DemandLoop", "readable"]
 
 _PARALLEL = 64
-_TURN = 10  # engines begun with at a time: to wake for each costs more than a quiet reading
+_TURN = 25  # engines begun with at a time: to wake for each costs more than a quiet reading
 _SPREAD = 0.7  # of the time between two rounds
 _BATCH = 50  # deployments judged at a stretch
 _NEW_SECONDS = 5.0  # what is ready for longer waits for its turn
@@ -157,11 +157,15 @@ class DemandLoop:
         """The next step, remembered; None while nothing can be decided."""
         context, memory = self.context, self.context.memory
         before = memory.scaled.get(view.uid)
+        seen, settings = sight.scalable(view), context.settings.scaling
+        samples = samples_of(
+            sight.observed(view), memory.readings, seen.service, settings, sight.now
+        )
         after = step(
             before.state if before else None,
-            sight.scalable(view),
-            samples_of(sight.observed(view), memory.readings, context.settings.scaling, sight.now),
-            windows_of(context.settings.scaling),
+            seen,
+            samples,
+            windows_of(settings),
             sight.now,
         )
         known = before.changes if before else ()

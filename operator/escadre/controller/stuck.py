@@ -70,9 +70,12 @@ class StuckLoop:
         reading = self.context.memory.readings.get(pod.uid)
         if reading is None or reading.moved == reading.demand.at:
             return False
-        records = self.context.caches.replicas.by("deployment", (pod.namespace, pod.deployment))
+        context = self.context
+        records = context.caches.replicas.by("deployment", (pod.namespace, pod.deployment))
         layout = next((one.layout for one in records if one.slot == pod.slot), None)
-        patience = patience_with(layout, self.context.settings.scaling)
+        view = context.caches.deployments.get(pod.deployment, pod.namespace)
+        service = context.sight().scalable(view).service if view else None
+        patience = patience_with(layout, service, context.settings.scaling)
         return stands_still(reading, patience.still_seconds)
 
     def _forget(self, still: Mapping[str, PodView]) -> None:

@@ -12,6 +12,7 @@ from escadre.api.deployment import Layout
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Sample, ScaleState, Windows
 from escadre.core.scaling.progress import Patience, phase_read, prompt_seconds
+from escadre.core.scaling.service import Service
 from escadre.core.scaling.step import Bounds, Scalable, desired, seed
 from escadre.core.scaling.target import target_queue_depth
 from escadre.settings import ScalingSettings
@@ -54,20 +55,27 @@ def windows_of(settings: ScalingSettings) -> Windows:
     return Windows(settings.down_stabilization_seconds, settings.stale_seconds)
 
 
-def patience_with(layout: Layout | None, settings: ScalingSettings) -> Patience:
-    """How long an engine in this layout may stand still, and its metrics be old."""
-    longest = prompt_seconds(layout.max_model_len, None) if layout else math.inf
+def patience_with(
+    layout: Layout | None, service: Service | None, settings: ScalingSettings
+) -> Patience:
+    """How long an engine in this layout may stand still, and its metrics be old.
+
+    ``service`` is what scaling is told of such a replica.
+    """
+    speed = service.prior.speed.prefill_tokens_per_second if service else None
+    longest = prompt_seconds(layout.max_model_len, speed) if layout else math.inf
     return Patience.of(settings.stale_seconds, longest)
 
 
 def samples_of(
     observed: Iterable[Observed],
     readings: Mapping[str, Reading],
+    service: Service | None,
     settings: ScalingSettings,
     now: float,
 ) -> list[Sample]:
-    """One for each replica, with what was read of its pod."""
-    return [_sample(one, readings, settings, now) for one in observed]
+    """One for each replica, with what was read of its pod; ``service`` as scaling is told."""
+    return [_sample(one, readings, service, settings, now) for one in observed]
 
 
 def _leaves(one: Observed) -> bool:
@@ -76,7 +84,11 @@ def _leaves(one: Observed) -> bool:
 
 
 def _sample(
-    one: Observed, readings: Mapping[str, Reading], settings: ScalingSettings, now: float
+    one: Observed,
+    readings: Mapping[str, Reading],
+    service: Service | None,
+    settings: ScalingSettings,
+    now: float,
 ) -> Sample:
     reading = readings.get(one.pod.uid) if one.pod else None
     phase: Literal["loading", "unread", "ready", "unscrapable", "stuck", "draining", "failing"]
@@ -85,7 +97,7 @@ def _sample(
     elif one.hung is not None:
         phase = "stuck"
     elif one.view.state == "Ready":
-        phase = phase_read(reading, patience_with(one.record.layout, settings), now)
+        phase = phase_read(reading, patience_with(one.record.layout, service, settings), now)
     else:
         phase = "failing" if one.view.state == "Failing" else "loading"
     since = one.pod.placed or None if one.pod else None

@@ -1,0 +1,1 @@
+"""What reading the engines costs the operator; see ``__main__``."""
