@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from typing import Final
 
 from tests.controller.living import Living, living
@@ -155,7 +155,7 @@ async def _edits(replicas: int, pairs: float) -> Found:
                     async with _reading(life, scrape, on=scraping_now):
                         waits[scraping_now].append([await next(edits) for _ in range(_EDITS)])
     ratios = [_p99(on) / _p99(off) for on, off in zip(waits[True], waits[False], strict=True)]
-    alone, scraping_ = sum(waits[False], []), sum(waits[True], [])
+    alone, scraping_ = (list(chain.from_iterable(waits[on])) for on in (False, True))
     return {
         "aloneP50Seconds": percentile(alone, 0.5),
         "aloneP99Seconds": _p99(alone),
