@@ -54,6 +54,14 @@ def test_a_log_as_it_is_printed(tmp_path: Path) -> None:
     check_golden("simulate", ran.out)
 
 
+def test_schedules_are_said_not_to_be_played(tmp_path: Path) -> None:
+    window = {"cron": "0 8 * * *", "timeZone": "UTC", "duration": "10h", "minReplicas": 2}
+    path = wish(tmp_path, "chat", scaling={"maxReplicas": 4, "schedules": [window]})
+    ran = simulate("--trace", busy(tmp_path), "--deployment", path)
+    assert ran.code == 0
+    assert "Its schedules are not played" in " ".join(ran.out.split())
+
+
 def test_people_as_it_is_printed() -> None:
     ran = simulate("--users", "10000", "--profile", MODEL)
     assert (ran.code, ran.err) == (0, "")

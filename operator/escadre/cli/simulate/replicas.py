@@ -64,7 +64,8 @@ def planned_for(asked: Asked, read: Callable[[str], str], now: float) -> Planned
     scaled = _scaled(prospect, layout.target_queue_depth, asked.max_replicas)
     if prospect.wish.spec.scaling.target_queue_depth is None:
         scaled = replace(scaled, service=_service(prospect, model, asked.cold_start))
-    return Planned(layout.summary, model, scaled, (*fleet.notes, *_like(paced)))
+    notes = (*fleet.notes, *_unplayed(prospect), *_like(paced))
+    return Planned(layout.summary, model, scaled, notes)
 
 
 def _wish(asked: Asked) -> WishText:
@@ -119,6 +120,12 @@ def _service(prospect: Prospect, model: ReplicaModel, load: float) -> Service:
     """What the operator would be told of it; of its loads, that they take as long as most do."""
     prior = Prior(model.speed, model.cache_blocks * BLOCK_TOKENS, model.max_num_seqs)
     return Service(prior, level_of(prospect.wish.spec), LoadTime(load, _OVERDUE * load))
+
+
+def _unplayed(prospect: Prospect) -> tuple[str, ...]:
+    if not prospect.wish.spec.scaling.schedules:
+        return ()
+    return ("Its schedules are not played, for a log names no day: minReplicas is the least.",)
 
 
 def _like(paced: Paced) -> tuple[str, ...]:
