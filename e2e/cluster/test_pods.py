@@ -183,6 +183,24 @@ def test_hook_and_grace_come_in_a_kubelets_order(cluster: Cluster, namespace: st
     assert lines == ["up False", "term True", "bye True"], "SIGTERM comes after the hook"
 
 
+def test_a_hook_that_outlasts_the_grace_ends_with_its_pod(cluster: Cluster, namespace: str) -> None:
+    hook = "echo hook > /proc/1/fd/1; sleep 3600"
+    pod = build_pod(
+        "overdue",
+        namespace,
+        "trap : TERM; echo up; while :; do sleep 1; done",
+        lifecycle={"preStop": {"exec": {"command": ["sh", "-c", hook]}}},
+        spec={"nodeName": "gpu-1", "terminationGracePeriodSeconds": 3600},
+    )
+    cluster.apply(pod)
+    leave = ("delete", "pod", "overdue", "-n", namespace, "--wait=false")
+    wait_for(lambda: "up" in cluster.pod_log(namespace, "overdue", "main"), 20, "its first word")
+    cluster.kubectl(*leave)
+    wait_for(lambda: "hook" in cluster.pod_log(namespace, "overdue", "main"), 20, "the hook to run")
+    cluster.kubectl(*leave, "--grace-period=1")
+    until_gone(cluster, namespace, "overdue")
+
+
 def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(
     cluster: Cluster, namespace: str
 ) -> None:

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -40,5 +43,17 @@ async def run_hook(
         try:
             await child.wait()
         finally:
-            if child.returncode is None:
-                child.kill()
+            _kill(child)
+
+
+def _kill(child: asyncio.subprocess.Process) -> None:
+    """End a hook that still runs: what nsenter forked, so that nsenter reaps it and ends too.
+
+    Without nsenter it would be nobody's, and a container ends only when all in it were reaped.
+    """
+    if child.returncode is not None:
+        return
+    children = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+    for number in children or [str(child.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(number), signal.SIGKILL)
