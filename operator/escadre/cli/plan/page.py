@@ -109,7 +109,7 @@ def _deployment(prospect: Prospect, tried: Tried) -> Iterator[str]:
         reason = plan.reason.name if plan.reason else ""
         yield f"<p class=bad>{escape(f'{reason}: {plan.message}')}</p>"
     if prospect.layout is not None:
-        yield from _layout(prospect.layout)
+        yield from _layout(prospect.layout, wish.spec.scaling.target_queue_depth)
     if plan is not None and plan.slots:
         nodes = ", ".join(slot.node or "nowhere" for slot in plan.slots)
         yield f"<p>{count(len(plan.slots), 'replica')}: {escape(nodes)}</p>"
@@ -117,7 +117,7 @@ def _deployment(prospect: Prospect, tried: Tried) -> Iterator[str]:
     yield "</section>"
 
 
-def _layout(layout: LayoutStatus) -> Iterator[str]:
+def _layout(layout: LayoutStatus, target: int | None) -> Iterator[str]:
     memory = layout.memory
     spare = memory.visible_bytes - memory.usable_bytes
     parts = (
@@ -133,7 +133,7 @@ def _layout(layout: LayoutStatus) -> Iterator[str]:
         for name, amount in parts
     )
     yield f"<p><b>{escape(layout_title(layout))}</b></p><div class=memory>{bars}</div><dl>"
-    for name, words in arithmetic(layout):
+    for name, words in arithmetic(layout, target):
         yield f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>"
     yield "</dl>"
 

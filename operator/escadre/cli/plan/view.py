@@ -58,9 +58,10 @@ def _one(each: Prospect, tried: Tried | None) -> Group:
         head.add_row(mark("blocked"), "weights", _with_step(f"{full}: {words}", full))
     parts.append(head)
     if each.layout is not None:
-        parts += [Text(), heading("Layout"), layout_table(each.layout, rejected)]
+        target = each.wish.spec.scaling.target_queue_depth
+        parts += [Text(), heading("Layout"), layout_table(each.layout, rejected, target)]
     elif rejected:
-        parts += [Text(), heading("Layouts tried"), layout_table(None, rejected)]
+        parts += [Text(), heading("Layouts tried"), layout_table(None, rejected, None)]
     if tried and tried.others:
         parts += [Text(), heading("Layouts that come after it"), _others(tried)]
     if tried and tried.speeds:

@@ -91,7 +91,7 @@ def detail(each: Deployed, now: float) -> Group:
     parts: list[RenderableType] = [_header(each), Text(), conditions_table(each, now)]
     if status.plan:
         title = f"Layout  {layout_title(status.plan)}"
-        parts += [Text(), heading(title), layout_table(status.plan, status.plan.rejected)]
+        parts += [Text(), heading(title), _layout_of(each, status.plan)]
     if status.weights:
         parts += [Text(), heading("Weights"), weights_table(status.weights)]
     if status.replicas:
@@ -171,10 +171,20 @@ def layout_title(layout: LayoutStatus) -> str:
     return f"{layout.summary} (without spec.layout: {instead})" if instead else layout.summary
 
 
-def layout_table(layout: LayoutStatus | None, rejected: Sequence[RejectedLayout]) -> Table:
-    """The arithmetic of a layout, each line one step that can be checked by hand."""
+def _layout_of(each: Deployed, layout: LayoutStatus) -> Table:
+    target = each.spec.scaling.target_queue_depth if each.spec else None
+    return layout_table(layout, layout.rejected, target)
+
+
+def layout_table(
+    layout: LayoutStatus | None, rejected: Sequence[RejectedLayout], target: int | None
+) -> Table:
+    """The arithmetic of a layout, each line one step that can be checked by hand.
+
+    ``target``: the requests per replica that the spec fixes, None where it fixes none.
+    """
     table = grid("", "")
-    for title, words in arithmetic(layout) if layout else ():
+    for title, words in arithmetic(layout, target) if layout else ():
         table.add_row(f"  {title}", words)
     for each in rejected:
         table.add_row("  not", ": ".join(refused(each)))
@@ -186,7 +196,7 @@ def refused(one: RejectedLayout) -> tuple[str, str]:
     return f"{one.product} {shape_of(one).words}", f"{one.reason}: {one.message}"
 
 
-def arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:
+def arithmetic(layout: LayoutStatus, target: int | None) -> list[tuple[str, str]]:
     """Each step that can be checked by hand, and its name."""
     memory, capacity = layout.memory, layout.capacity
     cache = bytes_text(memory.key_value_cache_bytes)
@@ -205,8 +215,10 @@ def arithmetic(layout: LayoutStatus) -> list[tuple[str, str]]:
     holds = (
         f"{count(capacity.full_length_requests, 'request')} of {layout.max_model_len:,} tokens, "
         f"or {capacity.typical_requests:,} of {layout.typical_tokens:,}; "
-        f"{layout.max_num_seqs} at once, scales at {layout.target_queue_depth} per replica"
+        f"{layout.max_num_seqs} at once"
     )
+    if target is not None:
+        holds += f", scales at {target} per replica"
     spread = (
         f"{layout.gpus} × {layout.product}: tensor parallel "
         f"{layout.tensor_parallel_size}, pipeline parallel {layout.pipeline_parallel_size}"
