@@ -98,10 +98,11 @@ class Fleet:
 
     def carry_out(self, now: float) -> None:
         """One round: watches what drains, deletes what has drained, makes what is wanted."""
-        for one in self.alive:
-            one.observe(now)
         desired = self.numbers[-1]
-        self._leave(desired, now)
+        if len(self.alive) != desired or any(one.drain is not None for one in self.alive):
+            for one in self.alive:
+                one.observe(now)
+            self._leave(desired, now)
         while len(self.alive) < desired and self._make(now, None):
             pass
         if len(self.alive) >= desired:
@@ -113,7 +114,7 @@ class Fleet:
         ready = sum(one.ready_at <= now for one in staying)
         return Moment(
             at=now,
-            demand=sum(one.engine.load for one in self.alive),
+            demand=sum(one.engine.load_at(now) for one in self.alive),
             wanted=self.numbers[-1],
             ready=ready,
             loading=len(staying) - ready,
