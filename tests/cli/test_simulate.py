@@ -86,6 +86,29 @@ def test_the_document_of_a_log(tmp_path: Path) -> None:
     assert again.out == ran.out
 
 
+def test_the_course_is_drawn(tmp_path: Path) -> None:
+    """Four minutes of a burst, then it is quiet: bars of 80 characters, and the same as SVG."""
+    given = ("--trace", busy(tmp_path), "--profile", MODEL, "--max-replicas", "4")
+    table = simulate(*given).out.partition("the most of each")[2].partition("Note")[0]
+    rows = [line for line in table.splitlines()[1:] if line.strip()]
+    assert [row.split()[0] for row in rows] == ["requests", "ready", "loading"]
+    assert all(len(row) <= 80 for row in rows)
+    drawn = simulate(*given, "-o", "svg").out
+    assert drawn.startswith("<svg ")
+    assert drawn.endswith("</svg>\n")
+    assert all(f">{name}</text>" in drawn for name in ("ready", "loading", "draining", "wanted"))
+    found: Json = json.loads(simulate(*given, "-o", "json").out)
+    course = found["course"]
+    assert len(course) <= 400
+    assert course[-1]["seconds"] <= found["seconds"]
+    assert max(one["ready"] for one in course) == found["mostReplicas"]
+
+
+def test_people_have_no_course() -> None:
+    ran = simulate("--users", "10", "--profile", MODEL, "-o", "svg")
+    assert (ran.code, "-o svg draws the course of a log" in ran.err) == (2, True)
+
+
 def test_more_replicas_and_more_copies_are_played(tmp_path: Path) -> None:
     given = ("--trace", busy(tmp_path), "--profile", MODEL, "-o", "json")
     once: Json = json.loads(simulate(*given).out)

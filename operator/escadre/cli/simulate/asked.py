@@ -1,6 +1,7 @@
 """What `escadre simulate` is asked: its options, carried in three groups, and read from there."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, get_args
 
 import typer
@@ -9,10 +10,24 @@ from escadre.cli.shared.carrying import CarryingCommand, noting
 from escadre.cli.shared.failures import BadInput
 from escadre.core.simulation.setting import Objective, Routing
 
-__all__ = ["Asked", "SimulateCommand", "asked_of"]
+__all__ = ["Asked", "SimulateCommand", "SimulateOutput", "SimulateOutputOption", "asked_of"]
 
 _KEY: Final = "escadre.simulate."
 _ROUTINGS: Final[tuple[str, ...]] = get_args(Routing)
+
+
+class SimulateOutput(StrEnum):
+    """How the command answers; only a log has a course to draw."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    SVG = "svg"
+
+
+SimulateOutputOption = Annotated[
+    SimulateOutput, typer.Option("-o", "--output", help="How to answer:")
+]
 
 
 def _option(name: str, help_: str, metavar: str | None = None, **bounds: Any) -> Any:
@@ -78,7 +93,7 @@ def _objective_options(
         float | None,
         _option(
             "itl",
-            "Objective: mean time between tokens; default 0.1.",
+            "Objective: mean time between tokens; default 0.2.",
             "SECONDS",
             min=0.001,
             max=3600,
@@ -145,7 +160,7 @@ def asked_of(context: typer.Context) -> Asked:
         nodes=given.get("nodes", "1 x 8 x H100-80GB"),
         cold_start=given.get("cold-start", 120.0),
         max_replicas=given.get("max-replicas"),
-        objective=Objective(given.get("ttft", 2.0), given.get("itl", 0.1)),
+        objective=Objective(given.get("ttft", 2.0), given.get("itl", 0.2)),
         routing=_routing(given.get("routing", "random")),
         requests_per_day=given.get("requests-per-day"),
     )

@@ -10,9 +10,15 @@ from typing import Final
 import typer
 
 from escadre.cli.shared.failures import BadInput
-from escadre.cli.shared.session import Environment, Output, OutputOption, environment_of
+from escadre.cli.shared.session import Environment, Output, environment_of
 from escadre.cli.simulate import sizingview, view
-from escadre.cli.simulate.asked import Asked, SimulateCommand, asked_of
+from escadre.cli.simulate.asked import (
+    Asked,
+    SimulateCommand,
+    SimulateOutput,
+    SimulateOutputOption,
+    asked_of,
+)
 from escadre.cli.simulate.replicas import Planned, planned_for
 from escadre.cli.simulate.requestlog import read_log
 from escadre.core.simulation.play import simulate
@@ -36,16 +42,18 @@ def register(app: typer.Typer) -> None:
     )(_simulate)
 
 
-def _simulate(context: typer.Context, output: OutputOption = Output.TABLE) -> None:
+def _simulate(context: typer.Context, output: SimulateOutputOption = SimulateOutput.TABLE) -> None:
     environment, asked = environment_of(context), asked_of(context)
+    if asked.users is not None and output is SimulateOutput.SVG:
+        raise BadInput("-o svg draws the course of a log; --users has none: use table or json")
     planned = planned_for(asked, environment.read_file, environment.now())
     if asked.users is not None:
-        _size(environment, output, asked, planned)
+        _size(environment, Output(output.value), asked, planned)
     else:
         _play(environment, output, asked, planned)
 
 
-def _play(environment: Environment, output: Output, asked: Asked, planned: Planned) -> None:
+def _play(environment: Environment, output: SimulateOutput, asked: Asked, planned: Planned) -> None:
     log = read_log(asked.trace or "-", environment.read_file)
     if len(log) * asked.copies > _MOST_REQUESTS:
         raise BadInput(
@@ -62,7 +70,16 @@ def _play(environment: Environment, output: Output, asked: Asked, planned: Plann
     )
     outcome = simulate(scaled(log, asked.copies, asked.seed), setting)
     told = view.Told(planned, setting, outcome)
-    environment.answer(output, document=lambda: view.document(told), view=lambda: view.view(told))
+    if output is SimulateOutput.SVG:
+        environment.out.print(
+            view.picture(told), end="", soft_wrap=True, markup=False, highlight=False
+        )
+        return
+    environment.answer(
+        Output(output.value),
+        document=lambda: view.document(told),
+        view=lambda: view.view(told),
+    )
 
 
 def _size(environment: Environment, output: Output, asked: Asked, planned: Planned) -> None:

@@ -10,12 +10,13 @@ from rich.text import Text
 from escadre.cli.layout.legal import with_notes
 from escadre.cli.shared import speeds
 from escadre.cli.shared.tables import grid
+from escadre.cli.simulate.picture import course, course_document, drawing
 from escadre.cli.simulate.replicas import Planned
 from escadre.core.counting import count
 from escadre.core.simulation.outcome import Outcome
 from escadre.core.simulation.setting import Scaled, Setting
 
-__all__ = ["Told", "deployment_document", "document", "view"]
+__all__ = ["Told", "deployment_document", "document", "picture", "view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,23 @@ def view(told: Told) -> Group:
     table = grid("", "", "")
     for row in (*_answers(told), *_supply(told)):
         table.add_row(*row)
+    body = [table, Text(), *course(told.outcome.timeline)]
+    return with_notes([Text(_head(told)), Text(), *body], told.planned.notes)
+
+
+def picture(told: Told) -> str:
+    """Its course as SVG."""
+    return drawing(told.outcome.timeline, _head(told))
+
+
+def _head(told: Told) -> str:
+    """What was played."""
     scaled, cold = told.setting.scaled, told.setting.cold
     bounds = f"{scaled.bounds.minimum} to {count(scaled.bounds.maximum, 'replica')}"
-    head = (
+    return (
         f"{told.planned.summary}, {bounds}, {_aim(scaled)}, loads of "
         f"{cold.median:g} s, routing {told.setting.routing}, seed {told.setting.seed}"
     )
-    return with_notes([Text(head), Text(), table], told.planned.notes)
 
 
 def _aim(scaled: Scaled) -> str:
@@ -108,6 +119,7 @@ def document(told: Told) -> dict[str, Any]:
         "wastedLoads": supply.wasted_loads,
         "changes": supply.changes,
         "reversals": supply.reversals,
+        "course": course_document(told.outcome.timeline),
         "notes": list(told.planned.notes),
     }
 

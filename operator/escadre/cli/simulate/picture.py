@@ -1,0 +1,174 @@
+"""The course of a simulation: requests, replicas that serve and load, as rows of bars and as SVG.
+
+Both cut the time into columns and show the most of each. Pure.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+from itertools import pairwise
+from typing import Final
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from escadre.cli.shared.sparkline import Sparkline
+from escadre.cli.shared.tables import grid
+from escadre.core.simulation.outcome import Moment
+
+__all__ = ["columns", "course", "course_document", "drawing"]
+
+_BARS: Final = 50  # with names and spans a line of 80 characters
+_POINTS: Final = 400
+_WIDTH, _HEIGHT = 820, 380
+_LEFT, _WIDE = 60, 740
+_ABOVE: Final = (40, 130)  # top and height of the requests' part
+_BELOW: Final = (210, 130)
+# From the foot up. Okabe and Ito's colours, which people who see few colours tell apart.
+_REPLICAS: Final = (("ready", "#009e73"), ("loading", "#e69f00"), ("draining", "#999999"))
+_REQUESTS: Final = "#0072b2"
+_TICKS: Final = 5
+
+
+def columns(timeline: Sequence[Moment], count: int) -> list[list[Moment]]:
+    """The moments in ``count`` spans of the same length, or one for each where there are fewer."""
+    count = min(count, len(timeline))
+    edges = [len(timeline) * place // count for place in range(count + 1)] if count else [0]
+    return [list(timeline[a:b]) for a, b in pairwise(edges)]
+
+
+def course(timeline: Sequence[Moment]) -> Iterator[RenderableType]:
+    """A row of bars each; nothing where nothing was played."""
+    if not timeline:
+        return
+    spans = columns(timeline, _BARS)
+    seconds = (timeline[-1].at - timeline[0].at) / len(spans)
+    yield Text(f"the most of each {seconds:,.0f} s:", style="dim")
+    table = grid("", "")
+    for name, number in (("requests", _demand), ("ready", _ready), ("loading", _loading)):
+        table.add_row(name, Sparkline([max(map(number, span)) for span in spans]))
+    yield table
+
+
+def course_document(timeline: Sequence[Moment]) -> list[dict[str, float]]:
+    """The last moment of each of at most 400 columns, as JSON."""
+    return [
+        {
+            "seconds": span[-1].at,
+            "requests": span[-1].demand,
+            "wanted": span[-1].wanted,
+            "ready": span[-1].ready,
+            "loading": span[-1].loading,
+            "draining": span[-1].draining,
+        }
+        for span in columns(timeline, _POINTS)
+    ]
+
+
+def _demand(moment: Moment) -> int:
+    return moment.demand
+
+
+def _ready(moment: Moment) -> int:
+    return moment.ready
+
+
+def _loading(moment: Moment) -> int:
+    return moment.loading
+
+
+def _draining(moment: Moment) -> int:
+    return moment.draining
+
+
+def drawing(timeline: Sequence[Moment], title: str) -> str:
+    """An SVG of 820 × 380: requests above, replicas below, what is wanted as a line."""
+    spans = columns(timeline, _POINTS)
+    end = timeline[-1].at if timeline else 0.0
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
+    parts = [
+        f'{head} font-family="sans-serif" font-size="12">',
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
+        _words(_LEFT, 22, title, bold=True),
+        *_panel(_ABOVE, "requests running and waiting", _most(spans, _demand)),
+        *_panel(_BELOW, "replicas", _most(spans, _taken)),
+        _area(_ABOVE, [_of(span, _demand) for span in spans], [0] * len(spans), _REQUESTS),
+        *_stacked(spans),
+        *_times(end),
+        *_legend(),
+    ]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _taken(moment: Moment) -> int:
+    return max(moment.wanted, moment.ready + moment.loading + moment.draining)
+
+
+def _of(span: Sequence[Moment], number: Callable[[Moment], int]) -> int:
+    return max(map(number, span))
+
+
+def _most(spans: Sequence[Sequence[Moment]], number: Callable[[Moment], int]) -> int:
+    return max((_of(span, number) for span in spans), default=0)
+
+
+def _stacked(spans: Sequence[Sequence[Moment]]) -> Iterator[str]:
+    """Of each span its last moment, so that the parts are of one time; and what is wanted."""
+    most = _most(spans, _taken)
+    foot = [0] * len(spans)
+    for (_, colour), number in zip(_REPLICAS, (_ready, _loading, _draining), strict=True):
+        top = [low + number(span[-1]) for low, span in zip(foot, spans, strict=True)]
+        yield _area(_BELOW, top, foot, colour, most)
+        foot = top
+    wanted = _steps(_BELOW, [span[-1].wanted for span in spans], most)
+    yield f'<path d="M{"L".join(wanted)}" fill="none" stroke="#000000" stroke-width="1.2"/>'
+
+
+def _area(
+    panel: tuple[int, int], top: Sequence[int], foot: Sequence[int], colour: str, most: int = 0
+) -> str:
+    most = most or max(top, default=0)
+    way = [*_steps(panel, top, most), *reversed(_steps(panel, foot, most))]
+    return f'<path d="M{"L".join(way)}Z" fill="{colour}" fill-opacity="0.75"/>' if way else ""
+
+
+def _steps(panel: tuple[int, int], numbers: Sequence[int], most: int) -> list[str]:
+    """Two points for each number: it stands for the whole of its column."""
+    top, high = panel
+    wide = _WIDE / max(1, len(numbers))
+    found = []
+    for place, number in enumerate(numbers):
+        y = top + high * (1 - number / max(1, most))
+        found += [
+            f"{_LEFT + place * wide:.1f} {y:.1f}",
+            f"{_LEFT + (place + 1) * wide:.1f} {y:.1f}",
+        ]
+    return found
+
+
+def _panel(panel: tuple[int, int], name: str, most: int) -> Iterator[str]:
+    top, high = panel
+    yield _words(_LEFT, top - 5, name)
+    for share in (0.0, 0.5, 1.0):
+        y = top + high * (1 - share)
+        yield f'<path d="M{_LEFT} {y:.1f}h{_WIDE}" stroke="#dddddd"/>'
+        yield _words(_LEFT - 6, y + 4, f"{share * most:,.4g}", anchor="end")
+
+
+def _times(end: float) -> Iterator[str]:
+    top, high = _BELOW
+    for place in range(_TICKS + 1):
+        x = _LEFT + _WIDE * place / _TICKS
+        words = f"{end * place / _TICKS / 60:,.4g} min"
+        yield _words(x, top + high + 18, words, anchor="middle")
+
+
+def _legend() -> Iterator[str]:
+    for place, (name, colour) in enumerate((*_REPLICAS, ("wanted", "#000000"))):
+        x = _LEFT + 110 * place
+        yield f'<rect x="{x}" y="{_HEIGHT - 18}" width="12" height="10" fill="{colour}"/>'
+        yield _words(x + 17, _HEIGHT - 9, name)
+
+
+def _words(x: float, y: float, words: str, anchor: str = "start", *, bold: bool = False) -> str:
+    weight = ' font-weight="bold"' if bold else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight}>{escape(words)}</text>'
