@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from functools import partial
+from typing import Any
 
 from e2e.bench.autoscale.contenders import CONTENDERS, Contender
 from e2e.bench.autoscale.curves import draw
@@ -46,7 +47,22 @@ def main() -> int:
     ]
     deadline = time.monotonic() + 60 * options.minutes
     left = work_through(units, options.jobs, deadline, partial(print, flush=True))
-    return _report(grid, odd, contenders, options.seeds, left)
+    _report(grid, odd, contenders, options.seeds, left)
+    return int(left > 0)
+
+
+def _whole(
+    scenarios: list[Scenario], contenders: list[Contender], seeds: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The results of scenarios on which all have been measured, and the names of the others."""
+    found, missing = list[dict[str, Any]](), list[str]()
+    for scenario in scenarios:
+        units = list(known([scenario], contenders, seeds))
+        if len(units) == len(contenders):
+            found += units
+        else:
+            missing.append(scenario.name)
+    return found, missing
 
 
 def _named(name: str, wanted: str) -> bool:
@@ -55,10 +71,11 @@ def _named(name: str, wanted: str) -> bool:
 
 def _report(
     grid: list[Scenario], odd: list[Scenario], contenders: list[Contender], seeds: int, left: int
-) -> int:
+) -> None:
     shares = {level.name: level.share for level in LEVELS}
-    results = list(known(grid, contenders, seeds))
-    found, beside = cells_of(results, shares), cells_of(known(odd, contenders, seeds), shares)
+    results, left_out = _whole(grid, contenders, seeds)
+    others, _ = _whole(odd, contenders, seeds)
+    found, beside = cells_of(results, shares), cells_of(others, shares)
     report = figures(found) | {
         "versions": {
             "escadre": __version__,
@@ -68,7 +85,9 @@ def _report(
             "llm-d-wva": "V2, its documented formula",
         },
         "seeds": list(range(seeds)),
+        "contenders": [one.name for one in contenders],
         "unitsLeft": left,
+        "scenariosLeftOut": left_out,
         "trials": figures(beside),
         "losses": [one.document() for one in losses(found)],
     }
@@ -79,7 +98,6 @@ def _report(
     print(text)
     print({key: value for key, value in report.items() if key != "losses"})
     print(f"written to {path}, autoscale.md and autoscale.svg")
-    return int(left > 0)
 
 
 if __name__ == "__main__":

@@ -122,9 +122,9 @@ def _tokens(rng: random.Random, prompt: int, answer: int) -> tuple[int, int]:
 
 
 def _diurnal(half: Half, seed: int) -> tuple[list[Request], ...]:
-    """A day in two hours, twelve times as steep as one: documents, 0.3 to 3 in a second."""
+    """A day in two hours, twelve times as steep as one: documents, 0.2 to 2 in a second."""
     rng = _rng("diurnal", half, seed)
-    return (list(_day(rng, _DAY, (0.3, 3.0), rng.uniform(-0.05, 0.05))),)
+    return (list(_day(rng, _DAY, (0.2, 2.0), rng.uniform(-0.05, 0.05))),)
 
 
 def _day(
@@ -174,7 +174,7 @@ def _scarce(half: Half, seed: int) -> tuple[list[Request], ...]:
     """Two models whose days, of an hour, are a third of a turn apart."""
     rng = _rng("scarce", half, seed)
     phase = rng.uniform(-0.05, 0.05)
-    return tuple(list(_day(rng, _SHORT_DAY, (0.2, 2.0), phase + apart)) for apart in (0.0, 1 / 3))
+    return tuple(list(_day(rng, _SHORT_DAY, (0.2, 1.6), phase + apart)) for apart in (0.0, 1 / 3))
 
 
 TRACES: Final = (
