@@ -116,5 +116,5 @@ class ServiceLevel(Model):
     )
     inter_token_latency_milliseconds: Annotated[int, Field(ge=1, le=60_000)] | None = Field(
         default=None,
-        description="Between two tokens, on the mean of an answer, of 95 % of them; default 100.",
+        description="Between two tokens, on the mean of an answer, of 95 % of them; default 200.",
     )

@@ -172,6 +172,8 @@ class DemandLoop:
         if after.move is not None:
             known = (*known, _change(after.move, sight.now))[-KEPT:]
         memory.scaled[view.uid] = Scaled(after.state, after.decision, known)
+        if after.state.learned is not None:
+            memory.learned[after.state.learned.key] = after.state.learned
         if after.move is not None:
             _tell(context, view, after.move)
         return after.decision

@@ -33,14 +33,13 @@ def scalable(
 ) -> Scalable:
     """The facts beside the demand; ``layout`` is the planned one, if there is any."""
     scaling = view.spec.scaling if view.spec else None
-    architecture = approval.model.architecture if approval.model else None
     return Scalable(
         bounds=Bounds.of(scaling, now) if scaling else None,
         approved=approval.approved,
         target=target_queue_depth(scaling.target_queue_depth if scaling else None, layout),
         told=view.told.desired,
         staying=sum(not _leaves(one) for one in observed),
-        service=service_of(view.spec, architecture, layout, observed),
+        service=service_of(view.spec, approval.model, layout, observed),
         spare=(scaling.spare_replicas or 0) if scaling else 0,
     )
 

@@ -6,8 +6,9 @@ makes none. `Gather.at` gives the `Sight` of one pass, which sees everything at 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from escadre import reasons
 from escadre.api.deployment import WeightsOnNode
 from escadre.api.gpunode import MirrorSource
 from escadre.core.approvals.verdict import PolicyState
@@ -81,6 +82,7 @@ class Sight:
     now: float
     approvals: Approvals
     _known: dict[str, tuple[Observed, ...]] = field(default_factory=dict)  # by uid
+    _short: list[frozenset[DeploymentKey]] = field(default_factory=list)  # one, once looked for
 
     def approval(self, view: DeploymentView) -> DeploymentApproval:
         """What the approval that a deployment names means for it."""
@@ -225,7 +227,19 @@ class Sight:
     def _scalable(self, view: DeploymentView, replicas: Sequence[Observed]) -> Scalable:
         plan = self.gather.memory.plan_of(key_of(view))
         layout = plan.layout if plan else None
-        return scalable(view, self.approval(view), layout, replicas, self.now)
+        seen = scalable(view, self.approval(view), layout, replicas, self.now)
+        if seen.service is None:
+            return seen
+        learned = self.gather.memory.learned.get(seen.service.key)
+        return replace(seen, learned=learned, contended=self._contended(view))
+
+    def _contended(self, view: DeploymentView) -> bool:
+        """Whether another deployment waits for GPUs."""
+        plan = self.gather.memory.plan
+        if plan is not None and not self._short:
+            short = (key for key, one in plan.deployments.items() if _waits_for_gpus(one))
+            self._short.append(frozenset(short))
+        return any(self._short) and bool(self._short[0] - {key_of(view)})
 
     def _replicas(self, view: DeploymentView) -> tuple[Observed, ...]:
         """Its replicas as the objects tell, without readings; looked for once."""
@@ -250,6 +264,10 @@ class Sight:
             self.gather.platform,
             caches.gone.of(pods, self.now),
         )
+
+
+def _waits_for_gpus(plan: DeploymentPlan) -> bool:
+    return any(one.node is None and one.reason == reasons.INSUFFICIENT_GPUS for one in plan.slots)
 
 
 def _standing(key: DeploymentKey, plan: DeploymentPlan, replicas: tuple[Observed, ...]) -> Standing:

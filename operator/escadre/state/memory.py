@@ -10,6 +10,7 @@ from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, Remembered
 from escadre.core.replicas.order import Order
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.history import Change
+from escadre.core.scaling.learning import Learned
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.core.scaling.progress import Hung
 from escadre.machinery.matched import Matched
@@ -56,6 +57,7 @@ class Memory:
     planning: float = 0.0  # how long it took
     order: Order = field(default_factory=Order)
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
+    learned: dict[str, Learned] = field(default_factory=dict)  # of replicas of a kind, by its key
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
     hung: dict[str, Hung] = field(default_factory=dict)  # by pod uid
     versions: dict[str, str] = field(default_factory=dict)  # of engines, by pod uid

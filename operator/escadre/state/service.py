@@ -13,6 +13,7 @@ from escadre.api.deployment import Layout, ModelDeploymentSpec
 from escadre.core.engines.cards import card_of
 from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.speed import speed_of
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.scaling.service import LoadTime, Prior, Service, ServiceLevel
 from escadre.state.observe import Observed
 
@@ -25,16 +26,24 @@ _NEARLY_ALL: Final = 3.0  # times the median
 
 def service_of(
     spec: ModelDeploymentSpec | None,
-    architecture: Architecture | None,
+    model: ApprovedModel | None,
     layout: Layout | None,
     observed: Sequence[Observed],
 ) -> Service | None:
     """None where the number of requests of a replica is fixed, or nothing tells what it does."""
-    if spec is None or architecture is None or layout is None:
+    if spec is None or model is None or layout is None:
         return None
     if spec.scaling.target_queue_depth is not None:
         return None
-    return Service(_prior(architecture, layout), level_of(spec), _load(observed))
+    return Service(
+        _prior(model.architecture, layout), level_of(spec), _load(observed), _key(model, layout)
+    )
+
+
+def _key(model: ApprovedModel, layout: Layout) -> str:
+    """All that the speed of a replica follows from: weights, GPUs, and the engine's flags."""
+    shape = layout.model_dump_json(exclude={"summary", "memory", "capacity", "typical_tokens"})
+    return f"{model.manifest_digest} {shape}"
 
 
 def _prior(architecture: Architecture, layout: Layout) -> Prior:

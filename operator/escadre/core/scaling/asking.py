@@ -18,6 +18,7 @@ from typing import Final
 from escadre.core.scaling.capacity import capacity_of
 from escadre.core.scaling.decision import Asked, Limits, Seen
 from escadre.core.scaling.flow import Average, Flow, follow
+from escadre.core.scaling.learning import Factors
 from escadre.core.scaling.service import Service
 
 __all__ = ["ask", "followed"]
@@ -42,14 +43,15 @@ def followed(flow: Flow | None, seen: Seen, service: Service, window: float, now
     return follow(flow, seen.readings, now, max(window, load), width)
 
 
-def ask(flow: Flow | None, seen: Seen, limits: Limits) -> Asked:
-    """By the capacity, or by the fixed target."""
+def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors) -> Asked:
+    """By the capacity, or by the fixed target; ``factors`` are those of the prior's times."""
     service = limits.service
     if service is None or flow is None:
         number = -(-seen.demand // limits.target)
         return Asked(number, number, seen.demand / limits.target)
     mix = flow.tokens.mix
-    capacity = capacity_of(service.prior.speed, mix, service.prior, service.level)
+    speed = factors.of(service.prior.speed)
+    capacity = capacity_of(speed, mix, service.prior, service.level)
     if not flow.known:
         load, rate = seen.demand / capacity.requests, None
     else:
@@ -57,7 +59,15 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits) -> Asked:
         rate = max(now, usual, _then(flow, service.load.median))
         backlog = seen.waiting * capacity.work / _BACKLOG_SECONDS
         load = rate / capacity.rate + backlog
-    return Asked(_ceil(load / _UP), _ceil(load / _DOWN), load, rate, mix, capacity)
+    return Asked(
+        up=_ceil(load / _UP),
+        down=_ceil(load / _DOWN),
+        load=load,
+        rate=rate,
+        mix=mix,
+        capacity=capacity,
+        learned=factors != Factors(),
+    )
 
 
 def _then(flow: Flow, load: float) -> float:

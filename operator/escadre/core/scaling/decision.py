@@ -9,6 +9,7 @@ from typing import Final, Literal
 from escadre.core.scaling.capacity import Capacity, Mix
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.flow import Flow
+from escadre.core.scaling.learning import Learned
 from escadre.core.scaling.service import Service
 from escadre.reasons import Reason
 from escadre.reasons.said import Said
@@ -72,6 +73,7 @@ class ScaleState:
     flow: Flow | None = None
     raised: Raise | None = None
     cancelled_at: float | None = None
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Asked:
         rate: requests per second that are reckoned with, None where only those in the engines are.
         mix: tokens of a mean request.
         capacity: None where a target is fixed.
+        learned: whether it is another than the prior's, by what was measured.
     """
 
     up: int
@@ -166,6 +169,7 @@ class Asked:
     rate: float | None = None
     mix: Mix | None = None
     capacity: Capacity | None = None
+    learned: bool = False
 
     @property
     def still(self) -> bool:

@@ -95,12 +95,15 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """What was read of a replica last."""
+    """What was read of a replica last, ``at``; ``since`` when its engine was read first."""
 
     slot: int
     running: int
     waiting: int
     work: Work
+    at: float
+    since: float
+    cache_usage: float | None
 
     @property
     def requests(self) -> int:
@@ -143,7 +146,7 @@ def follow(
     before = {one.slot: one for one in flow.last}
     arrived, tokens, found, known = 0.0, flow.tokens, list[Last](), True
     for slot, demand in readings:
-        last = _last(slot, demand)
+        last = _last(before.get(slot), slot, demand)
         if last is None:
             known = False
             continue
@@ -184,11 +187,20 @@ def _counted(flow: Flow, arrived: float, elapsed: float, window: float, width: f
     )
 
 
-def _last(slot: int, demand: Demand) -> Last | None:
-    work = demand.work
+def _last(before: Last | None, slot: int, demand: Demand) -> Last | None:
+    work, at = demand.work, demand.at or 0.0
     if demand.running is None or demand.waiting is None or work is None or work.answered is None:
         return None
-    return Last(slot, demand.running, demand.waiting, work)
+    same = before is not None and (before.work.answered or 0) <= work.answered
+    return Last(
+        slot=slot,
+        running=demand.running,
+        waiting=demand.waiting,
+        work=work,
+        at=at,
+        since=before.since if before is not None and same else at,
+        cache_usage=demand.cache_usage,
+    )
 
 
 def _between(before: Last | None, last: Last) -> tuple[float, Tokens]:

@@ -40,6 +40,7 @@ from escadre.core.scaling.decision import (
 )
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.flow import Flow
+from escadre.core.scaling.learning import Factors, Learned, learn
 from escadre.core.scaling.seeing import see
 from escadre.core.scaling.supply import fewest_by_load, fewest_by_room, given_up, lacking
 from escadre.core.scaling.telling import Verdict, limits_of, message_of, reason_of
@@ -124,10 +125,14 @@ def _look(
 ) -> _Look:
     every = sorted(samples, key=lambda sample: sample.slot)
     seen = see(every, now - windows.stale_seconds)
-    flow, service = state.flow, limits.service
+    flow, service, factors = state.flow, limits.service, Factors()
     if service is not None:
+        before = flow.last if flow is not None else ()
         flow = followed(flow, seen, service, windows.stabilization_seconds, now)
-    asked = ask(flow, seen, limits)
+        known = state.learned if state.learned is not None else Learned(service.key)
+        learned = learn(known, before, flow.last, service.prior, now)
+        state, factors = replace(state, learned=learned), learned.told
+    asked = ask(flow, seen, limits, factors)
     return _Look(state, every, limits, windows, now, seen, flow, asked, limits.clamp(state.desired))
 
 

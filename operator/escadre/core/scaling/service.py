@@ -56,8 +56,13 @@ class LoadTime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """All three; ``level`` and ``load`` have defaults."""
+    """All three; ``level`` and ``load`` have defaults.
+
+    ``key`` names all that makes a replica as fast as it is: what was learned of one is true of
+    others of the same key.
+    """
 
     prior: Prior
     level: ServiceLevel = ServiceLevel()
     load: LoadTime = LoadTime()
+    key: str = ""

@@ -6,9 +6,10 @@ keeps what comes back. Both begin from the same `seed`. Pure: the clock and the 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from escadre.api.scaling import Scaling
+from escadre.core.scaling.learning import Learned
 from escadre.core.scaling.policy import (
     Decision,
     Limits,
@@ -52,7 +53,7 @@ class Scalable:
     None while neither spec nor layout tells. ``told`` is the number its status tells, None before
     the first. ``staying`` counts the replicas that exist and are not being scaled away.
     ``service`` says what one replica does, None where that is unknown or the target is fixed.
-    ``contended``: another deployment waits for GPUs.
+    ``contended``: another deployment waits for GPUs. ``learned``: of others of its kind.
     """
 
     bounds: Bounds | None
@@ -63,6 +64,7 @@ class Scalable:
     service: Service | None = None
     spare: int = 0
     contended: bool = False
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def step(
     now: float,
 ) -> Step:
     """The next number of replicas; ``state`` is that of the last step, None for the first."""
-    before = state or seed(seen, now)
+    before = _knowing(state or seed(seen, now), seen)
     if seen.bounds is None:
         return Step(before, None)
     limits = _limits(seen.bounds, seen)
@@ -120,6 +122,16 @@ def step(
     told = decision.changed and seen.told is not None
     move = Move(before.desired, decision.desired, _target(limits, decision), decision)
     return Step(decision.state, decision, move if told else None)
+
+
+def _knowing(state: ScaleState, seen: Scalable) -> ScaleState:
+    """With what was learned of such replicas; of others nothing is taken over."""
+    service = seen.service
+    if service is None or (state.learned is not None and state.learned.key == service.key):
+        return state
+    learned = seen.learned
+    known = learned if learned is not None and learned.key == service.key else Learned(service.key)
+    return replace(state, learned=known)
 
 
 def _target(limits: Limits, decision: Decision) -> int:

@@ -52,6 +52,7 @@ class Engine:
     _firsts: int = 0
     _gap_seconds: float = 0.0
     _prefill_seconds: float = 0.0
+    _prefilled_tokens: int = 0
     _cached: int = 0  # tokens of those that run
     _even: bool = False  # all that run gave a token in the last step
     _same_until: float = 0.0  # no request ends before
@@ -77,6 +78,7 @@ class Engine:
             answered=answered,
             preemptions=self.preemptions,
             prefill=Sums(self._prefill_seconds, answered),
+            prefilled_tokens=self._prefilled_tokens,
             gaps=Sums(self._gap_seconds, self._given - self._firsts),
         )
 
@@ -238,6 +240,7 @@ class Engine:
                 self.free += blocks_of(job.computed)
                 self._cached -= job.computed
                 self._prefill_seconds += job.first_at - job.begun_at
+                self._prefilled_tokens += job.request.prompt
         self.running = running
 
     def _schedule(self) -> _Batch:

@@ -62,7 +62,7 @@ def _signal(decision: Decision) -> Signal:
 
 def _source(facts: StatusFacts, decision: Decision) -> CapacityFrom | None:
     if decision.asked and decision.asked.capacity:
-        return "Prior"
+        return "Learned" if decision.asked.learned else "Prior"
     return "Fixed" if facts.target else None
 
 

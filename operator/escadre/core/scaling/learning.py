@@ -1,0 +1,243 @@
+"""How fast a replica really is, learned from what its engine counts while nothing waits there.
+
+What is learned are corrections of the prior, one for the prefill and one for each term of a decode
+step. Between two readings of an engine
+
+    running   the seconds of its gaps over the time between: so many gaps were open on average
+    step      the mean gap, less the share of the time that went into prompts
+    prompt    the mean prefill time over 1 + the square of the prefills that were open, less a step
+
+and the deviation of a step from the prior's is a sum of the corrections, each by the part that its
+term has in the step. They are found by least squares against the prior (a ridge): a direction that
+the load never takes keeps the prior, older readings count less. Corrections stay within half and
+double. They steer the number of replicas and nothing else. Pure.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Final
+
+from escadre.core.engines.speed import DecodeStep, Speed
+from escadre.core.scaling.flow import Last
+from escadre.core.scaling.service import Prior
+
+__all__ = ["Factors", "Learned", "learn"]
+
+_KEPT: Final = 0.999  # of the weight of what was seen before, for each reading
+# How sure the prior is: the error of one reading over that of a term, both relative, squared.
+_PRIOR: Final = (0.1 / 0.3) ** 2
+_PRIOR_PROMPTS: Final = 10.0  # as many prompts as the prior of the prefill counts for
+_LEAST, _MOST = 0.5, 2.0
+_SETTLED_SECONDS: Final = 60.0  # an engine that is new compiles and captures at first
+_FEWEST_GAPS: Final = 20
+_FEWEST_RUNNING: Final = 2.0  # below, nobody may have decoded while prompts were read
+_MOST_BUSY: Final = 0.3  # of the time with prompts: beyond, little is left to see of the steps
+_MOST_PREFILLS: Final = 0.5  # open at a time: beyond, prompts wait for each other
+_TELL_SECONDS: Final = 600.0
+_TELL_SHARE: Final = 0.1
+
+_Row = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What the prior's times are multiplied by."""
+
+    prompt: float = 1.0
+    fixed: float = 1.0
+    per_running: float = 1.0
+    per_cached_token: float = 1.0
+
+    def of(self, speed: Speed) -> Speed:
+        """The speed so corrected."""
+        step = speed.decode
+        return Speed(
+            speed.prefill_tokens_per_second / self.prompt,
+            DecodeStep(
+                step.fixed * self.fixed,
+                step.per_running * self.per_running,
+                step.per_cached_token * self.per_cached_token,
+            ),
+        )
+
+    def far_from(self, other: "Factors") -> bool:
+        """Whether one moved by more than a tenth."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return any(abs(one / two - 1) > _TELL_SHARE for one, two in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was seen of replicas of one kind, ``key``.
+
+    ``told`` are the factors that decisions use: they follow ``factors`` where these moved by more
+    than a tenth, and once in ten minutes at most. ``steps`` and ``deviation`` are the sums of the
+    least squares, ``prompts`` and ``longer`` those of the prefill.
+    """
+
+    key: str
+    told: Factors = Factors()
+    told_at: float | None = None
+    steps: tuple[_Row, _Row, _Row] = ((0.0,) * 3, (0.0,) * 3, (0.0,) * 3)
+    deviation: _Row = (0.0, 0.0, 0.0)
+    prompts: float = 0.0
+    longer: float = 0.0
+
+    @property
+    def factors(self) -> Factors:
+        """By all that was seen."""
+        first, second, third = self.steps
+        found = _solved(
+            (
+                (first[0] + _PRIOR, first[1], first[2]),
+                (second[0], second[1] + _PRIOR, second[2]),
+                (third[0], third[1], third[2] + _PRIOR),
+            ),
+            self.deviation,
+        )
+        prompt = self.longer / (self.prompts + _PRIOR_PROMPTS)
+        return Factors(*(_clamped(1 + one) for one in (prompt, *found)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    """What an engine did between two readings."""
+
+    seconds: float
+    gap_seconds: float
+    gaps: int
+    prefill_seconds: float
+    prefills: int
+    prefilled: int
+    read: int
+    cached: float
+
+    @property
+    def running(self) -> float:
+        """Requests that gave tokens, on average."""
+        return self.gap_seconds / self.seconds
+
+
+def learn(
+    learned: Learned, before: Sequence[Last], after: Sequence[Last], prior: Prior, now: float
+) -> Learned:
+    """With what the engines did since the reading before."""
+    known = {one.slot: one for one in before}
+    for one in after:
+        interval = _interval(known.get(one.slot), one, prior)
+        if interval is not None:
+            learned = _with_prompts(_with_steps(learned, interval, prior), interval, prior)
+    found = learned.factors
+    due = learned.told_at is None or now - learned.told_at >= _TELL_SECONDS
+    if due and found.far_from(learned.told):
+        return replace(learned, told=found, told_at=now)
+    return learned
+
+
+def _interval(before: Last | None, after: Last, prior: Prior) -> _Interval | None:
+    """None where something waited, the engine is new or another, or a number is not told."""
+    if before is None or before.waiting or after.waiting or after.at <= before.at:
+        return None
+    if before.at - before.since < _SETTLED_SECONDS:
+        return None
+    old, new = before.work, after.work
+    if old.gaps is None or new.gaps is None or old.prefill is None or new.prefill is None:
+        return None
+    interval = _Interval(
+        seconds=after.at - before.at,
+        gap_seconds=new.gaps.seconds - old.gaps.seconds,
+        gaps=new.gaps.count - old.gaps.count,
+        prefill_seconds=new.prefill.seconds - old.prefill.seconds,
+        prefills=new.prefill.count - old.prefill.count,
+        prefilled=(new.prefilled_tokens or 0) - (old.prefilled_tokens or 0),
+        read=(new.prompt_tokens or 0) - (old.prompt_tokens or 0),
+        cached=prior.cache_tokens * ((before.cache_usage or 0) + (after.cache_usage or 0)) / 2,
+    )
+    whole = min(interval.gaps, interval.prefills, interval.prefilled, interval.read) >= 0
+    return interval if whole else None
+
+
+def _with_steps(learned: Learned, interval: _Interval, prior: Prior) -> Learned:
+    running = interval.running
+    if interval.gaps < _FEWEST_GAPS or running < _FEWEST_RUNNING:
+        return learned
+    speed = learned.factors.of(prior.speed)
+    busy = interval.read / speed.prefill_tokens_per_second / interval.seconds
+    if busy > _MOST_BUSY:
+        return learned
+    step = interval.gap_seconds / interval.gaps * (1 - busy)
+    terms = tuple(_terms(prior.speed.decode, running, interval.cached))
+    expected = sum(terms)
+    fixed, running_part, cached = (one / expected for one in terms)
+    parts = (fixed, running_part, cached)
+    off = max(_LEAST, min(step / expected, _MOST)) - 1
+    first, second, third = learned.steps
+    return replace(
+        learned,
+        steps=(
+            _added(first, parts, fixed),
+            _added(second, parts, running_part),
+            _added(third, parts, cached),
+        ),
+        deviation=_added(learned.deviation, parts, off),
+    )
+
+
+def _added(row: _Row, more: _Row, times: float) -> _Row:
+    """What there was, a little less, and so many times as much."""
+    first, second, third = (_KEPT * old + times * one for old, one in zip(row, more, strict=True))
+    return first, second, third
+
+
+def _terms(step: DecodeStep, running: float, cached: float) -> Iterator[float]:
+    yield step.fixed
+    yield step.per_running * running
+    yield step.per_cached_token * cached
+
+
+def _with_prompts(learned: Learned, interval: _Interval, prior: Prior) -> Learned:
+    """Where few prompts were read at a time and each took longer than a step that reads weights."""
+    opened = interval.prefill_seconds / interval.seconds
+    if not interval.prefills or not interval.prefilled or opened > _MOST_PREFILLS:
+        return learned
+    mean = interval.prefilled / interval.prefills
+    expected = mean / prior.speed.prefill_tokens_per_second
+    if expected < prior.speed.decode.fixed:
+        return learned
+    decode = learned.factors.of(prior.speed).decode
+    beside = min(1.0, interval.running) * sum(_terms(decode, interval.running, interval.cached))
+    # Prompts that come during a step are read together in the next: each takes as long as all.
+    took = interval.prefill_seconds / interval.prefills / (1 + opened**2) - beside
+    off = max(_LEAST, min(took / expected, _MOST)) - 1
+    count = min(interval.prefills, 10)
+    kept = _KEPT**count
+    return replace(
+        learned,
+        prompts=kept * learned.prompts + count,
+        longer=kept * learned.longer + count * off,
+    )
+
+
+def _solved(rows: tuple[_Row, _Row, _Row], right: _Row) -> _Row:
+    """By Cramer's rule; the ridge keeps the determinant above zero."""
+    whole = _determinant(rows)
+    found = [
+        _determinant(
+            tuple(
+                tuple(right[place] if at == column else value for at, value in enumerate(row))
+                for place, row in enumerate(rows)
+            )
+        )
+        / whole
+        for column in range(3)
+    ]
+    return found[0], found[1], found[2]
+
+
+def _determinant(rows: Sequence[Sequence[float]]) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+
+
+def _clamped(factor: float) -> float:
+    return max(_LEAST, min(factor, _MOST))
