@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving, workloads
 from tests.controller.world import World
 
@@ -51,3 +52,22 @@ async def test_a_window_that_begins_does_not_make_what_serves_unready() -> None:
     assert world.mdep()["status"]["replicas"]["desired"] == 2
     assert world.mdep()["status"]["replicas"]["ready"] == 1
     assert world.condition("Ready")["status"] == "True"
+
+
+async def test_an_operator_that_begins_in_a_window_writes_nothing_of_it_anew() -> None:
+    world = World()
+    begins = datetime.fromtimestamp(world.time(), UTC) + timedelta(hours=1)
+    window = {"cron": f"0 {begins.hour} * * *", "timeZone": "UTC", "duration": "8h"}
+    schedules = [{**window, "minReplicas": 2}]
+    operator = await serving(world, scaling={"maxReplicas": 2, "schedules": schedules})
+    world.server.advance(3600)
+    await operator.settle()
+    world.server.advance(600)
+    await operator.settle()
+    before = world.mdep()
+    assert before["status"]["scaling"]["schedule"] == 0
+    assert [one["to"] for one in before["status"]["scaling"]["history"]] == [2]
+    await Operator.start(world).settle()
+    after = world.mdep()
+    assert after["status"] == before["status"]
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
