@@ -183,3 +183,14 @@ def test_spare_replicas_stand_beside_those_that_demand_asks_for() -> None:
     found = play([30] * 30, limits=replace(LIMITS, spare=2))
     plain = play([30] * 30)
     assert found[-1].desired == plain[-1].desired + 2
+
+
+def test_while_another_waits_for_gpus_what_is_not_asked_for_goes_at_once() -> None:
+    """The last window's requests still count; the minute of settling and the load's time do not."""
+    quiet = [*[60] * 40, *[0] * 100]
+    moves = {
+        contended: [one.changed for one in play(quiet, 0, replace(LIMITS, contended=contended))]
+        for contended in (False, True)
+    }
+    last = {contended: len(one) - one[::-1].index(True) for contended, one in moves.items()}
+    assert last[True] < last[False]

@@ -18,6 +18,7 @@ Pure: time comes in as an argument. The rules::
 - What was raised stays for a load's time unless the demand halves; a load is given up only within
   its first half and once in a load's time, or when another deployment waits for its GPUs; and the
   fullest replica must have room for its part of what a leaving one serves.
+- While another deployment waits for GPUs, what demand does not ask for goes at once.
 - Changed bounds and schedules hold at once, both ways. Without an approval nothing grows.
 """
 
@@ -158,9 +159,10 @@ def _fewest(look: _Look, after: ScaleState) -> dict[LimitName, int]:
     """To how few each rule lets it go, of those there are."""
     base, now = look.base, look.now
     observed = now - after.started_at >= look.windows.stabilization_seconds
+    kept = after.history[-1:] if look.limits.contended else after.history
     return {
         "restart": 0 if observed else base,
-        "stabilisation": max(one.desired for one in after.history),
+        "stabilisation": max(one.desired for one in kept),
         "load": max(
             base if _was_raised(look) else 0,
             fewest_by_load(look.state, look.samples, look.limits, base, now),
@@ -172,7 +174,9 @@ def _fewest(look: _Look, after: ScaleState) -> dict[LimitName, int]:
 def _was_raised(look: _Look) -> bool:
     """Within the time of a load, and demand is still more than half of what it was."""
     raised, service = look.state.raised, look.limits.service
-    if raised is None or service is None or look.now - raised.at >= service.load.median:
+    if raised is None or service is None or look.limits.contended:
+        return False
+    if look.now - raised.at >= service.load.median:
         return False
     return look.asked.load > raised.load / 2
 
