@@ -21,7 +21,9 @@ from tests.engine.engines import Kind, Running, engine
 from tests.engine.talking import Talk
 
 from escadre.clients.engine import KEPT_SECONDS
+from escadre.clients.enginemetrics import scan
 from escadre.core.engines.lastwords import cause_of
+from escadre.core.scaling.demand import Work
 
 _LENGTH = "--max-model-len=8192"
 _LONG = 600  # tokens: more than a second of either
@@ -105,6 +107,24 @@ def test_what_is_refused(
     error = answer.json()["error"]
     assert (answer.status, error["code"], error["param"]) == (status, status, parameter)
     assert words in error["message"]
+
+
+def test_a_request_that_its_client_gives_up_is_counted_nowhere(serving: Running) -> None:
+    """Its tokens are; not that it ended, and no time of it, though there is a reason "abort"."""
+    talk = Talk(serving.url)
+
+    def told() -> Work:
+        work = scan(talk.get("/metrics").text.encode()).work
+        assert work is not None
+        return work
+
+    before = told()
+    gone = Talk(serving.url, patience=1.5).chat(max_tokens=8000, ignore_eos=True)
+    assert gone.status == 0
+    serving.wait(lambda: talk.in_flight() == 0, "the request to be dropped")
+    after = told()
+    assert (after.generation_tokens or 0) > (before.generation_tokens or 0)
+    assert (after.answered, after.prefill) == (before.answered, before.prefill)
 
 
 def test_what_clients_do_wrong_is_none_of_its_last_words(serving: Running) -> None:

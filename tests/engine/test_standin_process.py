@@ -14,6 +14,10 @@ import pytest
 from e2e.engine.standin.process import command, standin
 from tests.engine.serving import until
 
+from escadre.clients.enginemetrics import scan
+from escadre.clients.enginetoken import asking_tokens
+from escadre.core.scaling.demand import Demand
+
 _LINGER = {"STANDIN_LINGER_SECONDS": "0.2"}
 
 
@@ -180,6 +184,42 @@ async def test_a_drain_finishes_the_queue_refuses_the_new_and_stays_healthy(
         assert engine.process.wait(timeout=60) == 0
     assert [status for status, _ in answers] == [200] * 6
     assert all('"finish_reason":"length"' in text.replace(": ", ":") for _, text in answers)
+
+
+async def test_a_core_that_hangs_says_200_and_every_number_stays(
+    model: Path, tmp_path: Path
+) -> None:
+    hang = tmp_path / "hang"
+    environment = _LINGER | {"STANDIN_HANG": str(hang), "STANDIN_TOKENS_PER_SECOND": "5"}
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    flags = ("--served-model-name", "assistant")
+    with standin(model, *flags, environment=environment) as engine:
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def told() -> Demand:
+                async with session.get(f"{engine.url}/metrics") as response:
+                    return scan(await response.read())
+
+            async def works() -> bool:
+                return (await told()).requests == 1
+
+            first = asyncio.create_task(_post(session, engine.url))
+            await until(works)
+            hang.touch()
+            second = asyncio.create_task(_post(session, engine.url))
+            async with session.get(f"{engine.url}/health") as response:
+                assert response.status == 200
+            port = int(engine.url.rpartition(":")[2])
+            async with asking_tokens(0.5) as ask:
+                assert (await ask("127.0.0.1", port, "assistant")).came == "No"
+            before = await told()
+            async with asking_tokens(0.5) as ask:
+                assert (await ask("127.0.0.1", port, "assistant")).came == "No"
+            assert await told() == before
+            assert (before.running, before.waiting) == (1, 0)
+            hang.unlink()
+            answers = await asyncio.gather(first, second)
+    assert [status for status, _ in answers] == [200, 200]
 
 
 def _catches(pid: int, number: int) -> bool:

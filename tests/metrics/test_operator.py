@@ -27,7 +27,7 @@ def _exported() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
             dropped_events=lambda: 7,
             deployments=lambda: [
                 DeploymentNumbers(
-                    "team", "chat", 2, 1, 24, (READY,), loading=1, capacity=12, age=1.5
+                    "team", "chat", 2, 1, 24, (READY,), loading=1, capacity=12, age=1.5, fullest=9
                 ),
                 DeploymentNumbers("team", "mute", 1, 0, None, ()),
             ],
@@ -51,6 +51,7 @@ def test_the_queue_and_the_watches_are_told() -> None:
 
 def test_a_demand_that_is_unknown_is_not_told_as_zero() -> None:
     assert _of("escadre_deployment_demand", namespace="team", name="chat") == 24
+    assert _of("escadre_deployment_demand_fullest", namespace="team", name="chat") == 9
     assert _of("escadre_deployment_demand", namespace="team", name="mute") is None
 
 

@@ -8,11 +8,14 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Final
 
 from e2e.engine.standin.metrics import EngineMetrics, Finished
 from e2e.engine.standin.scheduler import Scheduler, Sequence, Step
 
 __all__ = ["Engine", "Generation", "Speed"]
+
+_FILES: Final = ("hold", "hang")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Speed:
     linger_seconds: float = 10.0  # from the last answer of a drain to the end
     dying_seconds: float = 0.2  # from the death of its core to the end; /health is 503
     hold: str = ""  # while this file is there no token comes: a test decides how long that is
+    hang: str = ""  # the same of a core that hangs: its numbers stand still too, whatever comes
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Speed":
@@ -32,9 +36,10 @@ class Speed:
         numbers = {
             field.name: float(environment[f"STANDIN_{field.name.upper()}"])
             for field in fields(cls)
-            if field.name != "hold" and f"STANDIN_{field.name.upper()}" in environment
+            if field.name not in _FILES and f"STANDIN_{field.name.upper()}" in environment
         }
-        return cls(**numbers, hold=environment.get("STANDIN_HOLD", ""))
+        hold, hang = (environment.get(f"STANDIN_{name.upper()}", "") for name in _FILES)
+        return cls(**numbers, hold=hold, hang=hang)
 
     def seconds(self, step: Step) -> float:
         """The time that a step takes."""
@@ -43,8 +48,17 @@ class Speed:
     async def pass_by(self, step: Step) -> None:
         """Let the time of a step pass, and that of a hold."""
         await asyncio.sleep(self.seconds(step))
-        while self.hold and Path(self.hold).exists():  # noqa: ASYNC110, ASYNC240 - another process's
+        while _there(self.hold) or self.hangs:  # noqa: ASYNC110 - another process's
             await asyncio.sleep(0.01)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether nobody computes, and what is asked reaches nobody who counts."""
+        return _there(self.hang)
+
+
+def _there(path: str) -> bool:
+    return bool(path) and Path(path).exists()
 
 
 class Generation:
@@ -174,8 +188,16 @@ class Engine:
         self._publish()
 
     def _end(self, generation: Generation, reason: str, now: float) -> None:
+        """One that its client gave up vLLM counts nowhere: not as an abort, not its times."""
+        del self._generations[generation.sequence]
+        if reason != "abort":
+            self._count(generation, reason, now)
+        generation.tell(finish_reason=reason)
+        if not self._generations:
+            self._idle.set()
+
+    def _count(self, generation: Generation, reason: str, now: float) -> None:
         sequence = generation.sequence
-        del self._generations[sequence]
         first = generation.first if generation.tokens else now
         self.metrics.finished(
             Finished(
@@ -189,11 +211,10 @@ class Engine:
                 decode=max(0.0, now - first),
             )
         )
-        generation.tell(finish_reason=reason)
-        if not self._generations:
-            self._idle.set()
 
     def _publish(self) -> None:
+        if self._speed.hangs:
+            return  # the numbers come from the core
         self.metrics.load(
             running=len(self._scheduler.running),
             waiting=len(self._scheduler.waiting),

@@ -55,6 +55,7 @@ class LiveNumbers:
                 capacity=requests_of(decision, self._target(view)),
                 age=decision.age if decision else None,
                 demand=decision.demand if decision else None,
+                fullest=decision.fullest if decision else None,
                 conditions=tuple(
                     (one.type, one.status, one.reason.name) for one in view.told.conditions
                 ),

@@ -210,8 +210,10 @@ class Operator:
             self.context, self.queue, self.settings.operator.workers, self.metrics.reconciled
         )
         self.router.everything()
-        failed, decided = self.metrics.scrape_failed, self.metrics.decided
-        async with engine_loops(self.context, failed, decided) as loops:
+        told = self.metrics
+        async with engine_loops(
+            self.context, told.scrape_failed, told.decided, told.scraped
+        ) as loops:
             work = asyncio.create_task(manager.run())
             side = [asyncio.create_task(one) for one in (*loops, self._resync())]
             first = asyncio.create_task(self._tell_caught_up())

@@ -31,6 +31,7 @@ class DeploymentNumbers:
     loading: int = 0
     capacity: int | None = None
     age: float | None = None
+    fullest: int | None = None
 
 
 _DEPLOYMENT: Final = ("namespace", "name")
@@ -41,6 +42,7 @@ _NUMBERS: Final = {
     "demand": "Requests running and waiting; missing while they are unknown.",
     "capacity": "Requests that one replica is to hold; missing before there is a layout.",
     "signal_age_seconds": "Age of the oldest reading that the demand is counted from.",
+    "demand_fullest": "Requests of the replica with most; far above the mean: kept connections.",
 }
 
 
@@ -80,6 +82,12 @@ class OperatorMetrics:
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
             registry=registry,
         )
+        self._scrapes = Histogram(
+            "escadre_scrape_seconds",
+            "Duration of reading one engine's metrics, failed ones among them.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
+            registry=registry,
+        )
         self._leader = Gauge(
             "escadre_leader",
             "1 on the replica that holds the Lease, 0 on a standby: no queue, no deployments.",
@@ -100,6 +108,10 @@ class OperatorMetrics:
     def scrape_failed(self, cause: str) -> None:
         """The metrics of an engine could not be read."""
         self._scrape_failures.labels(cause=cause).inc()
+
+    def scraped(self, seconds: float) -> None:
+        """An engine's metrics were asked for; how long it took, also where it failed."""
+        self._scrapes.observe(seconds)
 
     def decided(self, seconds: float) -> None:
         """A round over the deployments decided how many replicas each wants."""
@@ -183,7 +195,15 @@ class _Read(Collector):
         )
         for one in self._live.deployments():
             at = [one.namespace, one.name]
-            known = (one.desired, one.ready, one.loading, one.demand, one.capacity, one.age)
+            known = (
+                one.desired,
+                one.ready,
+                one.loading,
+                one.demand,
+                one.capacity,
+                one.age,
+                one.fullest,
+            )
             for family, number in zip(numbers.values(), known, strict=True):
                 if number is not None:
                     family.add_metric(at, number)

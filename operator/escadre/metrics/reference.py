@@ -53,7 +53,7 @@ def _operator() -> CollectorRegistry:
     metrics.requested("get", "Pod", "200", 0.0)
     metrics.scrape_failed("Timeout")
     ready = ((ConditionType.READY, "True", reasons.READY.name),)
-    one = DeploymentNumbers("team", "chat", 1, 1, 0, ready, loading=0, capacity=1, age=0.0)
+    one = DeploymentNumbers("team", "chat", 1, 1, 0, ready, 0, capacity=1, age=0.0, fullest=0)
     watch = WatchNumbers("Pod", restarts=0, relists=0, silent=0.0)
     metrics.watch(Live(lambda: (0, 0.0), lambda: [watch], lambda: 0, lambda: [one]))
     return registry

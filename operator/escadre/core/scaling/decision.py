@@ -130,7 +130,7 @@ class Seen:
     """What is known of the demand, and the ready slots of which nothing is.
 
     ``whole``: nothing that is ready is unknown, for whatever cause. ``fullest``: the most requests
-    that one replica has.
+    that one replica has. ``stuck`` are slots that have work and do none.
     """
 
     running: int
@@ -140,6 +140,7 @@ class Seen:
     readings: tuple[tuple[int, Demand], ...]
     serving: bool
     whole: bool
+    stuck: tuple[int, ...] = ()
 
     @property
     def demand(self) -> int:
@@ -189,6 +190,7 @@ class Decision:
         age: seconds since the oldest reading that counts, None without any.
         asked: what the demand asks for, before any limit.
         limits: those that made it another number.
+        fullest: the most requests that one replica has.
         next_change_at: when fewer would be possible at the earliest, if less is wanted; else None.
     """
 
@@ -201,6 +203,7 @@ class Decision:
     asked: Asked | None = None
     limits: tuple[LimitName, ...] = ()
     next_change_at: float | None = None
+    fullest: int | None = None
 
     @property
     def desired(self) -> int:

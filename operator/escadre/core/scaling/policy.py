@@ -117,6 +117,7 @@ def decide(
         age=look.seen.age(now),
         asked=look.asked,
         limits=limits_of(verdict),
+        fullest=look.seen.fullest if look.seen.readings else None,
         next_change_at=_next_change(look, after, wanted) if wanted < desired else None,
     )
 

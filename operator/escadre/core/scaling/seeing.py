@@ -7,19 +7,23 @@ from escadre.core.scaling.demand import Demand
 
 __all__ = ["see"]
 
-_READY = frozenset({"ready", "unscrapable"})
+# One that is stuck says what it holds; what it does not say is no less unknown.
+_READY = frozenset({"ready", "unscrapable", "stuck"})
 
 
 def see(samples: Iterable[Sample], oldest: float) -> Seen:
     """``samples`` in the order of their slots; what was counted before ``oldest`` is not known."""
     readings: list[tuple[int, Demand]] = []
     missing: list[int] = []
+    stuck: list[int] = []
     serving, whole = False, True
     for sample in samples:
         if sample.phase == "draining":
             continue
         serving = serving or sample.phase in _READY
         whole = whole and sample.phase != "unread"
+        if sample.phase == "stuck":
+            stuck.append(sample.slot)
         fresh = _fresh(sample.demand, oldest)
         if fresh is not None:
             readings.append((sample.slot, fresh))
@@ -35,6 +39,7 @@ def see(samples: Iterable[Sample], oldest: float) -> Seen:
         readings=tuple(readings),
         serving=serving,
         whole=whole and not missing,
+        stuck=tuple(stuck),
     )
 
 

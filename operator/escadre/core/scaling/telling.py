@@ -8,6 +8,7 @@ from escadre import reasons
 from escadre.core.counting import count
 from escadre.core.listing import listed
 from escadre.core.scaling.decision import Asked, LimitName, Limits, Seen
+from escadre.core.scaling.skew import skew_of
 from escadre.reasons import Reason
 from escadre.reasons.said import Amount, Said, joined, say
 
@@ -133,6 +134,7 @@ def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:
             "metrics of ready replica {slots} are missing or stale, so the number does not go down",
             slots=_named(verdict.seen.missing),
         )
+    yield from _uneven(verdict.seen)
     if verdict.limits.spare:
         yield say("{spare} spare", spare=verdict.limits.spare)
     if reason == reasons.STABILISING:
@@ -146,6 +148,23 @@ def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:
         yield say(words, window=limits.window, minimum=limits.minimum)
     if reason == reasons.SCALING_HELD:
         yield say("the approval does not hold, so nothing grows")
+
+
+def _uneven(seen: Seen) -> Iterator[Said]:
+    """What of the demand no further replica changes."""
+    if seen.stuck:
+        words = "replica {slots} has work and does none, and counts no more"
+        yield say(words, slots=_named(seen.stuck))
+    skew = skew_of(seen.readings)
+    if skew is not None and not seen.stuck:
+        yield say(
+            "replica {full} has {requests} requests and replica {idle} {few}: clients keep their "
+            "connections, which no further replica changes",
+            full=str(skew.full),
+            requests=skew.requests,
+            idle=str(skew.idle),
+            few=skew.few,
+        )
 
 
 def _move(verdict: Verdict) -> Amount:
