@@ -22,10 +22,10 @@ defaults
     mode http
     timeout connect 5s
     timeout client 60s
-    timeout server 60s
+    timeout server {patience}ms
 frontend mirror
     bind 127.0.0.1:{port}
-    http-request deny deny_status 401 unless {{ req.hdr(Authorization) -m str "Bearer {token}" }}
+    {rights}
     default_backend behind
 backend behind
     http-request del-header Authorization
@@ -40,15 +40,23 @@ def why_missing() -> str | None:
 
 
 @contextmanager
-def haproxy_front(behind: str, work: Path, *, token: str) -> Iterator[str]:
-    """Serve what ``behind`` (host:port, plain http) serves to who has the token; yields the URL.
+def haproxy_front(
+    behind: str, work: Path, *, token: str | None = None, patience: float = 60.0
+) -> Iterator[str]:
+    """Serve what ``behind`` (host:port, plain http) serves, to who has the token; yields the URL.
+
+    A server behind it that is silent for longer than ``patience`` seconds is cut off, in the middle
+    of a body too.
 
     It compresses what it may, as shared front ends are configured: bytes of no known type and
     ranges it leaves alone.
     """
     port = free_port()
     config = work / "haproxy.cfg"
-    config.write_text(_CONFIG.format(port=port, behind=behind, token=token))
+    rights = f'unless {{ req.hdr(Authorization) -m str "Bearer {token}" }}'
+    deny = f"http-request deny deny_status 401 {rights}" if token else ""
+    waits = round(patience * 1000)
+    config.write_text(_CONFIG.format(port=port, behind=behind, rights=deny, patience=waits))
     command = [_binary() or "haproxy", "-db", "-f", str(config)]
     with served(command, port, work / "haproxy.log", os.environ):
         yield f"http://127.0.0.1:{port}"

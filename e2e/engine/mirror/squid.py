@@ -29,6 +29,7 @@ cache_log {folder}/cache.log
 coredump_dir {folder}
 shutdown_lifetime 0 seconds
 connect_timeout 2 seconds
+read_timeout {patience} seconds
 """
 
 
@@ -51,14 +52,17 @@ def why_missing() -> str | None:
 
 
 @contextmanager
-def squid_proxy() -> Iterator[Squid]:
-    """Run one with its files in a folder of its own; as root it writes there as another user."""
+def squid_proxy(patience: int = 900) -> Iterator[Squid]:
+    """Run one with its files in a folder of its own; as root it writes there as another user.
+
+    A server that is silent for longer than ``patience`` seconds is cut off.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="escadre-squid-") as name:
         folder = Path(name)
         folder.chmod(0o777)
         config = folder / "squid.conf"
-        config.write_text(_CONFIG.format(port=port, folder=folder))
+        config.write_text(_CONFIG.format(port=port, folder=folder, patience=patience))
         command = [_binary() or "squid", "-N", "-f", str(config)]
         with served(command, port, folder / "said.log", os.environ):
             yield Squid(f"http://127.0.0.1:{port}", folder / "access.log")

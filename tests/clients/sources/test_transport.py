@@ -1,11 +1,15 @@
 """One exchange with a server: what each request carries, and what is bounded."""
 
 import socket
+import socketserver
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from tests.clients.sources.faulty import LOCAL, Faulty, faulty, refuse
+from typing_extensions import override
 
 from escadre import __version__
 from escadre.clients.sources.credentials import Authorize
@@ -152,3 +156,65 @@ def test_the_query_of_a_url_shows_nowhere(
     opened.close()
     assert "secret" not in caplog.text
     assert capfd.readouterr() == ("", "")
+
+
+@contextmanager
+def answering(answer: bytes, family: socket.AddressFamily) -> Iterator[str]:
+    """A server on loopback that says this to each request; its URL."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        @override
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(answer)
+
+    class Server(socketserver.TCPServer):
+        address_family = family
+
+    host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    with Server((host, 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            shown = f"[{host}]" if ":" in host else host
+            yield f"http://{shown}:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def asking(url: str, guard: Guard) -> Transport:
+    return Transport(Link(Reach(frozenset({origin(url)})), guard), None)
+
+
+@pytest.mark.parametrize(
+    ("date", "after", "delay"),
+    [
+        ("Tue, 01 Jan 2036 00:00:00 GMT", "Tue, 01 Jan 2036 00:00:07 GMT", 7.0),
+        ("Tue, 01 Jan 2036 00:00:07 GMT", "Tue, 01 Jan 2036 00:00:00 GMT", 0.0),
+        ("Tue, 01 Jan 2036 00:00:00 GMT", "soon", None),
+        ("yesterday", "Tue, 01 Jan 2036 00:00:07 GMT", None),
+    ],
+)
+def test_a_date_to_wait_for_counts_by_the_mirror_s_own_clock(
+    date: str, after: str, delay: float | None
+) -> None:
+    head = f"HTTP/1.1 503 no\r\nDate: {date}\r\nRetry-After: {after}\r\nContent-Length: 0\r\n\r\n"
+    with answering(head.encode(), socket.AF_INET) as url:
+        opened = asking(url, LOCAL)
+        with pytest.raises(MirrorBusy) as caught:
+            opened.fetch(f"{url}/a", 4)
+        opened.close()
+    assert caught.value.delay == delay
+
+
+def test_a_mirror_with_an_ipv6_address_alone_is_read_where_it_may_be() -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntext", socket.AF_INET6) as url:
+        opened = asking(url, guard_of(["::1/128"], []))
+        assert opened.fetch(f"{url}/a", 4).text == b"text"
+        opened.close()
+        refused = asking(url, LOCAL)
+        with pytest.raises(AddressRefused, match="::1 is a loopback address"):
+            refused.fetch(f"{url}/a", 4)
+        refused.close()
