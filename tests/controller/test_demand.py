@@ -15,9 +15,11 @@ from escadre.clients.engine import ScrapeFailure, Target
 from escadre.clients.kube import PODS, Json
 from escadre.controller.demand import DemandLoop
 from escadre.controller.keys import FLEET, deployment_key
+from escadre.controller.live import LiveNumbers
 from escadre.controller.manager import reconcile
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import QUIET_READINGS, Demand, Reading
+from escadre.machinery.queue import WorkQueue
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_SERVING
 from escadre.settings import EngineSettings, ScalingSettings, Settings
 
@@ -196,3 +198,17 @@ async def test_the_fleet_pass_follows_new_bounds_and_the_loop_alone_remembers_th
     assert operator.context.memory.scaled == before
     await scaler(operator, lambda _: Demand(0, 0), Counter()).once()
     assert operator.desired == 2
+
+
+async def test_the_metrics_of_scaling_are_those_of_the_last_decision() -> None:
+    operator = await serving(World(), scaling={"maxReplicas": 3, "targetQueueDepth": 4})
+    live = LiveNumbers(operator.context, WorkQueue(), lambda: True).live()
+    operator.context.memory.readings.clear()
+    operator.judge()
+    (before,) = live.deployments()
+    assert (before.demand, before.age, before.capacity) == (None, None, 4), "unknown is not zero"
+    await scaler(operator, lambda _: Demand(5, 6), Counter()).once()
+    (after,) = live.deployments()
+    assert (after.demand, after.age, after.capacity) == (11, 0.0, 4)
+    standby = LiveNumbers(operator.context, WorkQueue(), lambda: False).live()
+    assert list(standby.deployments()) == []

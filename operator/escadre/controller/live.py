@@ -54,7 +54,7 @@ class LiveNumbers:
                 loading=view.told.loading,
                 capacity=requests_of(decision, self._target(view)),
                 age=decision.age if decision else None,
-                demand=decision.demand if decision else None,
+                demand=decision.demand if decision and decision.age is not None else None,
                 fullest=decision.fullest if decision else None,
                 conditions=tuple(
                     (one.type, one.status, one.reason.name) for one in view.told.conditions
