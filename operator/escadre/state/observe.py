@@ -1,5 +1,6 @@
 """The replicas of one deployment as they are: their records, their pods, what was read of these."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -115,6 +116,7 @@ def _observed(record: ReplicaRecord, slot: int, pod: PodView | None, age: _Age) 
         drain=record.drain,
         terminating=record.terminating,
         digest=record.inputs.manifest_digest if record.inputs else "",
+        since=pod.placed if pod is not None and pod.placed else math.inf,
     )
     return Observed(record, (pod.node if pod else "") or record.planned_node, pod, view)
 

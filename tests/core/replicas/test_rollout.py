@@ -49,6 +49,18 @@ from escadre.core.replicas.rollout import Action, ReplicaView, Target, choose_le
             id="drained-for-rollout-has-fewest-in-flight",
         ),
         pytest.param([old(0, in_flight=9), ready(1)], 1, {0}, id="outdated-before-current"),
+        pytest.param(
+            [ready(0, state="Loading", since=90.0), ready(1, state="Loading", since=10.0)],
+            1,
+            {0},
+            id="of-those-that-load-the-last-begun",
+        ),
+        pytest.param(
+            [ready(0, state="Failing", since=1.0), ready(1, state="Loading", since=90.0)],
+            1,
+            {0},
+            id="one-that-fails-before-one-that-loads",
+        ),
         pytest.param([ready(0), ready(1), ready(2)], 1, {1, 2}, id="ties-keep-the-lowest-slot"),
         pytest.param(
             [ready(0, terminating=True), ready(1)], 1, set(), id="what-is-going-is-not-chosen-again"

@@ -38,6 +38,7 @@ class ReplicaView:
     ``current``: made from today's inputs; ``behind``: but for the platform's part.
     ``idle``: no request running or waiting, seen twice after it left the Service.
     ``in_flight``: requests running and waiting, None when unknown.
+    ``since``: when it began to load; it counts while it loads.
     ``hung``: it does not respond though its health check holds.
     """
 
@@ -50,6 +51,7 @@ class ReplicaView:
     terminating: bool = False
     digest: str = ""
     behind: bool = False
+    since: float = 0.0
     hung: bool = False
 
     @property
@@ -122,7 +124,9 @@ _UNBARRED = Hold(reasons.ROLLING_OUT, NOTHING)
 def choose_leaving(replicas: Sequence[ReplicaView], desired: int) -> frozenset[int]:
     """Slots that go when there are more than ``desired``: not ready first, then fewest in flight.
 
-    A replica that is draining to go already is chosen first, so that a choice once made stands.
+    A replica that is draining to go already is chosen first, so that a choice once made stands. Of
+    those that load the one that began last goes first: least is lost with it. One that fails goes
+    before them.
     """
     alive = [replica for replica in replicas if not replica.terminating]
     ranked = sorted(
@@ -131,6 +135,8 @@ def choose_leaving(replicas: Sequence[ReplicaView], desired: int) -> frozenset[i
             replica.drain is not None and replica.drain.cause == "ScaleDown",
             replica.state != "Ready",
             not replica.current,
+            replica.state == "Failing",
+            replica.since if replica.state != "Ready" else 0.0,
             -(replica.in_flight or 0),
             replica.slot,
         ),

@@ -18,6 +18,7 @@ finds by playing four layouts with three kinds of use: the rate is within a thir
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final, Literal
 
@@ -32,7 +33,7 @@ _LUMPS: Final = 18.0
 # Where not even a request alone meets the level, more replicas would not help: a quarter is used.
 _ALONE: Final = 0.25
 _FULL: Final = 0.95
-_HALVINGS: Final = 24
+_HALVINGS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class _Replica:
     mix: Mix
     prior: Prior
     level: ServiceLevel
+    z: float
+    tail: float
 
     @property
     def work(self) -> float:
@@ -77,11 +80,10 @@ class _Replica:
 
     def fails(self, rate: float) -> Bound | None:
         """What does not hold at a rate below 1 / work."""
-        level, answer = self.level, self.mix.answer
-        z = NormalDist().inv_cdf(level.share)
+        level, answer, z = self.level, self.mix.answer, self.z
         idle = 1 - rate * self.work
         gap = self.fixed / idle
-        first = -math.log(1 - level.share) * self.x / idle + self.fixed
+        first = self.tail * self.x / idle + self.fixed
         if first > level.time_to_first_token and idle < 1 - _ALONE:
             return "first token"
         lumps = math.sqrt(_LUMPS * rate * gap / max(answer, 1.0)) * self.x / idle
@@ -101,6 +103,12 @@ class _Replica:
         return rate * (self.mix.answer * self.fixed + self.x) / idle
 
 
+@lru_cache(maxsize=64)
+def _deviations(share: float) -> float:
+    """How many standard deviations above the mean that share of a normal distribution ends."""
+    return NormalDist().inv_cdf(share)
+
+
 def capacity_of(speed: Speed, mix: Mix, prior: Prior, level: ServiceLevel) -> Capacity:
     """Of a replica of this ``speed``, which is the prior's or what was learned."""
     decode = speed.decode
@@ -111,6 +119,8 @@ def capacity_of(speed: Speed, mix: Mix, prior: Prior, level: ServiceLevel) -> Ca
         mix=mix,
         prior=prior,
         level=level,
+        z=_deviations(level.share),
+        tail=-math.log(1 - level.share),
     )
     low, high = 0.0, _FULL / replica.work
     bound: Bound = replica.fails(high) or "first token"

@@ -58,7 +58,7 @@ class Standing:
     def view(self) -> ReplicaView:
         """What the rollout sees of it."""
         if self.reading is None:
-            return ReplicaView(self.slot, state="Loading", current=True)
+            return ReplicaView(self.slot, state="Loading", current=True, since=self.made_at)
         held = self.reading.demand.requests
         return ReplicaView(self.slot, state="Ready", current=True, drain=self.drain, in_flight=held)
 
