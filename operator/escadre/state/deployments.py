@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.model import ApprovedModel, Wish
-from escadre.core.replicas.rollout import choose_leaving
+from escadre.core.replicas.victims import choose_leaving
 from escadre.state.observe import Observed
 from escadre.state.views import DeploymentView
 

@@ -9,7 +9,8 @@ from tests.core.rollouts import FLEETS, LIMIT, NOW, ROLLED, SCALED, old, plan, r
 
 from escadre import reasons
 from escadre.core.replicas.drain import Drain
-from escadre.core.replicas.rollout import Action, ReplicaView, Target, choose_leaving
+from escadre.core.replicas.rollout import Action, ReplicaView, Target
+from escadre.core.replicas.victims import choose_leaving
 
 # -- who leaves --------------------------------------------------------------------------------
 

@@ -8,12 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.rollouts import FLEETS, NOW, plan, target
 
-from escadre.core.replicas.rollout import (
-    Action,
-    ReplicaView,
-    Target,
-    choose_leaving,
-)
+from escadre.core.replicas.rollout import Action, ReplicaView, Target
+from escadre.core.replicas.victims import choose_leaving
 
 
 @dataclass

@@ -14,7 +14,8 @@ from escadre.cli.shared.deployed import Deployed
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey, ReplicaFacts
 from escadre.core.facts.model import ApprovedModel, Wish
 from escadre.core.replicas.drain import Drain
-from escadre.core.replicas.rollout import ReplicaView, choose_leaving
+from escadre.core.replicas.rollout import ReplicaView
+from escadre.core.replicas.victims import choose_leaving
 from escadre.core.scaling.step import Bounds, Scalable, desired, seed
 from escadre.core.scaling.target import target_queue_depth
 

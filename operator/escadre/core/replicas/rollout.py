@@ -23,7 +23,6 @@ __all__ = [
     "RolloutPlan",
     "Target",
     "Terms",
-    "choose_leaving",
     "may_go",
     "plan_rollout",
 ]
@@ -119,29 +118,6 @@ class RolloutPlan:
 
 
 _UNBARRED = Hold(reasons.ROLLING_OUT, NOTHING)
-
-
-def choose_leaving(replicas: Sequence[ReplicaView], desired: int) -> frozenset[int]:
-    """Slots that go when there are more than ``desired``: not ready first, then fewest in flight.
-
-    A replica that is draining to go already is chosen first, so that a choice once made stands. Of
-    those that load the one that began last goes first: least is lost with it. One that fails goes
-    before them.
-    """
-    alive = [replica for replica in replicas if not replica.terminating]
-    ranked = sorted(
-        alive,
-        key=lambda replica: (
-            replica.drain is not None and replica.drain.cause == "ScaleDown",
-            replica.state != "Ready",
-            not replica.current,
-            replica.state == "Failing",
-            replica.since if replica.state != "Ready" else 0.0,
-            -(replica.in_flight or 0),
-            replica.slot,
-        ),
-    )
-    return frozenset(replica.slot for replica in ranked[desired:])
 
 
 def plan_rollout(

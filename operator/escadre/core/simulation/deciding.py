@@ -75,7 +75,7 @@ class Observation:
 class Policy(Protocol):
     """Decides, each ``every`` seconds, how many replicas there are to be.
 
-    It keeps its own bounds. Replicas beyond the number leave as core/replicas/rollout.py chooses.
+    It keeps its own bounds. Replicas beyond the number leave as core/replicas/victims.py chooses.
     """
 
     @property

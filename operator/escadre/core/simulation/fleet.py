@@ -1,6 +1,6 @@
 """A deployment in virtual time: its replicas, who of them takes a request, what became of them.
 
-Which replicas go is core/replicas/rollout.py's to say, and how many there are a `Policy`'s
+Which replicas go is core/replicas/victims.py's to say, and how many there are a `Policy`'s
 (deciding.py); nothing of it is written again here. play.py has the clock. Pure: the same setting,
 the same outcome.
 """
@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from escadre.core.replicas.drain import Drain
-from escadre.core.replicas.rollout import choose_leaving
+from escadre.core.replicas.victims import choose_leaving
 from escadre.core.scaling.demand import Demand
 from escadre.core.simulation.deciding import Observation, Policy
 from escadre.core.simulation.engine import Engine
