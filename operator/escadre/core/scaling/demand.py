@@ -31,7 +31,8 @@ class Work:
         prompt_tokens: of prompts that are through, those found in the prefix cache among them.
             A prompt counts when its first token is there, as a whole: it stands still in between.
         generation_tokens: that were sampled.
-        answered: requests that ended, however they did.
+        answered: requests that ended by themselves. One that its client gives up counts nowhere
+            (findings/vllm-abort-uncounted.sh).
         preemptions: requests thrown out of a full cache, to be computed again.
         prefill: seconds from a request's scheduling to its first token, of requests that ended.
         prefilled_tokens: what was computed of the prompts of those same requests: without what the
