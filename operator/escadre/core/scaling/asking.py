@@ -3,7 +3,8 @@
 The rate of requests that is reckoned with is the greatest of three::
 
     now      the mean over a short time
-    usual    at or below which the level's share of the last window's requests arrived
+    usual    at or below which the level's share of the last window's requests arrived, in pieces
+             as long as a burst may be worked off
     then     the mean of minutes, and its rise until a load would have ended
 
 Of these ``usual`` is why short bursts do not move the number back and forth: traffic whose bursts
@@ -28,7 +29,8 @@ _UP: Final = 1.0
 _DOWN: Final = 0.85
 _NEAR: Final = 15.0  # seconds
 _WIDE: Final = (60.0, 300.0)  # seconds, the least and the most
-_BIN: Final = (10.0, 15.0)
+_BIN: Final = (20.0, 60.0)  # seconds
+_LATE: Final = 3.0  # times the time to the first token is how long a burst is worked off
 _BACKLOG_SECONDS: Final = 60.0
 _TREND: Final = 1.0
 
@@ -39,7 +41,7 @@ def followed(flow: Flow | None, seen: Seen, service: Service, window: float, now
     if flow is None:
         wide = _within(load / 2, _WIDE)
         flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide))
-    width = _within(service.level.time_to_first_token, _BIN)
+    width = _within(_LATE * service.level.time_to_first_token, _BIN)
     return follow(flow, seen.readings, now, max(window, load), width)
 
 

@@ -91,9 +91,15 @@ class _Replica:
             return "between tokens"
         batch = rate * answer * gap
         most = batch + z * math.sqrt(batch)
-        if most > self.prior.max_num_seqs:
+        seats = self.prior.max_num_seqs
+        # Who finds the batch full waits, and has a seat in time while enough are given up.
+        soon = seats * level.time_to_first_token / max(answer * gap, gap)
+        if batch > _FULL * seats or most > seats + soon:
             return "batch"
-        if most * (self.mix.prompt + answer / 2) > self.prior.cache_tokens:
+        # Prompts differ as an exponential does, so tokens vary twice as much as requests.
+        held = self.held(rate)
+        tokens = (held + z * math.sqrt(2 * held)) * (self.mix.prompt + answer / 2)
+        if tokens > self.prior.cache_tokens:
             return "cache"
         return None
 
