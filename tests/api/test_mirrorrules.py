@@ -49,7 +49,7 @@ def test_each_type_needs_no_more_than_its_own(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", WELL)
-@pytest.mark.parametrize(("member", "taken"), MEMBERS, ids=str)
+@pytest.mark.parametrize(("member", "taken"), MEMBERS, ids=[",".join(one) for one, _ in MEMBERS])
 def test_a_member_that_makes_no_sense_for_a_type_is_refused_by_name(
     kind: str, member: Json, taken: set[str]
 ) -> None:
