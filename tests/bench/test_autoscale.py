@@ -167,7 +167,8 @@ def test_who_has_no_cost_has_lost_and_is_told() -> None:
     cells_ = cells_of(units, SHARES)
     found = figures(cells_)
     assert (found["cellsWorse"], found["cells"]) == (2, 2)
-    assert found["overBestTuned"] == float("inf")
+    assert found["overBestTuned"] is None
+    assert found["notReached"] == {"default": 2, "tuned": 2}
     assert "reached the level on the tuning half" in table(cells_, [])
     nobody = figures(cells_of([unit("escadre", "ours", None), unit("KPA", "peer", None)], SHARES))
     assert (nobody["cells"], nobody["cellsNobodyReached"]) == (0, 2)

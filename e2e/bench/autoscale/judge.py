@@ -4,6 +4,7 @@ A cell is a scenario at a level. A cost is GPU-seconds on the judged half of wha
 on the tuning half; who has none there has no cost. Pure.
 """
 
+import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,7 +122,10 @@ def _of(pairs: Sequence[tuple[float, float]]) -> float:
 
 
 def figures(cells: Sequence[Cell]) -> dict[str, Any]:
-    """The figures of all cells; where we have no cost and a peer has, the ratio is infinite."""
+    """The figures of all cells; where we have no cost and a peer has, the ratio is infinite.
+
+    A median that is infinite is null in the report: in most cells we reached no level.
+    """
     over = {how: [_told(one, how) for one in cells] for how in ("default", "tuned")}
     tuned = [one for one in over["tuned"] if one is not None]
     oracle = [one.over("tuned", one.costs["tuned"].get("clairvoyant")) for one in cells]
@@ -136,6 +140,10 @@ def figures(cells: Sequence[Cell]) -> dict[str, Any]:
         "cellsWorse": sum(one.worse for one in tuned),
         "cells": len(tuned),
         "cellsNobodyReached": len(cells) - len(tuned),
+        "notReached": {
+            how: sum(one is not None and math.isinf(one.value) for one in told)
+            for how, told in over.items()
+        },
         "overOracle": _median(one.value for one in oracle if one is not None),
         "overLowerBound": _median(bound),
     }
@@ -153,4 +161,5 @@ def _told(cell: Cell, how: How) -> Ratio | None:
 
 def _median(values: Iterable[float]) -> float | None:
     found = list(values)
-    return round(median(found), 4) if found else None
+    middle = median(found) if found else math.inf
+    return None if math.isinf(middle) else round(middle, 4)
