@@ -100,7 +100,7 @@ def cells() -> Iterator[Scenario]:
 def trials() -> Iterator[Scenario]:
     """Those that are told beside them: one thing each that is another than usual."""
     for trace in TRACES:
-        if trace.name not in {"code x4", "diurnal"}:
+        if trace.name not in {"code together", "bursty"}:
             continue
         plain = Scenario(trace, ColdStart(180))
         bad = replace(plain.cold, failing=0.05, slow=0.05)
