@@ -243,7 +243,7 @@ CONTENDERS: Final = (
             "down_window": (60, 240, 600),
         },
     ),
-    Contender("static", "peer", {"minReplicas": 64}, {"minReplicas": tuple(range(1, 17))}, _static),
+    Contender("static", "peer", {"minReplicas": 64}, {"minReplicas": tuple(range(1, 16))}, _static),
     Contender(
         "clairvoyant",
         "bound",
