@@ -13,7 +13,8 @@ per_cached_token × (P + A/2) for each token of its answer. Then
 and what must hold for the level's share of the requests (z, and -ln(1 - share) times the mean, are
 their quantiles) bounds r: the two objectives, ``max_num_seqs`` and the cache, the last two with
 room for z deviations of a Poisson number. The 18 was fitted to what core/simulation/sizing.py
-finds by playing four layouts with three kinds of use: the rate is within a third of it.
+finds by playing four layouts. The rate is within a third of that for chat and code; for documents
+it is too optimistic, up to about twice as much.
 """
 
 import math
