@@ -4,7 +4,9 @@ The loads are those of the replicas that serve, from the node to Ready; before t
 guess (core/scaling/service.py).
 """
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import median
 from typing import Final
 
@@ -22,6 +24,8 @@ __all__ = ["level_of", "service_of"]
 # A container that began again was ready anew at some later time: that was no load of a replica.
 _LONGEST_LOAD: Final = 3600.0
 _NEARLY_ALL: Final = 3.0  # times the median
+# Of the platform's part of a replica's inputs, what makes its engine faster or slower.
+_FELT: Final = ("image", "extraArgs", "env")
 
 
 def service_of(
@@ -36,14 +40,30 @@ def service_of(
     if spec.scaling.target_queue_depth is not None:
         return None
     return Service(
-        _prior(model.architecture, layout), level_of(spec), _load(observed), _key(model, layout)
+        prior=_prior(model.architecture, layout),
+        level=level_of(spec),
+        load=_load(observed),
+        key=_key(model, layout, observed),
     )
 
 
-def _key(model: ApprovedModel, layout: Layout) -> str:
-    """All that the speed of a replica follows from: weights, GPUs, and the engine's flags."""
+def _key(model: ApprovedModel, layout: Layout, observed: Sequence[Observed]) -> str:
+    """All that the speed of a replica follows from: weights, GPUs, the engine and its flags.
+
+    The engines are those that serve, as they were made, for they are measured: a new image that
+    waits for its rollout is none yet. While two serve, what both do together is learned apart.
+    """
     shape = layout.model_dump_json(exclude={"summary", "memory", "capacity", "typical_tokens"})
-    return f"{model.manifest_digest} {shape}"
+    serving = [one for one in observed if one.view.state == "Ready"] or observed
+    made = {one.record.inputs.platform for one in serving if one.record.inputs is not None}
+    return " ".join((model.manifest_digest, shape, *sorted({_engine(one) for one in made})))
+
+
+@lru_cache(maxsize=256)
+def _engine(platform: str) -> str:
+    """What is felt of the platform's part, as canonical JSON."""
+    chosen = json.loads(platform)
+    return json.dumps({name: chosen[name] for name in _FELT if name in chosen}, sort_keys=True)
 
 
 def _prior(architecture: Architecture, layout: Layout) -> Prior:
