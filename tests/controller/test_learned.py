@@ -1,0 +1,75 @@
+"""What is learned, and the service level, steer the number of replicas and shape none."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.controller.operator import Operator
+from tests.controller.test_reconcile import serving, workloads
+from tests.controller.world import World
+
+from escadre.clients.kube import DEPLOYMENTS, Json
+from escadre.core.scaling.learning import Factors, Learned
+from escadre.names import ANNOTATION_INPUTS, LABEL_INPUTS
+
+FACTORS = st.builds(Factors, *[st.floats(0.5, 2.0)] * 4)
+# As the API server stores them: a member that is unset is not there.
+LEVELS = st.fixed_dictionaries(
+    {"timeToFirstTokenSeconds": st.integers(1, 60)},
+    optional={"interTokenLatencyMilliseconds": st.integers(10, 500)},
+)
+
+
+def teach(operator: Operator, factors: Factors) -> None:
+    """Has the operator know this of the replicas of chat, as if it had learned it."""
+    memory, uid = operator.context.memory, operator.world.mdep()["metadata"]["uid"]
+    state = memory.scaled[uid].state
+    assert state.learned is not None
+    learned = Learned(state.learned.key, told=factors, told_at=operator.world.time())
+    memory.learned[learned.key] = learned
+    memory.scaled[uid] = replace(memory.scaled[uid], state=replace(state, learned=learned))
+
+
+def rendered(workload: Json) -> tuple[Any, ...]:
+    """All that the operator writes of a replica."""
+    meta = workload["metadata"]
+    return meta["name"], meta["labels"], meta["annotations"], workload["spec"]
+
+
+@settings(max_examples=5, deadline=None)
+@given(FACTORS, LEVELS)
+def test_what_is_learned_and_the_service_level_shape_no_replica(
+    factors: Factors, level: dict[str, int]
+) -> None:
+    asyncio.run(_shape_no_replica(factors, level))
+
+
+async def _shape_no_replica(factors: Factors, level: dict[str, int]) -> None:
+    world = World()
+    operator = await serving(world, scaling={"minReplicas": 2, "maxReplicas": 2})
+    before = workloads(world)
+    teach(operator, factors)
+    world.deploy(serviceLevel=level)
+    await operator.settle()
+    assert workloads(world) == before, "those that stand are not written"
+    world.server.remove(DEPLOYMENTS, "chat-1", "team")
+    await operator.settle()
+    after = workloads(world)
+    assert after["chat-1"]["metadata"]["uid"] != before["chat-1"]["metadata"]["uid"]
+    assert {name: rendered(one) for name, one in after.items()} == {
+        name: rendered(one) for name, one in before.items()
+    }
+    for one in after.values():
+        assert one["metadata"]["annotations"][ANNOTATION_INPUTS]
+        assert one["spec"]["template"]["metadata"]["labels"][LABEL_INPUTS]
+    # And all the while both were what scaling goes by.
+    view = operator.context.caches.deployments.get("chat", "team")
+    assert view is not None
+    seen = operator.context.sight().scalable(view)
+    assert seen.service is not None
+    assert seen.service.level.time_to_first_token == level["timeToFirstTokenSeconds"]
+    state = operator.context.memory.scaled[view.uid].state
+    assert state.learned is not None
+    assert state.learned.told == factors
