@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving, workloads
@@ -38,7 +38,8 @@ def rendered(workload: Json) -> tuple[Any, ...]:
     return meta["name"], meta["labels"], meta["annotations"], workload["spec"]
 
 
-@settings(max_examples=5, deadline=None)
+# An example takes a third of a second: to shrink what fails would take minutes.
+@settings(max_examples=5, deadline=None, phases=[Phase.generate])
 @given(FACTORS, LEVELS)
 def test_what_is_learned_and_the_service_level_shape_no_replica(
     factors: Factors, level: dict[str, int]
