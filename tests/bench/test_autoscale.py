@@ -162,6 +162,17 @@ def test_ratios_are_over_the_best_peer_and_paired() -> None:
     assert ratio.high == pytest.approx(0.8)
 
 
+def test_a_peer_that_missed_the_level_where_it_was_judged_is_left_out_of_one_figure() -> None:
+    units = [
+        unit("escadre", "ours", [80.0], 0.97),
+        unit("KPA", "peer", [40.0], 0.90),
+        unit("static", "peer", [100.0], 0.95),
+    ]
+    found = figures(cells_of(units, SHARES))
+    assert (found["overBestTuned"], found["cellsKept"]) == (2.0, 1), "of 99 % nobody kept"
+    assert found["overBestTunedThatKept"] == 0.8
+
+
 def test_who_has_no_cost_has_lost_and_is_told() -> None:
     units = [unit("escadre", "ours", None), unit("static", "peer", [100.0, 90.0])]
     cells_ = cells_of(units, SHARES)

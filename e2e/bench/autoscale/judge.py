@@ -69,6 +69,20 @@ class Cell:
         found = [cost for name, cost in self.costs[how].items() if name in self.peers]
         return min(found, key=lambda one: one.mean, default=None)
 
+    def kept(self) -> Ratio | None:
+        """Ours tuned over the cheapest tuned peer, of those that kept the level where judged.
+
+        None where no peer did, or we did not.
+        """
+        tuned = {name: one for name, one in self.costs["tuned"].items() if self._keeps(one)}
+        ours = tuned.get(OURS)
+        peers = [one for name, one in tuned.items() if name in self.peers]
+        best = min(peers, key=lambda one: one.mean, default=None)
+        return None if ours is None or best is None else _ratio(ours, best)
+
+    def _keeps(self, cost: Cost) -> bool:
+        return fmean(cost.attained) >= self.share
+
     def over(self, how: How, other: Cost | None) -> Ratio | None:
         """Ours over another's; None where one of them has no cost."""
         ours = self.costs[how].get(OURS)
@@ -128,6 +142,7 @@ def figures(cells: Sequence[Cell]) -> dict[str, Any]:
     """
     over = {how: [_told(one, how) for one in cells] for how in ("default", "tuned")}
     tuned = [one for one in over["tuned"] if one is not None]
+    kept = [ratio.value for one in cells if (ratio := one.kept()) is not None]
     oracle = [one.over("tuned", one.costs["tuned"].get("clairvoyant")) for one in cells]
     bound = [
         one.costs["tuned"][OURS].mean / one.lower_bound
@@ -137,6 +152,8 @@ def figures(cells: Sequence[Cell]) -> dict[str, Any]:
     return {
         "overBestDefault": _median(one.value for one in over["default"] if one is not None),
         "overBestTuned": _median(one.value for one in tuned),
+        "overBestTunedThatKept": _median(kept),
+        "cellsKept": len(kept),
         "cellsWorse": sum(one.worse for one in tuned),
         "cells": len(tuned),
         "cellsNobodyReached": len(cells) - len(tuned),
