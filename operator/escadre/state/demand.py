@@ -6,9 +6,9 @@ same facts. Nothing here writes: the loop alone keeps what a step returns.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
 from escadre.api.deployment import Layout
+from escadre.core.scaling.decision import SamplePhase
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Sample, ScaleState, Windows
 from escadre.core.scaling.progress import Patience, phase_read, prompt_seconds
@@ -18,7 +18,6 @@ from escadre.core.scaling.target import target_queue_depth
 from escadre.settings import ScalingSettings
 from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
-from escadre.state.service import service_of
 from escadre.state.views import DeploymentView
 
 __all__ = ["desired_replicas", "patience_with", "samples_of", "scalable", "windows_of"]
@@ -31,7 +30,10 @@ def scalable(
     observed: Sequence[Observed],
     now: float,
 ) -> Scalable:
-    """The facts beside the demand; ``layout`` is the planned one, if there is any."""
+    """What the number to plan follows from; ``layout`` is the planned one, if there is any.
+
+    What a replica does is left out: only a decision needs it, and `Sight.scalable` adds it.
+    """
     scaling = view.spec.scaling if view.spec else None
     return Scalable(
         bounds=Bounds.of(scaling, now) if scaling else None,
@@ -39,7 +41,6 @@ def scalable(
         target=target_queue_depth(scaling.target_queue_depth if scaling else None, layout),
         told=view.told.desired,
         staying=sum(not _leaves(one) for one in observed),
-        service=service_of(view.spec, approval.model, layout, observed),
         spare=(scaling.spare_replicas or 0) if scaling else 0,
     )
 
@@ -90,7 +91,7 @@ def _sample(
     now: float,
 ) -> Sample:
     reading = readings.get(one.pod.uid) if one.pod else None
-    phase: Literal["loading", "unread", "ready", "unscrapable", "stuck", "draining", "failing"]
+    phase: SamplePhase
     if one.view.drain is not None or one.view.terminating:
         phase = "draining"
     elif one.hung is not None:

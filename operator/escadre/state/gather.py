@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from escadre import reasons
-from escadre.api.deployment import WeightsOnNode
+from escadre.api.deployment import Layout, WeightsOnNode
 from escadre.api.gpunode import MirrorSource
 from escadre.core.approvals.verdict import PolicyState
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
@@ -33,6 +33,7 @@ from escadre.state.judge import Approvals, DeploymentApproval, Policies, judged
 from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts, told_gpus
 from escadre.state.observe import Observed, observe, placed, with_readings
+from escadre.state.service import service_of
 from escadre.state.unused import unused
 from escadre.state.views import DeploymentView, NodeView, PodView
 
@@ -82,7 +83,7 @@ class Sight:
     now: float
     approvals: Approvals
     _known: dict[str, tuple[Observed, ...]] = field(default_factory=dict)  # by uid
-    _short: list[frozenset[DeploymentKey]] = field(default_factory=list)  # one, once looked for
+    _waiting: list[frozenset[DeploymentKey]] = field(default_factory=list)  # one, once looked for
 
     def approval(self, view: DeploymentView) -> DeploymentApproval:
         """What the approval that a deployment names means for it."""
@@ -94,7 +95,14 @@ class Sight:
 
     def scalable(self, view: DeploymentView) -> Scalable:
         """What scaling sees of it beside its demand."""
-        return self._scalable(view, self._replicas(view))
+        replicas = self._replicas(view)
+        seen = self._scalable(view, replicas)
+        service = service_of(view.spec, self.approval(view).model, self._layout(view), replicas)
+        if service is None:
+            return seen
+        learned = self.gather.memory.learned.get(service.key)
+        contended = bool(self._waiting_for_gpus() - {key_of(view)})
+        return replace(seen, service=service, learned=learned, contended=contended)
 
     def facts(self, view: DeploymentView) -> DeploymentFacts:
         """The deployment as planning sees it, with the replicas that are to leave marked."""
@@ -225,21 +233,21 @@ class Sight:
         return self.gather.memory.order.waits or placed(old) != placed(new)
 
     def _scalable(self, view: DeploymentView, replicas: Sequence[Observed]) -> Scalable:
-        plan = self.gather.memory.plan_of(key_of(view))
-        layout = plan.layout if plan else None
-        seen = scalable(view, self.approval(view), layout, replicas, self.now)
-        if seen.service is None:
-            return seen
-        learned = self.gather.memory.learned.get(seen.service.key)
-        return replace(seen, learned=learned, contended=self._contended(view))
+        return scalable(view, self.approval(view), self._layout(view), replicas, self.now)
 
-    def _contended(self, view: DeploymentView) -> bool:
-        """Whether another deployment waits for GPUs."""
+    def _layout(self, view: DeploymentView) -> Layout | None:
+        plan = self.gather.memory.plan_of(key_of(view))
+        return plan.layout if plan else None
+
+    def _waiting_for_gpus(self) -> frozenset[DeploymentKey]:
+        """The deployments that do; looked for once."""
         plan = self.gather.memory.plan
-        if plan is not None and not self._short:
+        if plan is None:
+            return frozenset()
+        if not self._waiting:
             short = (key for key, one in plan.deployments.items() if _waits_for_gpus(one))
-            self._short.append(frozenset(short))
-        return any(self._short) and bool(self._short[0] - {key_of(view)})
+            self._waiting.append(frozenset(short))
+        return self._waiting[0]
 
     def _replicas(self, view: DeploymentView) -> tuple[Observed, ...]:
         """Its replicas as the objects tell, without readings; looked for once."""

@@ -22,10 +22,13 @@ __all__ = [
     "Raise",
     "Recommendation",
     "Sample",
+    "SamplePhase",
     "ScaleState",
     "Seen",
     "Windows",
 ]
+
+SamplePhase = Literal["loading", "unread", "ready", "unscrapable", "stuck", "draining", "failing"]
 
 LimitName = Literal[
     "minReplicas",
@@ -86,7 +89,7 @@ class Sample:
     """
 
     slot: int
-    phase: Literal["loading", "unread", "ready", "unscrapable", "stuck", "draining", "failing"]
+    phase: SamplePhase
     demand: Demand | None = None
     since: float | None = None
 
