@@ -4,13 +4,13 @@ Runs on the leader only, and is the one writer of `Memory.versions`. An engine t
 is asked again a minute later; what is made of the answers is core/status/engine.py's to say.
 """
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
 from escadre.clients.engineversion import AskVersion
 from escadre.controller.context import Context
 from escadre.controller.demand import readable
+from escadre.controller.inquiring import AGAIN_SECONDS, ask_each, look_for_ever
 from escadre.controller.keys import deployment_key
 from escadre.core.profile import minor_of
 from escadre.machinery.queue import Priority
@@ -19,8 +19,6 @@ from escadre.state.views import PodView
 
 __all__ = ["VersionLoop"]
 
-_LOOK_SECONDS: Final = 5.0
-_AGAIN_SECONDS: Final = 60.0
 _PARALLEL: Final = 8
 
 
@@ -34,9 +32,7 @@ class VersionLoop:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await self.once()
-            await asyncio.sleep(_LOOK_SECONDS)
+        await look_for_ever(self.once)
 
     async def once(self) -> None:
         """Asks all that are due; at rest there are none."""
@@ -51,18 +47,12 @@ class VersionLoop:
             for uid, pod in pods.items()
             if uid not in versions and self.again.get(uid, 0.0) <= now and readable(pod)
         ]
-        gate = asyncio.Semaphore(_PARALLEL)
-
-        async def one(pod: PodView) -> None:
-            async with gate:
-                await self._ask(pod)
-
-        await asyncio.gather(*(one(pod) for pod in due))
+        await ask_each(due, self._ask, _PARALLEL)
 
     async def _ask(self, pod: PodView) -> None:
         said = await self.ask(pod.ip, SERVING_PORT)
         if said is None:
-            self.again[pod.uid] = self.context.now() + _AGAIN_SECONDS
+            self.again[pod.uid] = self.context.now() + AGAIN_SECONDS
             return
         self.context.memory.versions[pod.uid] = said
         if self._matters(pod, said):

@@ -5,9 +5,9 @@ core/scaling/progress.py's to say, which replica is made anew core/replicas/hung
 that gives a token, or of which a number moves, is none any more.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,19 +15,19 @@ import structlog
 from escadre.clients.enginetoken import AskToken
 from escadre.controller.context import Context
 from escadre.controller.demand import readable
+from escadre.controller.inquiring import AGAIN_SECONDS, ask_each, look_for_ever
 from escadre.controller.keys import deployment_key
-from escadre.core.scaling.progress import Hung, most_at_once, stands_still
+from escadre.core.scaling.progress import Hung, Patience, most_at_once, stands_still
 from escadre.machinery.queue import Priority
 from escadre.names import SERVING_PORT
 from escadre.state.demand import patience_with
+from escadre.state.gather import Sight
 from escadre.state.views import PodView
 
 __all__ = ["TOKEN_SECONDS", "StuckLoop"]
 
 # Behind what it holds it waits for no longer than an engine that computes takes for a token each.
 TOKEN_SECONDS: Final = 30.0
-_LOOK_SECONDS: Final = 5.0
-_AGAIN_SECONDS: Final = 60.0
 _PARALLEL: Final = 4
 
 
@@ -41,14 +41,12 @@ class StuckLoop:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await self.once()
-            await asyncio.sleep(_LOOK_SECONDS)
+        await look_for_ever(self.once)
 
     async def once(self) -> None:
         """Tries all that are due; mostly there are none."""
         pods = {pod.uid: pod for pod in self.context.caches.pods.values() if readable(pod)}
-        still = {uid: pod for uid, pod in pods.items() if self._stands(pod)}
+        still = self._still(pods)
         self._forget(still)
         now = self.context.now()
         due = [
@@ -58,25 +56,30 @@ class StuckLoop:
             and pod.serving
             and self.again.get(uid, 0.0) <= now
         ]
-        gate = asyncio.Semaphore(_PARALLEL)
+        await ask_each(due, partial(self._try, most=most_at_once(len(pods))), _PARALLEL)
 
-        async def one(pod: PodView) -> None:
-            async with gate:
-                await self._try(pod, most_at_once(len(pods)))
+    def _still(self, pods: Mapping[str, PodView]) -> dict[str, PodView]:
+        """Those that stand still, by uid; where all moved lately nothing more is looked at."""
+        readings = self.context.memory.readings
+        unmoved = {
+            uid: reading
+            for uid in pods
+            if (reading := readings.get(uid)) and reading.moved != reading.demand.at
+        }
+        sight = self.context.sight() if unmoved else None
+        return {
+            uid: pods[uid]
+            for uid, reading in unmoved.items()
+            if sight and stands_still(reading, self._patience(pods[uid], sight).still_seconds)
+        }
 
-        await asyncio.gather(*(one(pod) for pod in due))
-
-    def _stands(self, pod: PodView) -> bool:
-        reading = self.context.memory.readings.get(pod.uid)
-        if reading is None or reading.moved == reading.demand.at:
-            return False
+    def _patience(self, pod: PodView, sight: Sight) -> Patience:
         context = self.context
         records = context.caches.replicas.by("deployment", (pod.namespace, pod.deployment))
         layout = next((one.layout for one in records if one.slot == pod.slot), None)
         view = context.caches.deployments.get(pod.deployment, pod.namespace)
-        service = context.sight().scalable(view).service if view else None
-        patience = patience_with(layout, service, context.settings.scaling)
-        return stands_still(reading, patience.still_seconds)
+        service = sight.scalable(view).service if view else None
+        return patience_with(layout, service, context.settings.scaling)
 
     def _forget(self, still: Mapping[str, PodView]) -> None:
         """What is gone, or moves again; of one that ends it is remembered until it is gone."""
@@ -90,12 +93,12 @@ class StuckLoop:
         for uid in self.again.keys() - still.keys():
             del self.again[uid]
 
-    async def _try(self, pod: PodView, most: int) -> None:
+    async def _try(self, pod: PodView, *, most: int) -> None:
         context, log = self.context, structlog.get_logger()
         token = await self.ask(pod.ip, SERVING_PORT, pod.deployment)
         reading = context.memory.readings.get(pod.uid)
         log.warning("engine stands still", pod=pod.name, namespace=pod.namespace, it=token.message)
-        self.again[pod.uid] = context.now() + _AGAIN_SECONDS
+        self.again[pod.uid] = context.now() + AGAIN_SECONDS
         if token.came != "No" or reading is None or reading.moved is None:
             return
         if len(context.memory.hung) >= most:
