@@ -5,8 +5,9 @@ the first seed on the half that was tuned on (the clairvoyant's on the judged on
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from typing import Any, Final
+
+from escadre.cli.shared.svg import document, words
 
 __all__ = ["draw", "frontier"]
 
@@ -37,16 +38,11 @@ def draw(results: Iterable[Mapping[str, Any]]) -> str:
         by_scenario.setdefault(one["scenario"], []).append(one)
     rows = -(-len(by_scenario) // _ACROSS)
     width, height = _ACROSS * _WIDTH, rows * _HEIGHT + _LEGEND
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-    parts = [
-        f'{head} font-family="sans-serif" font-size="10">',
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        *_legend(),
-    ]
+    parts = [*_legend()]
     for place, (scenario, units) in enumerate(by_scenario.items()):
         across, down = place % _ACROSS * _WIDTH, place // _ACROSS * _HEIGHT + _LEGEND
         parts += [f'<g transform="translate({across},{down})">', *_chart(scenario, units), "</g>"]
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return document(width, height, 10, parts)
 
 
 def frontier(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -59,12 +55,12 @@ def frontier(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _legend() -> Iterator[str]:
-    yield _text(8, 14, "Share of requests within 2 s to the first token and 0.2 s between tokens,")
-    yield _text(8, 26, "against GPU-seconds; up and left is better. The dashed line is 95 %.")
+    yield words(8, 14, "Share of requests within 2 s to the first token and 0.2 s between tokens,")
+    yield words(8, 26, "against GPU-seconds; up and left is better. The dashed line is 95 %.")
     for place, (name, colour) in enumerate(_COLOURS.items()):
         x, y = 8 + place % 5 * 178, 41 + place // 5 * 14
         yield f'<path d="M{x} {y - 3}h16" stroke="{colour}" stroke-width="2.5"/>'
-        yield _text(x + 20, y, name)
+        yield words(x + 20, y, name)
 
 
 def _chart(scenario: str, units: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -77,16 +73,16 @@ def _chart(scenario: str, units: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         up = (max(share, _LEAST) - _LEAST) / (1 - _LEAST)
         return _LEFT + wide * min(1.0, cost / most), _TOP + high * (1 - up)
 
-    yield _text(_LEFT, 15, scenario, bold=True)
+    yield words(_LEFT, 15, scenario, bold=True)
     for share in (0.80, 0.85, 0.90, 0.95, 1.0):
         _, y = at(0, share)
         dashed = ' stroke-dasharray="4 3"' if share == 0.95 else ""
         colour = "#666666" if dashed else "#e0e0e0"
         yield f'<path d="M{_LEFT} {y:.1f}h{wide}" stroke="{colour}"{dashed}/>'
-        yield _text(_LEFT - 4, y + 3, f"{100 * share:.0f} %", anchor="end")
+        yield words(_LEFT - 4, y + 3, f"{100 * share:.0f} %", anchor="end")
     for part in (0.0, 0.5, 1.0):
         x, _ = at(part * most, 0)
-        yield _text(x, _HEIGHT - 18, f"{part * most / 1000:.0f}k", anchor="middle")
+        yield words(x, _HEIGHT - 18, f"{part * most / 1000:.0f}k", anchor="middle")
     for name, line in lines.items():
         yield from _line([at(*one) for one in line if one[1] >= _LEAST], _COLOURS[name])
 
@@ -101,8 +97,3 @@ def _line(points: Sequence[tuple[float, float]], colour: str) -> Iterator[str]:
         yield f'<path d="M{way}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
     for x, y in points:
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{colour}"/>'
-
-
-def _text(x: float, y: float, words: str, anchor: str = "start", *, bold: bool = False) -> str:
-    weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight}>{escape(words)}</text>'

@@ -4,7 +4,6 @@ Both cut the time into columns and show the most of each. Pure.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from itertools import pairwise
 from typing import Final
 
@@ -12,6 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from escadre.cli.shared.sparkline import Sparkline
+from escadre.cli.shared.svg import document, words
 from escadre.cli.shared.tables import grid
 from escadre.core.simulation.outcome import Moment
 
@@ -45,7 +45,7 @@ def course(timeline: Sequence[Moment]) -> Iterator[RenderableType]:
     yield Text(f"the most of each {seconds:,.0f} s:", style="dim")
     table = grid("", "")
     for name, number in (("requests", _demand), ("ready", _ready), ("loading", _loading)):
-        table.add_row(name, Sparkline([max(map(number, span)) for span in spans]))
+        table.add_row(name, Sparkline([_of(span, number) for span in spans]))
     yield table
 
 
@@ -84,11 +84,8 @@ def drawing(timeline: Sequence[Moment], title: str) -> str:
     """An SVG of 820 × 380: requests above, replicas below, what is wanted as a line."""
     spans = columns(timeline, _POINTS)
     end = timeline[-1].at if timeline else 0.0
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
     parts = [
-        f'{head} font-family="sans-serif" font-size="12">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        _words(_LEFT, 22, title, bold=True),
+        words(_LEFT, 22, title, bold=True),
         *_panel(_ABOVE, "requests running and waiting", _most(spans, _demand)),
         *_panel(_BELOW, "replicas", _most(spans, _taken)),
         _area(_ABOVE, [_of(span, _demand) for span in spans], [0] * len(spans), _REQUESTS),
@@ -96,7 +93,7 @@ def drawing(timeline: Sequence[Moment], title: str) -> str:
         *_times(end),
         *_legend(),
     ]
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return document(_WIDTH, _HEIGHT, 12, parts)
 
 
 def _taken(moment: Moment) -> int:
@@ -147,28 +144,22 @@ def _steps(panel: tuple[int, int], numbers: Sequence[int], most: int) -> list[st
 
 def _panel(panel: tuple[int, int], name: str, most: int) -> Iterator[str]:
     top, high = panel
-    yield _words(_LEFT, top - 5, name)
+    yield words(_LEFT, top - 5, name)
     for share in (0.0, 0.5, 1.0):
         y = top + high * (1 - share)
         yield f'<path d="M{_LEFT} {y:.1f}h{_WIDE}" stroke="#dddddd"/>'
-        yield _words(_LEFT - 6, y + 4, f"{share * most:,.4g}", anchor="end")
+        yield words(_LEFT - 6, y + 4, f"{share * most:,.4g}", anchor="end")
 
 
 def _times(end: float) -> Iterator[str]:
     top, high = _BELOW
     for place in range(_TICKS + 1):
         x = _LEFT + _WIDE * place / _TICKS
-        words = f"{end * place / _TICKS / 60:,.4g} min"
-        yield _words(x, top + high + 18, words, anchor="middle")
+        yield words(x, top + high + 18, f"{end * place / _TICKS / 60:,.4g} min", anchor="middle")
 
 
 def _legend() -> Iterator[str]:
     for place, (name, colour) in enumerate((*_REPLICAS, ("wanted", "#000000"))):
         x = _LEFT + 110 * place
         yield f'<rect x="{x}" y="{_HEIGHT - 18}" width="12" height="10" fill="{colour}"/>'
-        yield _words(x + 17, _HEIGHT - 9, name)
-
-
-def _words(x: float, y: float, words: str, anchor: str = "start", *, bold: bool = False) -> str:
-    weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight}>{escape(words)}</text>'
+        yield words(x + 17, _HEIGHT - 9, name)
