@@ -21,8 +21,7 @@ from e2e.bench.autoscale.peers.kubernetes import HORIZONTAL_SPACE, Horizontal, K
 from e2e.bench.autoscale.peers.process import Peers
 from e2e.bench.autoscale.peers.wva import WVA_SPACE, WorkloadVariant
 from e2e.bench.autoscale.scenarios import MODEL, TARGET, Scenario
-from escadre.core.engines.windows import BLOCK_TOKENS
-from escadre.core.scaling.service import LoadTime, Prior, Service, ServiceLevel
+from escadre.core.scaling.service import LoadTime, Service, ServiceLevel
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.deciding import Observation, Policy, Product, Sight
 from escadre.core.simulation.replica import ReplicaModel, Request
@@ -101,9 +100,7 @@ def _escadre(given: Given, world: World) -> Policy:
 
 def _service(world: World, level: ServiceLevel) -> Service:
     """The prior is the estimate for the model, whatever step model the engines have."""
-    prior = Prior(MODEL.speed, MODEL.cache_blocks * BLOCK_TOKENS, MODEL.max_num_seqs)
-    median = world.scenario.cold.median
-    return Service(prior, level, LoadTime(median, max(3 * median, median + 60)))
+    return Service(MODEL.prior, level, LoadTime.about(world.scenario.cold.median))
 
 
 def _before(given: Given, world: World) -> Policy:

@@ -279,3 +279,10 @@ class ModelDeploymentStatus(Model):
         "Approved, WeightsReady, Planned, Scheduled, Serving, Scaling; EngineMismatch, while "
         "layouts are judged as for another version of vLLM.",
     )
+
+    @property
+    def changes(self) -> Sequence[LastScale]:
+        """Of the number of replicas, the newest last; earlier versions told the last one alone."""
+        if self.scaling and self.scaling.history:
+            return self.scaling.history
+        return [self.last_scale] if self.last_scale else []

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from escadre.core.profile import DEFAULT_PROFILE, QueueMetrics
-from escadre.core.scaling.demand import Demand, Sums, Work
+from escadre.core.scaling.demand import NO_WORK, Demand, Sums, Work
 
 __all__ = ["scan"]
 
@@ -95,7 +95,7 @@ def _work(there: _Body, queue: QueueMetrics) -> Work | None:
         prefilled_tokens=there.whole(*queue.prefilled_tokens),
         gaps=there.sums(queue.gaps),
     )
-    return None if work == Work() else work
+    return None if work == NO_WORK else work
 
 
 def _old(there: _Body, queue: QueueMetrics) -> tuple[str, ...]:

@@ -23,7 +23,6 @@ __all__ = ["level_of", "service_of"]
 
 # A container that began again was ready anew at some later time: that was no load of a replica.
 _LONGEST_LOAD: Final = 3600.0
-_NEARLY_ALL: Final = 3.0  # times the median
 # Of the platform's part of a replica's inputs, what makes its engine faster or slower.
 _FELT: Final = ("image", "extraArgs", "env")
 
@@ -99,7 +98,4 @@ def _load(observed: Sequence[Observed]) -> LoadTime:
         if one.pod is not None and one.pod.ready and one.pod.placed
     ]
     believed = [seconds for seconds in took if 0 < seconds <= _LONGEST_LOAD]
-    if not believed:
-        return LoadTime()
-    middle = median(believed)
-    return LoadTime(middle, max(_NEARLY_ALL * middle, middle + 60))
+    return LoadTime.about(median(believed)) if believed else LoadTime()

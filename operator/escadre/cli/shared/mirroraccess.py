@@ -118,7 +118,7 @@ def spec_of(mirror: Json) -> ModelMirrorSpec:
     """What a stored ModelMirror says; raises EscadreError where this version cannot read it."""
     try:
         spec = ModelMirrorSpec.model_validate(mirror.get("spec") or {})
-        words = broken_rule(spec) and f"spec: {broken_rule(spec)}"
+        words = f"spec: {broken}" if (broken := broken_rule(spec)) else ""
     except ValidationError as error:
         spec, words = None, explain(error)
     if spec is None or words:

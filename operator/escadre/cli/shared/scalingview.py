@@ -41,7 +41,7 @@ def scaling_view(
     spec: ModelDeploymentSpec | None, status: ModelDeploymentStatus, now: float
 ) -> list[RenderableType]:
     """A heading and what stands below it; nothing where nothing is told."""
-    told, changes = status.scaling, _changes(status)
+    told, changes = status.scaling, status.changes
     if told is None and not changes:
         return []
     desired = status.replicas.desired if status.replicas else 0
@@ -49,12 +49,6 @@ def scaling_view(
     for title, cell in _rows(spec, told, changes, now):
         table.add_row(f"  {title}", cell)
     return [heading(f"Scaling  {count(desired, 'replica')} wanted"), Group(table)]
-
-
-def _changes(status: ModelDeploymentStatus) -> Sequence[LastScale]:
-    if status.scaling and status.scaling.history:
-        return status.scaling.history
-    return [status.last_scale] if status.last_scale else []
 
 
 def _rows(

@@ -8,6 +8,7 @@ import typer
 
 from escadre.cli.shared.carrying import CarryingCommand, noting
 from escadre.cli.shared.failures import BadInput
+from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.setting import Objective, Routing
 
 __all__ = ["Asked", "SimulateCommand", "SimulateOutput", "SimulateOutputOption", "asked_of"]
@@ -150,6 +151,7 @@ def asked_of(context: typer.Context) -> Asked:
         raise BadInput("--trace - and --deployment -: stdin is one file, not two")
     for other in ("scale", "max-replicas", "routing", "cold-start"):
         _only_with(given, "trace", other)
+    usual = ServiceLevel()
     return Asked(
         trace=given.get("trace"),
         users=given.get("users"),
@@ -160,7 +162,10 @@ def asked_of(context: typer.Context) -> Asked:
         nodes=given.get("nodes", "1 x 8 x H100-80GB"),
         cold_start=given.get("cold-start", 120.0),
         max_replicas=given.get("max-replicas"),
-        objective=Objective(given.get("ttft", 2.0), given.get("itl", 0.2)),
+        objective=Objective(
+            given.get("ttft", usual.time_to_first_token),
+            given.get("itl", usual.inter_token_latency),
+        ),
         routing=_routing(given.get("routing", "random")),
         requests_per_day=given.get("requests-per-day"),
     )

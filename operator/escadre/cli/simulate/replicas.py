@@ -21,7 +21,7 @@ from escadre.cli.simulate.asked import Asked
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.profile import DEFAULT_PROFILE
 from escadre.core.scaling.policy import Windows
-from escadre.core.scaling.service import LoadTime, Prior, Service
+from escadre.core.scaling.service import LoadTime, Service
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.replica import ReplicaModel
 from escadre.core.simulation.setting import Scaled
@@ -32,7 +32,6 @@ __all__ = ["Planned", "planned_for"]
 
 _CONTEXT: Final = 32768
 _REPLICAS: Final = 8
-_OVERDUE: Final = 3.0  # times the median load
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +117,7 @@ def _scaled(prospect: Prospect, target: int, most: int | None) -> Scaled:
 
 def _service(prospect: Prospect, model: ReplicaModel, load: float) -> Service:
     """What the operator would be told of it; of its loads, that they take as long as most do."""
-    prior = Prior(model.speed, model.cache_blocks * BLOCK_TOKENS, model.max_num_seqs)
-    return Service(prior, level_of(prospect.wish.spec), LoadTime(load, _OVERDUE * load))
+    return Service(model.prior, level_of(prospect.wish.spec), LoadTime.about(load))
 
 
 def _unplayed(prospect: Prospect) -> tuple[str, ...]:

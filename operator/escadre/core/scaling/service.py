@@ -5,10 +5,14 @@ them. Pure data.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from escadre.core.engines.speed import Speed
 
 __all__ = ["LoadTime", "Prior", "Service", "ServiceLevel"]
+
+_NEARLY_ALL: Final = 3.0  # times the median
+_LATER: Final = 60.0  # seconds after it at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class LoadTime:
 
     median: float = 120.0
     nearly_all: float = 600.0
+
+    @staticmethod
+    def about(median: float) -> "LoadTime":
+        """Of loads whose median is known, and no more."""
+        return LoadTime(median, max(_NEARLY_ALL * median, median + _LATER))
 
 
 @dataclass(frozen=True, slots=True)

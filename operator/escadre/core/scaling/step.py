@@ -21,6 +21,7 @@ from escadre.core.scaling.policy import (
 )
 from escadre.core.scaling.schedule import floor_at, windows_of
 from escadre.core.scaling.service import Service
+from escadre.core.scaling.target import requests_of
 
 __all__ = ["Bounds", "Move", "Scalable", "Step", "desired", "seed", "step"]
 
@@ -120,7 +121,8 @@ def step(
     decision = decide(before, samples, limits, windows, now)
     # The first number of a new deployment is no change to tell of.
     told = decision.changed and seen.told is not None
-    move = Move(before.desired, decision.desired, _target(limits, decision), decision)
+    target = requests_of(decision, limits.target)
+    move = Move(before.desired, decision.desired, target, decision)
     return Step(decision.state, decision, move if told else None)
 
 
@@ -132,12 +134,6 @@ def _knowing(state: ScaleState, seen: Scalable) -> ScaleState:
     learned = seen.learned
     known = learned if learned is not None and learned.key == service.key else Learned(service.key)
     return replace(state, learned=known)
-
-
-def _target(limits: Limits, decision: Decision) -> int:
-    """Requests of one replica, in whole numbers."""
-    capacity = decision.asked.capacity if decision.asked else None
-    return limits.target if capacity is None else max(1, round(capacity.requests))
 
 
 def _limits(bounds: Bounds, seen: Scalable) -> Limits:

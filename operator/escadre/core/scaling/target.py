@@ -4,10 +4,14 @@ A fact of scaling, not of the layout: it changes without a new engine. Pure; the
 whoever shows the target ask here.
 """
 
+from typing import TypeVar
+
 from escadre.api.deployment import Layout
 from escadre.core.scaling.decision import Decision
 
 __all__ = ["requests_of", "target_queue_depth"]
+
+_Target = TypeVar("_Target", int, int | None)
 
 
 def target_queue_depth(wished: int | None, layout: Layout | None) -> int | None:
@@ -20,7 +24,7 @@ def target_queue_depth(wished: int | None, layout: Layout | None) -> int | None:
     return -(-3 * layout.max_num_seqs // 4)
 
 
-def requests_of(decision: Decision | None, target: int | None) -> int | None:
+def requests_of(decision: Decision | None, target: _Target) -> int | _Target:
     """The requests of one replica that were decided with, at least 1; ``target`` where it is fixed.
 
     None while nothing tells.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from escadre.core.engines.speed import Speed
 from escadre.core.engines.windows import BLOCK_TOKENS
+from escadre.core.scaling.service import Prior
 
 __all__ = ["Job", "ReplicaModel", "Request", "blocks_of"]
 
@@ -36,6 +37,11 @@ class ReplicaModel:
     max_num_batched_tokens: int
     max_model_len: int
     gpus: int
+
+    @property
+    def prior(self) -> Prior:
+        """What scaling is told that it should be able to do."""
+        return Prior(self.speed, self.cache_blocks * BLOCK_TOKENS, self.max_num_seqs)
 
     def takes(self, request: Request) -> bool:
         """Whether an engine answers it: vLLM refuses what is longer than --max-model-len."""

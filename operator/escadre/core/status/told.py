@@ -54,17 +54,9 @@ class Told:
             ready=replicas.ready if replicas else 0,
             loading=sum(one.state == "Loading" for one in replicas.items) if replicas else 0,
             replicas=len(replicas.items) if replicas else 0,
-            changes=_changes(status),
+            changes=tuple(Change.of(one) for one in status.changes),
             conditions=tuple(past(one) for one in status.conditions),
         )
-
-
-def _changes(status: ModelDeploymentStatus) -> tuple[Change, ...]:
-    """Earlier versions told the last one alone."""
-    told = status.scaling.history if status.scaling else []
-    if not told and status.last_scale:
-        told = [status.last_scale]
-    return tuple(Change.of(one) for one in told)
 
 
 def past(one: Condition) -> Past:
