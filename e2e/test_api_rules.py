@@ -140,7 +140,7 @@ ACCEPTED = [
     pytest.param(
         "ModelDeployment",
         "spec.serviceLevel",
-        {"timeToFirstTokenSeconds": 2, "interTokenLatencyMilliseconds": 40},
+        {"timeToFirstTokenSeconds": 2, "interTokenLatencyMilliseconds": 40, "percentile": 99},
         id="a service level",
     ),
     pytest.param("ModelApproval", "metadata.name", "a.b-3.2", id="dots in an approval's name"),
@@ -261,6 +261,13 @@ REFUSED = [
         {"maxReplicas": 3, "spareReplicas": 3},
         "scaling.spareReplicas must be less than scaling.maxReplicas",
         id="all spare",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.serviceLevel",
+        {"percentile": 100},
+        "spec.serviceLevel.percentile in body should be less than or equal to 99",
+        id="no request that waits longer",
     ),
     pytest.param(
         "ModelDeployment",

@@ -37,7 +37,7 @@ def test_what_is_left_out_is_not_there() -> None:
 def test_all_of_it_together() -> None:
     found = spec(
         {"minReplicas": 1, "maxReplicas": 6, "spareReplicas": 1, "schedules": [DAY]},
-        {"timeToFirstTokenSeconds": 2, "interTokenLatencyMilliseconds": 40},
+        {"timeToFirstTokenSeconds": 2, "interTokenLatencyMilliseconds": 40, "percentile": 99},
     )
     assert disagreement(found) == ""
     assert found.scaling.schedules == [Schedule.model_validate(DAY)]

@@ -54,6 +54,15 @@ def test_a_log_as_it_is_printed(tmp_path: Path) -> None:
     check_golden("simulate", ran.out)
 
 
+def test_the_service_level_is_told(tmp_path: Path) -> None:
+    level = {"timeToFirstTokenSeconds": 3, "interTokenLatencyMilliseconds": 70, "percentile": 57}
+    path = wish(tmp_path, "chat", scaling={"maxReplicas": 4}, serviceLevel=level)
+    given = ("--trace", busy(tmp_path), "--deployment", path)
+    assert "service level 3 s and 0.07 s for 57 %," in " ".join(simulate(*given).out.split())
+    told: Json = json.loads(simulate(*given, "-o", "json").out)["deployment"]
+    assert (told["serviceLevel"], told["targetQueueDepth"]) == (level, None)
+
+
 def test_schedules_are_said_not_to_be_played(tmp_path: Path) -> None:
     window = {"cron": "0 8 * * *", "timeZone": "UTC", "duration": "10h", "minReplicas": 2}
     path = wish(tmp_path, "chat", scaling={"maxReplicas": 4, "schedules": [window]})

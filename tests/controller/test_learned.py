@@ -18,7 +18,10 @@ FACTORS = st.builds(Factors, *[st.floats(0.5, 2.0)] * 4)
 # As the API server stores them: a member that is unset is not there.
 LEVELS = st.fixed_dictionaries(
     {"timeToFirstTokenSeconds": st.integers(1, 60)},
-    optional={"interTokenLatencyMilliseconds": st.integers(10, 500)},
+    optional={
+        "interTokenLatencyMilliseconds": st.integers(10, 500),
+        "percentile": st.integers(50, 99),
+    },
 )
 
 
@@ -71,6 +74,7 @@ async def _shape_no_replica(factors: Factors, level: dict[str, int]) -> None:
     seen = operator.context.sight().scalable(view)
     assert seen.service is not None
     assert seen.service.level.time_to_first_token == level["timeToFirstTokenSeconds"]
+    assert seen.service.level.share == level.get("percentile", 95) / 100
     state = operator.context.memory.scaled[view.uid].state
     assert state.learned is not None
     assert state.learned.told == factors

@@ -1,23 +1,26 @@
 """state/service.py: for which replicas what was learned of some is true."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.layout import LAYOUT
 from tests.core.rollouts import ready
 from tests.state.test_observe import MODEL, OWNER, VIEW, WISH
 
+from escadre.api.deployment import ModelDeploymentSpec
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
 from escadre.core.scaling.learning import Factors, Learned
 from escadre.core.scaling.policy import ScaleState, Windows
-from escadre.core.scaling.service import Service
+from escadre.core.scaling.service import Service, ServiceLevel
 from escadre.core.scaling.step import Bounds, Scalable, step
 from escadre.render.replica import ReplicaSpec, pod_template
 from escadre.render.workload import WORKLOAD, Recorded
 from escadre.settings import EngineSettings
 from escadre.state.observe import Observed
-from escadre.state.service import service_of
+from escadre.state.service import level_of, service_of
 from escadre.state.views import ReplicaRecord
 
 IMAGES = [f"registry.example/vllm@sha256:{letter * 64}" for letter in "ef"]
@@ -52,6 +55,24 @@ def service(*replicas: Observed) -> Service:
     found = service_of(VIEW.spec, MODEL, LAYOUT, replicas)
     assert found is not None
     return found
+
+
+@pytest.mark.parametrize(
+    ("wished", "level"),
+    [
+        pytest.param(None, ServiceLevel(2.0, 0.2, 0.95), id="none: the defaults"),
+        pytest.param({}, ServiceLevel(2.0, 0.2, 0.95), id="an empty one"),
+        pytest.param({"percentile": 99}, ServiceLevel(2.0, 0.2, 0.99), id="the percentile alone"),
+        pytest.param(
+            {"timeToFirstTokenSeconds": 5, "interTokenLatencyMilliseconds": 40, "percentile": 50},
+            ServiceLevel(5.0, 0.04, 0.5),
+            id="all of it",
+        ),
+    ],
+)
+def test_the_service_level_that_is_wished(wished: Any, level: ServiceLevel) -> None:
+    raw = {"approval": "small", "contextLength": 4096, "serviceLevel": wished}
+    assert level_of(ModelDeploymentSpec.model_validate(raw)) == level
 
 
 @given(ENGINES, ENGINES)

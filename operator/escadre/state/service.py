@@ -85,9 +85,11 @@ def level_of(spec: ModelDeploymentSpec) -> ServiceLevel:
     wished, usual = spec.service_level, ServiceLevel()
     first = wished.time_to_first_token_seconds if wished else None
     between = wished.inter_token_latency_milliseconds if wished else None
+    percentile = wished.percentile if wished else None
     return ServiceLevel(
         time_to_first_token=usual.time_to_first_token if first is None else float(first),
         inter_token_latency=usual.inter_token_latency if between is None else between / 1000,
+        share=usual.share if percentile is None else percentile / 100,
     )
 
 

@@ -154,6 +154,7 @@ _LEVELS = st.builds(
     ServiceLevel,
     time_to_first_token_seconds=st.none() | st.integers(1, 60),
     inter_token_latency_milliseconds=st.none() | st.integers(1, 500),
+    percentile=st.none() | st.integers(50, 99),
 )
 
 

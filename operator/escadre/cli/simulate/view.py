@@ -13,6 +13,7 @@ from escadre.cli.shared.tables import grid
 from escadre.cli.simulate.picture import course, course_document, drawing
 from escadre.cli.simulate.replicas import Planned
 from escadre.core.counting import count
+from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.outcome import Outcome
 from escadre.core.simulation.setting import Scaled, Setting
 
@@ -57,9 +58,9 @@ def _aim(scaled: Scaled) -> str:
     if scaled.service is None:
         return f"targetQueueDepth {scaled.target}"
     level = scaled.service.level
-    return f"service level {level.time_to_first_token:g} s and {level.inter_token_latency:g} s" + (
-        f", {scaled.spare} spare" if scaled.spare else ""
-    )
+    both = f"{level.time_to_first_token:g} s and {level.inter_token_latency:g} s"
+    spare = f", {scaled.spare} spare" if scaled.spare else ""
+    return f"service level {both} for {100 * level.share:g} %{spare}"
 
 
 def _answers(told: Told) -> Iterator[tuple[str, str, str]]:
@@ -135,8 +136,18 @@ def deployment_document(planned: Planned) -> dict[str, Any]:
         "minReplicas": scaled.bounds.minimum,
         "maxReplicas": scaled.bounds.maximum,
         "targetQueueDepth": scaled.target if scaled.service is None else None,
+        "serviceLevel": _level_document(scaled.service.level) if scaled.service else None,
         "spareReplicas": scaled.spare,
         "speed": speeds.document(model.speed),
+    }
+
+
+def _level_document(level: ServiceLevel) -> dict[str, int]:
+    """As the spec has it."""
+    return {
+        "timeToFirstTokenSeconds": round(level.time_to_first_token),
+        "interTokenLatencyMilliseconds": round(1000 * level.inter_token_latency),
+        "percentile": round(100 * level.share),
     }
 
 

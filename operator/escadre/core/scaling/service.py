@@ -22,7 +22,8 @@ class ServiceLevel:
     Args:
         time_to_first_token: seconds.
         inter_token_latency: seconds between two tokens, on the mean of a request.
-        share: of the requests, those that are to have both; the rest may wait longer.
+        share: of the requests, those that are to have both; the rest may wait longer. More than 0,
+            less than 1.
     """
 
     time_to_first_token: float = 2.0
