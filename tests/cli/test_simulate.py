@@ -138,6 +138,19 @@ def test_the_document_of_people() -> None:
         assert one["nodes"][1] == -(-high // 8)
 
 
+def test_people_have_the_deployments_service_level_but_for_what_is_given(tmp_path: Path) -> None:
+    level = {"timeToFirstTokenSeconds": 3, "interTokenLatencyMilliseconds": 70, "percentile": 57}
+    given = ("--users", "1000", "--deployment", wish(tmp_path, "chat", serviceLevel=level))
+    said = "57 % of requests with the first token in 3 s and then one each 0.07 s"
+    assert said in " ".join(simulate(*given).out.split())
+    told: Json = json.loads(simulate(*given, "--percentile", "99", "-o", "json").out)
+    assert told["objective"] == {
+        "firstTokenSeconds": 3.0,
+        "betweenTokensSeconds": 0.07,
+        "percentile": 99,
+    }
+
+
 def test_a_use_that_misses_the_objective_is_said() -> None:
     ran = simulate("--users", "10", "--profile", MODEL, "--ttft", "0.001", "-o", "json")
     assert [one["replicas"] for one in json.loads(ran.out)["uses"]] == [None, None, None]
@@ -199,6 +212,7 @@ def test_files_that_are_no_logs(tmp_path: Path) -> None:
         (("--users", "1"), "give the replicas as --deployment or as --profile"),
         (("--users", "1", "--profile", MODEL, "--scale", "2"), "--scale 2: it says something of"),
         (("--trace", "a", "--profile", MODEL, "--requests-per-day", "2"), "--requests-per-day 2"),
+        (("--trace", "a", "--profile", MODEL, "--percentile", "99"), "--percentile 99: it says"),
         (("--trace", "a", "--profile", MODEL, "--routing", "best"), "--routing best: random or"),
         (("--trace", "-", "--deployment", "-"), "--trace - and --deployment -: stdin is one file"),
         (("--users", "1", "--profile", "gpt-9"), "--profile gpt-9: no layout is planned for it"),

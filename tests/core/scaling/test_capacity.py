@@ -10,7 +10,6 @@ from escadre.core.engines.speed import DecodeStep, Speed
 from escadre.core.scaling.capacity import Mix, capacity_of
 from escadre.core.scaling.service import Prior, ServiceLevel
 from escadre.core.simulation.replica import ReplicaModel
-from escadre.core.simulation.setting import Objective
 from escadre.core.simulation.sizing import Use, hold
 
 SPEED = Speed(16869.0, DecodeStep(0.01848, 7.385e-5, 5.434e-8))  # a 24B model on one H100
@@ -36,8 +35,7 @@ def played(mix: Mix, level: ServiceLevel) -> float:
     """Requests per second that a replica holds when it is played, on the mean of four runs."""
     model = ReplicaModel(SPEED, PRIOR.cache_tokens // 16, 40, 8192, 32768, 1)
     use = Use("test", round(mix.prompt), round(mix.answer), 1, "")
-    objective = Objective(level.time_to_first_token, level.inter_token_latency)
-    held = [hold(model, use, objective, seed) for seed in range(4)]
+    held = [hold(model, use, level, seed) for seed in range(4)]
     return sum(one.per_second for one in held if one is not None) / 4
 
 

@@ -3,15 +3,22 @@
 import pytest
 from tests.core.simulation.reference import model
 
-from escadre.core.simulation.setting import Objective
+from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.sizing import USES, Held, Use, _requests, hold, needed
 
-LOOSE = Objective(2.0, 0.1)
+LOOSE = ServiceLevel(2.0, 0.1)
 CHAT = USES[0]
 
 
-def test_a_replica_holds_less_by_a_stricter_objective() -> None:
-    loose, strict = hold(model(), CHAT, LOOSE, 0), hold(model(), CHAT, Objective(0.5, 0.03), 0)
+@pytest.mark.parametrize(
+    "stricter",
+    [
+        pytest.param(ServiceLevel(0.5, 0.03), id="faster"),
+        pytest.param(ServiceLevel(2.0, 0.1, 0.99), id="for more of them"),
+    ],
+)
+def test_a_replica_holds_less_by_a_stricter_objective(stricter: ServiceLevel) -> None:
+    loose, strict = hold(model(), CHAT, LOOSE, 0), hold(model(), CHAT, stricter, 0)
     assert loose is not None
     assert strict is not None
     assert strict.per_second < loose.per_second
@@ -27,13 +34,13 @@ def test_it_holds_what_decoding_allows() -> None:
 
 
 def test_an_objective_that_all_meet_ends_where_the_replica_falls_behind() -> None:
-    held = hold(model(), CHAT, Objective(3600, 3600), 0)
+    held = hold(model(), CHAT, ServiceLevel(3600, 3600), 0)
     assert held is not None
     assert held.per_second < 10
 
 
 def test_an_objective_that_nobody_meets() -> None:
-    assert hold(model(), CHAT, Objective(0.001, 0.1), 0) is None
+    assert hold(model(), CHAT, ServiceLevel(0.001, 0.1), 0) is None
     assert hold(model(), Use("novels", 10**6, 10, 1, "none"), LOOSE, 0) is None
 
 

@@ -1,6 +1,6 @@
 """What `escadre simulate` is asked: its options, carried in three groups, and read from there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, get_args
 
@@ -14,6 +14,7 @@ from escadre.core.simulation.setting import Objective, Routing
 __all__ = ["Asked", "SimulateCommand", "SimulateOutput", "SimulateOutputOption", "asked_of"]
 
 _KEY: Final = "escadre.simulate."
+_TIMES: Final = {"ttft": "time_to_first_token", "itl": "inter_token_latency"}
 _ROUTINGS: Final[tuple[str, ...]] = get_args(Routing)
 
 
@@ -100,6 +101,15 @@ def _objective_options(
             max=3600,
         ),
     ] = None,
+    _percentile: Annotated[
+        int | None,
+        _option(
+            "percentile",
+            "Of --users: requests of a hundred that are to meet it; default 95.",
+            min=50,
+            max=99,
+        ),
+    ] = None,
     _routing: Annotated[
         str | None, _option("routing", f"{' or '.join(_ROUTINGS)}; default random.", "HOW")
     ] = None,
@@ -121,7 +131,10 @@ class SimulateCommand(CarryingCommand):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The options; ``trace`` or ``users``, and ``deployment`` or ``profile``."""
+    """The options; ``trace`` or ``users``, and ``deployment`` or ``profile``.
+
+    ``wished`` is what of a service level was given, by the names of its fields.
+    """
 
     trace: str | None
     users: int | None
@@ -132,9 +145,18 @@ class Asked:
     nodes: str
     cold_start: float
     max_replicas: int | None
-    objective: Objective
+    wished: dict[str, float]
     routing: Routing
     requests_per_day: int | None
+
+    @property
+    def objective(self) -> Objective:
+        """What a log's requests are judged by, whatever the deployment aims at."""
+        return Objective.of(self.level(ServiceLevel()))
+
+    def level(self, deployments: ServiceLevel) -> ServiceLevel:
+        """What people are to have: the deployment's service level, but for what was given."""
+        return replace(deployments, **self.wished)
 
 
 def asked_of(context: typer.Context) -> Asked:
@@ -146,12 +168,15 @@ def asked_of(context: typer.Context) -> Asked:
     }
     _one_of(given, "trace", "users", "the requests")
     _one_of(given, "deployment", "profile", "the replicas")
-    _only_with(given, "users", "requests-per-day")
+    for one in ("requests-per-day", "percentile"):
+        _only_with(given, "users", one)
     if given.get("trace") == given.get("deployment") == "-":
         raise BadInput("--trace - and --deployment -: stdin is one file, not two")
     for other in ("scale", "max-replicas", "routing", "cold-start"):
         _only_with(given, "trace", other)
-    usual = ServiceLevel()
+    wished = {field: given[name] for name, field in _TIMES.items() if name in given}
+    if "percentile" in given:
+        wished["share"] = given["percentile"] / 100
     return Asked(
         trace=given.get("trace"),
         users=given.get("users"),
@@ -162,10 +187,7 @@ def asked_of(context: typer.Context) -> Asked:
         nodes=given.get("nodes", "1 x 8 x H100-80GB"),
         cold_start=given.get("cold-start", 120.0),
         max_replicas=given.get("max-replicas"),
-        objective=Objective(
-            given.get("ttft", usual.time_to_first_token),
-            given.get("itl", usual.inter_token_latency),
-        ),
+        wished=wished,
         routing=_routing(given.get("routing", "random")),
         requests_per_day=given.get("requests-per-day"),
     )

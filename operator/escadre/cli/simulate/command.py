@@ -83,13 +83,13 @@ def _play(environment: Environment, output: SimulateOutput, asked: Asked, planne
 
 
 def _size(environment: Environment, output: Output, asked: Asked, planned: Planned) -> None:
-    uses = [_use(use, asked) for use in USES]
+    uses, level = [_use(use, asked) for use in USES], asked.level(planned.level)
     found = []
     for use in uses:
-        held = hold(planned.model, use, asked.objective, asked.seed)
+        held = hold(planned.model, use, level, asked.seed)
         span = held and needed(asked.users or 1, use.requests_per_day, held, planned.model)
         found.append(sizingview.Sized(use, held, span or None))
-    told = sizingview.Told(planned, asked.users or 1, asked.objective, tuple(found))
+    told = sizingview.Told(planned, asked.users or 1, level, tuple(found))
     environment.answer(
         output,
         document=lambda: sizingview.document(told),

@@ -21,7 +21,7 @@ from escadre.cli.simulate.asked import Asked
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.profile import DEFAULT_PROFILE
 from escadre.core.scaling.policy import Windows
-from escadre.core.scaling.service import LoadTime, Service
+from escadre.core.scaling.service import LoadTime, Service, ServiceLevel
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.replica import ReplicaModel
 from escadre.core.simulation.setting import Scaled
@@ -36,11 +36,15 @@ _REPLICAS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The replica, how many of them, and what there is to say of where this is from."""
+    """The replica, how many of them, and what there is to say of where this is from.
+
+    ``level`` is what its spec asks for, also where its number follows a fixed target.
+    """
 
     summary: str
     model: ReplicaModel
     scaled: Scaled
+    level: ServiceLevel
     notes: tuple[str, ...]
 
 
@@ -64,7 +68,7 @@ def planned_for(asked: Asked, read: Callable[[str], str], now: float) -> Planned
     if prospect.wish.spec.scaling.target_queue_depth is None:
         scaled = replace(scaled, service=_service(prospect, model, asked.cold_start))
     notes = (*fleet.notes, *_unplayed(prospect), *_like(paced))
-    return Planned(layout.summary, model, scaled, notes)
+    return Planned(layout.summary, model, scaled, level_of(prospect.wish.spec), notes)
 
 
 def _wish(asked: Asked) -> WishText:

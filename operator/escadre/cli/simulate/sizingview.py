@@ -10,7 +10,7 @@ from escadre.cli.layout.legal import with_notes
 from escadre.cli.shared.tables import grid
 from escadre.cli.simulate.replicas import Planned
 from escadre.cli.simulate.view import deployment_document
-from escadre.core.simulation.setting import Objective
+from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.sizing import (
     GPUS_PER_NODE,
     PEAK_TO_MEAN,
@@ -34,26 +34,26 @@ class Sized:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who asks, by which objective, and what each use needs."""
+    """Who asks, for which service level, and what each use needs."""
 
     planned: Planned
     users: int
-    objective: Objective
+    level: ServiceLevel
     sized: tuple[Sized, ...]
 
 
 def view(told: Told) -> Group:
     """A line for each use, then what the numbers rest on."""
-    objective = told.objective
+    level = told.level
     table = grid(
         "USE", "REQUESTS/S AT PEAK", "ONE REPLICA", "IN FLIGHT", "REPLICAS", "GPUS", "NODES"
     )
     for one in told.sized:
         table.add_row(one.use.name, *_cells(one))
     head = (
-        f"{told.users:,} people on replicas of {told.planned.summary}; 95 % of requests with the "
-        f"first token in {objective.first_token:g} s and then one each "
-        f"{objective.between_tokens:g} s"
+        f"{told.users:,} people on replicas of {told.planned.summary}; {100 * level.share:g} % of "
+        f"requests with the first token in {level.time_to_first_token:g} s and then one each "
+        f"{level.inter_token_latency:g} s"
     )
     return with_notes([Text(head), Text(), table], (*_bases(told), *told.planned.notes))
 
@@ -97,8 +97,9 @@ def document(told: Told) -> dict[str, Any]:
         "deployment": deployment_document(told.planned),
         "users": told.users,
         "objective": {
-            "firstTokenSeconds": told.objective.first_token,
-            "betweenTokensSeconds": told.objective.between_tokens,
+            "firstTokenSeconds": told.level.time_to_first_token,
+            "betweenTokensSeconds": told.level.inter_token_latency,
+            "percentile": round(100 * told.level.share),
         },
         "uses": [_use(one) for one in told.sized],
         "notes": [*_bases(told), *told.planned.notes],

@@ -7,7 +7,7 @@ from random import Random
 from typing import Final, Literal
 
 from escadre.core.scaling.policy import Windows
-from escadre.core.scaling.service import Service
+from escadre.core.scaling.service import Service, ServiceLevel
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.replica import Job, ReplicaModel
 
@@ -53,6 +53,11 @@ class Objective:
 
     first_token: float
     between_tokens: float
+
+    @staticmethod
+    def of(level: ServiceLevel) -> "Objective":
+        """What a service level asks of each request of its share."""
+        return Objective(level.time_to_first_token, level.inter_token_latency)
 
     def met_by(self, job: Job) -> bool:
         """Whether an answered request was; between its tokens, on average."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from escadre.core.engines.amounts import ceil_div
 from escadre.core.engines.windows import BLOCK_TOKENS
+from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.engine import Engine
 from escadre.core.simulation.replica import ReplicaModel, Request
 from escadre.core.simulation.setting import Objective
@@ -35,7 +36,6 @@ PEAK_TO_MEAN: Final = (1.92, 3.30)
 SOURCE_OF_PEAKS: Final = "alibaba/ServeGen data, m-mid and m-small, two weeks"
 GPUS_PER_NODE: Final = 8
 _DAY: Final = 86400
-_ATTAINED: Final = 0.95
 _SECONDS: Final = 120.0
 _FEWEST: Final = 300
 _LEAST: Final = 0.02  # requests per second, below which a replica holds none
@@ -81,8 +81,8 @@ class Needed:
     nodes: int
 
 
-def hold(model: ReplicaModel, use: Use, objective: Objective, seed: int) -> Held | None:
-    """The most at which it keeps up and 95 % of the requests meet the objective.
+def hold(model: ReplicaModel, use: Use, level: ServiceLevel, seed: int) -> Held | None:
+    """The most at which it keeps up and the level's share of the requests have both its times.
 
     It keeps up where at the end of two minutes no more are there than run at once.
     None where a mean request is too long for the replica, or too few meet it at any rate. The rate
@@ -91,14 +91,14 @@ def hold(model: ReplicaModel, use: Use, objective: Objective, seed: int) -> Held
     if not model.takes(Request(0.0, use.prompt, use.answer)):
         return None
     fits, rate = None, _LEAST
-    while (found := _play(model, use, objective, rate, seed)) is not None:
+    while (found := _play(model, use, level, rate, seed)) is not None:
         fits, rate = found, 2 * rate
     if fits is None:
         return None
     low, high = fits.per_second, rate
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        found = _play(model, use, objective, middle, seed)
+        found = _play(model, use, level, middle, seed)
         if found is None:
             high = middle
         else:
@@ -120,10 +120,10 @@ def _needed(rate: float, held: Held, model: ReplicaModel) -> Needed:
 
 
 def _play(
-    model: ReplicaModel, use: Use, objective: Objective, rate: float, seed: int
+    model: ReplicaModel, use: Use, level: ServiceLevel, rate: float, seed: int
 ) -> Held | None:
     """One replica at so many requests per second; None when they are too many."""
-    engine = Engine(model)
+    engine, objective = Engine(model), Objective.of(level)
     requests = list(_requests(model, use, rate, seed))
     for request in requests:
         engine.advance(request.at)
@@ -131,7 +131,7 @@ def _play(
     behind = engine.load > model.max_num_seqs
     engine.advance(math.inf)
     met = sum(objective.met_by(job) for job in engine.ended)
-    if behind or met < _ATTAINED * len(requests):
+    if behind or met < level.share * len(requests):
         return None
     return Held(rate, _in_flight(engine, requests))
 
