@@ -1,16 +1,20 @@
-"""What is learned, and the service level, steer the number of replicas and shape none."""
+"""What is learned, and the service level, steer the number of replicas and shape none.
+
+What was learned outlives the leader: the status of the deployment tells it.
+"""
 
 import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.controller.operator import Operator
 from tests.controller.test_reconcile import serving, workloads
 from tests.controller.world import World
 
-from escadre.clients.kube import DEPLOYMENTS, Json
+from escadre.clients.kube import DEPLOYMENTS, MODEL_DEPLOYMENTS, Json
 from escadre.core.scaling.learning import Factors, Learned
 from escadre.names import ANNOTATION_INPUTS, LABEL_INPUTS
 
@@ -78,3 +82,80 @@ async def _shape_no_replica(factors: Factors, level: dict[str, int]) -> None:
     state = operator.context.memory.scaled[view.uid].state
     assert state.learned is not None
     assert state.learned.told == factors
+
+
+SLOW = Factors(1.304, 1.2, 1.0, 0.7)
+ROUNDED = Factors(1.3, 1.2, 1.0, 0.7)
+
+
+def told_by(operator: Operator) -> Factors:
+    """What an operator goes by for the replicas of chat."""
+    state = operator.context.memory.scaled[operator.world.mdep()["metadata"]["uid"]].state
+    assert state.learned is not None
+    return state.learned.told
+
+
+async def learned_world() -> World:
+    """One where an operator learned something of chat, told it, and ended."""
+    world = World()
+    operator = await serving(world)
+    assert "learned" not in world.mdep()["status"]["scaling"], "nothing is told before"
+    teach(operator, SLOW)
+    await operator.settle()
+    return world
+
+
+async def test_what_was_learned_outlives_the_leader_and_is_not_written_again() -> None:
+    world = await learned_world()
+    told = world.mdep()["status"]["scaling"]
+    assert told["capacityFrom"] == "Learned"
+    assert {name: one for name, one in told["learned"].items() if name != "key"} == {
+        "promptPercent": 130,
+        "stepPercent": 120,
+        "requestPercent": 100,
+        "cachedTokenPercent": 70,
+    }
+    for _ in range(2):
+        operator = Operator.start(world)
+        await operator.round()
+        assert told_by(operator) == ROUNDED, "from the first decision on"
+        await operator.settle()
+        assert told_by(operator) == ROUNDED
+        assert operator.api.writes == []
+    assert world.mdep()["status"]["scaling"] == told
+
+
+async def test_what_was_learned_of_one_image_is_nothing_to_another() -> None:
+    world = await learned_world()
+    image = "registry.example/vllm@sha256:" + "f" * 64
+    engine = world.settings.engine.model_copy(update={"image": image})
+    kept = world.settings
+    world.settings = kept.model_copy(update={"engine": engine})
+    operator = Operator.start(world)
+    await operator.settle()
+    assert told_by(operator) == Factors()
+    world.settings = kept
+    operator = Operator.start(world)
+    await operator.settle()
+    assert told_by(operator) == ROUNDED, "the image was taken back"
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        pytest.param({"key": "0" * 16}, Factors(), id="another kind"),
+        pytest.param({"promptPercent": 200}, replace(ROUNDED, prompt=2.0), id="another number"),
+        pytest.param({"promptPercent": 100_000}, Factors(), id="a number out of bounds"),
+        pytest.param({"stepPercent": "much"}, Factors(), id="no number"),
+    ],
+)
+async def test_a_status_that_somebody_edits_does_no_harm(edit: Json, expected: Factors) -> None:
+    world = await learned_world()
+    before, mdep = workloads(world), world.mdep()
+    mdep["status"]["scaling"]["learned"] |= edit
+    world.server.put(MODEL_DEPLOYMENTS, mdep)
+    operator = Operator.start(world)
+    await operator.settle()
+    assert told_by(operator) == expected
+    assert operator.desired == 1
+    assert workloads(world) == before

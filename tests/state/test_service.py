@@ -10,7 +10,7 @@ from tests.core.layout import LAYOUT
 from tests.core.rollouts import ready
 from tests.state.test_observe import MODEL, OWNER, VIEW, WISH
 
-from escadre.api.deployment import ModelDeploymentSpec
+from escadre.api.deployment import Layout, ModelDeploymentSpec
 from escadre.core.replicas.inputs import ReplicaInputs, platform_text
 from escadre.core.scaling.learning import Factors, Learned
 from escadre.core.scaling.policy import ScaleState, Windows
@@ -18,7 +18,8 @@ from escadre.core.scaling.service import Service, ServiceLevel
 from escadre.core.scaling.step import Bounds, Scalable, step
 from escadre.render.replica import ReplicaSpec, pod_template
 from escadre.render.workload import WORKLOAD, Recorded
-from escadre.settings import EngineSettings
+from escadre.settings import EngineSettings, Settings
+from escadre.state.demand import samples_of
 from escadre.state.observe import Observed
 from escadre.state.service import level_of, service_of
 from escadre.state.views import ReplicaRecord
@@ -38,17 +39,22 @@ def felt(engine: EngineSettings) -> tuple[object, ...]:
     return engine.image, engine.extra_args, engine.env
 
 
-def observed(slot: int, engine: EngineSettings, state: str = "Ready") -> Observed:
+def observed(
+    slot: int,
+    engine: EngineSettings = OLD,
+    state: str = "Ready",
+    layout: Layout = LAYOUT,
+    digest: str = MODEL.manifest_digest,
+) -> Observed:
     """A replica made from these settings."""
-    inputs = ReplicaInputs.of(
-        WISH, platform_text(engine), MODEL.manifest_digest, MODEL.repository, LAYOUT
-    )
+    inputs = ReplicaInputs.of(WISH, platform_text(engine), digest, MODEL.repository, layout)
     template = pod_template(
-        OWNER, ReplicaSpec(slot, inputs, LAYOUT, MODEL.architecture, "gpu-0"), engine
+        OWNER, ReplicaSpec(slot, inputs, layout, MODEL.architecture, "gpu-0"), engine
     )
     made = WORKLOAD.render(OWNER, Recorded(slot, inputs, template, "gpu-0"))
     made["metadata"] |= {"uid": f"uid-{slot}", "resourceVersion": "1"}
-    return Observed(ReplicaRecord.of(made), "gpu-0", None, ready(slot, state=state))
+    view = ready(slot, state=state, digest=digest)
+    return Observed(ReplicaRecord.of(made), "gpu-0", None, view)
 
 
 def service(*replicas: Observed) -> Service:
@@ -86,16 +92,75 @@ def test_what_was_learned_of_an_image_and_its_flags_is_true_of_no_other(
     assert found.learned == (slow if felt(old) == felt(new) else Learned(after.key))
 
 
-def test_a_new_image_counts_once_it_serves() -> None:
-    stands, comes = observed(0, OLD), observed(1, NEW, "Loading")
-    assert service(stands, comes).key == service(stands).key
-    mixed = service(stands, observed(1, NEW)).key
-    assert mixed == service(observed(0, NEW), observed(1, OLD)).key
-    assert mixed not in {service(stands).key, service(observed(1, NEW)).key}
-    assert service(comes).key == service(observed(1, NEW)).key
+WIDER = LAYOUT.model_copy(update={"tensor_parallel_size": 4, "gpus": 4, "max_num_seqs": 64})
+LOST = replace(observed(1), record=replace(observed(1).record, inputs=None))
+OTHER = "sha256:" + "cd" * 32
 
 
-def test_a_record_that_is_lost_names_no_engine() -> None:
-    stands = observed(0, OLD)
-    lost = replace(stands, record=replace(stands.record, inputs=None), view=ready(1))
-    assert service(stands, lost).key == service(stands).key
+def of(*replicas: Observed) -> Service:
+    """What is told where these are all that there is."""
+    return service(*replicas)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "told"),
+    [
+        pytest.param((observed(0), observed(1, NEW, "Loading")), of(observed(0)), id="one loads"),
+        pytest.param((observed(1, NEW, "Loading"),), of(observed(1, NEW)), id="none serves yet"),
+        pytest.param(
+            (observed(0), observed(1, NEW), observed(2, NEW)), of(observed(0, NEW)), id="the most"
+        ),
+        pytest.param(
+            (observed(0, layout=WIDER), observed(1, state="Loading")),
+            of(observed(0, layout=WIDER)),
+            id="the planned layout serves nowhere yet",
+        ),
+        pytest.param((observed(0), LOST), of(observed(0)), id="a record is lost"),
+        pytest.param((LOST,), of(), id="that of all"),
+        pytest.param((observed(0, digest=OTHER),), of(), id="other weights serve"),
+        pytest.param(
+            (observed(0, digest=OTHER), observed(1, NEW, "Loading")),
+            of(observed(1, NEW)),
+            id="other weights serve still",
+        ),
+    ],
+)
+def test_scaling_is_told_of_the_kind_of_which_most_serve(
+    replicas: tuple[Observed, ...], told: Service
+) -> None:
+    assert service(*replicas) == told
+    assert service(*replicas[::-1]) == told
+
+
+def test_of_as_many_of_each_kind_one_is_taken_whatever_their_order() -> None:
+    one, other = observed(0), observed(1, NEW)
+    assert service(one, other) == service(other, one)
+    assert service(one, other).key in {service(one).key, service(other).key}
+
+
+@pytest.mark.parametrize(
+    ("older", "teaches"),
+    [
+        pytest.param(observed(0), True, id="as planned"),
+        pytest.param(observed(0, layout=WIDER), False, id="an older layout"),
+        pytest.param(observed(0, NEW), False, id="another image"),
+        pytest.param(observed(0, digest=OTHER), False, id="other weights"),
+        pytest.param(replace(LOST, view=ready(0)), False, id="nobody knows what it is"),
+    ],
+)
+def test_only_replicas_of_the_kind_teach_what_one_of_it_does(
+    older: Observed, teaches: bool
+) -> None:
+    replicas = (older, observed(1), observed(2))
+    told, settings = service(*replicas), Settings(engine=OLD).scaling
+    assert told.key == service(observed(1)).key
+    samples = samples_of(replicas, {}, told, settings, 1.0)
+    assert [one.alike for one in samples] == [teaches, True, True]
+
+
+def test_a_field_that_a_later_version_adds_to_layouts_names_no_other_kind() -> None:
+    class Later(Layout):
+        data_parallel_size: int = 1
+
+    later = Later(**dict(LAYOUT))
+    assert service_of(VIEW.spec, MODEL, later, ()) == service_of(VIEW.spec, MODEL, LAYOUT, ())

@@ -10,7 +10,15 @@ from escadre.api.bounds import Entries, Text
 from escadre.api.reason import reason_as_name
 from escadre.reasons import Reason
 
-__all__ = ["CHANGES", "CapacityFrom", "Denied", "LastScale", "ScalingStatus", "Signal"]
+__all__ = [
+    "CHANGES",
+    "CapacityFrom",
+    "Denied",
+    "LastScale",
+    "LearnedSpeed",
+    "ScalingStatus",
+    "Signal",
+]
 
 CHANGES: Final = Entries(20, "last")
 Signal = Literal["Requests", "Rate", "Partial", "Unknown"]
@@ -18,6 +26,7 @@ CapacityFrom = Literal["Fixed", "Prior", "Learned"]
 _Number = Annotated[int, Field(ge=0, le=1000)]
 _Wanted = Annotated[int, Field(ge=0, le=1 << 31)]
 _Requests = Annotated[int, Field(ge=0, le=1 << 31)]
+_OfEstimate = Annotated[int, Field(ge=50, le=200)]
 
 
 class LastScale(Model):
@@ -39,6 +48,21 @@ class Denied(Model):
     replicas: _Number = Field(description="How many of the desired.")
     message: Annotated[str, Text(1024)] = Field(
         description="What they would need, what is free, and who holds the GPUs."
+    )
+
+
+class LearnedSpeed(Model):
+    """Times that were measured of replicas of one kind, in percent of those that were estimated."""
+
+    key: Annotated[str, Field(max_length=16, pattern="^[0-9a-f]{16}$")] = Field(
+        description="Names weights, GPUs, layout, engine and flags of those replicas: of others it "
+        "says nothing."
+    )
+    prompt_percent: _OfEstimate = Field(description="To read a token of a prompt.")
+    step_percent: _OfEstimate = Field(description="The part of a step that is always the same.")
+    request_percent: _OfEstimate = Field(description="What each running request adds to a step.")
+    cached_token_percent: _OfEstimate = Field(
+        description="What each token in the cache adds to a step."
     )
 
 
@@ -73,6 +97,11 @@ class ScalingStatus(Model):
         default=None,
         description="Fixed: scaling.targetQueueDepth or its default; Prior: reckoned from layout "
         "and GPU; Learned: measured on the engines.",
+    )
+    learned: LearnedSpeed | None = Field(
+        default=None,
+        description="What was measured last, for the operator that leads next: it begins from this "
+        "where replicas are of that kind.",
     )
     desired_before_limits: _Wanted | None = Field(
         default=None, description="Replicas that the demand alone asks for."

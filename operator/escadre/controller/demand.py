@@ -20,6 +20,7 @@ from escadre.core.counting import count
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import UNKNOWN, Reading, read
 from escadre.core.scaling.history import KEPT, Change
+from escadre.core.scaling.keeping import telling
 from escadre.core.scaling.policy import Decision
 from escadre.core.scaling.step import Move, step
 from escadre.machinery.queue import Priority
@@ -172,8 +173,9 @@ class DemandLoop:
         if after.move is not None:
             known = (*known, _change(after.move, sight.now))[-KEPT:]
         memory.scaled[view.uid] = Scaled(after.state, after.decision, known)
-        if after.state.learned is not None:
-            memory.learned[after.state.learned.key] = after.state.learned
+        learned = after.state.learned
+        if learned is not None and (best := telling(learned, memory.learned.get(learned.key))):
+            memory.learned[learned.key] = best
         if after.move is not None:
             _tell(context, view, after.move)
         return after.decision

@@ -18,6 +18,7 @@ from escadre.core.scaling.target import target_queue_depth
 from escadre.settings import ScalingSettings
 from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
+from escadre.state.service import kind_of
 from escadre.state.views import DeploymentView
 
 __all__ = ["desired_replicas", "patience_with", "samples_of", "scalable", "windows_of"]
@@ -100,5 +101,10 @@ def _sample(
         phase = phase_read(reading, patience_with(one.record.layout, service, settings), now)
     else:
         phase = "failing" if one.view.state == "Failing" else "loading"
-    since = one.pod.placed or None if one.pod else None
-    return Sample(one.view.slot, phase, reading.demand if reading else None, since)
+    return Sample(
+        slot=one.view.slot,
+        phase=phase,
+        demand=reading.demand if reading else None,
+        since=one.pod.placed or None if one.pod else None,
+        alike=service is not None and kind_of(one.record.inputs) == service.key,
+    )

@@ -23,6 +23,7 @@ from escadre.core.profile import profile_for
 from escadre.core.replicas.children import targets_of
 from escadre.core.replicas.inputs import platform_text
 from escadre.core.replicas.order import Member, Standing, standing_of
+from escadre.core.scaling.keeping import begun, telling
 from escadre.core.scaling.step import Scalable
 from escadre.machinery.memo import Memo
 from escadre.settings import Settings
@@ -100,7 +101,10 @@ class Sight:
         service = service_of(view.spec, self.approval(view).model, self._layout(view), replicas)
         if service is None:
             return seen
-        learned = self.gather.memory.learned.get(service.key)
+        key = service.key
+        learned = telling(
+            self.gather.memory.learned.get(key), begun(view.told.learned, key, self.now)
+        )
         contended = bool(self._waiting_for_gpus() - {key_of(view)})
         return replace(seen, service=service, learned=learned, contended=contended)
 

@@ -1,10 +1,12 @@
 """What scaling is told of a replica: its speed by its layout, its service level, its loads. No I/O.
 
-The loads are those of the replicas that serve, from the node to Ready; before the first there is a
-guess (core/scaling/service.py).
+It is told of the kind of which most serve: what is measured is measured there, and what is planned
+may wait for long. The loads are those of the replicas that serve, from the node to Ready; before
+the first there is a guess (core/scaling/service.py).
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import median
@@ -16,15 +18,18 @@ from escadre.core.engines.cards import card_of
 from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.speed import speed_of
 from escadre.core.facts.model import ApprovedModel
+from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.core.scaling.service import LoadTime, Prior, Service, ServiceLevel
 from escadre.state.observe import Observed
 
-__all__ = ["level_of", "service_of"]
+__all__ = ["kind_of", "level_of", "service_of"]
 
 # A container that began again was ready anew at some later time: that was no load of a replica.
 _LONGEST_LOAD: Final = 3600.0
 # Of the platform's part of a replica's inputs, what makes its engine faster or slower.
 _FELT: Final = ("image", "extraArgs", "env")
+# Of a layout, what only tells of it.
+_TELLS: Final = {"summary", "memory", "capacity", "typical_tokens"}
 
 
 def service_of(
@@ -33,29 +38,46 @@ def service_of(
     layout: Layout | None,
     observed: Sequence[Observed],
 ) -> Service | None:
-    """None where the number of requests of a replica is fixed, or nothing tells what it does."""
+    """None where the number of requests of a replica is fixed, or nothing tells what it does.
+
+    ``layout`` is the planned one, which counts while no replica on these weights is there.
+    """
     if spec is None or model is None or layout is None:
         return None
     if spec.scaling.target_queue_depth is not None:
         return None
+    made = _most(observed, model.manifest_digest)
     return Service(
-        prior=_prior(model.architecture, layout),
+        prior=_prior(model.architecture, (made and made.layout) or layout),
         level=level_of(spec),
         load=_load(observed),
-        key=_key(model, layout, observed),
+        key=kind_of(made) or f"{model.manifest_digest} {_shape(layout)}",
     )
 
 
-def _key(model: ApprovedModel, layout: Layout, observed: Sequence[Observed]) -> str:
+def _most(observed: Sequence[Observed], digest: str) -> ReplicaInputs | None:
+    """What most of those that serve with these weights are made from; without any, of the rest."""
+    there = [one for one in observed if kind_of(one.record.inputs) and one.view.digest == digest]
+    serving = [one for one in there if one.view.state == "Ready"] or there
+    kinds = Counter(kind_of(one.record.inputs) for one in serving)
+    most = max(kinds, key=lambda kind: (kinds[kind], kind), default="")
+    made = (one.record.inputs for one in serving)
+    return next((one for one in made if kind_of(one) == most), None)
+
+
+@lru_cache(maxsize=4096)
+def kind_of(made: ReplicaInputs | None) -> str:
     """All that the speed of a replica follows from: weights, GPUs, the engine and its flags.
 
-    The engines are those that serve, as they were made, for they are measured: a new image that
-    waits for its rollout is none yet. While two serve, what both do together is learned apart.
+    Of the engine as it was made, not as it would be made today. "" where nobody knows.
     """
-    shape = layout.model_dump_json(exclude={"summary", "memory", "capacity", "typical_tokens"})
-    serving = [one for one in observed if one.view.state == "Ready"] or observed
-    made = {one.record.inputs.platform for one in serving if one.record.inputs is not None}
-    return " ".join((model.manifest_digest, shape, *sorted({_engine(one) for one in made})))
+    if made is None or made.layout is None:
+        return ""
+    return f"{made.manifest_digest} {_shape(made.layout)} {_engine(made.platform)}"
+
+
+def _shape(layout: Layout) -> str:
+    return layout.model_dump_json(exclude=_TELLS, exclude_defaults=True)
 
 
 @lru_cache(maxsize=256)

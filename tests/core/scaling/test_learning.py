@@ -13,13 +13,16 @@ from escadre.core.engines.speed import DecodeStep, Speed
 from escadre.core.scaling.demand import Sums, Work
 from escadre.core.scaling.flow import Last
 from escadre.core.scaling.learning import Factors, Learned, learn
-from escadre.core.scaling.service import Prior
+from escadre.core.scaling.policy import Limits, Sample, Windows, decide, start
+from escadre.core.scaling.service import Prior, Service
 from escadre.core.simulation.engine import Engine
 from escadre.core.simulation.replica import ReplicaModel, Request
 
 SPEED = Speed(16869.0, DecodeStep(0.01848, 7.385e-5, 5.434e-8))
 PRIOR = Prior(SPEED, 165_216, 40)
 MODEL = ReplicaModel(SPEED, PRIOR.cache_tokens // 16, 200, 8192, 32768, 1)
+FRESH = Learned("k")
+SLOW = Factors(1.5, 1.5, 1.5, 1.5)
 
 
 def poisson(
@@ -30,10 +33,12 @@ def poisson(
         yield Request(at, prompt, answer)
 
 
-def learned_from(truth: Factors, requests: Sequence[Request], seconds: float = 1200) -> Learned:
+def learned_from(
+    truth: Factors, requests: Sequence[Request], seconds: float = 1200, start: Learned = FRESH
+) -> Learned:
     """Of an engine that takes so many times as long as the prior, read each 3 s."""
     engine = Engine(replace(MODEL, speed=truth.of(SPEED)))
-    waiting, learned, before = list(requests), Learned("k"), tuple[Last, ...]()
+    waiting, learned, before = list(requests), start, tuple[Last, ...]()
     for now in range(0, int(seconds), 3):
         while waiting and waiting[0].at <= now:
             engine.advance(waiting[0].at)
@@ -141,7 +146,25 @@ def test_whatever_an_engine_tells_the_factors_stay_within_half_and_double(
 
 def test_nothing_is_learned_while_requests_wait_or_an_engine_is_new() -> None:
     requests = list(poisson(2.0, 100, 500, 200))
-    slow = Factors(1.5, 1.5, 1.5, 1.5)
-    assert learned_from(slow, requests, 60) == Learned("k"), "the first minute"
+    assert learned_from(SLOW, requests, 60) == Learned("k"), "the first minute"
     crowd = [Request(0.0, 500, 2000) for _ in range(400)]
-    assert learned_from(slow, crowd, 120).steps == Learned("k").steps, "half of them wait"
+    assert learned_from(SLOW, crowd, 120).steps == Learned("k").steps, "half of them wait"
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_replica_of_another_kind_teaches_nothing(alike: bool) -> None:
+    """One that waits for its rollout stands beside: what it does is not what the kind does."""
+    engine, waiting = (
+        Engine(replace(MODEL, speed=SLOW.of(SPEED))),
+        list(poisson(2.0, 300, 500, 200)),
+    )
+    state, limits = start(1, 0.0), Limits(1, 1, 10, service=Service(PRIOR, key="k"))
+    for now in range(0, 300, 3):
+        while waiting and waiting[0].at <= now:
+            engine.advance(waiting[0].at)
+            engine.submit(waiting.pop(0))
+        engine.advance(now)
+        sample = Sample(0, "ready", engine.demand(now), alike=alike)
+        state = decide(state, [sample], limits, Windows(60.0, 15.0), now).state
+    assert state.learned is not None
+    assert (state.learned == FRESH) is not alike

@@ -86,12 +86,14 @@ class Sample:
     ``unread``: ready, and nobody tried to read it yet. ``unscrapable``: ready, and what was read
     is missing or old. ``stuck``: it has work and nothing of it moves; no supply, and what it holds
     waits for another replica. ``since``: when its load began, None where that is not known.
+    ``alike``: it is of the kind that `Limits.service` tells of.
     """
 
     slot: int
     phase: SamplePhase
     demand: Demand | None = None
     since: float | None = None
+    alike: bool = True
 
 
 @dataclass(frozen=True, slots=True)

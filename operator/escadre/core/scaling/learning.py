@@ -21,7 +21,7 @@ from escadre.core.engines.speed import DecodeStep, Speed
 from escadre.core.scaling.flow import Last
 from escadre.core.scaling.service import Prior
 
-__all__ = ["Factors", "Learned", "learn"]
+__all__ = ["Factors", "Learned", "clamped", "learn"]
 
 _KEPT: Final = 0.999  # of the weight of what was seen before, for each reading
 # How sure the prior is: the error of one reading over that of a term, both relative, squared.
@@ -72,7 +72,8 @@ class Learned:
 
     ``told`` are the factors that decisions use: they follow ``factors`` where these moved by more
     than a tenth, and once in ten minutes at most. ``steps`` and ``deviation`` are the sums of the
-    least squares, ``prompts`` and ``longer`` those of the prefill.
+    least squares, ``prompts`` and ``longer`` those of the prefill. ``begun`` is what holds where
+    these say nothing: the prior's times, or those that another leader had learned.
     """
 
     key: str
@@ -82,21 +83,24 @@ class Learned:
     deviation: _Row = (0.0, 0.0, 0.0)
     prompts: float = 0.0
     longer: float = 0.0
+    begun: Factors = Factors()
 
     @property
     def factors(self) -> Factors:
         """By all that was seen."""
         first, second, third = self.steps
+        before, *terms = (one - 1 for one in astuple(self.begun))
         found = _solved(
             (
                 (first[0] + _PRIOR, first[1], first[2]),
                 (second[0], second[1] + _PRIOR, second[2]),
                 (third[0], third[1], third[2] + _PRIOR),
             ),
-            self.deviation,
+            tuple(off + _PRIOR * one for off, one in zip(self.deviation, terms, strict=True)),
         )
-        prompt = self.longer / (self.prompts + _PRIOR_PROMPTS)
-        return Factors(*(_clamped(1 + one) for one in (prompt, *found)))
+        longer = self.longer + _PRIOR_PROMPTS * before
+        prompt = longer / (self.prompts + _PRIOR_PROMPTS)
+        return Factors(*(clamped(1 + one) for one in (prompt, *found)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,7 @@ def _with_prompts(learned: Learned, interval: _Interval, prior: Prior) -> Learne
     )
 
 
-def _solved(rows: tuple[_Row, _Row, _Row], right: _Row) -> _Row:
+def _solved(rows: tuple[_Row, _Row, _Row], right: Sequence[float]) -> _Row:
     """By Cramer's rule; the ridge keeps the determinant above zero."""
     whole = _determinant(rows)
     found = [
@@ -239,5 +243,6 @@ def _determinant(rows: Sequence[Sequence[float]]) -> float:
     return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 
 
-def _clamped(factor: float) -> float:
+def clamped(factor: float) -> float:
+    """Within half and double."""
     return max(_LEAST, min(factor, _MOST))

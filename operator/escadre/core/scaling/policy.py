@@ -132,7 +132,9 @@ def _look(
         before = flow.last if flow is not None else ()
         flow = followed(flow, seen, service, windows.stabilization_seconds, now)
         known = state.learned if state.learned is not None else Learned(service.key)
-        learned = learn(known, before, flow.last, service.prior, now)
+        alike = {one.slot for one in every if one.alike}
+        after = [one for one in flow.last if one.slot in alike]
+        learned = learn(known, before, after, service.prior, now)
         state, factors = replace(state, learned=learned), learned.told
     asked = ask(flow, seen, limits, factors)
     return _Look(state, every, limits, windows, now, seen, flow, asked, limits.clamp(state.desired))

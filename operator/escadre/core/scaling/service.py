@@ -68,8 +68,8 @@ class LoadTime:
 class Service:
     """All three; ``level`` and ``load`` have defaults.
 
-    ``key`` names all that makes a replica as fast as it is: what was learned of one is true of
-    others of the same key.
+    ``key`` names the kind of replica, all that makes it as fast as it is: what was learned of one
+    is true of others of the same key.
     """
 
     prior: Prior

@@ -10,6 +10,7 @@ from typing import Final
 from escadre import reasons
 from escadre.api.scalingstatus import CapacityFrom, Denied, ScalingStatus, Signal
 from escadre.core.scaling.decision import Decision
+from escadre.core.scaling.keeping import kept
 from escadre.core.scaling.target import requests_of
 from escadre.core.status.facts import StatusFacts
 
@@ -35,6 +36,7 @@ def _rests_on(facts: StatusFacts, decision: Decision) -> ScalingStatus:
     capacity = asked.capacity if asked and not still else None
     rate = asked.rate if asked else None
     bounds, denied = facts.bounds, _denied(facts)
+    learned = kept(decision.state.learned, facts.previous.learned)
     return ScalingStatus(
         signal=signal,
         signal_age_seconds=_age(decision.age),
@@ -43,6 +45,7 @@ def _rests_on(facts: StatusFacts, decision: Decision) -> ScalingStatus:
         capacity=None if still else requests_of(decision, facts.target),
         capacity_per_minute=_per_minute(capacity.rate if capacity else None),
         capacity_from=None if still else _source(facts, decision),
+        learned=learned.told() if learned else None,
         desired_before_limits=asked.up if asked and known else None,
         limits=[*decision.limits, *(["gpus"] if denied else [])],
         min_replicas=bounds.minimum if bounds else None,

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from escadre.api.base import Condition
 from escadre.api.deployment import ModelDeploymentStatus
 from escadre.core.scaling.history import Change
+from escadre.core.scaling.keeping import Kept
 from escadre.names import ConditionType
 from escadre.reasons import Reason
 
@@ -44,11 +45,13 @@ class Told:
     replicas: int = 0  # told of one by one
     changes: tuple[Change, ...] = ()  # of the number of replicas, the newest last
     conditions: tuple[Past, ...] = ()
+    learned: Kept | None = None  # of a replica's speed
 
     @staticmethod
     def of(status: ModelDeploymentStatus) -> "Told":
         """The small record of a whole status."""
         replicas = status.replicas
+        learned = status.scaling.learned if status.scaling else None
         return Told(
             desired=replicas.desired if replicas else None,
             ready=replicas.ready if replicas else 0,
@@ -56,6 +59,7 @@ class Told:
             replicas=len(replicas.items) if replicas else 0,
             changes=tuple(Change.of(one) for one in status.changes),
             conditions=tuple(past(one) for one in status.conditions),
+            learned=Kept.of(learned) if learned else None,
         )
 
 
