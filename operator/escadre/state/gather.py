@@ -23,13 +23,14 @@ from escadre.core.profile import profile_for
 from escadre.core.replicas.children import targets_of
 from escadre.core.replicas.inputs import platform_text
 from escadre.core.replicas.order import Member, Standing, standing_of
+from escadre.core.replicas.relief import Relief
 from escadre.core.scaling.keeping import begun, telling
 from escadre.core.scaling.step import Scalable
 from escadre.machinery.memo import Memo
 from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.demand import desired_replicas, scalable
-from escadre.state.deployments import deployment_facts, key_of
+from escadre.state.deployments import deployment_facts, key_of, reliefs
 from escadre.state.judge import Approvals, DeploymentApproval, Policies, judged
 from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts, told_gpus
@@ -114,10 +115,11 @@ class Sight:
         scaled = memory.scaled.get(view.uid)
         seen = self._scalable(view, replicas)
         desired = desired_replicas(scaled.state if scaled else None, seen, self.now)
-        if len(replicas) > desired:  # who is to leave is a question of demand
-            replicas = self._read(replicas)
+        relief: dict[int, Relief] = {}
+        if len(replicas) > desired:  # who is to leave is a question of demand, and of room
+            replicas, relief = self._read(replicas), reliefs(memory.plan, replicas)
         model = approval.model if approval.approved else None
-        return self.gather.deployments.of(view.uid, view, model, desired, replicas)
+        return self.gather.deployments.of(view.uid, view, model, desired, replicas, relief)
 
     def node(self, node: NodeView) -> NodeFacts | None:
         """The node as planning sees it; None for one without a described GPU."""

@@ -9,6 +9,7 @@ from tests.core.rollouts import FLEETS, LIMIT, NOW, ROLLED, SCALED, old, plan, r
 
 from escadre import reasons
 from escadre.core.replicas.drain import Drain
+from escadre.core.replicas.relief import Relief
 from escadre.core.replicas.rollout import Action, ReplicaView, Target
 from escadre.core.replicas.victims import choose_leaving
 
@@ -73,11 +74,51 @@ def test_choose_leaving(replicas: list[ReplicaView], desired: int, leaving: set[
     assert choose_leaving(replicas[::-1], desired) == leaving
 
 
-@given(FLEETS, st.integers(0, 6))
-def test_a_chosen_victim_stays_chosen_whatever_its_load_becomes(
-    replicas: list[ReplicaView], desired: int
+@pytest.mark.parametrize(
+    ("replicas", "relief", "leaving"),
+    [
+        pytest.param([ready(0), ready(1)], {0: Relief(gpus=2)}, {0}, id="room-for-one-that-waits"),
+        pytest.param(
+            [ready(0), ready(1)], {0: Relief(gpus=2), 1: Relief(gpus=4)}, {1}, id="the-larger"
+        ),
+        pytest.param(
+            [ready(0), ready(1)],
+            {0: Relief(closed=True), 1: Relief(gpus=8)},
+            {0},
+            id="closed-first",
+        ),
+        pytest.param(
+            [ready(0, in_flight=1), ready(1)], {0: Relief(closed=True)}, {1}, id="idle-before-all"
+        ),
+        pytest.param(
+            [ready(0, in_flight=3), ready(1, in_flight=3), ready(2, in_flight=4)],
+            {0: Relief(gpus=2), 2: Relief(gpus=8)},
+            {0},
+            id="only-among-those-as-loaded",
+        ),
+        pytest.param(
+            [ready(0, drain=SCALED), ready(1)], {1: Relief(closed=True)}, {0}, id="a-choice-stands"
+        ),
+    ],
+)
+def test_of_those_alike_the_one_whose_leaving_helps_most(
+    replicas: list[ReplicaView], relief: dict[int, Relief], leaving: set[int]
 ) -> None:
-    leaving = choose_leaving(replicas, desired)
+    desired = len(replicas) - 1
+    assert choose_leaving(replicas, desired, relief) == leaving
+    assert choose_leaving(replicas[::-1], desired, relief) == leaving
+
+
+RELIEFS = st.dictionaries(
+    st.integers(0, 6), st.builds(Relief, st.booleans(), st.integers(0, 8)), max_size=7
+)
+
+
+@given(FLEETS, st.integers(0, 6), RELIEFS)
+def test_a_chosen_victim_stays_chosen_whatever_its_load_becomes(
+    replicas: list[ReplicaView], desired: int, relief: dict[int, Relief]
+) -> None:
+    leaving = choose_leaving(replicas, desired, relief)
     assert len(leaving) == max(0, len(replicas) - desired)
     drained = [
         replace(one, drain=SCALED, in_flight=99)

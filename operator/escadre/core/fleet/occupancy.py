@@ -1,18 +1,20 @@
 """Who holds the GPUs at the end of a planning pass, for the message of a refusal. Pure.
 
 "free: 0" alone does not say whom to ask. What replicas hold counts, and what slots were given in
-this pass. Called by core/fleet/plan.py.
+this pass. Called by core/fleet/plan.py; core/replicas/relief.py counts in the same way.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from escadre.core.counting import count
+from escadre.core.facts.deployment import ReplicaFacts
 from escadre.core.facts.node import NodeFacts
+from escadre.core.facts.seats import Seats
 from escadre.core.fleet.placement import Draft
 from escadre.reasons.said import Amount, Said, say
 
-__all__ = ["Occupancy"]
+__all__ = ["Occupancy", "held_by"]
 
 _NODES: Final = 4  # a message is read on a terminal; `escadre nodes` has all of them
 _HOLDERS: Final = 4
@@ -46,20 +48,13 @@ class Occupancy:
         return say("{holders}", holders=Amount("; ".join(parts)))
 
     def _count(self, draft: Draft) -> None:
-        """A slot that is planned anew on its replica's node holds the larger of the two."""
         key = draft.facts.key
         name = f"{key.namespace}/{key.name}"
-        held: dict[tuple[int, str], int] = {}
-        for replica in draft.facts.replicas:
-            if replica.bound and (seats := replica.seats):
-                held[replica.slot, seats.node] = seats.gpus
-        for slot in draft.slots:
-            if seats := slot.seats:
-                place = slot.number, seats.node
-                held[place] = max(held.get(place, 0), seats.gpus)
-        for (_, node), gpus in held.items():
-            holders = self._held.setdefault(node, {})
-            holders[name] = holders.get(name, 0) + gpus
+        for seats in held_by(
+            draft.facts.replicas, ((one.number, one.seats) for one in draft.slots)
+        ):
+            holders = self._held.setdefault(seats.node, {})
+            holders[name] = holders.get(name, 0) + seats.gpus
 
     def _used(self, name: str) -> int:
         return sum(self._held.get(name, {}).values()) + self._nodes[name].gpus_foreign
@@ -73,3 +68,19 @@ class Occupancy:
             words.append(f"other pods ({self._nodes[name].gpus_foreign})")
         held = f"{self._used(name)} of {self._nodes[name].gpus}"
         return f"{name}: {held} held by {', '.join(words)}"
+
+
+def held_by(
+    replicas: Iterable[ReplicaFacts], slots: Iterable[tuple[int, Seats | None]]
+) -> list[Seats]:
+    """What a deployment holds: where its replicas are bound, and what its slots were given.
+
+    A slot that is planned anew on its replica's node holds the larger of the two.
+    """
+    held: dict[tuple[int, str], int] = {}
+    bound = ((one.slot, one.seats) for one in replicas if one.bound)
+    for number, seats in (*bound, *slots):
+        if seats is not None:
+            place = number, seats.node
+            held[place] = max(held.get(place, 0), seats.gpus)
+    return [Seats(node, gpus) for (_, node), gpus in held.items()]
