@@ -73,7 +73,10 @@ def test_flags_that_change_nothing_planned_pass(tmp_path: Path) -> None:
             "config.yaml, line 2, column 1: namespace stands here again, after line 1",
             id="a-key-twice",
         ),
-        pytest.param("engine: {}", "engine.image", id="no-image"),
+        pytest.param("engine: {}", "engine.image: is missing", id="no-image"),
+        pytest.param(
+            "engine: 5", "engine: 5 is given; an object with fields is meant", id="a-number"
+        ),
         pytest.param("engine: {image: vllm:latest}", "engine.image", id="image-by-tag"),
         pytest.param(
             f"engine: {{image: '{IMAGE}', version: latest}}", "engine.version", id="no-version"

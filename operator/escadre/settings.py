@@ -22,6 +22,7 @@ from pydantic.alias_generators import to_camel
 from escadre import reasons, strictyaml
 from escadre.engineflags import VERSION, flags_for, stand_in
 from escadre.errors import Refusal
+from escadre.fieldfaults import first_fault
 from escadre.names import MIRROR_FOLDERS_PATH
 
 __all__ = [
@@ -209,6 +210,10 @@ def load(path: Path) -> Settings:
         return Settings.model_validate(strictyaml.load(path.read_text(encoding="utf-8")) or {})
     except OSError as error:
         raise Refusal(reasons.INVALID_SPEC, f"reading settings {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Refusal(
+            reasons.INVALID_SPEC, f"reading settings {path}: it is not text in UTF-8"
+        ) from error
     except strictyaml.KeyTwice as error:
         raise Refusal(reasons.INVALID_SPEC, f"reading settings {path}, {error}") from error
     except yaml.YAMLError as error:
@@ -216,6 +221,4 @@ def load(path: Path) -> Settings:
             reasons.INVALID_SPEC, f"reading settings {path}: not YAML: {error}"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Refusal(reasons.INVALID_SPEC, f"settings {path}: {where}: {first['msg']}") from error
+        raise Refusal(reasons.INVALID_SPEC, f"settings {path}: {first_fault(error)}") from error

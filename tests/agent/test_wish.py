@@ -65,8 +65,8 @@ def test_an_entry_and_its_mirror_come_together() -> None:
         pytest.param(
             {},
             [{**MIRROR, "type": "carrier-pigeon"}],
-            "waits: this version of the agent cannot read mirror m: type: Input should be "
-            "'huggingface', 'http', 's3', 'oci' or 'folder'",
+            "waits: this version of the agent cannot read mirror m: type: "
+            "\"carrier-pigeon\" is given; 'huggingface', 'http', 's3', 'oci' or 'folder' is meant",
             id="of a newer version",
         ),
     ],

@@ -88,7 +88,7 @@ def test_what_is_not_understood_counts_as_not_told(told: Json, kept: Json) -> No
 
 def test_what_is_not_understood_can_be_said() -> None:
     assert unread(GPUNodeStatus, {"weights": [entry(state="Evicting")]}).startswith(
-        "weights.0.state: "
+        "weights[0].state: "
     )
     assert unread(GPUNodeStatus, {"weights": [entry()]}) == ""
     assert unread(GPUNodeStatus, None) == ""

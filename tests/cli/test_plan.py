@@ -268,7 +268,31 @@ def test_without_the_right_to_list_nodes_the_agents_word_is_taken(tmp_path: Path
             'spec.objective: "latency" is none of Throughput, Latency',
             id="another word",
         ),
-        pytest.param({"approval": "A_b"}, '-a-z0-9.]*[a-z0-9])?$\', not "A_b"', id="a pattern"),
+        pytest.param(
+            {"approval": "A_b"},
+            'spec.approval: "A_b": must be a name of Kubernetes',
+            id="a pattern",
+        ),
+        pytest.param(
+            {"approval": "a" * 254},
+            "spec.approval: 254 characters given; at most 253",
+            id="a length",
+        ),
+        pytest.param(
+            {"contextLength": None},
+            "spec.contextLength: is missing (Tokens one request may use, prompt and answer",
+            id="nothing where something must be",
+        ),
+        pytest.param(
+            {"scaling": {"maxReplicas": 4, "schedules": [{"cron": "0 8 * * *", "duration": "9h"}]}},
+            "spec.scaling.schedules[0].timeZone: is missing (Time zone of cron, e.g. Europe/Paris)",
+            id="a part of a window",
+        ),
+        pytest.param(
+            {"scaling": {"schedules": [{}] * 17}},
+            "spec.scaling.schedules: 17 entries given; at most 16 are meant",
+            id="too many windows",
+        ),
         pytest.param(
             {"scaling": {"minReplicas": 5, "maxReplicas": 2}},
             "minReplicas 5 is more than maxReplicas 2",
@@ -292,7 +316,12 @@ def test_a_mistake_in_the_file_is_named_with_its_place(
         pytest.param(b"a: \x01", ": not YAML: unacceptable character", id="a control character"),
         pytest.param(b"a: 2026-99-99", ": not YAML: month must be in 1..12", id="no such date"),
         pytest.param(b"[" * 5000, ": nested too deeply to be read", id="no end"),
-        pytest.param(b"\xff\xfe\x00", " is not text in UTF-8", id="binary"),
+        pytest.param(b"\xff\xd8\xff", " is not text in UTF-8", id="binary"),
+        pytest.param("kind: Pod".encode("utf-16"), " is text in UTF-16, as Power", id="UTF-16"),
+        pytest.param(
+            "kind: Pod".encode("utf-16-be"), " is text in UTF-16, as", id="without a mark"
+        ),
+        pytest.param(b"\x1f\x8b\x08\x00", " is packed with gzip; unpack it first", id="packed"),
         pytest.param(b" \n", " is empty; it should hold a ModelDeployment", id="empty"),
         pytest.param(b"kind: Pod", ": no ModelDeployment of escadre.dev/v1alpha1", id="no wish"),
     ],
@@ -414,7 +443,7 @@ def test_a_key_that_stands_twice_is_refused_with_both_places(
     assert (ran.code, ran.err) == (3, f"escadre: {path}{words}\n")
     path.with_name("fine.yaml").write_text(yaml.safe_dump(wish()))
     ran = fleet().run("plan", "-f", str(path.with_name("fine.yaml")), "--nodes", str(path))
-    assert ran.code == 2
+    assert ran.code == 3
     assert f"--nodes {path}{words}" in ran.err
 
 

@@ -262,7 +262,7 @@ def test_a_status_of_a_newer_operator_is_shown_as_far_as_it_is_understood() -> N
     )
     ran = cluster(body).run("status", body["metadata"]["name"])
     assert ran.code == 0, "it is ready, whatever else this version does not understand"
-    assert "status.replicas.items.0.state: " in ran.out
+    assert "status.replicas.items[0].state: " in ran.out
     assert "Replicas  1/1" in ran.out
 
 

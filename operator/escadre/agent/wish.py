@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from escadre.api.gpunode import MirrorSource, WantedWeights
 from escadre.api.probe import MirrorProbe
+from escadre.fieldfaults import first_fault
 
 __all__ = ["ProbeWish", "Wish", "probe_wishes", "wishes"]
 
@@ -85,7 +86,7 @@ def _mirrors(spec: Mapping[str, Any]) -> dict[str, MirrorSource | str]:
             mirror = MirrorSource.model_validate(given)
             mirrors[mirror.name] = mirror
         except ValidationError as error:
-            mirrors[str(given.get("name"))] = _first(error)
+            mirrors[str(given.get("name"))] = first_fault(error)
     return mirrors
 
 
@@ -108,8 +109,3 @@ def _wish(want: WantedWeights, mirrors: Mapping[str, MirrorSource | str]) -> Wis
         )
         return Wish(want, None, told)
     return Wish(want, found)
-
-
-def _first(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from escadre.api.base import Model
+from escadre.fieldfaults import first_fault
 
 __all__ = ["dump", "read", "unread"]
 
@@ -41,8 +42,7 @@ def unread(kind: type[Model], told: object) -> str:
     try:
         kind.model_validate(told or {})
     except ValidationError as error:
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        return first_fault(error)
     return ""
 
 

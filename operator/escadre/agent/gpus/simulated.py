@@ -15,6 +15,7 @@ from escadre.agent.gpus.inventory import Inventory
 from escadre.api.base import Model
 from escadre.api.gpunode import GPU
 from escadre.errors import Refusal
+from escadre.fieldfaults import first_fault
 
 __all__ = ["SimulatedInventory"]
 
@@ -37,9 +38,7 @@ class SimulatedInventory:
         except OSError as error:
             raise self._refusal(str(error.strerror)) from error
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise self._refusal(f"{where}: {first['msg']}") from error
+            raise self._refusal(first_fault(error)) from error
         except ValueError as error:
             raise self._refusal(f"not JSON: {error}") from error
         return Inventory(content.driver_version, tuple(content.gpus))

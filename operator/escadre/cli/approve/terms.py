@@ -17,8 +17,10 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from pydantic import ValidationError
 
 from escadre.api.approval import ModelApprovalSpec
-from escadre.api.schema import structural
+from escadre.cli.shared.patterns import rule_of
 from escadre.cli.shared.words import time_text
+from escadre.errors import EscadreError
+from escadre.fieldfaults import words_of
 
 __all__ = ["Terms", "check_out", "check_terms", "parse_end"]
 
@@ -132,31 +134,20 @@ def _check_fields(spec: dict[str, Any]) -> None:
         if first is None:
             return
         where = ".".join(part for part in first["loc"] if isinstance(part, str))
-        rule = _rule(first["loc"]) if first["type"] == "string_pattern_mismatch" else ""
-        value = "" if isinstance(first["input"], list) else f"{first['input']}: "
-        raise typer.BadParameter(
-            f"{value}{rule or first['msg']}", param_hint=_OPTIONS[where]
-        ) from None
-
-
-def _rule(place: tuple[int | str, ...]) -> str:
-    """What the API server says of a value there that does not match its pattern."""
-    schema = structural(ModelApprovalSpec, people=True)
-    for part in place:
-        schema = schema["items"] if isinstance(part, int) else schema["properties"][part]
-    rules = schema.get("x-kubernetes-validations")
-    return str(rules[0]["message"]) if rules else ""
+        rule = rule_of(ModelApprovalSpec, first)
+        words = f"{first['input']}: {rule}" if rule else words_of(first)
+        raise typer.BadParameter(words, param_hint=_OPTIONS[where]) from None
 
 
 def check_out(out: Path) -> None:
     """Refuses a folder that could not be written to once everything is hashed.
 
     Raises:
-        BadParameter: naming the folder that is in the way.
+        EscadreError: naming the folder that is in the way.
     """
     path = out.absolute()
     place = next(each for each in (path, *path.parents) if each.exists())
     if not place.is_dir():
-        raise typer.BadParameter(f"{out}: {place} is a file, not a folder", param_hint="--out")
+        raise EscadreError(f"--out {out}: {place} is a file, not a folder")
     if not os.access(place, os.W_OK):
-        raise typer.BadParameter(f"{out}: you may not write to {place}", param_hint="--out")
+        raise EscadreError(f"--out {out}: you may not write to {place}")

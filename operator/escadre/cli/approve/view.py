@@ -25,6 +25,7 @@ from escadre.cli.shared.words import bytes_text, count, duration, since, time_te
 from escadre.clients.kube import Json
 from escadre.core.approvals.verdict import content_digest
 from escadre.errors import Refusal
+from escadre.fieldfaults import first_fault
 from escadre.names import ConditionType
 
 __all__ = ["StoredApproval", "content", "document", "view"]
@@ -53,10 +54,8 @@ class StoredApproval:
         try:
             spec = ModelApprovalSpec.model_validate(raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
             raise Refusal(
-                reasons.APPROVAL_INVALID, f"ModelApproval {name}: {where}: {first['msg']}"
+                reasons.APPROVAL_INVALID, f"ModelApproval {name}: {first_fault(error, 'spec')}"
             ) from error
         status = read(ModelApprovalStatus, body.get("status"))
         told = {record.name for record in status.signatures}

@@ -95,10 +95,10 @@ def _shape(entry: Entry) -> list[tuple[str, str]]:
     if told is None:
         return []
     heads = f"{told.attention_heads} heads, {told.key_value_heads} key-value heads"
-    width = f"{told.layers} layers of {told.hidden_size}, feed-forward {told.intermediate_size}"
+    width = f"{told.layers} layers of {told.hidden_size:,}, feed-forward {told.intermediate_size:,}"
     facts = [
         ("engine's limit", f"{told.max_context_length:,} tokens"),
-        ("shape", f"{width}, {heads} of {told.head_dimension}, {told.vocabulary_size} entries"),
+        ("shape", f"{width}, {heads} of {told.head_dimension}, {told.vocabulary_size:,} entries"),
     ]
     if told.experts is not None:
         one_of = f"{told.experts.per_token} of {told.experts.routed} for a token"

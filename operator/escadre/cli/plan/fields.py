@@ -1,19 +1,21 @@
 """What the API server would refuse in the fields of a wish, by the schema of its kind. Pure.
 
-Fields that the schema does not have, values of another type, and numbers and words outside of
-their bounds; each with its place, its value and what is meant. wishes.py asks it before it reads a
-wish, for pydantic would take a text for a number, as an API server never does.
+Fields that are missing or that the schema does not have, values of another type, and numbers,
+words and lists outside of their bounds; each with its place, its value and what is meant. wishes.py
+asks it before it reads a wish, for pydantic would take a text for a number, as an API server never
+does.
 """
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
-__all__ = ["faults", "shown"]
+from escadre.core.counting import count
+from escadre.fieldfaults import MISSING, shown
 
-_LONGEST: Final = 60
+__all__ = ["faults"]
+
 _MEANT: Final = {
     "integer": "a whole number",
     "string": "a text",
@@ -39,17 +41,13 @@ def faults(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
         yield f"{path}: {shown(value)} is given; {_MEANT[schema['type']]} is meant"
         return
     yield from (f"{path}: {shown(value)} is {words}" for words in _outside(schema, value))
+    yield from (f"{path}: {words}" for words in _sized(schema, value))
     if isinstance(value, dict):
         yield from _fields(schema.get("properties", {}), value, path)
+        yield from _missing(schema, value, path)
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from faults(schema["items"], child, f"{path}[{index}]")
-
-
-def shown(value: object) -> str:
-    """The value as JSON has it; what is long is cut."""
-    told = json.dumps(value, ensure_ascii=False, default=str, skipkeys=True)
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
 
 
 def _is(kind: str, value: Any) -> bool:
@@ -65,6 +63,26 @@ def _outside(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
         yield f"less than {schema['minimum']:,}, the least there may be"
     if "maximum" in schema and value > schema["maximum"]:
         yield f"more than {schema['maximum']:,}, the most there may be"
+
+
+def _sized(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
+    """What is wrong with the length of a text or list."""
+    if not isinstance(value, str | list):
+        return
+    noun, kind = ("character", "Length") if isinstance(value, str) else ("entry", "Items")
+    least, most = schema.get(f"min{kind}", 0), schema.get(f"max{kind}", len(value))
+    if not least <= len(value) <= most:
+        given = count(len(value), noun, "entries" if noun == "entry" else "")
+        meant = f"{least:,} to {most:,}" if least else f"at most {most:,}"
+        yield f"{given} given; {meant} are meant"
+
+
+def _missing(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Fields that must be there, with what they say; a null is none."""
+    for name in schema.get("required", ()):
+        if value.get(name) is None:
+            told = schema["properties"][name]["description"].rstrip(".")
+            yield f"{path}.{name}: {MISSING} ({told})"
 
 
 def _fields(known: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[str]:

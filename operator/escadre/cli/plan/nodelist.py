@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from escadre.cli.plan.fields import shown
 from escadre.cli.plan.wishfiles import WishText, documents
 from escadre.cli.shared.cards import card_named
+from escadre.cli.shared.encoding import undecoded
 from escadre.cli.shared.failures import BadInput
 from escadre.cli.shared.naming import object_fault
 from escadre.core.engines.amounts import MIB
@@ -22,6 +22,7 @@ from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.layouts.told import short_product
 from escadre.core.listing import listed
 from escadre.errors import EscadreError
+from escadre.fieldfaults import shown
 from escadre.state.nodes import node_facts
 from escadre.state.unused import unused
 from escadre.state.views import NodeView
@@ -51,7 +52,12 @@ class Nodes:
 def read_nodes(
     text: str, read: Callable[[str], str], tolerations: Sequence[Mapping[str, Any]]
 ) -> Nodes:
-    """The nodes of --nodes; raises BadInput saying which part is wrong, and what is known."""
+    """The nodes of --nodes.
+
+    Raises:
+        BadInput: a group that is wrong, with what is known.
+        EscadreError: a file that cannot be read, or a mistake in it.
+    """
     if not text.strip():
         raise BadInput(f"--nodes: nothing is named; {_MEANT}")
     if _GROUP.match(text.strip()):
@@ -60,21 +66,29 @@ def read_nodes(
     lines = [line.partition("#")[0].strip() for line in file.text.splitlines()]
     written = [line for line in lines if line]
     if written and _GROUP.match(written[0]):
-        return _typed([part for line in written for part in re.split(r"[,;]", line)])
+        return _written([part for line in written for part in re.split(r"[,;]", line)], text)
     try:
         bodies = [body for _, _, body in documents([file])]
     except EscadreError as error:
-        raise BadInput(f"--nodes {error}; {_MEANT}") from error
+        raise EscadreError(f"--nodes {error}; {_MEANT}") from error
     return _listed(bodies, file.source, tolerations)
+
+
+def _written(parts: Sequence[str], file: str) -> Nodes:
+    """The groups of a file: what is wrong in it is a mistake in a file, no wrong use."""
+    try:
+        return _typed(parts)
+    except BadInput as error:
+        raise EscadreError(f"{file}: {error}") from error
 
 
 def _read(name: str, read: Callable[[str], str]) -> WishText:
     try:
         return WishText(name, read(name))
     except UnicodeDecodeError as error:
-        raise BadInput(f"--nodes {name}: no text in UTF-8; {_MEANT}") from error
+        raise EscadreError(f"--nodes {name} {undecoded(error)}; {_MEANT}") from error
     except OSError as error:
-        raise BadInput(f"--nodes {name}: {error.strerror or error}; {_MEANT}") from error
+        raise EscadreError(f"--nodes {name}: {error.strerror or error}; {_MEANT}") from error
 
 
 def _typed(parts: Sequence[str]) -> Nodes:
@@ -122,16 +136,16 @@ def _listed(
 ) -> Nodes:
     found = list(_described(bodies, tolerations))
     if not found:
-        raise BadInput(f"--nodes {source}: no Node with GPUs in it; {_MEANT}")
+        raise EscadreError(f"--nodes {source}: no Node with GPUs in it; {_MEANT}")
     name, times = Counter(one.name for one in found).most_common(1)[0]
     if times > 1:
-        raise BadInput(
+        raise EscadreError(
             f"--nodes {source}: Node {name} stands in it {times} times; leave all but one out"
         )
     shut = [f"{one.name} ({why})" for one in found if (why := _why_not(one))]
     if not shut:
         return Nodes(tuple(found), ())
-    note = f"{len(shut)} of {len(found)} nodes of {source} cannot be planned with: "
+    note = f"{len(shut):,} of {len(found):,} nodes of {source} cannot be planned with: "
     return Nodes(tuple(found), (note + listed(shut, _NAMED, "; "),))
 
 
@@ -158,12 +172,12 @@ def _view(body: Mapping[str, Any]) -> NodeView:
     """The view, also of a Node that somebody wrote or shortened by hand."""
     meta = body.get("metadata")
     if not isinstance(meta, dict) or not meta.get("name"):
-        raise BadInput("--nodes: a Node without metadata.name")
+        raise EscadreError("--nodes: a Node without metadata.name")
     name = meta["name"]
     if fault := object_fault(name) if isinstance(name, str) else "a text is meant":
-        raise BadInput(f"--nodes: Node {shown(name)}: metadata.name: {fault}")
+        raise EscadreError(f"--nodes: Node {shown(name)}: metadata.name: {fault}")
     try:
         return NodeView.of({**body, "metadata": {"uid": "", "resourceVersion": "", **meta}})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         told = f"is not as the API server writes it: {error!r}"
-        raise BadInput(f"--nodes: Node {meta['name']} {told}") from error
+        raise EscadreError(f"--nodes: Node {meta['name']} {told}") from error

@@ -17,10 +17,12 @@ from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Model
 from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.schema import structural
-from escadre.cli.plan.fields import faults, shown
+from escadre.cli.plan.fields import faults
 from escadre.cli.plan.wishfiles import WishText, documents
 from escadre.cli.shared.naming import namespace_fault, object_fault
+from escadre.cli.shared.patterns import rule_of
 from escadre.errors import EscadreError, Refusal
+from escadre.fieldfaults import place_of, shown, words_of
 from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
 
 __all__ = ["ApprovalWish", "DeploymentWish", "Wishes", "read_wishes"]
@@ -119,11 +121,10 @@ def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in ("spec", *first["loc"]))
-        words = first["msg"]
-        if isinstance(first["input"], str | int):
-            words += f", not {shown(first['input'])}"
-        raise Refusal(reasons.INVALID_SPEC, f"{where}: {field}: {words}") from error
+        rule = rule_of(model, first)
+        words = f"{shown(first['input'])}: {rule}" if rule else words_of(first)
+        place = place_of(first["loc"], "spec")
+        raise Refusal(reasons.INVALID_SPEC, f"{where}: {place}: {words}") from error
 
 
 def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:

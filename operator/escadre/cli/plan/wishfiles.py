@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from escadre.cli.plan.fields import shown
+from escadre.cli.shared.encoding import undecoded
 from escadre.errors import EscadreError
+from escadre.fieldfaults import shown
 from escadre.strictyaml import KeyTwice, load_all
 
 __all__ = ["WishText", "documents", "read_texts"]
@@ -43,9 +44,7 @@ def _read(file: str, read: Callable[[str], str]) -> WishText:
     except OSError as error:
         raise EscadreError(f"{source} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise EscadreError(
-            f"{source} is not text in UTF-8, so it is neither YAML nor JSON"
-        ) from error
+        raise EscadreError(f"{source} {undecoded(error)}") from error
     if not text.strip():
         raise EscadreError(f"{source} is empty; it should hold a ModelDeployment")
     return WishText(source, text)

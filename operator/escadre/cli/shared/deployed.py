@@ -16,6 +16,7 @@ from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from escadre.api.wire import read, unread
 from escadre.clients.kube import Json
 from escadre.core.listing import listed
+from escadre.fieldfaults import first_fault
 from escadre.names import ConditionType
 
 __all__ = ["Deployed", "near"]
@@ -95,9 +96,7 @@ def _spec(content: Json) -> tuple[ModelDeploymentSpec | None, str]:
     try:
         spec = ModelDeploymentSpec.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(piece) for piece in first["loc"])
-        return None, f"spec.{where}: {first['msg']}"
+        return None, first_fault(error, "spec")
     words = disagreement(spec)
     return (None, f"spec.{words}") if words else (spec, "")
 

@@ -5,18 +5,17 @@ commands never read the environment, the clock or a kubeconfig themselves.
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console, RenderableType
 
+from escadre.cli.shared.encoding import read_text
 from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.yamltext import yaml_text
 from escadre.clients.kube import Api, KubeApi, Limits, load_connection
@@ -82,10 +81,6 @@ async def _connect(target: Target) -> AsyncIterator[Session]:
         yield Session(api, connection.namespace or "default")
 
 
-def _read_file(name: str) -> str:
-    return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-
-
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
@@ -101,7 +96,7 @@ class Environment:
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     read_line: Callable[[], str] = input
-    read_file: Callable[[str], str] = _read_file
+    read_file: Callable[[str], str] = read_text
     out: Console = field(default_factory=lambda: _console(stderr=False))
     err: Console = field(default_factory=lambda: _console(stderr=True))
     target: Target = Target()

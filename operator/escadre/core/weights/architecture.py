@@ -30,6 +30,7 @@ from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import Tensor
 from escadre.core.weights.tensorgroups import tensor_bytes
 from escadre.core.weights.windows import huggingface_window, mistral_window
+from escadre.fieldfaults import first_fault
 
 __all__ = ["Dtype", "Stored", "read_architecture", "read_facts", "stored"]
 
@@ -126,9 +127,7 @@ def read_facts(
     try:
         return Architecture.model_validate(facts | read(document, profile))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise IntakeError(f"{selection.config}: {where}: {first['msg']}") from error
+        raise IntakeError(f"{selection.config}: {first_fault(error)}") from error
 
 
 def _plain(sizes: Counter[str], config: str) -> Dtype:

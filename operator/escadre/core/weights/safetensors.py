@@ -66,12 +66,12 @@ class Tensor:
 def header_size(path: str, prefix: bytes, size: int) -> int:
     """Length of the JSON header, from the first eight bytes of a file of ``size`` bytes."""
     if len(prefix) < PREFIX:
-        raise IntakeError(f"{path}: {size} bytes are too few for a safetensors file")
+        raise IntakeError(f"{path}: {size:,} bytes are too few for a safetensors file")
     length: int = struct.unpack("<Q", prefix[:PREFIX])[0]
     if not len("{}") <= length <= min(MAX_HEADER, size - PREFIX):
         raise IntakeError(
-            f"{path}: a header of {length} bytes in a file of {size} bytes (limit {MAX_HEADER}): "
-            "this is no safetensors file"
+            f"{path}: a header of {length:,} bytes in a file of {size:,} bytes (limit "
+            f"{MAX_HEADER:,}): this is no safetensors file"
         )
     return length
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from escadre.fieldfaults import first_fault
+
 __all__ = ["GPU_RESOURCE", "Json", "Meta", "epoch", "explain", "meta_of"]
 
 Json = Mapping[str, Any]
@@ -20,9 +22,7 @@ def epoch(text: str | None) -> float:
 
 def explain(error: ValidationError) -> str:
     """The first fault of a spec, with the path of its field."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"spec.{where}: {first['msg']}"
+    return first_fault(error, "spec")
 
 
 @dataclass(frozen=True, slots=True)
