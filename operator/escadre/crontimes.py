@@ -1,7 +1,8 @@
 """Cron expressions in a time zone: what is wrong with one, and the moments at which it fires.
 
 The one place that asks cronsim and the time zone database (the machine's, else the package
-tzdata). Called by escadre.api, which refuses, and core/scaling/schedule.py, which counts.
+tzdata). Called by escadre.api, which refuses, cronwindows.py, which compares, and
+core/scaling/schedule.py, which counts.
 
 Five fields as in a CronJob of Kubernetes: minute, hour, day of the month, month, day of the week.
 Where the clocks change it is as Debian's cron has it: what falls into an hour that is left out
@@ -11,7 +12,7 @@ first of them. Moments are whole seconds since the epoch.
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -19,7 +20,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-__all__ = ["CRON_PATTERN", "cron_fault", "last_start", "longest_gap", "next_start", "zone_fault"]
+__all__ = [
+    "CRON_PATTERN",
+    "DAY_MINUTES",
+    "cron_fault",
+    "fires_on",
+    "last_start",
+    "longest_gap",
+    "minutes_of_day",
+    "next_start",
+    "offset_minutes",
+    "zone_fault",
+]
 
 _FIELDS: Final = (
     ("minute", "[0-5]?[0-9]", "0 to 59"),
@@ -39,7 +51,7 @@ CRON_PATTERN: Final = "^" + " +".join(_field(value) for _, value, _ in _FIELDS) 
 
 # No clock is set by more.
 _SHIFT: Final = timedelta(hours=3)
-_DAY_MINUTES: Final = 1440
+DAY_MINUTES: Final = 1440
 _YEARS: Final = 8  # 29 February comes at least once in as many
 _PROBE: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - no zone: days as the calendar has them
 
@@ -50,8 +62,8 @@ def cron_fault(text: str) -> str:
     fields = [one for one in fields if one]
     if len(fields) != len(_FIELDS) or text != text.strip():
         return (
-            f"has {len(fields)} fields; five are meant: minute, hour, day of the month, month, "
-            "day of the week"
+            f"has {len(fields)} field{'' if len(fields) == 1 else 's'}; five are meant: minute, "
+            "hour, day of the month, month, day of the week"
         )
     for given, (name, value, span) in zip(fields, _FIELDS, strict=True):
         if not re.fullmatch(_field(value), given):
@@ -110,22 +122,31 @@ def _around(zone: str, now: float) -> tuple[datetime, datetime]:
 @lru_cache(maxsize=256)
 def longest_gap(cron: str) -> int:
     """Minutes between two firings at most, on days that all have 24 hours."""
-    sim = _sim(cron)
-    times = sorted(60 * hour + minute for hour in sim.hours for minute in sim.minutes)
+    times = minutes_of_day(cron)
     within = max((later - sooner for sooner, later in pairwise(times)), default=0)
-    days = max(_gaps_of_days(sim), default=_YEARS * 366)
-    return max(within, days * _DAY_MINUTES + times[0] - times[-1])
+    fires = (number for number, one in enumerate(fires_on(cron, _YEARS * 366)) if one)
+    days = max((later - sooner for sooner, later in pairwise(fires)), default=_YEARS * 366)
+    return max(within, days * DAY_MINUTES + times[0] - times[-1])
 
 
-def _gaps_of_days(sim: CronSim) -> Iterator[int]:
-    """Days from each day on which it fires to the next such day."""
-    before: date | None = None
-    for number in range(_YEARS * 366):
-        day = _PROBE.date() + timedelta(days=number)
-        if day.month in sim.months and sim.match_day(day):
-            if before is not None:
-                yield (day - before).days
-            before = day
+def minutes_of_day(cron: str) -> list[int]:
+    """When it fires on a day on which it does, in minutes since midnight, ascending."""
+    sim = _sim(cron)
+    return sorted(60 * hour + minute for hour in sim.hours for minute in sim.minutes)
+
+
+def fires_on(cron: str, days: int) -> Iterator[bool]:
+    """Whether it fires, for each of so many days from the first of a leap year on."""
+    sim, first = _sim(cron), _PROBE.date()
+    for number in range(days):
+        day = first + timedelta(days=number)
+        yield day.month in sim.months and sim.match_day(day)
+
+
+def offset_minutes(zone: str, moment: datetime) -> int:
+    """By how much the clocks of a zone are before UTC."""
+    offset = moment.astimezone(ZoneInfo(zone)).utcoffset()
+    return int(offset.total_seconds() // 60) if offset else 0
 
 
 def _sim(cron: str) -> CronSim:

@@ -71,7 +71,7 @@ def test_a_duration_in_minutes(text: str, minutes: int) -> None:
         pytest.param(
             scheduled(cron="0 8 30 2 *"), None, "one of the months must have the day", id="never"
         ),
-        pytest.param(scheduled(cron="@daily"), None, "has 1 fields; five are meant", id="a macro"),
+        pytest.param(scheduled(cron="@daily"), None, "has 1 field; five are meant", id="a macro"),
         pytest.param(
             scheduled(timeZone="Mars/Olympus"),
             None,
@@ -106,6 +106,56 @@ def test_a_duration_in_minutes(text: str, minutes: int) -> None:
             id="one window twice",
         ),
         pytest.param(
+            {"maxReplicas": 6, "schedules": [DAY, {**DAY, "cron": "00 8 * * 1,2,3-5"}]},
+            None,
+            "scaling.schedules[0] and [1] are one window (0 8 * * MON-FRI Europe/Paris for 10h and "
+            "00 8 * * 1,2,3-5 Europe/Paris for 10h); leave one out",
+            id="one window in other words",
+        ),
+        pytest.param(
+            {"maxReplicas": 6, "schedules": [DAY, {**DAY, "timeZone": "Europe/Monaco"}]},
+            None,
+            "scaling.schedules[0] and [1] are one window",
+            id="one window by clocks that are always alike",
+        ),
+        pytest.param(
+            {
+                "maxReplicas": 6,
+                "schedules": [
+                    {**DAY, "cron": "0 8 * * 0-6", "timeZone": "UTC"},
+                    {**DAY, "cron": "0 17 * * *", "timeZone": "Asia/Tokyo"},
+                ],
+            },
+            None,
+            "scaling.schedules[0] and [1] are one window",
+            id="one window by two clocks",
+        ),
+        pytest.param(
+            {
+                "maxReplicas": 6,
+                "schedules": [
+                    {**DAY, "cron": "0 8 * * *", "duration": "12h"},
+                    {**DAY, "cron": "0 20 * * *", "duration": "720m", "minReplicas": 2},
+                ],
+            },
+            None,
+            "scaling.schedules [0], [1] together never end, so scaling.minReplicas 1 never counts; "
+            "set scaling.minReplicas 2 and leave out the windows that ask for no more",
+            id="day and night",
+        ),
+        pytest.param(
+            {
+                "maxReplicas": 6,
+                "schedules": [
+                    {**DAY, "cron": f"0 {hour} * * *", "timeZone": zone, "duration": "8h"}
+                    for hour, zone in ((8, "UTC"), (1, "Asia/Tokyo"), (4, "Asia/Dubai"))
+                ],
+            },
+            None,
+            "scaling.schedules [0], [1], [2] together never end",
+            id="around the clock over three offices",
+        ),
+        pytest.param(
             {"maxReplicas": 6, "spareReplicas": 6},
             None,
             "scaling.spareReplicas 6 leaves nothing of maxReplicas 6 for the demand",
@@ -127,6 +177,45 @@ def test_a_duration_in_minutes(text: str, minutes: int) -> None:
 )
 def test_what_fights_itself_is_refused(scaling: Json, level: Json | None, words: str) -> None:
     assert words in disagreement(spec(scaling, level))
+
+
+@pytest.mark.parametrize(
+    "schedules",
+    [
+        pytest.param([DAY, {**DAY, "timeZone": "Europe/London"}], id="an hour apart"),
+        pytest.param(
+            [{**DAY, "timeZone": "UTC"}, {**DAY, "timeZone": "Europe/London"}],
+            id="alike in winter only",
+        ),
+        pytest.param(
+            [DAY, {**DAY, "cron": "0 8 1-28,30,31 * *"}, {**DAY, "cron": "0 18 * * *"}],
+            id="windows that overlap",
+        ),
+        pytest.param(
+            [
+                {**DAY, "cron": "0 8 * * *", "duration": "12h"},
+                {**DAY, "cron": "0 20 * * MON-SAT", "duration": "12h"},
+            ],
+            id="one night a week is without",
+        ),
+        pytest.param(
+            [
+                {**DAY, "cron": "0 0 1-28 * *", "duration": "24h"},
+                {**DAY, "cron": "0 0 29-31 1,3-12 *", "duration": "24h"},
+            ],
+            id="only leap days are without",
+        ),
+        pytest.param(
+            [
+                {**DAY, "cron": "0 8 * * *", "duration": "12h"},
+                {**DAY, "cron": "0 20 * * *", "duration": "12h", "minReplicas": 1},
+            ],
+            id="the other half has no effect",
+        ),
+    ],
+)
+def test_windows_that_do_not_fight_are_taken(schedules: list[Json]) -> None:
+    assert disagreement(spec({"maxReplicas": 6, "schedules": schedules})) == ""
 
 
 @pytest.mark.parametrize(

@@ -55,14 +55,20 @@ SPEC = ModelDeploymentSpec.model_validate(
 )
 
 
-def shown(scaling: Json | None, width: int = 80, encoding: str = "utf-8", **status: object) -> str:
+def shown(
+    scaling: Json | None,
+    width: int = 80,
+    encoding: str = "utf-8",
+    spec: ModelDeploymentSpec = SPEC,
+    **status: object,
+) -> str:
     replicas = {"desired": 4, "ready": 3, "current": 3, "summary": "3/4"}
     told = ModelDeploymentStatus.model_validate(
         {"replicas": replicas, "scaling": scaling, **status}
     )
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
     console = Console(file=file, width=width)
-    for part in scaling_view(SPEC, told, NOW):
+    for part in scaling_view(spec, told, NOW):
         console.print(part)
     file.flush()
     assert isinstance(file.buffer, io.BytesIO)
@@ -141,3 +147,12 @@ def test_bars_rise_with_their_numbers_and_only_zero_has_the_least(
     assert all((level == 0) == (number == 0) for level, number in zip(row, numbers, strict=True))
     ranked = [level for _, level in sorted(zip(numbers, row, strict=True))]
     assert ranked == sorted(ranked)
+
+
+def test_what_of_a_spec_has_no_effect_is_noted() -> None:
+    raw = SPEC.model_dump(by_alias=True, exclude_unset=True)
+    raw["scaling"]["minReplicas"] = 4
+    spec = ModelDeploymentSpec.model_validate(raw)
+    note = "scaling.schedules[0].minReplicas 4 has no effect: scaling.minReplicas is 4"
+    assert note in shown(BUSY, width=200, spec=spec)
+    assert "no effect" not in shown(BUSY)

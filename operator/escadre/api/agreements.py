@@ -7,10 +7,12 @@ version, and for what CEL cannot see. Called where specs are read.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.scaling import Scaling, ServiceLevel
+from escadre.cronwindows import never_end, within
 
 __all__ = ["AGREEMENTS", "Agreement", "disagreement"]
 
@@ -60,18 +62,6 @@ def _windows(scaling: Scaling, _: ServiceLevel | None) -> str:
     return ""
 
 
-def _twice(scaling: Scaling, _: ServiceLevel | None) -> str:
-    seen: dict[tuple[str, str, int], int] = {}
-    for index, one in enumerate(scaling.schedules or ()):
-        first = seen.setdefault((one.cron, one.time_zone, one.minutes), index)
-        if first != index:
-            return (
-                f"scaling.schedules[{first}] and [{index}] are one window ({one.cron} "
-                f"{one.time_zone}, {one.duration}); leave one out"
-            )
-    return ""
-
-
 def _endless(scaling: Scaling, _: ServiceLevel | None) -> str:
     for index, one in enumerate(scaling.schedules or ()):
         if not one.ends:
@@ -81,6 +71,32 @@ def _endless(scaling: Scaling, _: ServiceLevel | None) -> str:
                 f"scaling.minReplicas {one.min_replicas} instead"
             )
     return ""
+
+
+def _twice(scaling: Scaling, _: ServiceLevel | None) -> str:
+    """Windows that are open at the same times, however that is written."""
+    for (first, one), (second, other) in combinations(enumerate(scaling.schedules or ()), 2):
+        if within(one.opening, (other.opening,)) and within(other.opening, (one.opening,)):
+            told = {one.words: None, other.words: None}
+            return (
+                f"scaling.schedules[{first}] and [{second}] are one window "
+                f"({' and '.join(told)}); leave one out"
+            )
+    return ""
+
+
+def _endless_together(scaling: Scaling, _: ServiceLevel | None) -> str:
+    """Windows that follow each other without a pause: then minReplicas holds at no time."""
+    most = scaling.min_replicas
+    raising = {i: one for i, one in enumerate(scaling.schedules or ()) if one.min_replicas > most}
+    if not raising or not never_end(tuple(one.opening for one in raising.values())):
+        return ""
+    least = min(one.min_replicas for one in raising.values())
+    return (
+        f"scaling.schedules {', '.join(f'[{index}]' for index in raising)} together never end, so "
+        f"scaling.minReplicas {most} never counts; set scaling.minReplicas {least} and leave out "
+        "the windows that ask for no more"
+    )
 
 
 def _spare(scaling: Scaling, _: ServiceLevel | None) -> str:
@@ -119,6 +135,7 @@ AGREEMENTS: Final = (
         "self.scaling.schedules.all(one, one.minReplicas <= self.scaling.maxReplicas)",
         "minReplicas of a schedule must not be more than scaling.maxReplicas",
     ),
+    Agreement(_endless),
     Agreement(
         _twice,
         f"{_HAS_SCHEDULES}self.scaling.schedules.all(one, self.scaling.schedules.exists_one(other, "
@@ -126,7 +143,7 @@ AGREEMENTS: Final = (
         "&& one.duration == other.duration))",
         "two scaling.schedules have the same cron, timeZone and duration; leave one out",
     ),
-    Agreement(_endless),
+    Agreement(_endless_together),
     Agreement(
         _spare,
         "!has(self.scaling) || !has(self.scaling.spareReplicas) || "

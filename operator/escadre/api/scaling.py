@@ -11,6 +11,7 @@ from pydantic import Field
 
 from escadre.api.base import Model, explained
 from escadre.crontimes import CRON_PATTERN, cron_fault, longest_gap, zone_fault
+from escadre.cronwindows import Opening
 
 __all__ = ["Scaling", "Schedule", "ServiceLevel"]
 
@@ -84,6 +85,16 @@ class Schedule(Model):
     def ends(self) -> bool:
         """Whether there is ever a time without it."""
         return longest_gap(self.cron) > self.minutes
+
+    @property
+    def opening(self) -> Opening:
+        """When it is open, to compare it with others."""
+        return Opening(self.cron, self.time_zone, self.minutes)
+
+    @property
+    def words(self) -> str:
+        """When it is open, as it was written."""
+        return f"{self.cron} {self.time_zone} for {self.duration}"
 
 
 class Scaling(Model):

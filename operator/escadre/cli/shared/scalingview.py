@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 
 from escadre.api.deployment import ModelDeploymentSpec, ModelDeploymentStatus
+from escadre.api.idle import idle_parts
 from escadre.api.scalingstatus import LastScale, ScalingStatus
 from escadre.cli.shared.marks import heading
 from escadre.cli.shared.sparkline import Sparkline
@@ -64,6 +65,8 @@ def _rows(
         yield from _limited(told)
         if told.min_replicas is not None:
             yield "at least", _floor(spec, told)
+        for words in idle_parts(spec) if spec else ():
+            yield "note", words
         if told.next_change_at is not None:
             left = duration(told.next_change_at.timestamp() - now)
             words = f"{time_text(told.next_change_at)} at the earliest (in {left})"
@@ -113,8 +116,7 @@ def _floor(spec: ModelDeploymentSpec | None, told: ScalingStatus) -> str:
     windows = (spec.scaling.schedules or []) if spec else []
     if told.schedule >= len(windows):
         return f"{words}, by schedules[{told.schedule}]"
-    one = windows[told.schedule]
-    return f"{words}, by schedules[{told.schedule}]: {one.cron} {one.time_zone} for {one.duration}"
+    return f"{words}, by schedules[{told.schedule}]: {windows[told.schedule].words}"
 
 
 def _change(one: LastScale) -> str:
