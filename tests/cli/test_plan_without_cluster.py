@@ -145,7 +145,6 @@ def test_which_of_several_products_was_taken(
         ("1 x 65 x L4", "1 to 64 GPUs"),
         ("0 x 8 x L4", "one node or more"),
         ("10001 x 8 x L4", "10,000 nodes at most"),
-        ("nowhere.yaml", "nowhere.yaml: No such file"),
         (" ", "--nodes: nothing is named; "),
     ],
 )
@@ -153,6 +152,113 @@ def test_nodes_that_cannot_be_read_are_wrong_use(tmp_path: Path, nodes: str, wor
     ran = plan(tmp_path, SMALL, nodes=nodes)
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(None, "nodes.txt: No such file", id="none"),
+        pytest.param("2 x 4 x L40S\n3 of L4\n", "'3 of L4' is no group of nodes", id="a line"),
+        pytest.param("a: [", "nodes.txt, line 1, column 5: not YAML", id="no YAML"),
+        pytest.param("\ufeff".encode("utf-16"), "nodes.txt is text in UTF-16, as", id="UTF-16"),
+    ],
+)
+def test_a_file_of_nodes_that_cannot_be_read_is_refused(
+    tmp_path: Path, content: str | bytes | None, words: str
+) -> None:
+    file = tmp_path / "nodes.txt"
+    if content is not None:
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    ran = plan(tmp_path, SMALL, nodes=str(file))
+    assert (ran.code, ran.out) == (3, "")
+    assert words in ran.err
+
+
+WINDOW = {
+    "cron": "0 8 * * MON-FRI",
+    "timeZone": "Europe/Paris",
+    "duration": "10h",
+    "minReplicas": 3,
+}
+
+
+def test_all_that_is_said_of_the_number_of_replicas_is_shown(tmp_path: Path) -> None:
+    scaling = {
+        "minReplicas": 1,
+        "maxReplicas": 6,
+        "spareReplicas": 1,
+        "schedules": [{**WINDOW, "cron": "0 8 * * SUN"}, WINDOW],
+    }
+    body = wish(SMALL["spec"]["approval"], scaling=scaling)
+    ran = plan(tmp_path, body)
+    assert ran.code == 0
+    assert (
+        "replicas      3 of 3 replicas with a node; 3 at least now by schedules[1], else 1, 6 at "
+        "most, 1 spare\n"
+    ) in ran.out
+    assert "·  schedules[0]  3 at least, 0 8 * * SUN Europe/Paris for 10h\n" in ran.out
+    assert "✓  schedules[1]  3 at least, 0 8 * * MON-FRI Europe/Paris for 10h\n" in ran.out
+    assert re.search(
+        r"✓  level         first token in 2 s, 200 ms between tokens \(default\); a prompt of "
+        r"4,096 tokens alone takes 260 ms, then \d+ ms a token \(estimated\)\n",
+        ran.out,
+    )
+    (item,) = document(plan(tmp_path, body, more=("-o", "json")))["items"]
+    told = item["scaling"]
+    assert (told["minReplicas"], told["minReplicasNow"], told["schedule"]) == (1, 3, 1)
+    assert (told["maxReplicas"], told["spareReplicas"], told["targetQueueDepth"]) == (6, 1, None)
+    assert told["schedules"] == scaling["schedules"]
+    assert (told["serviceLevel"]["default"], told["serviceLevel"]["withinReach"]) == (True, True)
+
+
+def test_a_level_that_no_number_of_replicas_keeps_is_told_with_numbers(tmp_path: Path) -> None:
+    level = {"interTokenLatencyMilliseconds": 5}
+    body = wish(SMALL["spec"]["approval"], scaling={"maxReplicas": 6}, serviceLevel=level)
+    ran = plan(tmp_path, body, more=("--html", str(tmp_path / "plan.html")))
+    assert ran.code == 0, "it serves all the same"
+    found = re.search(
+        r"\?  level     first token in 2 s, 5 ms between tokens: out of reach with any number of "
+        r"replicas, for a prompt of 4,096 tokens alone takes 260 ms, then (\d+) ms a token",
+        ran.out,
+    )
+    assert found, ran.out
+    assert int(found[1]) > 5
+    assert "out of reach with any number" in (tmp_path / "plan.html").read_text()
+    (item,) = document(plan(tmp_path, body, more=("-o", "json")))["items"]
+    told = item["scaling"]["serviceLevel"]
+    assert told["withinReach"] is False
+    assert told["alone"]["interTokenLatencyMilliseconds"] > 5
+    assert told["alone"]["promptTokens"] == 4096
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        pytest.param({"maxReplicas": 6, "targetQueueDepth": 8}, id="a fixed number of requests"),
+        pytest.param({"minReplicas": 2, "maxReplicas": 2}, id="a fixed number of replicas"),
+    ],
+)
+def test_a_level_that_decides_nothing_is_not_shown(tmp_path: Path, scaling: Json) -> None:
+    ran = plan(tmp_path, wish(SMALL["spec"]["approval"], scaling=scaling))
+    assert "level" not in ran.out
+
+
+def test_what_of_a_wish_has_no_effect_is_noted(tmp_path: Path) -> None:
+    scaling = {"minReplicas": 4, "maxReplicas": 6, "schedules": [WINDOW]}
+    ran = plan(tmp_path, wish(SMALL["spec"]["approval"], "assistant", scaling=scaling))
+    assert ran.code == 0
+    assert (
+        "Note: chat/assistant: scaling.schedules[0].minReplicas 3 has no effect: "
+        "scaling.minReplicas is 4\n"
+    ) in ran.out
+
+
+def test_windows_that_fight_are_refused(tmp_path: Path) -> None:
+    scaling = {"maxReplicas": 6, "schedules": [WINDOW, {**WINDOW, "cron": "0 08 * * 1-5"}]}
+    ran = plan(tmp_path, wish(SMALL["spec"]["approval"], scaling=scaling))
+    assert ran.code == 3
+    assert "InvalidSpec" in ran.err
+    assert "spec.scaling.schedules[0] and [1] are one window" in ran.err
 
 
 def test_nodes_from_a_file_of_lines(tmp_path: Path) -> None:
@@ -195,11 +301,11 @@ def test_nodes_as_kubectl_lists_them(tmp_path: Path) -> None:
     assert "a Node without metadata.name" in plan(tmp_path, SMALL, nodes=str(file)).err
     file.write_text(yaml.safe_dump({**nodes[0], "status": ["nonsense"]}))
     ran = plan(tmp_path, SMALL, nodes=str(file))
-    assert ran.code == 2
+    assert ran.code == 3
     assert "Node a is not as the API server writes it" in ran.err
     file.write_text(yaml.safe_dump({"kind": "List", "items": []}))
     ran = plan(tmp_path, SMALL, nodes=str(file))
-    assert ran.code == 2
+    assert ran.code == 3
     assert "no Node with GPUs in it" in ran.err
 
 
@@ -229,7 +335,7 @@ def test_a_node_with_a_name_that_kubernetes_would_not_give_is_refused(
     node["metadata"]["name"] = name
     file.write_text(yaml.safe_dump({"kind": "List", "items": [node]}))
     ran = plan(tmp_path, SMALL, nodes=str(file))
-    assert (ran.code, ran.out) == (2, "")
+    assert (ran.code, ran.out) == (3, "")
     assert f"--nodes: {words}" in ran.err
 
 
@@ -237,7 +343,7 @@ def test_a_node_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "nodes.yaml"
     file.write_text(yaml.safe_dump_all([kubernetes_node("a"), kubernetes_node("a")]))
     ran = plan(tmp_path, SMALL, nodes=str(file))
-    assert (ran.code, ran.out) == (2, "")
+    assert (ran.code, ran.out) == (3, "")
     assert f"--nodes {file}: Node a stands in it 2 times; leave all but one out" in ran.err
 
 
@@ -245,7 +351,7 @@ def test_a_list_without_a_list_is_named(tmp_path: Path) -> None:
     file = tmp_path / "nodes.yaml"
     file.write_text("kind: List\nitems: 5\n")
     ran = plan(tmp_path, SMALL, nodes=str(file))
-    assert (ran.code, ran.out) == (2, "")
+    assert (ran.code, ran.out) == (3, "")
     assert f"--nodes {file}, document 1: items of a List: 5 is given; a list is meant" in ran.err
 
 
@@ -322,6 +428,22 @@ def test_the_picture_of_the_docs_is_what_is_printed() -> None:
     assert ran.code == 0
     assert block.split("…\n")[1] in ran.out
     assert nodes in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_how_it_decides_is_what_is_printed() -> None:
+    root = Path(__file__).parents[2]
+    text = (root / "docs/use/how-it-decides.md").read_text(encoding="utf-8")
+    command, *lines = (
+        text.split("wishes of `examples/bank/`")[1].split("```")[1].strip().splitlines()
+    )
+    nodes = re.findall(r'--nodes "([^"]+)"', command)[0]
+    assert command.startswith("$ cat examples/bank/[123]-*.yaml | escadre plan -f - --nodes")
+    files = sorted((root / "examples/bank").glob("[123]-*.yaml"))
+    ran = Program().run("plan", *[w for file in files for w in ("-f", str(file))], "--nodes", nodes)
+    assert ran.code == 0
+    printed = iter(ran.out.splitlines())
+    for line in lines:
+        assert line == "…" or line in printed, f"{line}\nis not printed, or not in this order"
 
 
 def test_another_version_of_the_engine_is_judged_as_that_one(tmp_path: Path) -> None:

@@ -51,6 +51,30 @@ def test_of_documents_it_promises_up_to_about_twice_as_much(level: ServiceLevel)
     assert 1.35 < capacity_of(SPEED, DOCUMENTS, PRIOR, level).rate / played(DOCUMENTS, level) < 2.1
 
 
+@pytest.mark.parametrize(
+    ("mix", "level", "missed"),
+    [
+        pytest.param(CHAT, LEVEL, None, id="chat is served"),
+        pytest.param(DOCUMENTS, ServiceLevel(1.0, 0.2), (2.15, 0.018), id="long prompts in 1 s"),
+        pytest.param(CHAT, ServiceLevel(2.0, 0.01), (0.22, 0.018), id="a token each 10 ms"),
+    ],
+)
+def test_a_level_that_requests_alone_miss_is_told_with_what_they_have(
+    mix: Mix, level: ServiceLevel, missed: tuple[float, float] | None
+) -> None:
+    found = capacity_of(SPEED, mix, PRIOR, level).missed
+    told = (found.first_token, found.between_tokens) if found else None
+    assert told == (pytest.approx(missed, rel=0.05) if missed else None)
+
+
+@given(st.floats(0.1, 60), st.floats(0.001, 1))
+def test_what_requests_alone_have_is_a_level_that_is_not_missed(first: float, gap: float) -> None:
+    found = capacity_of(SPEED, DOCUMENTS, PRIOR, ServiceLevel(first, gap)).missed
+    if found is not None:
+        kept = ServiceLevel(max(first, found.first_token), max(gap, found.between_tokens))
+        assert capacity_of(SPEED, DOCUMENTS, PRIOR, kept).missed is None
+
+
 TOKENS = st.builds(Mix, st.floats(1, 30_000), st.floats(1, 5_000))
 LEVELS = st.builds(ServiceLevel, st.floats(0.1, 60), st.floats(0.01, 5), st.floats(0.5, 0.999))
 

@@ -3,12 +3,14 @@
 Writes nothing to a cluster, and with --nodes asks none. Exit code 1: something stands in the way.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from escadre.api.idle import idle_parts
 from escadre.cli.plan.livefleet import FLEET_NAMESPACE, FleetNamespaceOption, read_fleet
 from escadre.cli.plan.nodelist import read_nodes
 from escadre.cli.plan.page import page, write_page
@@ -95,6 +97,7 @@ def _plan(
         profile = judged.profile if judged else DEFAULT_PROFILE
         fleet = fleet_of(read_nodes(nodes, environment.read_file, TOLERATED), wishes, profile)
     fleet = _judged(fleet, judged)
+    fleet = replace(fleet, notes=(*fleet.notes, *_idle(wishes)))
     seen = _see(wishes, fleet, now, verbose=verbose or html is not None)
     if html is not None:
         write_page(html, page(seen.tried, seen.picture, fleet.notes))
@@ -116,6 +119,12 @@ def _judged(fleet: Fleet, asked: Profiled | None) -> Fleet:
     if not fleet.assumed and taken.version != own.version:
         notes.append(f"Judged as vLLM {taken.version}; the operator judges as {own.version}.")
     return replace(fleet, profile=taken, notes=(*fleet.notes, *notes))
+
+
+def _idle(wishes: Wishes) -> Iterator[str]:
+    """What of the wishes has no effect."""
+    for one in wishes.deployments:
+        yield from (f"{one.namespace}/{one.name}: {words}" for words in idle_parts(one.spec))
 
 
 @dataclass(frozen=True, slots=True)

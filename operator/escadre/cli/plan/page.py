@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from escadre.api.deployment import LayoutStatus
+from escadre.cli.plan.numbers import Numbers, range_words, rows
 from escadre.cli.plan.picture import FREE, SIGNS, Cell, Picture, Row
 from escadre.cli.plan.prospect import Prospect
 from escadre.cli.plan.stylesheet import COLOURS, STYLE
@@ -113,6 +114,8 @@ def _deployment(prospect: Prospect, tried: Tried) -> Iterator[str]:
     if plan is not None and plan.slots:
         nodes = ", ".join(slot.node or "nowhere" for slot in plan.slots)
         yield f"<p>{count(len(plan.slots), 'replica')}: {escape(nodes)}</p>"
+    if prospect.numbers is not None:
+        yield from _numbers(prospect.numbers)
     yield from _rejected(tried)
     yield "</section>"
 
@@ -135,6 +138,13 @@ def _layout(layout: LayoutStatus, target: int | None) -> Iterator[str]:
     yield f"<p><b>{escape(layout_title(layout))}</b></p><div class=memory>{bars}</div><dl>"
     for name, words in arithmetic(layout, target):
         yield f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>"
+    yield "</dl>"
+
+
+def _numbers(numbers: Numbers) -> Iterator[str]:
+    yield f"<dl><dt>number</dt><dd>{escape(range_words(numbers))}</dd>"
+    for _, title, words in rows(numbers):
+        yield f"<dt>{escape(title)}</dt><dd>{escape(words)}</dd>"
     yield "</dl>"
 
 

@@ -13,6 +13,8 @@ from escadre.api.deployment import LayoutStatus, WeightsOnNode
 from escadre.api.gpunode import MirrorSource
 from escadre.cli.plan.approvals import KnownApproval, from_files, unknown_model
 from escadre.cli.plan.facts import Wanted, facts_of, replaced
+from escadre.cli.plan.numbers import Numbers, numbers_of
+from escadre.cli.plan.speeds import paced
 from escadre.cli.plan.wishes import DeploymentWish, Wishes
 from escadre.cli.shared.deployed import Deployed, near
 from escadre.cli.shared.words import bytes_text
@@ -20,6 +22,8 @@ from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, plan_fleet
+from escadre.core.layouts.candidate import GPUProduct
+from escadre.core.layouts.decisions import products_of
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.scaling.target import target_queue_depth
 from escadre.reasons import Reason
@@ -69,6 +73,7 @@ class Prospect:
     replaces: int = 0  # engines that run now
     full: tuple[str, ...] = ()  # planned nodes whose store has no room for the weights
     assumed: bool = False  # planned without a cluster, as if the approval held
+    numbers: Numbers | None = None  # None where nothing was planned
 
     @property
     def fine(self) -> bool:
@@ -122,7 +127,20 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> Outlook:
     ]
     if fleet.assumed:
         prospects = [_without_cluster(one, fleet.profile) for one in prospects]
+    products = products_of(fleet.usable)
+    prospects = [_numbered(one, products, now) for one in prospects]
     return Outlook(tuple(prospects), plans)
+
+
+def _numbered(one: Prospect, products: Sequence[GPUProduct], now: float) -> Prospect:
+    """With what it says of the number of its replicas."""
+    facts = one.plan.facts if one.plan else None
+    if one.plan is None or facts is None or facts.model is None:
+        return one
+    layout, known = one.plan.layout, {product.name for product in products}
+    layouts = [layout] if layout and layout.product in known else []
+    speed = next(iter(paced(facts.model.architecture, layouts, products)), None)
+    return replace(one, numbers=numbers_of(one.wish.spec, speed, now))
 
 
 def _without_cluster(one: Prospect, profile: EngineProfile) -> Prospect:

@@ -16,6 +16,7 @@ from escadre.cli.shared import speeds
 from escadre.cli.shared.tables import grid
 from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.speed import Speed, speed_of
+from escadre.core.engines.textonly import without_encoder
 from escadre.core.layouts.candidate import GPUProduct
 from escadre.core.layouts.shapes import card_for
 
@@ -34,9 +35,11 @@ class Paced:
 def paced(
     architecture: Architecture, layouts: Sequence[Layout], products: Sequence[GPUProduct]
 ) -> tuple[Paced, ...]:
-    """The speed of each layout on the products of the fleet."""
+    """The speed of each layout of a model on the products of the fleet."""
     known = {product.name: product for product in products}
-    return tuple(_paced(architecture, one, known[one.product]) for one in layouts)
+    leaves_out = any(one.text_only for one in layouts)
+    served = without_encoder(architecture) if leaves_out else architecture
+    return tuple(_paced(served, one, known[one.product]) for one in layouts)
 
 
 def _paced(architecture: Architecture, layout: Layout, product: GPUProduct) -> Paced:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from escadre.api.deployment import Layout, RejectedLayout
 from escadre.cli.plan.prospect import Fleet, Prospect
 from escadre.cli.plan.speeds import Paced, paced
-from escadre.core.engines.textonly import without_encoder
 from escadre.core.facts.model import Wish
 from escadre.core.layouts.decisions import products_of
 from escadre.core.layouts.search import every_refusal, plan_layout
@@ -39,8 +38,5 @@ def tried_for(prospects: Sequence[Prospect], fleet: Fleet) -> list[Tried]:
         decision = plan_layout(model.architecture, wish, products, percent, fleet.profile)
         refused = every_refusal(model.architecture, wish, products, percent, fleet.profile)
         layouts = tuple(decision.alternatives)
-        leaves_out = any(layout.text_only for layout in layouts)
-        served = without_encoder(model.architecture) if leaves_out else model.architecture
-        speeds = paced(served, layouts, products)
-        found.append(Tried(layouts[1:], refused, speeds))
+        found.append(Tried(layouts[1:], refused, paced(model.architecture, layouts, products)))
     return found

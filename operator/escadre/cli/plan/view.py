@@ -1,7 +1,7 @@
 """What `escadre plan` prints: prospects in, rich renderables and JSON out. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from escadre import reasons
-from escadre.cli.plan import speeds
+from escadre.cli.plan import numbers, speeds
 from escadre.cli.plan.picture import Picture
 from escadre.cli.plan.pictureview import picture_view
 from escadre.cli.plan.prospect import Prospect
@@ -45,18 +45,12 @@ def _one(each: Prospect, tried: Tried | None) -> Group:
     known = "exists" if each.exists else "new"
     rejected = tried.rejected if tried else each.plan.rejected if each.plan else ()
     parts: list[RenderableType] = [heading(f"{wish.namespace}/{wish.name} ({known})")]
-    head = grid("", "", "")
-    head.add_row(*_approval_row(each))
-    plan = each.plan
-    if plan is None:
-        return Group(*parts, head)
-    head.add_row(*_layout_row(each, plan))
-    for row in _engine_rows(each, plan):
+    head, plan = grid("", "", ""), each.plan
+    for row in (_approval_row(each), *(_rows(each, plan) if plan else ())):
         head.add_row(*row)
-    for words in each.full:
-        full = reasons.STORE_FULL
-        head.add_row(mark("blocked"), "weights", _with_step(f"{full}: {words}", full))
     parts.append(head)
+    if plan is None:
+        return Group(*parts)
     if each.layout is not None:
         target = each.wish.spec.scaling.target_queue_depth
         parts += [Text(), heading("Layout"), layout_table(each.layout, rejected, target)]
@@ -86,6 +80,17 @@ def _approval_row(each: Prospect) -> tuple[Text, str, str]:
     if each.plan is not None:
         words += " (planned below as if it held)"
     return mark("blocked"), "approval", _with_step(words, each.approval_reason)
+
+
+def _rows(each: Prospect, plan: DeploymentPlan) -> Iterator[tuple[Text, str, str]]:
+    """What becomes of the wish, a line each."""
+    yield _layout_row(each, plan)
+    yield from _engine_rows(each, plan)
+    for state, title, words in numbers.rows(each.numbers) if each.numbers else ():
+        yield mark(state), title, words
+    for words in each.full:
+        full = reasons.STORE_FULL
+        yield mark("blocked"), "weights", _with_step(f"{full}: {words}", full)
 
 
 def _others(tried: Tried) -> Table:
@@ -119,14 +124,11 @@ def _with_step(words: str, reason: Reason | None) -> str:
 
 
 def _replicas_row(each: Prospect, plan: DeploymentPlan) -> tuple[Text, str, str]:
-    scaling = each.wish.spec.scaling
     placed = sum(slot.node is not None for slot in plan.slots)
-    words = (
-        f"{placed} of {count(max(len(plan.slots), scaling.min_replicas), 'replica')} with a node; "
-        f"{scaling.min_replicas} at least, {scaling.max_replicas} at most"
-    )
-    if plan.layout is None:
+    if plan.layout is None or each.numbers is None:
         return mark("waiting"), "replicas", "wait for a layout"
+    every = count(max(len(plan.slots), each.numbers.bounds.minimum), "replica")
+    words = f"{placed:,} of {every} with a node; {numbers.range_words(each.numbers)}"
     if placed < len(plan.slots):
         return mark("blocked"), "replicas", f"{words}. {plan.reason}: {plan.message}"
     return mark("ok"), "replicas", words
@@ -158,7 +160,7 @@ def _spread_rows(plan: DeploymentPlan) -> list[tuple[Text, str, str]]:
 def _replaces(number: int) -> str:
     if number == 1:
         return "the only replica that runs: nothing answers from its end until the new one is ready"
-    return f"{number} replicas that run, one after the other; the others answer meanwhile"
+    return f"{number:,} replicas that run, one after the other; the others answer meanwhile"
 
 
 def _slots(each: Prospect, plan: DeploymentPlan) -> Table:
@@ -208,6 +210,7 @@ def _document(each: Prospect, tried: Tried | None) -> dict[str, Any]:
         "reason": _name(plan.reason if plan else each.approval_reason),
         "message": str(plan.message) if plan else each.approval_message,
         "layout": _dump(each.layout) if each.layout else None,
+        "scaling": numbers.document(each.numbers) if each.numbers else None,
         "rejected": [
             _dump(one) for one in (tried.rejected if tried else plan.rejected if plan else ())
         ],

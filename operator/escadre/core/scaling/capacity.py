@@ -26,7 +26,7 @@ from typing import Final, Literal
 from escadre.core.engines.speed import Speed
 from escadre.core.scaling.service import Prior, ServiceLevel
 
-__all__ = ["Bound", "Capacity", "Mix", "capacity_of"]
+__all__ = ["Alone", "Bound", "Capacity", "Mix", "capacity_of"]
 
 Bound = Literal["first token", "between tokens", "batch", "cache"]
 
@@ -46,6 +46,14 @@ class Mix:
 
 
 @dataclass(frozen=True, slots=True)
+class Alone:
+    """Within how many seconds the level's share of the requests are served, each by itself."""
+
+    first_token: float
+    between_tokens: float
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """What one replica serves within the level.
 
@@ -54,12 +62,14 @@ class Capacity:
         requests: in the engine at that rate, on average.
         work: seconds of the engine's time that a request takes.
         bound: what would fail first beyond it.
+        missed: what requests alone have, where not even they keep the level.
     """
 
     rate: float
     requests: float
     work: float
     bound: Bound
+    missed: Alone | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,14 @@ class _Replica:
             return "cache"
         return None
 
+    @property
+    def missed(self) -> Alone | None:
+        """What requests alone have where that misses the level; else None."""
+        alone, level = Alone(self.tail * self.x + self.fixed, self.fixed), self.level
+        keeps_first = alone.first_token <= level.time_to_first_token
+        keeps_gap = alone.between_tokens <= level.inter_token_latency
+        return None if keeps_first and keeps_gap else alone
+
     def held(self, rate: float) -> float:
         """Requests in the engine at a rate."""
         idle = 1 - rate * self.work
@@ -139,4 +157,4 @@ def capacity_of(speed: Speed, mix: Mix, prior: Prior, level: ServiceLevel) -> Ca
         else:
             high, bound = middle, failed
     low = max(low, 1e-6)
-    return Capacity(low, replica.held(low), replica.work, bound)
+    return Capacity(low, replica.held(low), replica.work, bound, replica.missed)

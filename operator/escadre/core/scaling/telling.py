@@ -135,6 +135,7 @@ def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:
             slots=_named(verdict.seen.missing),
         )
     yield from _uneven(verdict.seen)
+    yield from _out_of_reach(verdict)
     if verdict.limits.spare:
         yield say("{spare} spare", spare=verdict.limits.spare)
     if reason == reasons.STABILISING:
@@ -148,6 +149,29 @@ def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:
         yield say(words, window=limits.window, minimum=limits.minimum)
     if reason == reasons.SCALING_HELD:
         yield say("the approval does not hold, so nothing grows")
+
+
+def _out_of_reach(verdict: Verdict) -> Iterator[Said]:
+    """A level that no number of replicas keeps: what requests alone have, against what is asked."""
+    asked, service = verdict.asked, verdict.limits.service
+    missed = asked.capacity.missed if asked.capacity else None
+    if missed is None or service is None or asked.rate is None or asked.still:
+        return
+    level = service.level
+    yield say(
+        "the service level is out of reach with any number of replicas: {share} % of such requests "
+        "have their first token within {first} s and {between} ms between tokens when each is "
+        "alone, {level_first} s and {level_between} ms are asked",
+        share=Amount(f"{100 * level.share:.0f}"),
+        first=Amount(_two(missed.first_token)),
+        between=Amount(_two(1000 * missed.between_tokens)),
+        level_first=Amount(f"{level.time_to_first_token:g}"),
+        level_between=Amount(f"{1000 * level.inter_token_latency:g}"),
+    )
+
+
+def _two(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _uneven(seen: Seen) -> Iterator[Said]:
