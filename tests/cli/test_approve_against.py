@@ -162,10 +162,28 @@ def test_an_approval_that_no_draft_could_have_made_is_not_signed(
 @pytest.mark.parametrize(
     ("given", "code", "says"),
     [
-        pytest.param(["--against", "./nothing"], 2, "nothing is no folder", id="no folder"),
+        pytest.param(["--against", "./nothing"], 3, "nothing is no folder", id="no folder"),
         pytest.param(["--against", "intern"], 3, "ModelMirror intern does not", id="no mirror"),
         pytest.param(
             ["--against", "./", "--reason", "x" * 701], 2, "701 characters", id="a long reason"
+        ),
+        pytest.param(
+            ["--credentials", "/nowhere"],
+            2,
+            "--credentials: without --against no mirror is read; leave it out",
+            id="credentials for nobody",
+        ),
+        pytest.param(
+            ["--system-namespace", "elsewhere"],
+            2,
+            "--system-namespace: without --against no mirror is read; leave it out",
+            id="a place for nothing",
+        ),
+        pytest.param(
+            ["--against", "./", "--credentials", "/nowhere"],
+            2,
+            "--credentials: --against ./ is a folder, which takes none; leave it out",
+            id="credentials for a folder",
         ),
     ],
 )

@@ -167,10 +167,15 @@ def test_what_cannot_be_drafted_is_told(
             "--licence", "apache-2.0", "apache-2.0: SPDX writes it Apache-2.0", id="small letters"
         ),
         pytest.param(
-            "--required-approvals", "0", "0: Input should be greater than or equal", id="nobody"
+            "--required-approvals", "0", "0 is less than 1, the least there may be", id="nobody"
         ),
-        pytest.param("--required-approvals", "17", "17: Input should be less than", id="17 people"),
-        pytest.param("--accepted-by", "", "at least 1 character", id="no acceptance"),
+        pytest.param(
+            "--required-approvals",
+            "17",
+            "17 is more than 16, the most there may be",
+            id="17 people",
+        ),
+        pytest.param("--accepted-by", "", "has fewer characters than 1", id="no acceptance"),
         pytest.param(
             "--not-after",
             "2026-09-21",
@@ -184,7 +189,6 @@ def test_what_cannot_be_drafted_is_told(
             "start of that day, or a time like 2027-06-30T18:00:00Z",
             id="no ISO date",
         ),
-        pytest.param("--out", "/dev/null/x", "/dev/null is a file, not a folder", id="out"),
     ],
 )
 def test_a_wrong_option_is_told_before_a_byte_is_read(
@@ -197,6 +201,32 @@ def test_a_wrong_option_is_told_before_a_byte_is_read(
     assert program.targets == []
     assert f"Invalid value for {option}: " in (told := capsys.readouterr().err)
     assert says in told
+
+
+def test_a_place_of_the_operator_that_is_none_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["--revision", "0" * 40, "--folder", "/nowhere", "--system-namespace", "Chat"]
+    ran = Program(user="anne").run("approve", "draft", *TERMS, *given)
+    assert ran.code == 2
+    assert "'Chat': a namespace has lower-case letters" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_told_before_a_byte_is_read() -> None:
+    program = Program(user="anne")
+    given = ["--revision", "0" * 40, "--folder", "/nowhere", "--out", "/dev/null/x"]
+    ran = program.run("approve", "draft", *TERMS, *given)
+    assert (ran.code, program.targets) == (3, [])
+    assert "--out /dev/null/x: /dev/null is a file, not a folder" in ran.err
+
+
+@pytest.mark.parametrize("token", ["/nowhere", "/dev/null"])
+def test_credentials_beside_a_folder_are_refused(token: str) -> None:
+    program = Program(user="anne")
+    given = ["--revision", "0" * 40, "--folder", "/nowhere", "--credentials", token]
+    ran = program.run("approve", "draft", *TERMS, *given)
+    assert (ran.code, program.targets) == (2, [])
+    assert "--credentials: with --folder no mirror is read; leave one of them out" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,10 @@ def test_a_certificate_is_shown_to_the_mirror(tmp_path: Path) -> None:
         ({"tls_key": "-----BEGIN x"}, "key: tls.key without tls.crt"),
         ({"tls_crt": "no PEM", "tls_key": "-----BEGIN x"}, "key: tls.crt is not PEM"),
         ({"token": f"{CANARY}\n\nsecond"}, "key: token is not one line of plain text"),
-        ({"password.txt": CANARY}, "key has the keys [], but a mirror needs token, or username"),
+        ({"token": ""}, "key: token is empty"),
+        ({"token": CANARY, "username": "robot", "password": CANARY}, "one of these is sent; leave"),
+        ({"username": f"robot:{CANARY}", "password": CANARY}, "key: username has a colon"),
+        ({"password.txt": CANARY}, "key: no file there is called as a key is: token, username"),
         ({"token": CANARY * 100_000}, "token: over 1.0 MB, no credentials"),
     ],
 )

@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, files: dict[str, str], wor
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     ran = Program().run("layout", "legal", "--config", str(tmp_path), "--tensor-parallel", "1")
-    assert (ran.code, ran.out) == (2, "")
+    assert (ran.code, ran.out) == (3, "")
     assert words in ran.err
 
 

@@ -133,6 +133,13 @@ def server() -> Iterator[Faulty]:
         pytest.param(["--revision", "main"], 2, "a commit, 40 hex", id="branch"),
         pytest.param(["--repository", "x"], 2, "organisation/model", id="repository"),
         pytest.param(["--repository", "o/m"], 2, "--revision together", id="no revision"),
+        pytest.param(["--revision", "0" * 40], 2, "--repository and --rev", id="no repository"),
+        pytest.param(
+            ["--repository", "o/m", "--revision", "0" * 40, "--approval", "a"],
+            2,
+            "or --approval alone",
+            id="both",
+        ),
         pytest.param(
             ["--repository", "o/m", "--revision", "0" * 40], 3, "with --approval", id="plain tree"
         ),
@@ -141,8 +148,10 @@ def server() -> Iterator[Faulty]:
 def test_what_cannot_be_asked_is_refused(
     server: Faulty, given: list[str], code: int, says: str
 ) -> None:
-    ran = cluster(server.url, "http").run("mirror", "test", "internal", *given)
+    program = cluster(server.url, "http")
+    ran = program.run("mirror", "test", "internal", *given)
     assert (ran.code, says in ran.err) == (code, True), ran.err
+    assert bool(program.targets) == (code == 3), "wrong use is told before anybody is asked"
 
 
 C = "0" * 40
@@ -194,7 +203,10 @@ def test_a_mirror_of_another_version_is_refused_by_its_field(command: str, tmp_p
     }
     ran = program.run(*given[command])
     assert ran.code == 3
-    assert "ModelMirror internal: spec.type: Input should be" in ran.err
+    assert (
+        "ModelMirror internal: spec.type: \"torrent\" is given; 'huggingface', 'http', 's3',"
+        in ran.err
+    )
     assert "next: correct that field, or use the escadre of the version" in ran.err
 
 

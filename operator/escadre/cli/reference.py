@@ -44,9 +44,10 @@ _CODES = {
     "something stands in the way or cannot be placed (`plan`), the approval does not hold "
     "(`approve show`), a mirror fails (`mirror test`), something could not be read "
     "(`support-bundle`, `logs`), or an unexpected error",
-    USAGE: "wrong use: unknown command, option or value",
-    REFUSED: "refused: an unknown name, a mistake in a file, bytes that cannot be approved or are "
-    "not the approved ones, a signature that cannot count, a question not answered with yes",
+    USAGE: "wrong use: unknown command, option or value, or options that do not go together",
+    REFUSED: "refused: an unknown name, a file that is not there or cannot be read or written, a "
+    "mistake in a file, bytes that cannot be approved or are not the approved ones, a signature "
+    "that cannot count, a question not answered with yes",
     API_FAILED: "the cluster cannot be reached, does not know escadre, or answers with an error",
 }
 _WHICH_CLUSTER = """\

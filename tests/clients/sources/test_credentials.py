@@ -35,6 +35,8 @@ def test_header(data: dict[str, bytes], header: str) -> None:
         pytest.param({"tls.crt": b"topsecret", "tls.key": b"topsecret"}, id="no PEM"),
         pytest.param({"token": b"topsecret\xff"}, id="not text"),
         pytest.param({"token": "töpsecret".encode()}, id="not ASCII"),
+        pytest.param({"username": b"topsecret:x", "password": b"p"}, id="a name with a colon"),
+        pytest.param({"token": b"", "other": b"topsecret"}, id="nothing in it"),
     ],
 )
 def test_unusable_secrets_are_refused_without_showing_them(data: dict[str, bytes]) -> None:
@@ -84,7 +86,23 @@ def test_credentials_do_not_show(data: dict[str, bytes]) -> None:
         ({"username": b"u"}, "--credentials ./key: username without password"),
         ({"secretAccessKey": b"s", "token": b"t"}, "secretAccessKey without accessKeyID"),
         ({"tls.crt": PEM["tls.crt"], "token": b"t"}, "tls.crt without tls.key"),
-        ({}, "--credentials ./key has the keys [], but a mirror needs token, or username and"),
+        (
+            {},
+            "--credentials ./key: no file there is called as a key is: token, username,",
+        ),
+        ({"token": b""}, "--credentials ./key: token is empty"),
+        ({"token": b" \n"}, "--credentials ./key: token is empty"),
+        ({"username": b"u", "password": b""}, "password is empty"),
+        ({"sessionToken": b"s", "token": b"t"}, "sessionToken without accessKeyID"),
+        (
+            {"token": b"t", "username": b"u", "password": b"p"},
+            "./key: token; username and password: one of these is sent; leave the others out",
+        ),
+        (
+            {"token": b"t", "accessKeyID": b"u", "secretAccessKey": b"p"},
+            "token; accessKeyID and secretAccessKey: one of these is sent",
+        ),
+        ({"username": b"u:v", "password": b"p"}, "./key: username has a colon"),
         ({"token": b"a\nb"}, "--credentials ./key: token is not one line of plain text"),
     ],
 )
@@ -100,3 +118,12 @@ def test_each_key_that_a_secret_may_have_is_read_from_files_too() -> None:
     assert found.access_key == AccessKey("AK", "s", "t")
     assert found.certificate
     assert {*given, "token", "username", "password"} == set(SECRET_KEYS)
+
+
+def test_the_keys_that_a_secret_has_are_named_as_people_name_them() -> None:
+    with pytest.raises(Refusal) as caught:
+        credentials_from_secret("mirror-token", {"user": b"u", "pass": b"p"})
+    assert "Secret mirror-token has the keys pass, user, but a mirror needs" in caught.value.message
+    with pytest.raises(Refusal) as caught:
+        credentials_from_secret("mirror-token", {})
+    assert "Secret mirror-token has no keys, but a mirror needs" in caught.value.message

@@ -8,7 +8,7 @@ cli/approve/command.py, before anybody is asked; writes nothing.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,8 @@ from escadre.cli.approve.progress import with_progress
 from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.view import StoredApproval
-from escadre.cli.shared.mirroraccess import MirrorAccess, mirror_of
+from escadre.cli.shared.failures import BadInput
+from escadre.cli.shared.mirroraccess import OPTION, MirrorAccess, credentials_from, mirror_of
 from escadre.cli.shared.session import Environment, Session, run
 from escadre.cli.shared.words import count
 from escadre.clients.sources.credentials import Credentials
@@ -33,7 +34,7 @@ from escadre.core.weights.findings import Findings, IntakeError
 from escadre.core.weights.manifest import Manifest, ManifestFile
 from escadre.errors import EscadreError
 
-__all__ = ["Against", "check_reason", "evidence"]
+__all__ = ["Against", "against_of", "check_reason", "evidence"]
 
 _LONGEST_REASON: Final = 700  # characters; the evidence stands behind it, a signature takes 1,024
 
@@ -63,11 +64,31 @@ class Against:
         return f"folder {self.source}" if self.is_folder else f"ModelMirror {self.source}"
 
 
+def against_of(
+    source: str | None, credentials: Path | None, system_namespace: str | None
+) -> Against | None:
+    """What --against names, None without it.
+
+    Raises:
+        BadInput: an option that would not be read.
+        EscadreError: the credentials cannot be used.
+    """
+    if source is None:
+        given = {OPTION: credentials, "--system-namespace": system_namespace}
+        for option in (name for name, value in given.items() if value is not None):
+            raise BadInput(f"{option}: without --against no mirror is read; leave it out")
+        return None
+    against = Against(source, None, system_namespace or "escadre-system")
+    if credentials is not None and against.is_folder:
+        raise BadInput(f"{OPTION}: --against {source} is a folder, which takes none; leave it out")
+    return replace(against, credentials=credentials_from(credentials))
+
+
 def check_reason(reason: str | None) -> None:
     """Refuses, before anything is hashed, a reason that would leave the evidence no room."""
     if reason and len(reason) > _LONGEST_REASON:
         raise typer.BadParameter(
-            f"{len(reason)} characters; with --against it may have {_LONGEST_REASON}, since what "
+            f"{len(reason):,} characters; with --against it may have {_LONGEST_REASON}, since what "
             "was hashed stands behind it",
             param_hint="--reason",
         )
@@ -104,7 +125,7 @@ def _open(environment: Environment, spec: ModelApprovalSpec, against: Against) -
     if against.is_folder:
         root = Path(name)
         if not root.is_dir():
-            raise typer.BadParameter(f"{root} is no folder", param_hint="--against")
+            raise EscadreError(f"--against {name}: {root} is no folder")
         return folder_repository(root)
 
     async def look(session: Session) -> MirrorAccess:

@@ -12,12 +12,12 @@ import typer
 from escadre import reasons
 from escadre.cli.approve import draft as approve_draft
 from escadre.cli.approve import listing
-from escadre.cli.approve.against import Against, check_reason, evidence
+from escadre.cli.approve.against import Against, against_of, check_reason, evidence
 from escadre.cli.approve.signing import signature
 from escadre.cli.approve.view import StoredApproval, content, document, view
 from escadre.cli.shared import fetch
 from escadre.cli.shared.failures import NOT_READY, OK
-from escadre.cli.shared.mirroraccess import CredentialsOption, credentials_from
+from escadre.cli.shared.mirroraccess import CredentialsOption
 from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import (
     Environment,
@@ -95,18 +95,18 @@ def _sign(
     reason: _Reason = None,
     credentials: CredentialsOption = None,
     system_namespace: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="With --against: where the operator and the mirror's Secret are.",
+            help="With --against: where the operator and the mirror's Secret are; default "
+            "escadre-system.",
             callback=given_namespace,
         ),
-    ] = "escadre-system",
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    own = None
-    if against is not None:
+    own = against_of(against, credentials, system_namespace)
+    if own is not None:
         check_reason(reason)
-        own = Against(against, credentials_from(credentials), system_namespace)
     _say(environment_of(context), _Word(name, "Approve", yes, reason, output, own))
 
 

@@ -21,13 +21,16 @@ from escadre.cli.approve.serving import serving_profile
 from escadre.cli.approve.source import Repository, folder_repository, mirror_repository
 from escadre.cli.approve.terms import Terms, check_out, check_terms, parse_end
 from escadre.cli.shared import fetch
+from escadre.cli.shared.failures import BadInput
 from escadre.cli.shared.mirroraccess import (
+    OPTION,
     CredentialsOption,
     MirrorAccess,
     credentials_from,
     mirror_of,
     spec_of,
 )
+from escadre.cli.shared.naming import given_namespace
 from escadre.cli.shared.session import (
     Environment,
     Output,
@@ -39,9 +42,11 @@ from escadre.cli.shared.session import (
 from escadre.cli.shared.target import ClusterCommand
 from escadre.clients.kube import SELF_SUBJECT_REVIEWS, ApiError, ConnectionUnknown
 from escadre.clients.modelcard import licence_of
+from escadre.clients.sources.credentials import Credentials
 from escadre.core.approvals.licences import contradiction
 from escadre.core.approvals.naming import approval_name
 from escadre.errors import EscadreError
+from escadre.fieldfaults import first_fault
 from escadre.names import API_VERSION
 
 __all__ = ["approval_document", "register"]
@@ -85,12 +90,16 @@ def _draft(
     requested_by: Annotated[str | None, typer.Option(help="Default: you, as the cluster.")] = None,
     credentials: CredentialsOption = None,
     system_namespace: Annotated[
-        str, typer.Option(help="Where the mirror's Secret is.")
+        str,
+        typer.Option(
+            help="Where the operator and the mirror's Secret are.", callback=given_namespace
+        ),
     ] = "escadre-system",
     out: Annotated[Path, typer.Option(help="Folder for the two files.")] = Path(),
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
+    given = _credentials(folder, credentials)
     terms = Terms(
         name=approval_name(repository) if name is None else name,
         repository=repository,
@@ -106,7 +115,7 @@ def _draft(
     )
     check_terms(terms, environment.now())
     check_out(out)
-    source, spec = _source(environment, terms, folder, credentials, system_namespace)
+    source, spec = _source(environment, terms, folder, given, system_namespace)
     terms = replace(terms, requested_by=requested_by or run(environment, _caller))
     profile = serving_profile(environment, system_namespace)
     draft = with_progress(environment.err, lambda progress: make_draft(source, progress, profile))
@@ -124,21 +133,28 @@ def _note_licence(environment: Environment, card: str, licence: str) -> None:
         environment.err.print(f"note: {words}")
 
 
+def _credentials(folder: Path | None, credentials: Path | None) -> Credentials | None:
+    """Those that were given; with a folder there is nobody to show them to."""
+    if folder is not None and credentials is not None:
+        raise BadInput(f"{OPTION}: with --folder no mirror is read; leave one of them out")
+    return credentials_from(credentials)
+
+
 def _source(
     environment: Environment,
     terms: Terms,
     folder: Path | None,
-    credentials: Path | None,
+    credentials: Credentials | None,
     system_namespace: str,
 ) -> tuple[Repository, ModelMirrorSpec | None]:
     """Where the bytes come from, and the first mirror unless nobody could be asked."""
     if folder is not None:
         return folder_repository(folder), _looked_for(environment, terms.mirrors)
-    name, given = terms.mirrors[0], credentials_from(credentials)
+    name = terms.mirrors[0]
 
     async def look(session: Session) -> MirrorAccess:
         await _exist(session, terms.mirrors[1:])
-        return await mirror_of(session, name, given, system_namespace)
+        return await mirror_of(session, name, credentials, system_namespace)
 
     access = run(environment, look)
     source = mirror_repository(
@@ -176,9 +192,7 @@ def approval_document(draft: Draft, terms: Terms) -> dict[str, Any]:
     try:
         ModelApprovalSpec.model_validate(spec)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise EscadreError(f"the draft's {where} is not allowed: {first['msg']}") from error
+        raise EscadreError(f"the draft is not allowed: {first_fault(error, 'spec')}") from error
     return {
         "apiVersion": API_VERSION,
         "kind": "ModelApproval",

@@ -1,7 +1,7 @@
 """A model from a file or folder on this machine, without hashing: facts, and bytes of its weights.
 
 The files are read by the code that drafts approvals (core/weights), so a plan made from a folder is
-the plan of its approval. Called by cli/layout; raises BadInput naming the file.
+the plan of its approval. Called by cli/layout; raises EscadreError naming the file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from escadre.api.approval import Architecture, TensorBytes
-from escadre.cli.shared.failures import BadInput
 from escadre.core.engines.textonly import encoder_bytes
 from escadre.core.profile import DEFAULT_PROFILE, EngineProfile
 from escadre.core.weights.architecture import Dtype, Stored, read_facts, stored
@@ -22,6 +21,7 @@ from escadre.core.weights.numberformat import SEPARATE, NumberFormat, read_forma
 from escadre.core.weights.reading import Part
 from escadre.core.weights.safetensors import PREFIX, Tensor, header_size, read_tensors
 from escadre.core.weights.shards import file_faults, index_faults, read_index, tensor_faults
+from escadre.errors import EscadreError
 
 __all__ = ["LocalModel", "read_model"]
 
@@ -49,7 +49,7 @@ class LocalModel:
         return encoder_bytes(self.groups)
 
     def architecture(self, weight_bytes: int) -> Architecture:
-        """The facts with so many bytes of weights; raises BadInput naming a field that is wrong.
+        """The facts with so many bytes of weights; raises EscadreError naming a wrong field.
 
         An unknown type stands as bfloat16: whoever judges the type looks at ``dtype`` first.
         """
@@ -57,7 +57,7 @@ class LocalModel:
         try:
             return read_facts(self.selection, self.document, held, self.profile)
         except IntakeError as error:
-            raise BadInput(str(error)) from error
+            raise EscadreError(str(error)) from error
 
 
 def read_model(path: Path, profile: EngineProfile = DEFAULT_PROFILE) -> LocalModel:
@@ -65,9 +65,9 @@ def read_model(path: Path, profile: EngineProfile = DEFAULT_PROFILE) -> LocalMod
     try:
         return _folder(path, profile) if path.is_dir() else _file(path, profile)
     except IntakeError as error:
-        raise BadInput(f"--config {path}: {error}") from error
+        raise EscadreError(f"--config {path}: {error}") from error
     except OSError as error:
-        raise BadInput(f"--config {path}: {error.filename}: {error.strerror}") from error
+        raise EscadreError(f"--config {path}: {error.filename}: {error.strerror}") from error
 
 
 def _file(path: Path, profile: EngineProfile) -> LocalModel:

@@ -151,6 +151,7 @@ def _test(
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment, options = environment_of(context), _options(context)
+    _check_given(options, approval)
     given = credentials_from(options.credentials)
 
     async def look(session: Session) -> tuple[MirrorAccess, _Wanted]:
@@ -177,10 +178,15 @@ def _test(
     raise typer.Exit(NOT_READY if tested.probed.fault else OK)
 
 
+def _check_given(options: _Options, approval: str | None) -> None:
+    """Before anybody is asked; raises BadInput for options that do not go together."""
+    both = bool(options.repository), bool(options.revision)
+    if any(both) and (approval or not all(both)):
+        raise BadInput("give --repository and --revision together, or --approval alone")
+
+
 async def _wanted(session: Session, name: str, approval: str | None, options: _Options) -> _Wanted:
-    if options.repository or options.revision:
-        if approval or not (options.repository and options.revision):
-            raise BadInput("give --repository and --revision together, or --approval alone")
+    if options.repository and options.revision:
         of = f"{options.repository} at {options.revision}"
         return _Wanted(options.repository, options.revision, None, of)
     if approval:

@@ -30,6 +30,7 @@ from escadre.state.views.meta import explain
 
 __all__ = [
     "HELP",
+    "OPTION",
     "OPTIONS",
     "CredentialsOption",
     "MirrorAccess",

@@ -1,7 +1,7 @@
 """Credentials of a mirror, from the Secret it names; they never show in a repr or a log."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -91,19 +91,42 @@ def credentials_from_secret(name: str, data: Mapping[str, bytes]) -> Credentials
 def credentials_from_files(where: str, data: Mapping[str, bytes]) -> Credentials:
     """Read what a person gives in files, named as the keys of a Secret are.
 
-    All of it is meant: half of a pair, which a Secret may hold for another reader, is refused.
-    ``where`` is what messages call them. Raises Refusal, reason SecretNotFound.
+    All of it is meant: an empty file, half of a pair, or a second way to say who asks, which a
+    Secret may hold for another reader, are refused. ``where`` is what messages call them. Raises
+    Refusal, reason SecretNotFound.
     """
-    for pair in _PAIRS:
-        if (given := [key for key in pair if data.get(key)]) and len(given) == 1:
-            (other,) = set(pair) - set(given)
-            raise Refusal(reasons.SECRET_NOT_FOUND, f"{where}: {given[0]} without {other}")
+    fault = next(_unmeant(data), "")
+    if fault:
+        raise Refusal(reasons.SECRET_NOT_FOUND, f"{where}: {fault}")
     return _credentials(where, data)
+
+
+def _unmeant(data: Mapping[str, bytes]) -> Iterator[str]:
+    """What somebody who wrote all of this cannot have meant."""
+    if not data:
+        yield f"no file there is called as a key is: {', '.join(SECRET_KEYS)}"
+    yield from (f"{key} is empty" for key in data if not data[key].strip())
+    for pair in _PAIRS:
+        given = [key for key in pair if key in data]
+        if len(given) == 1:
+            (other,) = set(pair) - set(given)
+            yield f"{given[0]} without {other}"
+    if "sessionToken" in data and "accessKeyID" not in data:
+        yield "sessionToken without accessKeyID and secretAccessKey"
+    ways = [way for way in _WAYS if way[0] in data]
+    if len(ways) > 1:
+        told = "; ".join(" and ".join(way) for way in ways)
+        yield f"{told}: one of these is sent; leave the others out"
 
 
 def _credentials(where: str, data: Mapping[str, bytes]) -> Credentials:
     given = {key: _text(where, key, data[key]) for key in _LINES if data.get(key)}
     given |= {key: _pem(where, key, data[key]) for key in _PEMS if data.get(key)}
+    if ":" in given.get("username", ""):
+        raise Refusal(
+            reasons.SECRET_NOT_FOUND,
+            f"{where}: username has a colon, where HTTP would begin the password (RFC 7617)",
+        )
     authorization = access_key = None
     if token := given.get("token"):
         authorization = Credentials.bearer(token).authorization
@@ -118,17 +141,18 @@ def _credentials(where: str, data: Mapping[str, bytes]) -> Credentials:
         certificate = Certificate(given["tls.crt"], given["tls.key"])
     if authorization or access_key or certificate:
         return Credentials(authorization, access_key, certificate)
+    keys = f"the keys {', '.join(sorted(data))}" if data else "no keys"
     raise Refusal(
         reasons.SECRET_NOT_FOUND,
-        f"{where} has the keys {sorted(data)}, "
-        "but a mirror needs token, or username and password, or accessKeyID and secretAccessKey, "
-        "or tls.crt and tls.key",
+        f"{where} has {keys}, but a mirror needs token, or username and password, or accessKeyID "
+        "and secretAccessKey, or tls.crt and tls.key",
     )
 
 
 _LINES = ("token", "username", "password", "accessKeyID", "secretAccessKey", "sessionToken")
 _PEMS = ("tls.crt", "tls.key")
 _PAIRS = (("username", "password"), ("accessKeyID", "secretAccessKey"), _PEMS)
+_WAYS = (("token",), *_PAIRS[:2])
 SECRET_KEYS = (*_LINES, *_PEMS)
 _ASCII = ("token", "accessKeyID", "secretAccessKey", "sessionToken")
 
