@@ -199,8 +199,8 @@ def test_all_that_is_said_of_the_number_of_replicas_is_shown(tmp_path: Path) -> 
     assert "·  schedules[0]  3 at least, 0 8 * * SUN Europe/Paris for 10h\n" in ran.out
     assert "✓  schedules[1]  3 at least, 0 8 * * MON-FRI Europe/Paris for 10h\n" in ran.out
     assert re.search(
-        r"✓  level         first token in 2 s, 200 ms between tokens \(default\); a prompt of "
-        r"4,096 tokens alone takes 260 ms, then \d+ ms a token \(estimated\)\n",
+        r"✓  level         first token in 2 s and 200 ms between tokens for 95 % \(default\); "
+        r"a prompt of 4,096 tokens alone takes 260 ms, then \d+ ms a token \(estimated\)\n",
         ran.out,
     )
     (item,) = document(plan(tmp_path, body, more=("-o", "json")))["items"]
@@ -217,8 +217,9 @@ def test_a_level_that_no_number_of_replicas_keeps_is_told_with_numbers(tmp_path:
     ran = plan(tmp_path, body, more=("--html", str(tmp_path / "plan.html")))
     assert ran.code == 0, "it serves all the same"
     found = re.search(
-        r"\?  level     first token in 2 s, 5 ms between tokens: out of reach with any number of "
-        r"replicas, for a prompt of 4,096 tokens alone takes 260 ms, then (\d+) ms a token",
+        r"\?  level     first token in 2 s and 5 ms between tokens for 95 %: out of reach with "
+        r"any number of replicas, for a prompt of 4,096 tokens alone takes 260 ms, then "
+        r"(\d+) ms a token",
         ran.out,
     )
     assert found, ran.out

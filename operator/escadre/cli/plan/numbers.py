@@ -96,8 +96,8 @@ def rows(numbers: Numbers) -> Iterator[Row]:
 def _level(reach: Reach) -> str:
     level = reach.level
     asked = (
-        f"first token in {level.time_to_first_token:g} s, "
-        f"{1000 * level.inter_token_latency:g} ms between tokens"
+        f"first token in {level.time_to_first_token:g} s and "
+        f"{1000 * level.inter_token_latency:g} ms between tokens for {100 * level.share:.0f} %"
     )
     alone = (
         f"a prompt of {reach.prompt:,} tokens alone takes {_seconds(reach.first_token)}, then "
@@ -143,6 +143,7 @@ def _reach_document(reach: Reach) -> dict[str, Any]:
     return {
         "timeToFirstTokenSeconds": reach.level.time_to_first_token,
         "interTokenLatencyMilliseconds": round(1000 * reach.level.inter_token_latency),
+        "percentile": round(100 * reach.level.share),
         "default": not reach.wished,
         "withinReach": reach.holds,
         "alone": {
