@@ -27,7 +27,7 @@ def refused(path: Path) -> str:
 
 
 def test_defaults_need_nothing_but_the_image(tmp_path: Path) -> None:
-    assert load(written(tmp_path)).engine.drain_seconds == 300
+    assert load(written(tmp_path)).engine.drain_seconds is None
 
 
 def test_a_flag_that_escadre_sets_is_refused_with_its_reason(tmp_path: Path) -> None:

@@ -81,8 +81,10 @@ class EngineSettings(_Section):
         default=200_000_000, description="Slowest weight loading that is still a healthy start."
     )
     startup_base_seconds: Annotated[int, Field(ge=10)] = 300
-    drain_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
-        default=300, description="How long a replica may finish its requests."
+    drain_seconds: Annotated[int, Field(ge=1, le=3600)] | None = Field(
+        default=None,
+        description="How long a replica may finish its requests. Unset: as long as its longest "
+        "answer takes, from 5 to 30 minutes.",
     )
     probe_period_seconds: Annotated[int, Field(ge=1, le=60)] = 5
 

@@ -11,7 +11,7 @@ from tests.controller.world import World
 from escadre.clients.kube import DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS
 from escadre.controller.keys import deployment_key
 from escadre.controller.manager import reconcile
-from escadre.state.lines import STARTED_SECONDS
+from escadre.state.lines import STARTED_SECONDS, patience_of
 
 QUOTA = (
     'pods "chat-1-7d4b9c-" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, '
@@ -69,7 +69,7 @@ async def test_a_replica_without_a_node_goes_on_until_its_time_is_over() -> None
     ready = await after(world, operator, 1)
     assert ready["reason"] == "ReplicasPending"
     assert UNSCHEDULED in ready["message"]
-    patience = world.settings.engine.drain_seconds + 60
+    patience = patience_of(world.settings)
     ready = await after(world, operator, patience - 10)
     assert ready["reason"] == "ReplicasPending"
     ready = await after(world, operator, 10)
@@ -85,7 +85,7 @@ async def test_it_looks_again_when_that_time_is_over() -> None:
     await operator.round()
     left = await reconcile(operator.context, deployment_key("team", "chat"))
     assert left is not None
-    assert 0 < left <= world.settings.engine.drain_seconds + 60
+    assert 0 < left <= patience_of(world.settings)
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["not ready", "deleted"])
@@ -206,7 +206,7 @@ async def test_a_pod_that_nobody_makes_and_nobody_refuses_is_told_in_the_end() -
     ready = await after(world, operator, 1)
     assert ready["reason"] == "ReplicasPending"
     left = await reconcile(operator.context, deployment_key("team", "chat"))
-    patience = world.settings.engine.drain_seconds + 60
+    patience = patience_of(world.settings)
     assert left is not None
     assert 0 < left <= patience
     ready = await after(world, operator, patience - 10)

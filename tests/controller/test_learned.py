@@ -71,7 +71,10 @@ async def _shape_no_replica(factors: Factors, level: dict[str, int]) -> None:
     }
     for one in after.values():
         assert one["metadata"]["annotations"][ANNOTATION_INPUTS]
-        assert one["spec"]["template"]["metadata"]["labels"][LABEL_INPUTS]
+        template = one["spec"]["template"]
+        assert template["metadata"]["labels"][LABEL_INPUTS]
+        grace = template["spec"]["terminationGracePeriodSeconds"]
+        assert 335 < grace < 1835, "what the estimate says, whatever is measured"
     # And all the while both were what scaling goes by.
     view = operator.context.caches.deployments.get("chat", "team")
     assert view is not None

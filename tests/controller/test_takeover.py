@@ -145,6 +145,31 @@ def kept(operator: Operator) -> bool:
     return {one[:2] for one in told} <= {*statuses, asked} and once
 
 
+def drains(world: World) -> dict[str, int]:
+    """How long each replica's pods may take to leave."""
+    return {
+        name: one["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        for name, one in workloads(world).items()
+    }
+
+
+async def test_a_time_to_drain_that_follows_from_the_layout_replaces_nothing() -> None:
+    # Earlier versions had 300 seconds in everybody's values: chosen by nobody.
+    world = World()
+    today = world.settings
+    engine = today.engine.model_copy(update={"drain_seconds": 300})
+    world.settings = today.model_copy(update={"engine": engine})
+    await serving(world)
+    before = drains(world)
+    world.settings = today
+    operator = await takes_over(world)
+    assert drains(world) == before == {"chat-0": 335}
+    world.server.remove(DEPLOYMENTS, "chat-0", "team")
+    await operator.settle()
+    (anew,) = drains(world).values()
+    assert 335 < anew <= 1835
+
+
 NEWER: Final = [newer_wish, newer_settings, newer_layout, newer_weights]
 
 

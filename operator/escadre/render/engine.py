@@ -10,6 +10,7 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout
+from escadre.core.engines.lastanswer import drain_seconds
 from escadre.core.profile import LANGUAGE_ONLY, SHUTDOWN_TIMEOUT, profile_for
 from escadre.names import MODEL_MOUNT_PATH, SERVING_PORT
 from escadre.settings import EngineSettings
@@ -80,6 +81,7 @@ def engine_args(
 ) -> list[str]:
     """Arguments after the image's entrypoint (``vllm serve``)."""
     profile = profile_for(engine.version).profile
+    drain = drain_seconds(engine.drain_seconds, layout, model)
     tokenizer = "mistral" if model.tokenizer == "mistral" else "auto"
     native = "mistral" if model.format == "mistral" else "auto"
     load = "mistral" if model.format == "mistral" else "safetensors"
@@ -99,7 +101,7 @@ def engine_args(
         f"--tokenizer-mode={tokenizer}",
         f"--config-format={native}",
         f"--load-format={load}",
-        *([f"{SHUTDOWN_TIMEOUT}={engine.drain_seconds}"] if profile.has(SHUTDOWN_TIMEOUT) else []),
+        *([f"{SHUTDOWN_TIMEOUT}={drain}"] if profile.has(SHUTDOWN_TIMEOUT) else []),
         "--middleware=escadre_drain.Drain",
         *([LANGUAGE_ONLY] if layout.text_only and profile.has(LANGUAGE_ONLY) else []),
         *engine.extra_args,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout
+from escadre.core.engines.lastanswer import drain_seconds
 from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.names import (
     FIELD_MANAGER,
@@ -75,10 +76,11 @@ def pod_template(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dic
         LABEL_INPUTS: spec.inputs.hash,
         LABEL_SERVING: "true",
     }
+    drain = drain_seconds(engine.drain_seconds, spec.layout, spec.model)
     pod: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + engine.drain_seconds + EXIT_SECONDS,
+        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + drain + EXIT_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": engine.run_as_user,
@@ -170,7 +172,7 @@ def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[
             "failureThreshold": 6,
             "terminationGracePeriodSeconds": GIVEN_UP_SECONDS,
         },
-        "lifecycle": {"preStop": {"exec": {"command": _leave(engine)}}},
+        "lifecycle": {"preStop": {"exec": {"command": _leave(spec, engine)}}},
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
@@ -187,8 +189,8 @@ def _container(owner: Owner, spec: ReplicaSpec, engine: EngineSettings) -> dict[
     }
 
 
-def _leave(engine: EngineSettings) -> list[str]:
-    seconds = PRE_STOP_SECONDS + engine.drain_seconds
+def _leave(spec: ReplicaSpec, engine: EngineSettings) -> list[str]:
+    seconds = PRE_STOP_SECONDS + drain_seconds(engine.drain_seconds, spec.layout, spec.model)
     return ["python3", f"{MOUNT_PATH}/{MIDDLEWARE_FILE}", str(SERVING_PORT), str(seconds)]
 
 

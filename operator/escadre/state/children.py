@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from escadre.api.deployment import Layout
+from escadre.core.engines.lastanswer import drain_seconds
+from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.children import wanted_digests
 from escadre.core.replicas.existing import (
@@ -46,7 +49,7 @@ def children_facts(sight: Sight, view: DeploymentView, plan: DeploymentPlan) -> 
         replicas=tuple(_state(one, caches) for one in observed),
         claims=_claims(caches, view, digests),
         volumes=_volumes(caches, view, digests),
-        pace=_pace(sight.gather.settings),
+        pace=_pace(sight.gather.settings, plan.layout, approval.model),
         hold=sight.gather.memory.order.hold(plan.facts.key),
         leaving_since=namespace.deleted_at if namespace else 0.0,
     )
@@ -73,8 +76,10 @@ def left_behind(caches: Caches, namespace: str, name: str) -> dict[str, list[Exi
     return found
 
 
-def _pace(settings: Settings) -> Pace:
-    return Pace(settings.engine.drain_seconds, settings.operator.status_interval_seconds)
+def _pace(settings: Settings, layout: Layout | None, model: ApprovedModel | None) -> Pace:
+    architecture = model.architecture if model else None
+    drain = drain_seconds(settings.engine.drain_seconds, layout, architecture)
+    return Pace(drain, settings.operator.status_interval_seconds)
 
 
 def _state(one: Observed, caches: Caches) -> ReplicaState:

@@ -6,6 +6,7 @@ from typing import Final
 
 from escadre import reasons
 from escadre.core.approvals.verdict import iso
+from escadre.core.engines.lastanswer import LEAST_SECONDS
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.replicas.silence import words
 from escadre.core.scaling.progress import told_hung
@@ -21,7 +22,8 @@ from escadre.state.views import PodView
 
 __all__ = ["STARTED_SECONDS", "deadlines", "line_of", "patience_of"]
 
-# Beyond the drain of a pod that leaves its GPUs: what binding, mounting and the scheduler take.
+# Beyond the drain of a pod that leaves its GPUs: what binding, mounting and the scheduler take. An
+# answer that takes longer than that still is told as what it is for others: no GPUs yet.
 _SLACK_SECONDS: Final = 60.0
 # How long a node may take to begin an engine: an image of 20 GB at 11 MB/s. What hinders it for
 # longer (a mount, a device, a sandbox) only the events of the pod tell.
@@ -30,7 +32,7 @@ STARTED_SECONDS: Final = 1800.0
 
 def patience_of(settings: Settings) -> float:
     """How many seconds a pod with its weights may wait for a node."""
-    return settings.engine.drain_seconds + _SLACK_SECONDS
+    return (settings.engine.drain_seconds or LEAST_SECONDS) + _SLACK_SECONDS
 
 
 def line_of(one: Observed, caches: Caches, model: ApprovedModel | None, now: float) -> ReplicaLine:

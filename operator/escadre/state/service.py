@@ -14,9 +14,7 @@ from typing import Final
 
 from escadre.api.approval import Architecture
 from escadre.api.deployment import Layout, ModelDeploymentSpec
-from escadre.core.engines.cards import card_of
-from escadre.core.engines.limits import EngineLimits
-from escadre.core.engines.speed import speed_of
+from escadre.core.engines.lastanswer import speed_in
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.replicas.inputs import ReplicaInputs
 from escadre.core.scaling.service import LoadTime, Prior, Service, ServiceLevel
@@ -88,15 +86,8 @@ def _engine(platform: str) -> str:
 
 
 def _prior(architecture: Architecture, layout: Layout) -> Prior:
-    card = card_of(layout.product, layout.memory.visible_bytes >> 20, (0, 0))
-    limits = EngineLimits(
-        layout.tensor_parallel_size,
-        layout.max_num_seqs,
-        layout.max_num_batched_tokens,
-        layout.pipeline_parallel_size,
-    )
     return Prior(
-        speed=speed_of(architecture, limits, card.rates),
+        speed=speed_in(layout, architecture),
         cache_tokens=layout.capacity.key_value_tokens,
         max_num_seqs=layout.max_num_seqs,
     )

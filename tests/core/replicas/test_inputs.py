@@ -118,6 +118,16 @@ def test_a_setting_that_became_the_default_is_no_change() -> None:
     )
 
 
+def test_the_time_to_drain_of_earlier_versions_is_what_nobody_chose() -> None:
+    # They wrote 300 into the values of everybody; now the layout says how long.
+    kept = platform_text(EngineSettings(image=IMAGE, drain_seconds=300))
+    assert kept == PLATFORM
+    assert read(damaged(platform={"image": IMAGE, "drainSeconds": 300})).follows(PLATFORM)
+    chosen = platform_text(EngineSettings(image=IMAGE, drain_seconds=120))
+    assert not INPUTS.follows(chosen)
+    assert read(damaged(platform={"image": IMAGE, "drainSeconds": 120})).follows(chosen)
+
+
 @pytest.mark.parametrize("part", ["wish", "platform", "plan"])
 def test_a_field_of_a_newer_version_is_kept_and_not_compared(part: str) -> None:
     raw = json.loads(INPUTS.text)

@@ -46,6 +46,8 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 # started with: then the flag is the input, and an engine that runs was started without it.
 _NO_INPUTS: Final = frozenset({"version"})
 _WITHOUT_FLAGS: Final = "withoutFlags"
+# What earlier versions had where nothing was chosen: whoever kept their values asks for no other.
+_EARLIER: Final[Mapping[str, object]] = {"drainSeconds": 300}
 
 
 def wish_inputs(wish: Wish) -> dict[str, object]:
@@ -62,6 +64,7 @@ def platform_text(engine: EngineSettings) -> str:
     chosen = engine.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude=set(_NO_INPUTS)
     )
+    chosen = {key: value for key, value in chosen.items() if _EARLIER.get(key) != value}
     if not profile_for(engine.version).profile.has(SHUTDOWN_TIMEOUT):
         chosen[_WITHOUT_FLAGS] = [SHUTDOWN_TIMEOUT]
     return _canonical(chosen)
@@ -184,7 +187,7 @@ def _defaults(settings: type[EngineSettings]) -> Mapping[str, object]:
         for name, known in settings.model_fields.items()
         if name not in _NO_INPUTS
     }
-    return {**named, _WITHOUT_FLAGS: []}
+    return {**named, **_EARLIER, _WITHOUT_FLAGS: []}
 
 
 def _layout(recorded: Mapping[str, object]) -> Layout | None:
