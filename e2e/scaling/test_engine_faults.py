@@ -147,12 +147,14 @@ def test_an_engine_that_hangs_while_it_says_200_is_made_anew(stage: Stage) -> No
         wait_for(lambda: _told(stage, "hangs", "EngineHung"), 30, "the event")
         assert burst.ledger.numbers == [1, MOST], "what it holds is not known to be nothing"
         wait_for(lambda: burst.ledger.lives[uid].gone, 60, "it to be gone")
-        burst.at_peak()  # nobody asked while all clients waited for the one that hung
+        burst.at_peak()
         lost, ended = burst.lost(), burst.ended()
         wait_for(lambda: burst.ended() > ended + 100, 60, "a hundred answers more")
+        assert burst.ledger.numbers == [1, MOST], "nor do those go that idle until it is gone"
         burst.end()
         burst.until_back()
     assert burst.lost() == lost <= CLIENTS, "only what it held"
+    _once_up_and_down(burst)
 
 
 def _told(stage: Stage, name: str, reason: str) -> list[str]:

@@ -21,11 +21,12 @@ from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import UNKNOWN, Reading, read
 from escadre.core.scaling.history import KEPT, Change
 from escadre.core.scaling.keeping import telling
-from escadre.core.scaling.policy import Decision
+from escadre.core.scaling.policy import Decision, Sample
+from escadre.core.scaling.service import Service
 from escadre.core.scaling.step import Move, step
 from escadre.machinery.queue import Priority
 from escadre.names import SERVING_PORT, ConditionType
-from escadre.state.demand import samples_of, windows_of
+from escadre.state.demand import lost_of, samples_of, windows_of
 from escadre.state.gather import Sight
 from escadre.state.memory import Scaled
 from escadre.state.views import DeploymentView, PodView
@@ -158,15 +159,12 @@ class DemandLoop:
         """The next step, remembered; None while nothing can be decided."""
         context, memory = self.context, self.context.memory
         before = memory.scaled.get(view.uid)
-        seen, settings = sight.scalable(view), context.settings.scaling
-        samples = samples_of(
-            sight.observed(view), memory.readings, seen.service, settings, sight.now
-        )
+        seen = sight.scalable(view)
         after = step(
             before.state if before else None,
             seen,
-            samples,
-            windows_of(settings),
+            self._samples(view, sight, seen.service),
+            windows_of(context.settings.scaling),
             sight.now,
         )
         known = before.changes if before else ()
@@ -179,6 +177,16 @@ class DemandLoop:
         if after.move is not None:
             _tell(context, view, after.move)
         return after.decision
+
+    def _samples(
+        self, view: DeploymentView, sight: Sight, service: Service | None
+    ) -> list[Sample]:
+        """One for each replica, and for engines that hang and leave."""
+        context, memory, observed = self.context, self.context.memory, sight.observed(view)
+        settings = context.settings.scaling
+        pods = context.caches.pods.by("deployment", (view.namespace, view.name))
+        replicas = samples_of(observed, memory.readings, service, settings, sight.now)
+        return [*replicas, *lost_of(observed, pods, memory.hung)]
 
 
 def _says_more(before: Scaled | None, after: Decision, view: DeploymentView) -> bool:

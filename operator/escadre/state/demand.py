@@ -11,7 +11,7 @@ from escadre.api.deployment import Layout
 from escadre.core.scaling.decision import SamplePhase
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.policy import Sample, ScaleState, Windows
-from escadre.core.scaling.progress import Patience, phase_read, prompt_seconds
+from escadre.core.scaling.progress import Hung, Patience, phase_read, prompt_seconds
 from escadre.core.scaling.service import Service
 from escadre.core.scaling.step import Bounds, Scalable, desired, seed
 from escadre.core.scaling.target import target_queue_depth
@@ -19,9 +19,9 @@ from escadre.settings import ScalingSettings
 from escadre.state.judge import DeploymentApproval
 from escadre.state.observe import Observed
 from escadre.state.service import kind_of
-from escadre.state.views import DeploymentView
+from escadre.state.views import DeploymentView, PodView
 
-__all__ = ["desired_replicas", "patience_with", "samples_of", "scalable", "windows_of"]
+__all__ = ["desired_replicas", "lost_of", "patience_with", "samples_of", "scalable", "windows_of"]
 
 
 def scalable(
@@ -79,6 +79,28 @@ def samples_of(
     return [_sample(one, readings, service, settings, now) for one in observed]
 
 
+def lost_of(
+    observed: Iterable[Observed], pods: Iterable[PodView], hung: Mapping[str, Hung]
+) -> list[Sample]:
+    """Engines that hang and leave, beside the replicas; ``pods`` are those of the deployment.
+
+    Their replica may be another pod by now, or gone. Who waits on one is told so when it ends, and
+    asks again: were it not counted until then, the number would go down and up again.
+    """
+    if not hung:
+        return []
+    stay = {one.pod.uid for one in observed if one.pod and one.hung and not _is_leaving(one)}
+    return [
+        Sample(pod.slot or 0, "lost", hung[pod.uid].held, alike=False)
+        for pod in pods
+        if pod.uid in hung and pod.uid not in stay
+    ]
+
+
+def _is_leaving(one: Observed) -> bool:
+    return one.view.drain is not None or one.view.terminating
+
+
 def _leaves(one: Observed) -> bool:
     drain = one.view.drain
     return drain is not None and drain.cause == "ScaleDown"
@@ -93,7 +115,7 @@ def _sample(
 ) -> Sample:
     reading = readings.get(one.pod.uid) if one.pod else None
     phase: SamplePhase
-    if one.view.drain is not None or one.view.terminating:
+    if _is_leaving(one):
         phase = "draining"
     elif one.hung is not None:
         phase = "stuck"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from escadre import reasons
 from escadre.core.engines.speed import DecodeStep, Speed
+from escadre.core.scaling.decision import SamplePhase
 from escadre.core.scaling.demand import UNKNOWN, Demand, Reading, Work, read
 from escadre.core.scaling.policy import Decision, Limits, Sample, ScaleState, Windows, decide, start
 from escadre.core.scaling.progress import Patience, phase_read
@@ -112,6 +113,22 @@ def test_an_engine_that_hangs_is_no_supply_and_no_reason_to_go_down(limits: Limi
         decision = run.round({}, held=2, tokens=5)
     assert decision.desired > REPLICAS
     assert "has work and does none" in str(decision.message)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["its object is there", "its object is gone"])
+def test_while_one_that_hangs_is_made_anew_the_number_stays(kept: bool) -> None:
+    """All clients wait on it and nothing else comes; once it is gone all of them ask again."""
+    held, state, now = Demand(4, 20, 0.0), start(REPLICAS, -1000.0), 0.0
+    for number in range(WHOLE):
+        now = number * STEP
+        idle = [Sample(slot, "ready", Demand(0, 0, now), -1000.0) for slot in (0, 1)]
+        phase: SamplePhase = "draining" if kept else "loading"
+        leaving = [Sample(2, phase, held if kept else None, now), Sample(2, "lost", held)]
+        state = decide(state, [*idle, *leaving], FIXED, WINDOWS, now).state
+        assert state.desired == REPLICAS, "24 requests of 8 each: no more for one that leaves"
+    busy = [Sample(slot, "ready", Demand(8, 4, now), -1000.0) for slot in (0, 1)]
+    decision = decide(state, [*busy, Sample(2, "loading", None, now)], FIXED, WINDOWS, now)
+    assert decision.desired == REPLICAS
 
 
 @LIMITS

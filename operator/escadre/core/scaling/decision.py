@@ -28,7 +28,9 @@ __all__ = [
     "Windows",
 ]
 
-SamplePhase = Literal["loading", "unread", "ready", "unscrapable", "stuck", "draining", "failing"]
+SamplePhase = Literal[
+    "loading", "unread", "ready", "unscrapable", "stuck", "lost", "draining", "failing"
+]
 
 LimitName = Literal[
     "minReplicas",
@@ -85,8 +87,9 @@ class Sample:
 
     ``unread``: ready, and nobody tried to read it yet. ``unscrapable``: ready, and what was read
     is missing or old. ``stuck``: it has work and nothing of it moves; no supply, and what it holds
-    waits for another replica. ``since``: when its load began, None where that is not known.
-    ``alike``: it is of the kind that `Limits.service` tells of.
+    waits for another replica. ``lost``: an engine that hangs and is on its way out, beside the
+    replica that is made in its place; who waits there comes back. ``since``: when its load began,
+    None where that is not known. ``alike``: it is of the kind that `Limits.service` tells of.
     """
 
     slot: int

@@ -9,7 +9,8 @@ Pure: time comes in as an argument. The rules::
 
 - The wanted number is absolute, so replicas that are loading are supply and never cascade; those
   that load for longer than nearly all loads do are none, and those that are stuck neither.
-- A draining replica's requests are not demand: they finish where they are.
+- A draining replica's requests are not demand: they finish where they are. Those that an engine
+  holds which hangs and is made anew are: they come back when it ends.
 - Unknown is not zero: with a ready replica whose metrics are missing or stale the number is held;
   it may still go up on what is known, which is a lower bound. Nothing serving yet holds it too, and
   so does one that nobody tried to read yet, which is no fault to tell of.

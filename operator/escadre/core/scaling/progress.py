@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from escadre.core.scaling.demand import Reading
+from escadre.core.scaling.demand import UNKNOWN, Demand, Reading
 
 __all__ = [
     "Hung",
@@ -40,11 +40,12 @@ _SHARE: Final = 10  # one of so many engines is replaced at once, and one always
 class Hung:
     """An engine that was stuck and gave no token either: since when it stands, and how it failed.
 
-    ``since`` in seconds since the epoch.
+    ``since`` in seconds since the epoch. ``held`` is what it holds as long as it is there.
     """
 
     since: float
     message: str
+    held: Demand = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
