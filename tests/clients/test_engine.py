@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, exposition
 
 from escadre.clients.engine import (
+    IN_FLIGHT,
     MAX_BODY_BYTES,
     Scrape,
     ScrapeFailure,
@@ -97,6 +99,20 @@ async def test_one_connection_is_kept_for_all_readings_of_a_pod(
         assert await reader(target) == scan(BODY)
     assert engine.closing == ["", "", ""]
     assert len(set(engine.peers)) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "taken"),
+    [(None, None), ("0", 0), ("24", 24), ("-1", None), ("many", None), ("9" * 40, None)],
+)
+async def test_what_was_let_in_is_told_beside_the_metrics(
+    session: aiohttp.ClientSession, engine: Engine, told: str | None, taken: int | None
+) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=BODY, headers={IN_FLIGHT: told} if told is not None else {})
+
+    engine.handler = handler
+    assert await scraped(session, engine) == replace(scan(BODY), taken=taken)
 
 
 async def test_none_is_kept_of_a_pod_that_leaves(reader: Scrape, engine: Engine) -> None:

@@ -85,6 +85,15 @@ async def test_who_works_is_asked_for_nothing(reading: Callable[[float], Reading
     assert not engines.asked
 
 
+async def test_one_that_hangs_before_it_has_told_of_its_first_request_is_made_anew() -> None:
+    world = World()
+    operator = await serving(world)
+    idle = Demand(0, 0, cache_usage=0.0, work=Work(generation_tokens=0, answered=0), taken=5)
+    (uid,) = stand(operator, lambda now: Reading(replace(idle, at=now), moved=now - 1000.0))
+    await StuckLoop(operator.context, Engines(NO).ask).once()
+    assert operator.context.memory.hung[uid].held.requests == 5
+
+
 async def test_who_moves_again_hangs_no_more() -> None:
     operator = await serving(World())
     (uid,) = stand(operator)

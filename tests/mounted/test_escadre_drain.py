@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from escadre.clients.engine import IN_FLIGHT
 from escadre.mounted import escadre_drain
 from escadre.mounted.escadre_drain import Drain
 
@@ -101,6 +102,29 @@ def test_health_says_what_is_in_flight_until_it_is_answered_or_failed() -> None:
     assert [one["inFlight"] for one in seen] == [1, 0]
     assert seen[0]["quietSeconds"] == 0
     assert 0 <= seen[1]["quietSeconds"] < 60
+
+
+def test_beside_the_metrics_it_tells_what_is_in_flight() -> None:
+    seen: list[bytes] = []
+
+    async def told(path: str) -> bytes:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        drain.app = routes
+        await drain({"type": "http", "method": "GET", "path": path, "client": None}, None, send)
+        return dict(sent[0]["headers"]).get(escadre_drain.IN_FLIGHT, b"")
+
+    async def holding(*_: Any) -> None:
+        seen.append(await told("/metrics"))
+
+    drain = Drain(holding)
+    asked(drain, "/v1/completions")
+    seen += [asyncio.run(told(path)) for path in ("/metrics", "/v1/models")]
+    assert seen == [b"1", b"0", b""]
+    assert escadre_drain.IN_FLIGHT.decode() == IN_FLIGHT, "as it is read"
 
 
 def test_what_is_no_request_is_passed_on_as_it_is() -> None:

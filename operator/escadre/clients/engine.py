@@ -5,10 +5,11 @@ in the body. A connection is kept between two readings of one pod: to open it co
 the rest. Nothing is decided here.
 """
 
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Literal
@@ -24,6 +25,7 @@ from escadre.core.profile import DEFAULT_PROFILE, QueueMetrics
 from escadre.core.scaling.demand import Demand
 
 __all__ = [
+    "IN_FLIGHT",
     "KEPT_SECONDS",
     "MAX_BODY_BYTES",
     "Scrape",
@@ -34,6 +36,8 @@ __all__ = [
 ]
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+IN_FLIGHT: Final = "escadre-in-flight"  # mounted/escadre_drain.py adds it
+_COUNT: Final = re.compile("[0-9]{1,9}")
 _CONNECTIONS: Final = 128
 KEPT_SECONDS: Final = 4.5  # vLLM hangs up after 5; whoever is first meets no request half-way
 _QUEUE: Final = DEFAULT_PROFILE.queue
@@ -129,4 +133,8 @@ async def _once(
         return ScrapeFailure("Unreachable", f"reading {url}: {error or type(error).__name__}")
     if body is None:
         return ScrapeFailure("TooLarge", f"reading {url}: more than {bytes_text(MAX_BODY_BYTES)}")
-    return scan(body, queue)
+    return replace(scan(body, queue), taken=_count(response.headers.get(IN_FLIGHT, "")))
+
+
+def _count(text: str) -> int | None:
+    return int(text) if _COUNT.fullmatch(text) else None

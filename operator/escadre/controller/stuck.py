@@ -103,7 +103,7 @@ class StuckLoop:
             return
         if len(context.memory.hung) >= most:
             return  # a fault of so many is ours or the network's, and nothing is lost by waiting
-        context.memory.hung[pod.uid] = Hung(reading.moved, token.message, reading.demand)
+        context.memory.hung[pod.uid] = Hung(reading.moved, token.message, reading.demand.awaited)
         self._wake(pod)
 
     def _wake(self, pod: PodView) -> None:

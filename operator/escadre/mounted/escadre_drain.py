@@ -4,6 +4,8 @@ As ``--middleware escadre_drain.Drain`` in vLLM: every answer closes its connect
 out of the Service or the marker is there; with the marker, /health answers 503 with what is in
 flight. Otherwise an answer closes a connection that is old: a Service chooses a replica for each
 new connection only, so who keeps one for ever never comes to a replica that was added.
+Beside the metrics it tells how many requests it has let in: an engine that hangs before it has told
+of them looks idle there.
 
 As a program, ``escadre_drain.py PORT SECONDS``, which is the pod's preStop hook: sets the marker,
 and returns when nothing can come any more.
@@ -25,6 +27,7 @@ KEPT_SECONDS = float(os.environ.get("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", "5"))
 # A connection that requests came on for so long ends with the next answer.
 AGE_SECONDS = 30.0
 MOST_CONNECTIONS = 4096
+IN_FLIGHT = b"escadre-in-flight"
 
 
 class Drain:
@@ -48,7 +51,7 @@ class Drain:
         elif scope["path"] == "/health" and MARKER.exists():
             await self._tell(send)
         elif scope["method"] != "POST":
-            await self.app(scope, receive, _closing(send, _leaving))
+            await self.app(scope, receive, _closing(send, _leaving, self._beside(scope["path"])))
         else:
             self.in_flight += 1
             try:
@@ -57,6 +60,10 @@ class Drain:
             finally:
                 self.in_flight -= 1
                 self.last = time.monotonic()
+
+    def _beside(self, path: str) -> list[Any]:
+        """Headers that an answer to a GET gets."""
+        return [(IN_FLIGHT, str(self.in_flight).encode())] if path == "/metrics" else []
 
     def _ends(self, client: Any) -> bool:
         """Whether an answer is the last on its connection."""
@@ -91,11 +98,14 @@ def _leaving() -> bool:
         return False
 
 
-def _closing(send: Any, ends: Any) -> Any:
+def _closing(send: Any, ends: Any, more: Any = ()) -> Any:
     async def sent(message: Any) -> None:
-        if message["type"] == "http.response.start" and ends():
-            headers = [one for one in message.get("headers", ()) if one[0].lower() != b"connection"]
-            message = {**message, "headers": [*headers, (b"connection", b"close")]}
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), *more]
+            if ends():
+                headers = [one for one in headers if one[0].lower() != b"connection"]
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
         await send(message)
 
     return sent

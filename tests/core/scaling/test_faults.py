@@ -115,6 +115,21 @@ def test_an_engine_that_hangs_is_no_supply_and_no_reason_to_go_down(limits: Limi
     assert "has work and does none" in str(decision.message)
 
 
+@LIMITS
+def test_clients_that_give_up_are_no_arrival_and_no_standstill(limits: Limits) -> None:
+    """vLLM counts such a request nowhere; running goes back."""
+    run = Run(limits)
+    for _ in range(WHOLE):
+        run.round({}, held=0, tokens=5)
+    for held in (4, 3, 2, 1, 0, 0):
+        decision = run.round({}, held=held, tokens=5)
+    if (flow := run.state.flow) is not None:
+        arrived = flow.open_arrivals + sum(one.arrivals for one in flow.bins)
+        assert arrived == 4 * REPLICAS, "each once, when it came"
+    assert "has work and does none" not in str(decision.message)
+    assert all(one.moved == run.now for one in run.readings.values())
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["its object is there", "its object is gone"])
 def test_while_one_that_hangs_is_made_anew_the_number_stays(kept: bool) -> None:
     """All clients wait on it and nothing else comes; once it is gone all of them ask again."""

@@ -41,6 +41,11 @@ BUSY = Demand(4, 2, NOW, 0.5, Work(generation_tokens=100))
         pytest.param(
             Reading(BUSY, failure="no answer", moved=NOW), "ready", id="one scrape that failed"
         ),
+        pytest.param(
+            Reading(Demand(0, 0, NOW, 0.0, Work(generation_tokens=0), taken=3), moved=NOW - 200),
+            "ready",
+            id="what was let in and it has not told of is to be tried first",
+        ),
     ],
 )
 def test_what_a_replica_is_by_its_last_reading(reading: Reading | None, phase: Phase) -> None:
@@ -91,6 +96,56 @@ def test_stuck_is_only_what_had_work_and_told_the_same_all_the_time(
         assert len(set(within)) == 1
         assert within[-1].requests
         assert within[-1].work is not None
+
+
+FIRST = Work(prompt_tokens=0, generation_tokens=0, answered=0, gaps=Sums(0.0, 0))
+
+
+@pytest.mark.parametrize(
+    ("told", "stands"),
+    [
+        pytest.param([Demand(1, 0, work=FIRST)] * 4, True, id="at its first request"),
+        pytest.param(
+            [Demand(0, 0, work=FIRST, taken=count) for count in (1, 3, 2, 3)],
+            True,
+            id="before it has told of it, while some give up and others come",
+        ),
+        pytest.param(
+            [Demand(0, 0, work=replace(FIRST, answered=7), taken=1)] * 4, True, id="after it idled"
+        ),
+        pytest.param(
+            [Demand(0, 0, work=FIRST, taken=count) for count in (1, 1, 0, 1)],
+            False,
+            id="all of them gave up",
+        ),
+        pytest.param([Demand(0, 0, work=FIRST, taken=0)] * 4, False, id="it has nothing to do"),
+        pytest.param([Demand(0, 0, work=FIRST)] * 4, False, id="nobody tells what was let in"),
+        pytest.param(
+            [Demand(running, 0, work=FIRST) for running in (4, 3, 2, 1)],
+            False,
+            id="its clients give up one by one",
+        ),
+        pytest.param([Demand(1, 0, taken=1)] * 4, False, id="without counters nobody knows"),
+    ],
+)
+def test_who_stands_still(told: list[Demand], stands: bool) -> None:
+    reading = read(None, Demand(0, 0, NOW, work=FIRST, taken=0), leaving=False)
+    for number, one in enumerate(told, 1):
+        reading = read(reading, replace(one, at=NOW + 30 * number), leaving=False)
+    assert stands_still(reading, PATIENCE.still_seconds) == stands
+
+
+@pytest.mark.parametrize(
+    ("demand", "waiting"),
+    [
+        pytest.param(Demand(0, 0, taken=5), 5, id="whom it has not told of"),
+        pytest.param(Demand(4, 20, taken=24), 20, id="all of whom it has told"),
+        pytest.param(Demand(4, 20), 20, id="nobody else tells"),
+        pytest.param(Demand(None, None), 0, id="nothing is known"),
+    ],
+)
+def test_who_waits_on_one_that_hangs(demand: Demand, waiting: int) -> None:
+    assert demand.awaited == replace(demand, waiting=waiting)
 
 
 def test_of_many_engines_few_are_made_anew_at_once() -> None:

@@ -63,6 +63,8 @@ class Demand:
         cache_usage: the share of the cache that is taken, from 0 to 1, the mean of its ranks.
         work: the counters of the same moment, None where none were read.
         old_names: metrics that were found only under a name that vLLM has given up.
+        taken: requests that the process in front of the engine has let in and not answered, by
+            mounted/escadre_drain.py; those that the engine has not told of are in here alone.
     """
 
     running: int | None
@@ -71,6 +73,7 @@ class Demand:
     cache_usage: float | None = None
     work: Work | None = None
     old_names: tuple[str, ...] = ()
+    taken: int | None = None
 
     @property
     def requests(self) -> int | None:
@@ -78,6 +81,12 @@ class Demand:
         if self.running is None or self.waiting is None:
             return None
         return self.running + self.waiting
+
+    @property
+    def awaited(self) -> "Demand":
+        """The same with all who wait on it, when it hangs: also those whom it has not told of."""
+        unseen = (self.taken or 0) - (self.running or 0)
+        return replace(self, waiting=max(self.waiting or 0, unseen))
 
 
 UNKNOWN: Final = Demand(None, None)
@@ -120,7 +129,8 @@ def _moves(before: Demand, now: Demand) -> bool:
     """Whether anything of an engine is other than it was, or it has nothing to do.
 
     Without counters nobody knows: it may answer one request after the other, always as many.
+    Requests that come to an engine and are given up there are no work of it.
     """
-    if not now.requests or now.work is None:
+    if now.work is None or not (now.requests or now.taken):
         return True
-    return replace(before, at=now.at) != now
+    return replace(before, at=now.at, taken=now.taken) != now

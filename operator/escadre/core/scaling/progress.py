@@ -6,6 +6,10 @@ count when all of it is through. In between the share of the cache moves with ev
 with work of which nothing at all moves, for three times as long as its longest prompt takes, is
 stuck. It is no supply at once; it is replaced only when it answers no request of one token either.
 
+What it was given last it may never have told of: one that hangs at its first request, or at the
+first after it was idle, says that it has none. Those the process in front of it has counted. A
+client that reads slowly keeps a request there too, so such an engine is only tried, not stuck.
+
 state/demand.py asks for the samples of a decision, controller/stuck.py for whom to try.
 """
 
@@ -73,7 +77,8 @@ def phase_read(reading: Reading | None, patience: Patience, now: float) -> Phase
     at = reading.demand.at
     if reading.demand.requests is None or at is None or at < now - patience.stale_seconds:
         return "unscrapable"
-    return "stuck" if stands_still(reading, patience.still_seconds) else "ready"
+    stuck = reading.demand.requests and stands_still(reading, patience.still_seconds)
+    return "stuck" if stuck else "ready"
 
 
 def stands_still(reading: Reading, seconds: float) -> bool:
