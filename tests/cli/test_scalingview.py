@@ -126,6 +126,27 @@ def test_no_line_is_wider_than_the_terminal(width: int, encoding: str) -> None:
             id="a schedule that the spec has no more",
         ),
         pytest.param(
+            {
+                "signal": "Rate",
+                "skew": {
+                    "fullest": 0,
+                    "fullestRequests": 1600,
+                    "emptiest": 2,
+                    "emptiestRequests": 1,
+                },
+            },
+            {},
+            "  skew    replica 0 has 1,600 requests, replica 2 has 1: clients keep their\n"
+            "          connections",
+            id="skew",
+        ),
+        pytest.param(
+            {"signal": "Rate", "metricAliases": ["vllm:gpu_cache_usage_perc"]},
+            {},
+            "  metrics  by names that vLLM has given up: vllm:gpu_cache_usage_perc",
+            id="names of before",
+        ),
+        pytest.param(
             None, {"lastScale": SCALED}, "changes  2026-09-21T14:12:00Z  1 → 2", id="before"
         ),
     ],

@@ -18,13 +18,16 @@ __all__ = [
     "LearnedSpeed",
     "ScalingStatus",
     "Signal",
+    "SkewStatus",
 ]
 
 CHANGES: Final = Entries(20, "last")
 Signal = Literal["Requests", "Rate", "Partial", "Unknown"]
 CapacityFrom = Literal["Fixed", "Prior", "Learned"]
 _Number = Annotated[int, Field(ge=0, le=1000)]
+_Metric = Annotated[str, Field(max_length=128)]
 _Wanted = Annotated[int, Field(ge=0, le=1 << 31)]
+_Slot = Annotated[int, Field(ge=0, le=1 << 31)]
 _Requests = Annotated[int, Field(ge=0, le=1 << 31)]
 _OfEstimate = Annotated[int, Field(ge=50, le=200)]
 
@@ -64,6 +67,15 @@ class LearnedSpeed(Model):
     cached_token_percent: _OfEstimate = Field(
         description="What each token in the cache adds to a step."
     )
+
+
+class SkewStatus(Model):
+    """Two replicas between which the requests are badly spread."""
+
+    fullest: _Slot = Field(description="Number of the replica that has most requests.")
+    fullest_requests: _Requests = Field(description="How many it has.")
+    emptiest: _Slot = Field(description="Number of the replica that has fewest.")
+    emptiest_requests: _Requests = Field(description="How many it has.")
 
 
 class ScalingStatus(Model):
@@ -127,6 +139,17 @@ class ScalingStatus(Model):
     )
     denied: Denied | None = Field(
         default=None, description="What scarcity denies; missing where every replica has GPUs."
+    )
+    skew: SkewStatus | None = Field(
+        default=None,
+        description="One replica has a queue as long as its batch while another has a quarter of "
+        "its requests at most, for half a minute: clients keep their connections, and no further "
+        "replica would change it. Missing where requests are spread well enough.",
+    )
+    metric_aliases: Annotated[list[_Metric], Field(max_length=32)] | None = Field(
+        default=None,
+        description="Metrics that engines tell only under a name that vLLM has given up, by that "
+        "name; they are read as today's. Missing where there are none.",
     )
     history: Annotated[list[LastScale], CHANGES] = Field(
         default_factory=list, description="The last 20 changes, the newest last."

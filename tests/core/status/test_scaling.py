@@ -23,6 +23,7 @@ from escadre.core.scaling.decision import (
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.history import KEPT, Change, joined
 from escadre.core.scaling.policy import decide
+from escadre.core.scaling.skew import Skew
 from escadre.core.scaling.step import Bounds
 from escadre.core.status.build import answer
 from escadre.reasons.said import NOTHING, plain
@@ -113,6 +114,20 @@ def test_a_rate_is_told_by_the_minute_and_with_where_the_capacity_is_from() -> N
     assert (found["capacityFrom"], found["desiredBeforeLimits"]) == ("Prior", 3)
 
 
+def test_skew_and_names_that_vllm_has_given_up_are_told_where_they_hold() -> None:
+    bare = told(DECISION)
+    assert not {"skew", "metricAliases"} & set(bare)
+    old = ("vllm:gpu_cache_usage_perc", "vllm:time_per_output_token_seconds_sum")
+    found = told(replace(DECISION, skew=Skew(0, 16, 2, 1), old_names=old))
+    assert found["metricAliases"] == list(old)
+    assert found["skew"] == {
+        "fullest": 0,
+        "fullestRequests": 16,
+        "emptiest": 2,
+        "emptiestRequests": 1,
+    }
+
+
 def test_before_anything_serves_no_demand_is_told() -> None:
     decision = decide(ScaleState(1, 900.0), [], LIMITS, WINDOWS, NOW)
     found = built(facts(decision=decision))["scaling"]
@@ -138,6 +153,11 @@ def test_numbers_may_wait_and_a_change_of_the_number_may_not() -> None:
         return answer(facts(line(), decision=decision, changes=changes)).essence()
 
     assert essence(5) == essence(9)
+    skewed = replace(DECISION, skew=Skew(0, 16, 2, 1))
+    moved = replace(DECISION, skew=Skew(0, 12, 1, 0))
+    assert answer(facts(line(), decision=skewed)).essence() == (
+        answer(facts(line(), decision=moved)).essence()
+    )
     assert essence(5) != essence(5, Change(1, 2, 40, 24, reasons.DEMAND_UP, 60))
 
 

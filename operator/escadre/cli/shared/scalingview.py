@@ -73,6 +73,7 @@ def _rows(
             yield "next change", words if told.next_change_at.timestamp() > now else "any time now"
         if told.denied is not None:
             yield "denied", told.denied.message
+        yield from _read(told)
     if len(changes) > 1 and told is not None:  # one bar a change, and one of now
         latest = changes[-1]
         demand = latest.demand if told.demand is None else told.demand
@@ -107,6 +108,19 @@ def _capacity(told: ScalingStatus) -> str:
 def _limited(told: ScalingStatus) -> Iterator[tuple[str, str]]:
     if told.limits:
         yield "held by", "; ".join(_LIMITS.get(name, name) for name in told.limits)
+
+
+def _read(told: ScalingStatus) -> Iterator[tuple[str, str]]:
+    """What there is to say of the engines' own numbers."""
+    if told.skew is not None:
+        full, few = told.skew, told.skew.emptiest_requests
+        yield (
+            "skew",
+            f"replica {full.fullest} has {count(full.fullest_requests, 'request')}, replica "
+            f"{full.emptiest} has {few:,}: clients keep their connections",
+        )
+    if told.metric_aliases:
+        yield "metrics", f"by names that vLLM has given up: {', '.join(told.metric_aliases)}"
 
 
 def _floor(spec: ModelDeploymentSpec | None, told: ScalingStatus) -> str:

@@ -11,6 +11,7 @@ from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.flow import Flow
 from escadre.core.scaling.learning import Learned
 from escadre.core.scaling.service import Service
+from escadre.core.scaling.skew import Skew
 from escadre.reasons import Reason
 from escadre.reasons.said import Said
 
@@ -69,7 +70,8 @@ class ScaleState:
 
     ``history`` holds, oldest first, only recommendations above every later one: the others cannot
     be the most of any window. ``started_at`` is when observation began. ``cancelled_at`` is when
-    a load was given up last.
+    a load was given up last. ``skewed_since`` is from when on one replica was full at every look
+    while another had next to nothing.
     """
 
     desired: int
@@ -79,6 +81,7 @@ class ScaleState:
     raised: Raise | None = None
     cancelled_at: float | None = None
     learned: Learned | None = None
+    skewed_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,11 @@ class Seen:
         """Requests that are known of."""
         return self.running + self.waiting
 
+    @property
+    def old_names(self) -> tuple[str, ...]:
+        """Metrics that some engine tells only under a name that vLLM has given up."""
+        return tuple(sorted({name for _, one in self.readings for name in one.old_names}))
+
     def age(self, now: float) -> float | None:
         """Seconds since the oldest reading that counts; None without any."""
         return max((now - (one.at or now) for _, one in self.readings), default=None)
@@ -200,6 +208,8 @@ class Decision:
         limits: those that made it another number.
         fullest: the most requests that one replica has.
         next_change_at: when fewer would be possible at the earliest, if less is wanted; else None.
+        skew: one replica that is full while another has next to nothing, once that lasts.
+        old_names: of metrics, see `Seen`.
     """
 
     state: ScaleState
@@ -212,6 +222,8 @@ class Decision:
     limits: tuple[LimitName, ...] = ()
     next_change_at: float | None = None
     fullest: int | None = None
+    skew: Skew | None = None
+    old_names: tuple[str, ...] = ()
 
     @property
     def desired(self) -> int:

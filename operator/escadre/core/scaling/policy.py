@@ -44,6 +44,7 @@ from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.flow import Flow
 from escadre.core.scaling.learning import Factors, Learned, learn
 from escadre.core.scaling.seeing import see
+from escadre.core.scaling.skew import Skew, lasting, skew_of
 from escadre.core.scaling.supply import fewest_by_load, fewest_by_room, given_up, lacking
 from escadre.core.scaling.telling import Verdict, limits_of, message_of, reason_of
 
@@ -82,6 +83,7 @@ class _Look:
     flow: Flow | None
     asked: Asked
     base: int
+    skew: Skew | None
 
     @property
     def settle(self) -> float:
@@ -105,9 +107,8 @@ def decide(
     if not limits.may_grow:
         desired = min(desired, state.desired)
     held = tuple(name for name, number in fewest.items() if min(look.base, number) > wanted)
-    verdict = Verdict(
-        look.seen, look.asked, limits, state.desired, look.base, need, wanted, desired, held
-    )
+    numbers = (state.desired, look.base, need, wanted, desired)
+    verdict = Verdict(look.seen, look.asked, limits, *numbers, held, look.skew)
     reason = reason_of(verdict)
     return Decision(
         state=_after(look, after, desired),
@@ -120,6 +121,8 @@ def decide(
         limits=limits_of(verdict),
         fullest=look.seen.fullest if look.seen.readings else None,
         next_change_at=_next_change(look, after, wanted) if wanted < desired else None,
+        skew=look.skew,
+        old_names=look.seen.old_names,
     )
 
 
@@ -138,7 +141,19 @@ def _look(
         learned = learn(known, before, after, service.prior, now)
         state, factors = replace(state, learned=learned), learned.told
     asked = ask(flow, seen, limits, factors)
-    return _Look(state, every, limits, windows, now, seen, flow, asked, limits.clamp(state.desired))
+    state, skew = _skewed(state, seen, now)
+    base = limits.clamp(state.desired)
+    return _Look(state, every, limits, windows, now, seen, flow, asked, base, skew)
+
+
+def _skewed(state: ScaleState, seen: Seen, now: float) -> tuple[ScaleState, Skew | None]:
+    """What is stuck is full as well, and that is told instead."""
+    skew = None if seen.stuck else skew_of(seen.readings)
+    since = state.skewed_since
+    if (skew is None) != (since is None):
+        since = None if skew is None else now
+        state = replace(state, skewed_since=since)
+    return state, lasting(skew, since, now)
 
 
 def _wanted(seen: Seen, within: int, base: int) -> int:

@@ -8,7 +8,7 @@ from escadre import reasons
 from escadre.core.counting import count
 from escadre.core.listing import listed
 from escadre.core.scaling.decision import Asked, LimitName, Limits, Seen
-from escadre.core.scaling.skew import skew_of
+from escadre.core.scaling.skew import Skew
 from escadre.reasons import Reason
 from escadre.reasons.said import Amount, Said, joined, say
 
@@ -27,6 +27,7 @@ class Verdict:
         need: what demand and spare replicas ask for, before any bound.
         wanted: within the bounds, and not below what is unknown.
         held_by: what keeps it above ``wanted``.
+        skew: that lasts.
     """
 
     seen: Seen
@@ -38,6 +39,7 @@ class Verdict:
     wanted: int
     desired: int
     held_by: tuple[LimitName, ...] = ()
+    skew: Skew | None = None
 
 
 def reason_of(verdict: Verdict) -> Reason:
@@ -134,7 +136,7 @@ def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:
             "metrics of ready replica {slots} are missing or stale, so the number does not go down",
             slots=_named(verdict.seen.missing),
         )
-    yield from _uneven(verdict.seen)
+    yield from _uneven(verdict)
     yield from _out_of_reach(verdict)
     if verdict.limits.spare:
         yield say("{spare} spare", spare=verdict.limits.spare)
@@ -174,19 +176,22 @@ def _two(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
-def _uneven(seen: Seen) -> Iterator[Said]:
-    """What of the demand no further replica changes."""
-    if seen.stuck:
+def _uneven(verdict: Verdict) -> Iterator[Said]:
+    """What of the demand no further replica changes.
+
+    Which of several is the emptiest changes with every reading: a number, not worth a write.
+    """
+    stuck, skew = verdict.seen.stuck, verdict.skew
+    if stuck:
         words = "replica {slots} has work and does none, and counts no more"
-        yield say(words, slots=_named(seen.stuck))
-    skew = skew_of(seen.readings)
-    if skew is not None and not seen.stuck:
+        yield say(words, slots=_named(stuck))
+    if skew is not None:
         yield say(
             "replica {full} has {requests} requests and replica {idle} {few}: clients keep their "
             "connections, which no further replica changes",
-            full=str(skew.full),
+            full=skew.full,
             requests=skew.requests,
-            idle=str(skew.idle),
+            idle=skew.idle,
             few=skew.few,
         )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from escadre import reasons
-from escadre.api.scalingstatus import CapacityFrom, Denied, ScalingStatus, Signal
+from escadre.api.scalingstatus import CapacityFrom, Denied, ScalingStatus, Signal, SkewStatus
 from escadre.core.scaling.decision import Decision
 from escadre.core.scaling.keeping import kept
 from escadre.core.scaling.target import requests_of
@@ -52,6 +52,8 @@ def _rests_on(facts: StatusFacts, decision: Decision) -> ScalingStatus:
         schedule=bounds.window if bounds else None,
         next_change_at=_next_change(facts, decision),
         denied=denied,
+        skew=_skew(decision),
+        metric_aliases=list(decision.old_names) or None,
     )
 
 
@@ -86,6 +88,15 @@ def _next_change(facts: StatusFacts, decision: Decision) -> datetime | None:
     both = (decision.next_change_at, facts.bounds.changes_at if facts.bounds else None)
     at = min((one for one in both if one is not None and one > now), default=None)
     return None if at is None else datetime.fromtimestamp(int(at), UTC)
+
+
+def _skew(decision: Decision) -> SkewStatus | None:
+    if decision.skew is None:
+        return None
+    full, requests, idle, few = decision.skew
+    return SkewStatus(
+        fullest=full, fullest_requests=requests, emptiest=idle, emptiest_requests=few
+    )
 
 
 def _denied(facts: StatusFacts) -> Denied | None:
