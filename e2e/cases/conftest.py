@@ -9,6 +9,7 @@ import pytest
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
+from e2e.stage.opened import staged
 from e2e.stage.stage import Stage
 
 NODES = (NodeSpec("gpu-0"), NodeSpec("gpu-1"), NodeSpec("cpu-0", gpus=0))
@@ -25,24 +26,20 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Installed and ready; the model ``base`` is published, approved and signed for the team."""
     folder: Path = tmp_path_factory.mktemp("stage")
     runner = RunnerConfig(backoff_seconds=1, backoff_limit_seconds=8)
-    with Cluster(f"cases-{os.getpid()}", nodes=NODES, runner=runner) as cluster:
-        stage = Stage(cluster, folder)
-        try:
-            stage.install(
-                scaling={"staleSeconds": 6, "downStabilizationSeconds": 8},
-                engine={"drainSeconds": 15},
-                agent={
-                    "mirrorSecrets": ["mirror-token"],
-                    "mirrorFolders": [
-                        {
-                            "name": "share",
-                            "hostPath": {"path": "/data/weights", "type": "DirectoryOrCreate"},
-                        }
-                    ],
-                },
-            )
-            stage.wait_installed(90)
-            stage.furnish()
-            yield stage
-        finally:
-            stage.close()
+    with staged(Cluster(f"cases-{os.getpid()}", nodes=NODES, runner=runner), folder) as stage:
+        stage.install(
+            scaling={"staleSeconds": 6, "downStabilizationSeconds": 8},
+            engine={"drainSeconds": 15},
+            agent={
+                "mirrorSecrets": ["mirror-token"],
+                "mirrorFolders": [
+                    {
+                        "name": "share",
+                        "hostPath": {"path": "/data/weights", "type": "DirectoryOrCreate"},
+                    }
+                ],
+            },
+        )
+        stage.wait_installed(90)
+        stage.furnish()
+        yield stage

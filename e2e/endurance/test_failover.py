@@ -20,6 +20,7 @@ from e2e.cluster.cluster import Cluster
 from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.wait import patience, wait_for
+from e2e.stage.opened import staged
 from e2e.stage.stage import NAMESPACE, TEAM, Stage
 from escadre.machinery.lease import Terms
 
@@ -39,17 +40,14 @@ NODES = (NodeSpec("gpu-0", gpus=16), NodeSpec("gpu-1", gpus=16))
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Two operators, real agents, engines that are played; twenty deployments serve."""
     runner = RunnerConfig(fake_all=True, backoff_seconds=1, backoff_limit_seconds=1)
-    with Cluster(f"failover-{os.getpid()}", nodes=NODES, runner=runner) as cluster:
-        stage = Stage(cluster, tmp_path_factory.mktemp("failover"))
-        try:
-            stage.install(operator={"replicas": 2})
-            stage.furnish()
-            stage.wait_installed(90)
-            wish(stage, LENGTHS[0])
-            wait_for(lambda: done(stage, LENGTHS[0]), 120, f"{COUNT} deployments to serve")
-            yield stage
-        finally:
-            stage.close()
+    cluster = Cluster(f"failover-{os.getpid()}", nodes=NODES, runner=runner)
+    with staged(cluster, tmp_path_factory.mktemp("failover")) as stage:
+        stage.install(operator={"replicas": 2})
+        stage.furnish()
+        stage.wait_installed(90)
+        wish(stage, LENGTHS[0])
+        wait_for(lambda: done(stage, LENGTHS[0]), 120, f"{COUNT} deployments to serve")
+        yield stage
 
 
 def wish(stage: Stage, context_length: int) -> None:

@@ -17,6 +17,7 @@ from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.wait import wait_for
 from e2e.engine.checkpoint import Shape, padded
+from e2e.stage.opened import staged
 from e2e.stage.stage import TEAM, Stage
 
 pytestmark = pytest.mark.cluster
@@ -38,17 +39,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Real operators and agents; engines are played, and show the load of ``metrics``."""
     folder: Path = tmp_path_factory.mktemp("rest")
     runner = RunnerConfig(fake_all=True, fake_metrics=str(folder / "metrics"))
-    with Cluster(f"rest-{os.getpid()}", nodes=NODES, runner=runner) as cluster:
-        stage = Stage(cluster, folder)
-        try:
-            stage.install(agent={"slowBytesPerSecond": 0})
-            stage.furnish()
-            stage.publish("large", seed=2, shape=padded(Shape(), 128))
-            stage.approve("large")
-            stage.wait_installed(90)
-            yield stage
-        finally:
-            stage.close()
+    with staged(Cluster(f"rest-{os.getpid()}", nodes=NODES, runner=runner), folder) as stage:
+        stage.install(agent={"slowBytesPerSecond": 0})
+        stage.furnish()
+        stage.publish("large", seed=2, shape=padded(Shape(), 128))
+        stage.approve("large")
+        stage.wait_installed(90)
+        yield stage
 
 
 def names(prefix: str) -> list[str]:

@@ -15,6 +15,7 @@ from e2e.stage.stage import Json, Stage
 
 __all__ = [
     "CLIENTS",
+    "HANG",
     "HOLD",
     "LOAD_SECONDS",
     "MOST",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 HOLD: Final = "/tmp/hold"  # noqa: S108 - of a pod's own; while it is there its engine gives no token
+HANG: Final = "/tmp/hang"  # noqa: S108 - the same, and its numbers stand still whatever comes
 LOAD_SECONDS: Final = 4
 STALE_SECONDS: Final = 6
 WINDOW_SECONDS: Final = 10

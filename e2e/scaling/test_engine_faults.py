@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from e2e.cases.faulting import engine_pods, engine_process, kill_main_process, restarts
-from e2e.cases.serving import ready_pods
+from e2e.cases.serving import Traffic, ready_pods, serving
 from e2e.cluster.pods import is_ready
 from e2e.cluster.wait import wait_for
-from e2e.scaling.bursting import CLIENTS, HOLD, MOST, WINDOW_SECONDS, Burst, bursting
+from e2e.scaling.bursting import CLIENTS, HANG, HOLD, MOST, WINDOW_SECONDS, Burst, bursting
 from e2e.stage.ledger import turns
 from e2e.stage.stage import TEAM, Json, Stage
 
@@ -155,6 +155,22 @@ def test_an_engine_that_hangs_while_it_says_200_is_made_anew(stage: Stage) -> No
         burst.until_back()
     assert burst.lost() == lost <= CLIENTS, "only what it held"
     _once_up_and_down(burst)
+
+
+def test_an_engine_that_hangs_at_its_first_request_is_made_anew(stage: Stage) -> None:
+    """Its metrics say that it has none; what it was given is counted in front of it."""
+    two = {"minReplicas": 2, "maxReplicas": 2}
+    with serving(stage, "mute", scaling=two):
+        wait_for(lambda: len(ready_pods(stage, "mute")) == 2, 90, "both replicas")
+        uid, pod = next(iter(ready_pods(stage, "mute").items()))
+        Path(f"/proc/{engine_process(pod)}/root{HANG}").touch()
+        with Traffic(stage, "mute", clients=8, max_tokens=20) as load:
+            wait_for(lambda: uid not in ready_pods(stage, "mute"), 240, "it to be made anew")
+            wait_for(lambda: _told(stage, "mute", "EngineHung"), 30, "the event")
+            wait_for(lambda: len(ready_pods(stage, "mute")) == 2, 90, "both replicas again")
+            lost, ended = load.lost, load.ended
+            wait_for(lambda: load.ended > ended + 100, 60, "a hundred answers more")
+    assert load.lost == lost <= 8, "only what it held"
 
 
 def _told(stage: Stage, name: str, reason: str) -> list[str]:

@@ -15,6 +15,7 @@ from e2e.cluster.wait import wait_for
 from e2e.engine.vllm.images import table
 from e2e.engine.vllm.install import environment_folder, is_installed
 from e2e.stage.ledger import Ledger, turns
+from e2e.stage.opened import staged
 from e2e.stage.stage import Json, Stage
 
 pytestmark = [
@@ -39,23 +40,19 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     images.write_text(json.dumps(table(environment_folder())))
     runner = RunnerConfig(images=str(images))
     nodes = (NodeSpec("gpu-0"), NodeSpec("gpu-1"))
-    with Cluster(f"real-{os.getpid()}", nodes=nodes, runner=runner) as cluster:
-        stage = Stage(cluster, folder)
-        try:
-            stage.install(
-                scaling={"downStabilizationSeconds": 15},
-                engine={
-                    "memory": "6Gi",
-                    "drainSeconds": 60,
-                    "startupBaseSeconds": 600,
-                    "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
-                },
-            )
-            stage.wait_installed(90)
-            stage.furnish()
-            yield stage
-        finally:
-            stage.close()
+    with staged(Cluster(f"real-{os.getpid()}", nodes=nodes, runner=runner), folder) as stage:
+        stage.install(
+            scaling={"downStabilizationSeconds": 15},
+            engine={
+                "memory": "6Gi",
+                "drainSeconds": 60,
+                "startupBaseSeconds": 600,
+                "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+            },
+        )
+        stage.wait_installed(90)
+        stage.furnish()
+        yield stage
 
 
 def test_vllm_itself_scales_to_two_and_back_without_a_loss(real: Stage) -> None:

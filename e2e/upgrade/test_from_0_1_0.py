@@ -22,6 +22,7 @@ from e2e.cluster.config import RunnerConfig
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.wait import wait_for
 from e2e.engine.load.run import Summary
+from e2e.stage.opened import staged
 from e2e.stage.stage import CHART, NAMESPACE, PROGRAM, TEAM, Json, Stage
 from e2e.upgrade.earlier import COMMIT_0_1_0, Earlier, provide
 from e2e.upgrade.standing import Standing
@@ -79,21 +80,18 @@ def stage(earlier: Earlier, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     image = {"entrypoint": [str(earlier.program)], "user": 65532, "binds": [str(earlier.folder)]}
     images.write_text(yaml.safe_dump({f"escadre.test/escadre:{VERSION}": image}))
     runner = RunnerConfig(images=str(images), backoff_seconds=1, backoff_limit_seconds=8)
-    with Cluster(f"upgrade-{os.getpid()}", nodes=NODES, runner=runner) as cluster:
-        stage = Stage(cluster, folder, chart=earlier.chart, program=earlier.program)
-        try:
-            stage.install(image={"tag": VERSION}, engine=SLOW_ENGINE)
-            stage.wait_installed(90)
-            stage.furnish()
-            two = {"minReplicas": 2, "maxReplicas": 2}
-            stage.deploy(SMALL, "base", concurrency=None, scaling=two)
-            stage.deploy(FULL, "base", typicalTokens=512, scaling={"targetQueueDepth": 3})
-            stage.deploy(LEAVING, "base", concurrency=16, scaling=two)
-            for name in (SMALL, FULL, LEAVING):
-                stage.wait_condition(name, "Ready", "Ready", deadline=120)
-            yield stage
-        finally:
-            stage.close()
+    cluster = Cluster(f"upgrade-{os.getpid()}", nodes=NODES, runner=runner)
+    with staged(cluster, folder, chart=earlier.chart, program=earlier.program) as stage:
+        stage.install(image={"tag": VERSION}, engine=SLOW_ENGINE)
+        stage.wait_installed(90)
+        stage.furnish()
+        two = {"minReplicas": 2, "maxReplicas": 2}
+        stage.deploy(SMALL, "base", concurrency=None, scaling=two)
+        stage.deploy(FULL, "base", typicalTokens=512, scaling={"targetQueueDepth": 3})
+        stage.deploy(LEAVING, "base", concurrency=16, scaling=two)
+        for name in (SMALL, FULL, LEAVING):
+            stage.wait_condition(name, "Ready", "Ready", deadline=120)
+        yield stage
 
 
 def install(stage: Stage, chart: Path, tag: str, version: str) -> None:

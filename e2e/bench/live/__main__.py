@@ -24,6 +24,7 @@ from e2e.cluster.cluster import Cluster
 from e2e.cluster.nodes import NodeSpec
 from e2e.cluster.wait import wait_for
 from e2e.stage.ledger import Ledger
+from e2e.stage.opened import staged
 from e2e.stage.stage import Stage
 
 __all__ = ["main"]
@@ -40,22 +41,19 @@ def main() -> None:
     options = parser.parse_args()
     requests = cut(options.seconds)
     live: list[Measured] = []
+    cluster = Cluster(f"live-{os.getpid()}", nodes=(NodeSpec("gpu-0"),))
     with (
         tempfile.TemporaryDirectory(prefix="bench-live-") as folder,
-        Cluster(f"live-{os.getpid()}", nodes=(NodeSpec("gpu-0"),)) as cluster,
+        staged(cluster, Path(folder)) as stage,
     ):
-        stage = Stage(cluster, Path(folder))
-        try:
-            stage.install(**CHART)
-            stage.wait_installed(120)
-            stage.furnish()
-            load_seconds = _first_load(stage)
-            engine = _engine(stage)
-            for number in range(options.runs):
-                live.append(played_live(stage, requests))
-                _CONSOLE.print(f"run {number + 1}: {live[-1]}{' VOID' if live[-1].void else ''}")
-        finally:
-            stage.close()
+        stage.install(**CHART)
+        stage.wait_installed(120)
+        stage.furnish()
+        load_seconds = _first_load(stage)
+        engine = _engine(stage)
+        for number in range(options.runs):
+            live.append(played_live(stage, requests))
+            _CONSOLE.print(f"run {number + 1}: {live[-1]}{' VOID' if live[-1].void else ''}")
     virtual = [played_virtually(requests, engine, load_seconds, seed) for seed in _SEEDS]
     verdicts = judge(live, virtual)
     _show(live, virtual, verdicts)
