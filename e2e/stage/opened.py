@@ -1,6 +1,6 @@
 """A stage on a cluster of its own, while a ``with`` block lasts.
 
-Called by the fixtures of the suites, and by what measures; what is installed there is theirs to say.
+Called by the fixtures of the suites and by benchmarks; what is installed is theirs to say.
 """
 
 from collections.abc import Iterator

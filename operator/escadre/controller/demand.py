@@ -178,9 +178,7 @@ class DemandLoop:
             _tell(context, view, after.move)
         return after.decision
 
-    def _samples(
-        self, view: DeploymentView, sight: Sight, service: Service | None
-    ) -> list[Sample]:
+    def _samples(self, view: DeploymentView, sight: Sight, service: Service | None) -> list[Sample]:
         """One for each replica, and for engines that hang and leave."""
         context, memory, observed = self.context, self.context.memory, sight.observed(view)
         settings = context.settings.scaling

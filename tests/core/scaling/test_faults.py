@@ -117,7 +117,7 @@ def test_an_engine_that_hangs_is_no_supply_and_no_reason_to_go_down(limits: Limi
 
 @LIMITS
 def test_clients_that_give_up_are_no_arrival_and_no_standstill(limits: Limits) -> None:
-    """vLLM counts such a request nowhere; running goes back."""
+    """Of such a request vLLM tells nothing but that fewer run."""
     run = Run(limits)
     for _ in range(WHOLE):
         run.round({}, held=0, tokens=5)

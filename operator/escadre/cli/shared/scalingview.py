@@ -113,12 +113,10 @@ def _limited(told: ScalingStatus) -> Iterator[tuple[str, str]]:
 def _read(told: ScalingStatus) -> Iterator[tuple[str, str]]:
     """What there is to say of the engines' own numbers."""
     if told.skew is not None:
-        full, few = told.skew, told.skew.emptiest_requests
-        yield (
-            "skew",
-            f"replica {full.fullest} has {count(full.fullest_requests, 'request')}, replica "
-            f"{full.emptiest} has {few:,}: clients keep their connections",
-        )
+        skew, most = told.skew, count(told.skew.fullest_requests, "request")
+        full = f"replica {skew.fullest} has {most}"
+        idle = f"replica {skew.emptiest} has {skew.emptiest_requests:,}"
+        yield "skew", f"{full}, {idle}: clients keep their connections"
     if told.metric_aliases:
         yield "metrics", f"by names that vLLM has given up: {', '.join(told.metric_aliases)}"
 

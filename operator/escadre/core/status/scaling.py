@@ -94,9 +94,7 @@ def _skew(decision: Decision) -> SkewStatus | None:
     if decision.skew is None:
         return None
     full, requests, idle, few = decision.skew
-    return SkewStatus(
-        fullest=full, fullest_requests=requests, emptiest=idle, emptiest_requests=few
-    )
+    return SkewStatus(fullest=full, fullest_requests=requests, emptiest=idle, emptiest_requests=few)
 
 
 def _denied(facts: StatusFacts) -> Denied | None:
