@@ -105,9 +105,9 @@ def test_health_says_what_is_in_flight_until_it_is_answered_or_failed() -> None:
 
 
 def test_beside_the_metrics_it_tells_what_is_in_flight() -> None:
-    seen: list[bytes] = []
+    seen: list[Any] = []
 
-    async def told(path: str) -> bytes:
+    async def told(path: str) -> Any:
         sent: list[Message] = []
 
         async def send(message: Message) -> None:
