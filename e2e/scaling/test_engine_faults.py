@@ -5,12 +5,13 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from e2e.cases.faulting import engine_pods, engine_process, kill_main_process, restarts
-from e2e.cases.serving import Traffic, ready_pods, serving
+from e2e.cases.serving import Traffic, pods_of, ready_pods, serving
 from e2e.cluster.pods import is_ready
 from e2e.cluster.wait import wait_for
 from e2e.scaling.bursting import CLIENTS, HANG, HOLD, MOST, WINDOW_SECONDS, Burst, bursting
@@ -167,6 +168,8 @@ def test_an_engine_that_hangs_at_its_first_request_is_made_anew(stage: Stage) ->
         with Traffic(stage, "mute", clients=8, max_tokens=20) as load:
             wait_for(lambda: uid not in ready_pods(stage, "mute"), 240, "it to be made anew")
             wait_for(lambda: _told(stage, "mute", "EngineHung"), 30, "the event")
+            there = partial(pods_of, stage, "mute")
+            wait_for(lambda: uid not in [one["metadata"]["uid"] for one in there()], 60, "its end")
             wait_for(lambda: len(ready_pods(stage, "mute")) == 2, 90, "both replicas again")
             lost, ended = load.lost, load.ended
             wait_for(lambda: load.ended > ended + 100, 60, "a hundred answers more")
