@@ -230,6 +230,18 @@ def test_a_body_without_its_reasons_counts_all_that_waits() -> None:
     assert scan(b"".join(lines)) == replace(scan(body), waiting=Parsed(body).whole(WAITING))
 
 
+@pytest.mark.parametrize("path", BODIES, ids=lambda path: path.stem)
+def test_into_which_buckets_an_engine_counts_is_nothing_to_scaling(path: Path) -> None:
+    body = path.read_bytes()
+    lines = body.splitlines(keepends=True)
+    none = b"".join(one for one in lines if b"_bucket{" not in one)
+    twice = b"".join(
+        one.replace(b'le="', b'le="1') + one if b"_bucket{" in one else one for one in lines
+    )
+    assert none != body, "there are some"
+    assert scan(none) == scan(body) == scan(twice)
+
+
 LABELS = st.dictionaries(
     st.sampled_from(["engine", "model_name", "reason"]),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
