@@ -55,12 +55,15 @@ def service_of(
 
 def _most(observed: Sequence[Observed], digest: str) -> ReplicaInputs | None:
     """What most of those that serve with these weights are made from; without any, of the rest."""
-    there = [one for one in observed if kind_of(one.record.inputs) and one.view.digest == digest]
-    serving = [one for one in there if one.view.state == "Ready"] or there
-    kinds = Counter(kind_of(one.record.inputs) for one in serving)
+    there = [
+        (kind, one)
+        for one in observed
+        if one.view.digest == digest and (kind := kind_of(one.record.inputs))
+    ]
+    serving = [one for one in there if one[1].view.state == "Ready"] or there
+    kinds = Counter(kind for kind, _ in serving)
     most = max(kinds, key=lambda kind: (kinds[kind], kind), default="")
-    made = (one.record.inputs for one in serving)
-    return next((one for one in made if kind_of(one) == most), None)
+    return next((one.record.inputs for kind, one in serving if kind == most), None)
 
 
 @lru_cache(maxsize=4096)
