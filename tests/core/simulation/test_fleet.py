@@ -73,6 +73,14 @@ def test_a_load_that_ends_after_the_burst_is_wasted() -> None:
     requests = [*burst(12, 30), *burst(0.1, 900, begin=30)]
     supply = simulate(requests, setting(load=600)).supply
     assert supply.wasted_loads == supply.loads > 0
+    assert supply.unfinished_loads == 0
+
+
+def test_a_load_that_the_log_ends_before_is_neither_wasted_nor_of_use() -> None:
+    supply = simulate(burst(12, 60), setting(load=600)).supply
+    assert supply.loads > 0
+    assert supply.wasted_loads == 0
+    assert supply.unfinished_loads == supply.loads
 
 
 def test_a_replica_that_leaves_ends_its_requests() -> None:
@@ -88,10 +96,12 @@ def test_too_long_requests_are_counted_not_played() -> None:
 
 
 def test_no_request_at_all() -> None:
-    outcome = simulate([Request(1, 40_000, 10)], setting())
+    """All are refused: nothing was served, and the replicas stood there all the time."""
+    outcome = simulate([Request(at, 40_000, 10) for at in (0, 600)], setting(minimum=2))
     assert outcome.answers.attained is None
     assert outcome.answers.first_token == {50: None, 95: None, 99: None}
-    assert outcome.supply.gpu_seconds == 0
+    assert outcome.supply.seconds == 600
+    assert outcome.supply.gpu_seconds == 1200
 
 
 @pytest.mark.parametrize("routing", ["random", "least-loaded"])
@@ -121,7 +131,7 @@ def test_invariants_on_random_logs(seed: int) -> None:
     assert outcome.answers.requests == len(requests)
     assert 1 <= supply.most_replicas <= 3
     assert supply.seconds <= supply.gpu_seconds <= 3 * supply.seconds * 2
-    assert supply.wasted_loads <= supply.loads
+    assert supply.wasted_loads + supply.unfinished_loads <= supply.loads
     assert supply.reversals <= max(0, supply.changes - 1)
 
 

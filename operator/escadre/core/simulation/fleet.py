@@ -32,6 +32,7 @@ class Fleet:
     pool: Pool = field(default_factory=Pool)
     place: int = 0
     refused: int = 0
+    last_arrival: float = 0.0
     alive: list[Standing] = field(default_factory=list)
     gone: list[Standing] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Fleet:
 
         There is one: of those that are ready choose_leaving keeps one as long as one is wanted.
         """
+        self.last_arrival = request.at
         if not self.setting.model.takes(request):
             self.refused += 1
             return
@@ -146,10 +148,10 @@ class Fleet:
         self.alive = [one for one in self.alive if one.gone_at is None]
 
     def outcome(self) -> Outcome:
-        """Of all that was played, until the last request was answered."""
+        """Of all that was played, until the last request had come and was answered."""
         engines = [one.engine for one in (*self.gone, *self.alive)]
         ends = [job.last_at for engine in engines for job in engine.ended]
-        end = max(ends, default=0.0)
+        end = max([self.last_arrival, *ends])
         answers = answers_of(engines, self.refused, self.setting)
         timeline = tuple(one for one in self.moments if one.at <= end)
         return Outcome(answers, self._supply(end), timeline)
@@ -163,6 +165,7 @@ class Fleet:
             most_replicas=max(self.numbers, default=0),
             loads=sum(one.load for one in every),
             wasted_loads=sum(one.load and not one.routed for one in self.gone),
+            unfinished_loads=sum(one.load and not one.routed for one in self.alive),
             changes=max(0, len(self.numbers) - 1),
             reversals=reversals(self.numbers),
         )

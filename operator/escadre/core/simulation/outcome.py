@@ -34,8 +34,10 @@ class Supply:
     """What it took.
 
     ``gpu_seconds`` are those of replicas from their decision on until they are gone: loading and
-    draining too. ``wasted_loads`` began and were taken back before one request came. ``reversals``
-    are changes of the number of replicas against the direction of the change before.
+    draining too. Of the ``loads``, ``wasted_loads`` are of replicas that were gone before one
+    request came, ``unfinished_loads`` of those that load or stand there at the end and had none
+    yet: whether these were wasted, the log is too short to tell. ``reversals`` are changes of the
+    number of replicas against the direction of the change before.
     """
 
     seconds: float
@@ -43,6 +45,7 @@ class Supply:
     most_replicas: int
     loads: int
     wasted_loads: int
+    unfinished_loads: int
     changes: int
     reversals: int
 
