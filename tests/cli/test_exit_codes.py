@@ -92,6 +92,7 @@ def no_login(program: Program) -> None:
 
 
 FLAGS = "--tensor-parallel 1 --max-model-len 8192 --max-num-seqs 8 --gpu-memory-utilization 0.9"
+SMALL = "mistral-small-3-2-24b-instruct-2506"
 CASES: list[tuple[str, Setting, int]] = [
     ("status", loading, 0),
     ("status", leaderless, 0),
@@ -129,6 +130,12 @@ CASES: list[tuple[str, Setting, int]] = [
     (f"layout estimate --config MODEL {FLAGS} --gpu H200 --weights-bytes 48000000000", nothing, 0),
     (f"layout estimate --config MODEL {FLAGS} --gpu L4 --weights-bytes 48000000000", nothing, 1),
     (f"layout estimate --config MODEL {FLAGS} --gpu L4", nothing, 2),
+    ("simulate --users 1", nothing, 2),
+    ("simulate --users 1 --profile nobody", nothing, 2),
+    ("simulate --users 1 --deployment nowhere.yaml", nothing, 3),
+    ("simulate --users 1 --deployment MODEL", nothing, 3),
+    (f"simulate --trace nowhere.csv --profile {SMALL}", nothing, 3),
+    (f"simulate --trace MODEL --profile {SMALL}", nothing, 3),
     ("approve show small", approved, 0),
     ("approve show small", ended, 1),
     ("approve show small", unseen, 1),

@@ -1,48 +1,24 @@
-"""`escadre simulate`: what it answers without a cluster, and what it refuses, by line and field."""
+"""`escadre simulate --trace`: what it answers without a cluster, and what it refuses."""
 
+import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from tests.cli.harness import Program, Ran, check_golden
-from tests.cli.world import deployment
+from tests.cli.harness import check_golden
+from tests.cli.simulating import MODEL, busy, check_page, log, simulate, wish
 
 Json = dict[str, Any]
-MODEL = "mistral-small-3-2-24b-instruct-2506"
-HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens"
+WINDOW = {"cron": "0 8 * * *", "timeZone": "UTC", "duration": "10h", "minReplicas": 2}
 
 
-def simulate(*arguments: str) -> Ran:
-    program = Program()
-    ran = program.run("simulate", *arguments)
-    assert program.targets == [], "no cluster is asked"
-    return ran
-
-
-def log(folder: Path, *lines: str, header: str = HEADER) -> str:
-    path = folder / "log.csv"
-    path.write_text("\r\n".join([header, *lines]))
-    return str(path)
-
-
-def busy(folder: Path) -> str:
-    """Five minutes of four requests a second, then 15 of one in ten seconds."""
-    times = [*(number / 4 for number in range(1200)), *(300 + 10 * n for n in range(90))]
-    return log(
-        folder, *(f"{at},1155,211" for at in times), header="time,prompt_tokens,completion_tokens"
-    )
-
-
-def wish(folder: Path, *names: str, **spec: Any) -> str:
-    path = folder / "wish.yaml"
-    bodies = [deployment(name) for name in names]
-    for body in bodies:
-        del body["status"]
-        body["spec"] |= {"approval": MODEL, **spec}
-    path.write_text(yaml.safe_dump_all(bodies))
-    return str(path)
+def document(*arguments: str) -> Json:
+    ran = simulate(*arguments, "-o", "json")
+    assert (ran.code, ran.err) == (0, "")
+    found: Json = json.loads(ran.out)
+    return found
 
 
 def test_a_log_as_it_is_printed(tmp_path: Path) -> None:
@@ -52,47 +28,51 @@ def test_a_log_as_it_is_printed(tmp_path: Path) -> None:
     ran = simulate("--trace", busy(tmp_path), "--deployment", path)
     assert (ran.code, ran.err) == (0, "")
     check_golden("simulate", ran.out)
+    facts = ran.out.partition("Note:")[0].splitlines()
+    assert max(map(len, facts)) <= 80
 
 
-def test_the_service_level_is_told(tmp_path: Path) -> None:
-    level = {"timeToFirstTokenSeconds": 3, "interTokenLatencyMilliseconds": 70, "percentile": 57}
-    path = wish(tmp_path, "chat", scaling={"maxReplicas": 4}, serviceLevel=level)
-    given = ("--trace", busy(tmp_path), "--deployment", path)
-    assert "service level 3 s and 0.07 s for 57 %," in " ".join(simulate(*given).out.split())
-    told: Json = json.loads(simulate(*given, "-o", "json").out)["deployment"]
-    assert (told["serviceLevel"], told["targetQueueDepth"]) == (level, None)
+def test_a_log_as_the_page_shows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    packed = root / "e2e" / "bench" / "autoscale" / "data" / "azure-2023-code.csv.gz"
+    (tmp_path / "code.csv").write_bytes(gzip.decompress(packed.read_bytes()))
+    wishes = sorted((root / "examples" / "bank").glob("[12]-*.yaml"))
+    (tmp_path / "assistant.yaml").write_text("".join(one.read_text() for one in wishes))
+    monkeypatch.chdir(tmp_path)
+    check_page("--trace", "code.csv", "--deployment", "assistant.yaml")
 
 
 def test_schedules_are_said_not_to_be_played(tmp_path: Path) -> None:
-    window = {"cron": "0 8 * * *", "timeZone": "UTC", "duration": "10h", "minReplicas": 2}
-    path = wish(tmp_path, "chat", scaling={"maxReplicas": 4, "schedules": [window]})
+    path = wish(tmp_path, "chat", scaling={"maxReplicas": 4, "schedules": [WINDOW]})
     ran = simulate("--trace", busy(tmp_path), "--deployment", path)
     assert ran.code == 0
     assert "Its schedules are not played" in " ".join(ran.out.split())
 
 
-def test_people_as_it_is_printed() -> None:
-    ran = simulate("--users", "10000", "--profile", MODEL)
-    assert (ran.code, ran.err) == (0, "")
-    check_golden("simulate-users", ran.out)
-    page = Path(__file__).parents[2] / "docs" / "use" / "simulate.md"
-    assert ran.out.partition("\n\nNote")[0] in page.read_text(), "the page shows it"
-
-
 def test_the_document_of_a_log(tmp_path: Path) -> None:
-    ran = simulate(
-        "--trace", busy(tmp_path), "--profile", MODEL, "--max-replicas", "2", "-o", "json"
-    )
-    found: Json = json.loads(ran.out)
+    given = ("--trace", busy(tmp_path), "--profile", MODEL, "--max-replicas", "2")
+    found = document(*given)
     assert found["requests"] == 1290
     assert found["deployment"]["maxReplicas"] == 2
     assert found["mostReplicas"] <= 2
     assert set(found["firstTokenSeconds"]) == {"p50", "p95", "p99"}
     assert 0 <= found["attained"] <= 1
-    again = simulate(
-        "--trace", busy(tmp_path), "--profile", MODEL, "--max-replicas", "2", "-o", "json"
-    )
-    assert again.out == ran.out
+    assert found["loads"] >= found["wastedLoads"] + found["unfinishedLoads"]
+    assert document(*given) == found
+
+
+def test_the_document_says_what_was_simulated(tmp_path: Path) -> None:
+    level = {**LEVEL, "timeToFirstTokenSeconds": 4}
+    path = wish(tmp_path, "chat", serviceLevel=level, scaling={"maxReplicas": 4})
+    trace = log(tmp_path, "0,10,5", "40,10,5")
+    found = document("--trace", trace, "--deployment", path, "--scale", "3", "--nodes", "4 x L40S")
+    assert (found["trace"], found["scale"], found["nodes"]) == (trace, 3, "4 x L40S")
+    told = found["deployment"]
+    assert (told["name"], told["approval"]) == ("chat/chat", MODEL)
+    assert told["model"] == "mistralai/Mistral-Small-3.2-24B-Instruct-2506"
+    assert told["serviceLevel"] == level
+    assert told["targetQueueDepth"] is None
+    assert told["layout"].endswith("L40S tp2")
 
 
 def test_the_course_is_drawn(tmp_path: Path) -> None:
@@ -106,102 +86,114 @@ def test_the_course_is_drawn(tmp_path: Path) -> None:
     assert drawn.startswith("<svg ")
     assert drawn.endswith("</svg>\n")
     assert all(f">{name}</text>" in drawn for name in ("ready", "loading", "draining", "wanted"))
-    found: Json = json.loads(simulate(*given, "-o", "json").out)
-    course = found["course"]
+    course = (found := document(*given))["course"]
     assert len(course) <= 400
     assert course[-1]["seconds"] <= found["seconds"]
     assert max(one["ready"] for one in course) == found["mostReplicas"]
 
 
-def test_people_have_no_course() -> None:
-    ran = simulate("--users", "10", "--profile", MODEL, "-o", "svg")
-    assert (ran.code, "-o svg draws the course of a log" in ran.err) == (2, True)
+@pytest.mark.parametrize("requests", [1, 3, 7, 30])
+def test_an_axis_of_counts_has_whole_numbers(tmp_path: Path, requests: int) -> None:
+    lines = [f"{number / 100},1000,500" for number in range(requests)]
+    given = ("--trace", log(tmp_path, *lines), "--profile", MODEL, "-o", "svg")
+    ticks = re.findall(r'text-anchor="end">([^<]*)</text>', simulate(*given).out)
+    assert len(ticks) == 6
+    for bottom, middle, top in (ticks[:3], ticks[3:]):
+        assert (int(bottom), 2 * int(middle)) == (0, int(top))
+    assert int(ticks[2]) - 2 < requests <= int(ticks[2])
 
 
 def test_more_replicas_and_more_copies_are_played(tmp_path: Path) -> None:
-    given = ("--trace", busy(tmp_path), "--profile", MODEL, "-o", "json")
-    once: Json = json.loads(simulate(*given).out)
-    thrice: Json = json.loads(simulate(*given, "--scale", "3", "--cold-start", "30").out)
+    given = ("--trace", busy(tmp_path), "--profile", MODEL)
+    once = document(*given)
+    thrice = document(*given, "--scale", "3", "--cold-start", "30")
     assert thrice["requests"] == 3 * once["requests"]
     assert thrice["gpuSeconds"] > once["gpuSeconds"]
     assert thrice["coldStartSeconds"] == 30
 
 
-def test_the_document_of_people() -> None:
-    ran = simulate("--users", "10000", "--profile", MODEL, "--requests-per-day", "20", "-o", "json")
-    found: Json = json.loads(ran.out)
-    assert [one["use"] for one in found["uses"]] == ["chat", "code", "documents"]
-    for one in found["uses"]:
-        assert one["requestsPerDay"] == 20
-        low, high = one["replicas"]
-        assert 1 <= low <= high == one["gpus"][1]
-        assert one["nodes"][1] == -(-high // 8)
+LEVEL = {"timeToFirstTokenSeconds": 3, "interTokenLatencyMilliseconds": 70, "percentile": 57}
 
 
-def test_people_have_the_deployments_service_level_but_for_what_is_given(tmp_path: Path) -> None:
-    level = {"timeToFirstTokenSeconds": 3, "interTokenLatencyMilliseconds": 70, "percentile": 57}
-    given = ("--users", "1000", "--deployment", wish(tmp_path, "chat", serviceLevel=level))
-    said = "57 % of requests with the first token in 3 s and then one each 0.07 s"
-    assert said in " ".join(simulate(*given).out.split())
-    told: Json = json.loads(simulate(*given, "--percentile", "99", "-o", "json").out)
-    assert told["objective"] == {
-        "firstTokenSeconds": 3.0,
-        "betweenTokensSeconds": 0.07,
-        "percentile": 99,
-    }
+def test_the_service_level_is_told(tmp_path: Path) -> None:
+    path = wish(tmp_path, "chat", scaling={"maxReplicas": 4}, serviceLevel=LEVEL)
+    given = ("--trace", busy(tmp_path), "--deployment", path)
+    assert "1 to 4 replicas by serviceLevel 3 s and 0.07 s for 57 %\n" in simulate(*given).out
+    told = document(*given)["deployment"]
+    assert (told["serviceLevel"], told["targetQueueDepth"]) == (LEVEL, None)
 
 
-def test_a_use_that_misses_the_objective_is_said() -> None:
-    ran = simulate("--users", "10", "--profile", MODEL, "--ttft", "0.001", "-o", "json")
-    assert [one["replicas"] for one in json.loads(ran.out)["uses"]] == [None, None, None]
-    assert simulate("--users", "10", "--profile", MODEL, "--ttft", "0.001").out.count("misses") == 3
+ONE = {"timeToFirstTokenSeconds": 3}
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("level", "options", "objective", "note"),
     [
-        ("noon,1,1", "line 3: TIMESTAMP: 'noon' is given; seconds are meant"),
-        ("nan,1,1", "line 3: TIMESTAMP: 'nan' is given"),
-        ("2023-13-01 00:00:00,1,1", "line 3: TIMESTAMP: '2023-13-01 00:00:00' is given"),
-        ("1,0,1", "line 3: ContextTokens: '0' is given; a whole number from 1 to 10,000,000"),
-        ("1,-4,1", "line 3: ContextTokens: '-4' is given"),
-        ("1,1,1.5", "line 3: GeneratedTokens: '1.5' is given"),
-        ("1,1,99999999999", "line 3: GeneratedTokens: '99999999999' is given"),
-        ("1,1,", "line 3: GeneratedTokens: '' is given"),
-        ("1,1", "line 3: GeneratedTokens is missing: the line is shorter than the header"),
-        ('1,1,"1', "line 3: not CSV"),
-        ("99999999999,1,1", "TIMESTAMP: 1,157,407 days between the first and the last request"),
-    ],
-)
-def test_a_wrong_line_is_named_with_its_field(tmp_path: Path, line: str, said: str) -> None:
-    ran = simulate("--trace", log(tmp_path, "0,1,1", line), "--profile", MODEL)
-    assert ran.code == 2
-    assert said in ran.err
-
-
-@pytest.mark.parametrize(
-    ("header", "said"),
-    [
-        ("when,ContextTokens,GeneratedTokens", "line 1: no column TIMESTAMP, arrived_at,"),
-        (
-            "TIMESTAMP,time,ContextTokens,GeneratedTokens",
-            "line 1: TIMESTAMP and time are both given",
+        pytest.param(None, (), (2, 0.2), "The objective is the default of serviceLevel.", id="no"),
+        pytest.param(LEVEL, (), (3, 0.07), "is the deployment's serviceLevel.", id="all"),
+        pytest.param(
+            ONE,
+            (),
+            (3, 0.2),
+            "is the deployment's serviceLevel for the first token, the default of serviceLevel for "
+            "that between tokens.",
+            id="one",
         ),
-        ("TIMESTAMP,GeneratedTokens", "line 1: no column ContextTokens,"),
-        ("", "line 1: no column"),
+        pytest.param(
+            LEVEL,
+            ("--ttft", "9"),
+            (9, 0.07),
+            "is --ttft for the first token, the deployment's serviceLevel for that between tokens.",
+            id="an option wins",
+        ),
     ],
 )
-def test_a_wrong_header_is_named(tmp_path: Path, header: str, said: str) -> None:
-    ran = simulate("--trace", log(tmp_path, "0,1,1", header=header), "--profile", MODEL)
-    assert (ran.code, said in ran.err) == (2, True), ran.err
+def test_the_objective_is_what_the_deployment_promises(
+    tmp_path: Path,
+    level: Json | None,
+    options: tuple[str, ...],
+    objective: tuple[float, float],
+    note: str,
+) -> None:
+    path = wish(tmp_path, "chat", **({"serviceLevel": level} if level else {}))
+    trace = log(tmp_path, "0,10,5", "40,10,5")
+    found = document("--trace", trace, "--deployment", path, *options)
+    told = found["objective"]
+    assert (told["firstTokenSeconds"], told["betweenTokensSeconds"]) == objective
+    assert any(one.endswith(note) for one in found["notes"]), found["notes"]
 
 
-def test_files_that_are_no_logs(tmp_path: Path) -> None:
-    packed = tmp_path / "log.csv.gz"
-    packed.write_bytes(b"\x1f\x8b\x08\x00\xff\xfe")
-    assert "gunzip -c" in simulate("--trace", str(packed), "--profile", MODEL).err
-    assert "No such file" in simulate("--trace", "/nowhere/log.csv", "--profile", MODEL).err
-    assert "no request" in simulate("--trace", log(tmp_path), "--profile", MODEL).err
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        (1, "Of 1 request the slowest one is p50, p95 and p99; play a longer log."),
+        (3, "Of 3 requests the slowest one is p95 and p99;"),
+        (60, "Of 60 requests the slowest one is p99;"),
+        (100, ""),
+    ],
+)
+def test_a_percentile_of_few_requests_is_said_to_be_none(
+    tmp_path: Path, requests: int, said: str
+) -> None:
+    trace = log(tmp_path, *(f"{number},100,5" for number in range(requests)))
+    ran = simulate("--trace", trace, "--profile", MODEL)
+    assert ran.code == 0
+    assert said in ran.out
+    assert ("the slowest" in ran.out) == bool(said)
+    assert "each 0 s" not in ran.out
+    assert "in 0 s" not in ran.out
+
+
+def test_a_log_of_which_all_is_refused(tmp_path: Path) -> None:
+    """Nothing was served; the replicas stood there all the same."""
+    given = ("--trace", log(tmp_path, "0,40000,1", "600,1,40000"), "--profile", MODEL)
+    ran = simulate(*given)
+    assert ran.code == 0
+    assert "No request was played, so nothing says how it serves. 2 of 2 requests were" in ran.out
+    assert "longer than the context of 32,768 tokens or the cache of" in ran.out
+    found = document(*given)
+    assert (found["requests"], found["refused"], found["attained"]) == (0, 2, None)
+    assert (found["seconds"], found["gpuSeconds"]) == (600, 600)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +207,10 @@ def test_files_that_are_no_logs(tmp_path: Path) -> None:
         (("--trace", "a", "--profile", MODEL, "--percentile", "99"), "--percentile 99: it says"),
         (("--trace", "a", "--profile", MODEL, "--routing", "best"), "--routing best: random or"),
         (("--trace", "-", "--deployment", "-"), "--trace - and --deployment -: stdin is one file"),
-        (("--users", "1", "--profile", "gpt-9"), "--profile gpt-9: no layout is planned for it"),
+        (("--users", "1", "--profile", "gpt-9"), "--profile gpt-9: no published model is called"),
+        (("--users", "1", "--profile", "gpt-9"), "more: escadre catalog list has all"),
+        (("--users", "1", "--profile", "mistral-smal"), "near it: mistral-small-"),
+        (("--users", "1", "--profile", ""), "--profile : no published model is called so"),
         (("--users", "1", "--profile", MODEL, "--nodes", "1 x 1 x H900"), "H900"),
     ],
 )

@@ -47,8 +47,8 @@ def test_it_agrees_with_a_replica_that_is_played(mix: Mix, between: float) -> No
 
 
 @pytest.mark.parametrize("level", [LEVEL, ServiceLevel(10.0, 0.2)], ids=["default", "looser"])
-def test_of_documents_it_promises_up_to_about_twice_as_much(level: ServiceLevel) -> None:
-    assert 1.35 < capacity_of(SPEED, DOCUMENTS, PRIOR, level).rate / played(DOCUMENTS, level) < 2.1
+def test_of_documents_it_promises_about_twice_as_much(level: ServiceLevel) -> None:
+    assert 1.35 < capacity_of(SPEED, DOCUMENTS, PRIOR, level).rate / played(DOCUMENTS, level) < 2.5
 
 
 @pytest.mark.parametrize(

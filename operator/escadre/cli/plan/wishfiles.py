@@ -1,4 +1,4 @@
-"""The files of `escadre plan -f`: their text, and the YAML or JSON documents in it.
+"""The files of `escadre plan -f` and `simulate --deployment`: their text, the documents in it.
 
 What cannot be read is said in one line that fits the case; what a document holds is judged by
 wishes.py.
@@ -26,21 +26,28 @@ class WishText:
     text: str
 
 
-def read_texts(files: Sequence[str], read: Callable[[str], str]) -> list[WishText]:
-    """Reads every file, each once; raises EscadreError for the first that cannot be read."""
-    return [_read(file, read) for file in dict.fromkeys(files)]
+def read_texts(
+    files: Sequence[str], read: Callable[[str], str], option: str = "-f"
+) -> list[WishText]:
+    """Reads every file, each once; raises EscadreError for the first that cannot be read.
+
+    ``option`` is the one that names them.
+    """
+    return [_read(file, read, option) for file in dict.fromkeys(files)]
 
 
-def _read(file: str, read: Callable[[str], str]) -> WishText:
+def _read(file: str, read: Callable[[str], str], option: str) -> WishText:
     source = "standard input" if file == "-" else file
     try:
         text = read(file)
     except FileNotFoundError:
         raise EscadreError(
-            f"{source} does not exist; name a file with -f, or - for stdin"
+            f"{source} does not exist; name a file with {option}, or - for stdin"
         ) from None
     except IsADirectoryError:
-        raise EscadreError(f"{source} is a folder; name the files in it, each with -f") from None
+        raise EscadreError(
+            f"{source} is a folder; name the files in it, each with {option}"
+        ) from None
     except OSError as error:
         raise EscadreError(f"{source} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -9,7 +9,7 @@ import typer
 from escadre.cli.shared.carrying import CarryingCommand, noting
 from escadre.cli.shared.failures import BadInput
 from escadre.core.scaling.service import ServiceLevel
-from escadre.core.simulation.setting import Objective, Routing
+from escadre.core.simulation.setting import Routing
 
 __all__ = ["Asked", "SimulateCommand", "SimulateOutput", "SimulateOutputOption", "asked_of"]
 
@@ -44,7 +44,7 @@ def _demand_options(
     _trace: Annotated[str | None, _option("trace", "Request log, CSV; - is stdin.", "FILE")] = None,
     _users: Annotated[
         int | None,
-        _option("users", "People, instead of a log: how many replicas.", min=1, max=10**10),
+        _option("users", "People, instead of a log: GPUs for them.", min=1, max=10**10),
     ] = None,
     _scale: Annotated[
         int | None,
@@ -88,14 +88,18 @@ def _objective_options(
     _first: Annotated[
         float | None,
         _option(
-            "ttft", "Objective: time to the first token; default 2.", "SECONDS", min=0.001, max=3600
+            "ttft",
+            "Objective: time to the first token; default serviceLevel's.",
+            "SECONDS",
+            min=0.001,
+            max=3600,
         ),
     ] = None,
     _between: Annotated[
         float | None,
         _option(
             "itl",
-            "Objective: mean time between tokens; default 0.2.",
+            "Objective: mean time between tokens; default serviceLevel's.",
             "SECONDS",
             min=0.001,
             max=3600,
@@ -105,7 +109,7 @@ def _objective_options(
         int | None,
         _option(
             "percentile",
-            "Of --users: requests of a hundred that are to meet it; default 95.",
+            "Of --users: requests of a hundred that are to meet it; default serviceLevel's.",
             min=50,
             max=99,
         ),
@@ -148,11 +152,6 @@ class Asked:
     wished: dict[str, float]
     routing: Routing
     requests_per_day: int | None
-
-    @property
-    def objective(self) -> Objective:
-        """What a log's requests are judged by, whatever the deployment aims at."""
-        return Objective.of(self.level(ServiceLevel()))
 
     def level(self, deployments: ServiceLevel) -> ServiceLevel:
         """What people are to have: the deployment's service level, but for what was given."""

@@ -19,11 +19,13 @@ from escadre.cli.simulate.asked import (
     SimulateOutputOption,
     asked_of,
 )
+from escadre.cli.simulate.judged import judged_by
 from escadre.cli.simulate.replicas import Planned, planned_for
 from escadre.cli.simulate.requestlog import read_log
+from escadre.core.simulation.people import Needed, needed
 from escadre.core.simulation.play import simulate
-from escadre.core.simulation.setting import ColdStart, Setting
-from escadre.core.simulation.sizing import USES, Use, hold, needed
+from escadre.core.simulation.setting import ColdStart, Objective, Setting
+from escadre.core.simulation.sizing import USES, Held, Use, holds
 from escadre.core.simulation.traffic import scaled
 
 __all__ = ["register"]
@@ -60,16 +62,17 @@ def _play(environment: Environment, output: SimulateOutput, asked: Asked, planne
             f"--scale {asked.copies}: {asked.copies} times {len(log):,} requests are more than "
             f"{_MOST_REQUESTS:,}; simulate a part of the log"
         )
+    judged = judged_by(asked, planned.spec)
     setting = Setting(
         planned.model,
         planned.scaled,
         ColdStart(asked.cold_start),
-        asked.objective,
+        Objective.of(judged.level),
         asked.routing,
         asked.seed,
     )
     outcome = simulate(scaled(log, asked.copies, asked.seed), setting)
-    told = view.Told(planned, setting, outcome)
+    told = view.Told(asked, planned, judged, setting, outcome)
     if output is SimulateOutput.SVG:
         environment.out.print(
             view.picture(told), end="", soft_wrap=True, markup=False, highlight=False
@@ -83,18 +86,25 @@ def _play(environment: Environment, output: SimulateOutput, asked: Asked, planne
 
 
 def _size(environment: Environment, output: Output, asked: Asked, planned: Planned) -> None:
-    uses, level = [_use(use, asked) for use in USES], asked.level(planned.level)
+    judged = judged_by(asked, planned.spec)
     found = []
-    for use in uses:
-        held = hold(planned.model, use, level, asked.seed)
-        span = held and needed(asked.users or 1, use.requests_per_day, held, planned.model)
-        found.append(sizingview.Sized(use, held, span or None))
-    told = sizingview.Told(planned, asked.users or 1, level, tuple(found))
+    for use in (_use(use, asked) for use in USES):
+        held = holds(planned.model, use, judged.level, asked.seed)
+        found.append(sizingview.Sized(use, held, _span(asked, use, held, planned)))
+    told = sizingview.Told(asked, planned, judged, tuple(found))
     environment.answer(
         output,
         document=lambda: sizingview.document(told),
         view=lambda: sizingview.view(told),
     )
+
+
+def _span(
+    asked: Asked, use: Use, held: tuple[Held, Held] | None, planned: Planned
+) -> tuple[Needed, Needed] | None:
+    if held is None:
+        return None
+    return needed(asked.users or 1, use.requests_per_day, held, planned.terms)
 
 
 def _use(use: Use, asked: Asked) -> Use:

@@ -18,15 +18,23 @@ from escadre.core.simulation.outcome import Moment
 __all__ = ["columns", "course", "course_document", "drawing"]
 
 _BARS: Final = 50  # with names and spans a line of 80 characters
+_FEWEST: Final = 2
 _POINTS: Final = 400
-_WIDTH, _HEIGHT = 820, 380
+_WIDTH, _HEIGHT = 820, 398
 _LEFT, _WIDE = 60, 740
-_ABOVE: Final = (40, 130)  # top and height of the requests' part
-_BELOW: Final = (210, 130)
+_ABOVE: Final = (58, 130)  # top and height of the requests' part
+_BELOW: Final = (228, 130)
 # From the foot up. Okabe and Ito's colours, which people who see few colours tell apart.
 _REPLICAS: Final = (("ready", "#009e73"), ("loading", "#e69f00"), ("draining", "#999999"))
 _REQUESTS: Final = "#0072b2"
 _TICKS: Final = 5
+# Unit, its seconds, and from how many on it is taken.
+_UNITS: Final = (
+    ("days", 86_400, 400_000),
+    ("h", 3600, 36_000),
+    ("min", 60, 600),
+    ("s", 1, 0),
+)
 
 
 def columns(timeline: Sequence[Moment], count: int) -> list[list[Moment]]:
@@ -37,15 +45,16 @@ def columns(timeline: Sequence[Moment], count: int) -> list[list[Moment]]:
 
 
 def course(timeline: Sequence[Moment]) -> Iterator[RenderableType]:
-    """A row of bars each; nothing where nothing was played."""
-    if not timeline:
+    """A row of bars each, of what the rounds saw; nothing where there was but one of them."""
+    if len(timeline) < _FEWEST:
         return
     spans = columns(timeline, _BARS)
-    seconds = (timeline[-1].at - timeline[0].at) / len(spans)
-    yield Text(f"the most of each {seconds:,.0f} s:", style="dim")
+    every = (timeline[-1].at - timeline[0].at) / (len(timeline) - 1)
+    seconds = every * len(timeline) / len(spans)
+    yield Text(f"the most of each {seconds:,.0f} s, seen every {every:g} s:", style="dim")
     table = grid("", "")
     for name, number in (("requests", _demand), ("ready", _ready), ("loading", _loading)):
-        table.add_row(name, Sparkline([_of(span, number) for span in spans]))
+        table.add_row(name, Sparkline(_each(spans, number)))
     yield table
 
 
@@ -80,15 +89,20 @@ def _draining(moment: Moment) -> int:
     return moment.draining
 
 
-def drawing(timeline: Sequence[Moment], title: str) -> str:
-    """An SVG of 820 × 380: requests above, replicas below, what is wanted as a line."""
+def drawing(timeline: Sequence[Moment], title: str, more: str) -> str:
+    """An SVG of 820 × 398: requests above, replicas below, what is wanted as a line.
+
+    ``more`` stands below the title.
+    """
     spans = columns(timeline, _POINTS)
     end = timeline[-1].at if timeline else 0.0
+    requests = _axis(spans, _demand)
     parts = [
-        words(_LEFT, 22, title, bold=True),
-        *_panel(_ABOVE, "requests running and waiting", _most(spans, _demand)),
-        *_panel(_BELOW, "replicas", _most(spans, _taken)),
-        _area(_ABOVE, [_of(span, _demand) for span in spans], [0] * len(spans), _REQUESTS),
+        words(_LEFT, 20, title, bold=True),
+        words(_LEFT, 36, more),
+        *_panel(_ABOVE, "requests running and waiting", requests),
+        *_panel(_BELOW, "replicas", _axis(spans, _taken)),
+        _area(_ABOVE, _each(spans, _demand), [0] * len(spans), _REQUESTS, requests),
         *_stacked(spans),
         *_times(end),
         *_legend(),
@@ -104,13 +118,19 @@ def _of(span: Sequence[Moment], number: Callable[[Moment], int]) -> int:
     return max(map(number, span))
 
 
-def _most(spans: Sequence[Sequence[Moment]], number: Callable[[Moment], int]) -> int:
-    return max((_of(span, number) for span in spans), default=0)
+def _each(spans: Sequence[Sequence[Moment]], number: Callable[[Moment], int]) -> list[int]:
+    return [_of(span, number) for span in spans]
+
+
+def _axis(spans: Sequence[Sequence[Moment]], number: Callable[[Moment], int]) -> int:
+    """Where it ends: the most there is, or one more, so that its half is a whole number too."""
+    most = max(_each(spans, number), default=0)
+    return max(2, most + most % 2)
 
 
 def _stacked(spans: Sequence[Sequence[Moment]]) -> Iterator[str]:
     """Of each span its last moment, so that the parts are of one time; and what is wanted."""
-    most = _most(spans, _taken)
+    most = _axis(spans, _taken)
     foot = [0] * len(spans)
     for (_, colour), number in zip(_REPLICAS, (_ready, _loading, _draining), strict=True):
         top = [low + number(span[-1]) for low, span in zip(foot, spans, strict=True)]
@@ -121,9 +141,8 @@ def _stacked(spans: Sequence[Sequence[Moment]]) -> Iterator[str]:
 
 
 def _area(
-    panel: tuple[int, int], top: Sequence[int], foot: Sequence[int], colour: str, most: int = 0
+    panel: tuple[int, int], top: Sequence[int], foot: Sequence[int], colour: str, most: int
 ) -> str:
-    most = most or max(top, default=0)
     way = [*_steps(panel, top, most), *reversed(_steps(panel, foot, most))]
     return f'<path d="M{"L".join(way)}Z" fill="{colour}" fill-opacity="0.75"/>' if way else ""
 
@@ -134,7 +153,7 @@ def _steps(panel: tuple[int, int], numbers: Sequence[int], most: int) -> list[st
     wide = _WIDE / max(1, len(numbers))
     found = []
     for place, number in enumerate(numbers):
-        y = top + high * (1 - number / max(1, most))
+        y = top + high * (1 - number / most)
         found += [
             f"{_LEFT + place * wide:.1f} {y:.1f}",
             f"{_LEFT + (place + 1) * wide:.1f} {y:.1f}",
@@ -145,17 +164,19 @@ def _steps(panel: tuple[int, int], numbers: Sequence[int], most: int) -> list[st
 def _panel(panel: tuple[int, int], name: str, most: int) -> Iterator[str]:
     top, high = panel
     yield words(_LEFT, top - 5, name)
-    for share in (0.0, 0.5, 1.0):
-        y = top + high * (1 - share)
+    for number in (0, most // 2, most):
+        y = top + high * (1 - number / most)
         yield f'<path d="M{_LEFT} {y:.1f}h{_WIDE}" stroke="#dddddd"/>'
-        yield words(_LEFT - 6, y + 4, f"{share * most:,.4g}", anchor="end")
+        yield words(_LEFT - 6, y + 4, f"{number:,}", anchor="end")
 
 
 def _times(end: float) -> Iterator[str]:
     top, high = _BELOW
+    unit, seconds, _ = next(one for one in _UNITS if end >= one[2])
     for place in range(_TICKS + 1):
         x = _LEFT + _WIDE * place / _TICKS
-        yield words(x, top + high + 18, f"{end * place / _TICKS / 60:,.4g} min", anchor="middle")
+        at = f"{end * place / _TICKS / seconds:,.3g} {unit}"
+        yield words(x, top + high + 18, at, anchor="middle")
 
 
 def _legend() -> Iterator[str]:

@@ -5,24 +5,28 @@ As `escadre plan --nodes` finds it; no cluster is asked.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any
 
+from escadre.api.deployment import LayoutStatus, ModelDeploymentSpec
 from escadre.cli.plan.nodelist import read_nodes
 from escadre.cli.plan.platform import TOLERATED
-from escadre.cli.plan.prospect import Prospect, look_ahead
+from escadre.cli.plan.prospect import Fleet, Prospect, look_ahead
 from escadre.cli.plan.speeds import Paced
 from escadre.cli.plan.tried import tried_for
 from escadre.cli.plan.wishes import read_wishes
 from escadre.cli.plan.wishfiles import WishText, read_texts
 from escadre.cli.plan.without import fleet_of
+from escadre.cli.shared import speeds
 from escadre.cli.shared.failures import BadInput
-from escadre.cli.shared.yamltext import yaml_text
 from escadre.cli.simulate.asked import Asked
+from escadre.cli.simulate.judged import level_document
+from escadre.cli.simulate.published import published
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.profile import DEFAULT_PROFILE
 from escadre.core.scaling.policy import Windows
-from escadre.core.scaling.service import LoadTime, Service, ServiceLevel
+from escadre.core.scaling.service import LoadTime, Service
 from escadre.core.scaling.step import Bounds
+from escadre.core.simulation.people import Terms
 from escadre.core.simulation.replica import ReplicaModel
 from escadre.core.simulation.setting import Scaled
 from escadre.settings import ScalingSettings
@@ -30,29 +34,59 @@ from escadre.state.service import level_of
 
 __all__ = ["Planned", "planned_for"]
 
-_CONTEXT: Final = 32768
-_REPLICAS: Final = 8
-
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """The replica, how many of them, and what there is to say of where this is from.
 
-    ``level`` is what its spec asks for, also where its number follows a fixed target.
+    ``name`` is the deployment's, with its namespace; "" for a published model. ``nodes`` are those
+    that may have such a replica: the GPUs of the largest and of the smallest.
     """
 
+    name: str
+    repository: str
+    spec: ModelDeploymentSpec
     summary: str
     model: ReplicaModel
     scaled: Scaled
-    level: ServiceLevel
+    nodes: tuple[int, int]
     notes: tuple[str, ...]
+
+    @property
+    def terms(self) -> Terms:
+        """What it says of how many there are; a published model has none of it."""
+        largest, smallest = self.nodes
+        bare = Terms(self.model.gpus, largest, smallest)
+        if not self.name:
+            return bare
+        return replace(bare, minimum=self.scaled.bounds.minimum, spare=self.scaled.spare)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The replica that was played, and how it is scaled, as JSON."""
+        scaled, model = self.scaled, self.model
+        return {
+            "name": self.name or None,
+            "approval": self.spec.approval,
+            "model": self.repository,
+            "layout": self.summary,
+            "gpus": model.gpus,
+            "maxModelLen": model.max_model_len,
+            "maxNumSeqs": model.max_num_seqs,
+            "cacheBlocks": model.cache_blocks,
+            "minReplicas": scaled.bounds.minimum,
+            "maxReplicas": scaled.bounds.maximum,
+            "targetQueueDepth": self.spec.scaling.target_queue_depth,
+            "serviceLevel": level_document(level_of(self.spec)),
+            "spareReplicas": scaled.spare,
+            "speed": speeds.document(model.speed),
+        }
 
 
 def planned_for(asked: Asked, read: Callable[[str], str], now: float) -> Planned:
     """Plans the one wish of --deployment, or that of --profile; raises BadInput if it gets none."""
     name = f"--deployment {asked.deployment}" if asked.deployment else f"--profile {asked.profile}"
-    texts = read_texts([asked.deployment], read) if asked.deployment else [_wish(asked)]
-    wishes = read_wishes(texts, "default")
+    wishes = read_wishes(_texts(asked, read), "default")
     if len(wishes.deployments) != 1:
         many = len(wishes.deployments)
         raise BadInput(f"{name}: {many} ModelDeployments are in it; one is meant")
@@ -63,33 +97,43 @@ def planned_for(asked: Asked, read: Callable[[str], str], now: float) -> Planned
     if layout is None or not tried.speeds:
         raise BadInput(f"{name}: no layout is planned for it on {asked.nodes}: {_why(prospect)}")
     paced = tried.speeds[0]
-    model = _model(paced)
-    scaled = _scaled(prospect, layout.target_queue_depth, asked.max_replicas)
-    if prospect.wish.spec.scaling.target_queue_depth is None:
-        scaled = replace(scaled, service=_service(prospect, model, asked.cold_start))
-    notes = (*fleet.notes, *_unplayed(prospect), *_like(paced))
-    return Planned(layout.summary, model, scaled, level_of(prospect.wish.spec), notes)
+    model, wish = _model(paced), prospect.wish
+    return Planned(
+        name=f"{wish.namespace}/{wish.name}" if asked.deployment else "",
+        repository=_repository(prospect),
+        spec=wish.spec,
+        summary=layout.summary,
+        model=model,
+        scaled=_scaled(asked, wish.spec, layout, model),
+        nodes=_nodes(fleet, layout),
+        notes=(*fleet.notes, *_like(paced)),
+    )
 
 
-def _wish(asked: Asked) -> WishText:
-    spec = {
-        "approval": asked.profile,
-        "contextLength": _CONTEXT,
-        "scaling": {"minReplicas": 1, "maxReplicas": asked.max_replicas or _REPLICAS},
-    }
-    body = {
-        "apiVersion": "escadre.dev/v1alpha1",
-        "kind": "ModelDeployment",
-        "metadata": {"name": "simulated"},
-        "spec": spec,
-    }
-    return WishText("--profile", yaml_text(body))
+def _texts(asked: Asked, read: Callable[[str], str]) -> list[WishText]:
+    if asked.deployment is None:
+        return [published(asked.profile or "", asked.max_replicas)]
+    return read_texts([asked.deployment], read, "--deployment")
 
 
 def _why(prospect: Prospect) -> str:
     if prospect.plan is None:
         return prospect.approval_message
     return str(prospect.plan.message)
+
+
+def _repository(prospect: Prospect) -> str:
+    model = prospect.plan.facts.model if prospect.plan else None
+    return model.repository if model else ""
+
+
+def _nodes(fleet: Fleet, layout: LayoutStatus) -> tuple[int, int]:
+    able = [
+        one.gpus
+        for one in fleet.usable
+        if one.product == layout.product and one.gpus >= layout.gpus
+    ]
+    return max(able, default=layout.gpus), min(able, default=layout.gpus)
 
 
 def _model(paced: Paced) -> ReplicaModel:
@@ -104,30 +148,26 @@ def _model(paced: Paced) -> ReplicaModel:
     )
 
 
-def _scaled(prospect: Prospect, target: int, most: int | None) -> Scaled:
-    """As the chart sets the platform's part."""
-    spec, platform = prospect.wish.spec.scaling, ScalingSettings()
-    most = most or spec.max_replicas
-    if most < spec.min_replicas:
-        raise BadInput(f"--max-replicas {most}: minReplicas is {spec.min_replicas}")
+def _scaled(
+    asked: Asked, spec: ModelDeploymentSpec, layout: LayoutStatus, model: ReplicaModel
+) -> Scaled:
+    """As the chart sets the platform's part.
+
+    What the operator would be told of its loads: that they take as long as most do.
+    """
+    scaling, platform = spec.scaling, ScalingSettings()
+    most = asked.max_replicas or scaling.max_replicas
+    if most < scaling.min_replicas:
+        raise BadInput(f"--max-replicas {most}: minReplicas is {scaling.min_replicas}")
+    service = Service(model.prior, level_of(spec), LoadTime.about(asked.cold_start))
     return Scaled(
-        Bounds(spec.min_replicas, most),
-        target,
+        Bounds(scaling.min_replicas, most),
+        layout.target_queue_depth,
         Windows(platform.down_stabilization_seconds, platform.stale_seconds),
         platform.scrape_seconds,
-        spare=spec.spare_replicas or 0,
+        service if scaling.target_queue_depth is None else None,
+        scaling.spare_replicas or 0,
     )
-
-
-def _service(prospect: Prospect, model: ReplicaModel, load: float) -> Service:
-    """What the operator would be told of it; of its loads, that they take as long as most do."""
-    return Service(model.prior, level_of(prospect.wish.spec), LoadTime.about(load))
-
-
-def _unplayed(prospect: Prospect) -> tuple[str, ...]:
-    if not prospect.wish.spec.scaling.schedules:
-        return ()
-    return ("Its schedules are not played, for a log names no day: minReplicas is the least.",)
 
 
 def _like(paced: Paced) -> tuple[str, ...]:

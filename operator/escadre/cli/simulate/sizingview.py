@@ -1,108 +1,205 @@
 """What `escadre simulate --users` prints: what each use needs, as a range, and as JSON. Pure."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group
 from rich.text import Text
 
 from escadre.cli.layout.legal import with_notes
 from escadre.cli.shared.tables import grid
+from escadre.cli.simulate.asked import Asked
+from escadre.cli.simulate.judged import Judged
 from escadre.cli.simulate.replicas import Planned
-from escadre.cli.simulate.view import deployment_document
-from escadre.core.scaling.service import ServiceLevel
-from escadre.core.simulation.sizing import (
-    GPUS_PER_NODE,
-    PEAK_TO_MEAN,
-    SOURCE_OF_PEAKS,
-    Held,
-    Needed,
-    Use,
-)
+from escadre.core.simulation.people import PEAK_TO_MEAN, SOURCE_OF_PEAKS, Needed
+from escadre.core.simulation.sizing import DRAWS, REQUESTS, SECONDS, Held, Use, fits
 
 __all__ = ["Sized", "Told", "document", "view"]
+
+_MANY: Final = 100  # requests per second, from which on a part of one does not count
 
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """A use, what a replica holds of it, and the range; None where not even one request does."""
+    """A use, what a replica holds of it at least and at most, and what it takes.
+
+    None where too few requests meet the objective at any rate.
+    """
 
     use: Use
-    held: Held | None
+    held: tuple[Held, Held] | None
     span: tuple[Needed, Needed] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who asks, for which service level, and what each use needs."""
+    """What was asked, by which objective, and what each use needs."""
 
+    asked: Asked
     planned: Planned
-    users: int
-    level: ServiceLevel
+    judged: Judged
     sized: tuple[Sized, ...]
+
+    @property
+    def users(self) -> int:
+        """People."""
+        return self.asked.users or 1
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the numbers rest on."""
+        return (
+            *_missed(self),
+            *_beyond(self),
+            *_bases(self),
+            *_counted(self.planned),
+            *_left_out(self.planned),
+            self.judged.note,
+        )
 
 
 def view(told: Told) -> Group:
-    """A line for each use, then what the numbers rest on."""
-    level = told.level
-    table = grid(
-        "USE", "REQUESTS/S AT PEAK", "ONE REPLICA", "IN FLIGHT", "REPLICAS", "GPUS", "NODES"
-    )
-    for one in told.sized:
-        table.add_row(one.use.name, *_cells(one))
+    """A column for each use, so that a line has room for millions; then what this rests on."""
+    table = grid("", *(one.use.name.upper() for one in told.sized))
+    for name, cell in _ROWS:
+        table.add_row(name, *(cell(one) for one in told.sized))
     head = (
-        f"{told.users:,} people on replicas of {told.planned.summary}; {100 * level.share:g} % of "
-        f"requests with the first token in {level.time_to_first_token:g} s and then one each "
-        f"{level.inter_token_latency:g} s"
+        Text(f"{told.planned.repository} on {told.planned.summary}"),
+        Text(f"{told.users:,} people; {_share(told)} of requests: {told.judged.words}"),
     )
-    return with_notes([Text(head), Text(), table], (*_bases(told), *told.planned.notes))
+    return with_notes([*head, Text(), table], (*told.notes, *told.planned.notes))
 
 
-def _cells(one: Sized) -> tuple[str, ...]:
-    if one.held is None or one.span is None:
-        return ("", "too long for it, or misses the objective one at a time", "", "", "", "")
-    low, high = one.span
-    return (
-        f"{low.per_second:,.2g}-{high.per_second:,.2g}"
-        if high.per_second < 1
-        else f"{low.per_second:,.1f}-{high.per_second:,.1f}",
-        f"{one.held.per_second:.2g}/s",
-        f"{one.held.in_flight:,}",
-        _range(low.replicas, high.replicas),
-        _range(low.gpus, high.gpus),
-        _range(low.nodes, high.nodes),
-    )
+def _share(told: Told) -> str:
+    return f"{100 * told.judged.level.share:g} %"
 
 
-def _range(low: int, high: int) -> str:
-    return f"{low:,}" if low == high else f"{low:,}-{high:,}"
+def _peak(one: Sized) -> str:
+    return _rates(*(at.per_second for at in one.span)) if one.span else "-"
 
 
-def _bases(told: Told) -> tuple[str, ...]:
-    uses = (
-        f"{one.use.name}: {one.use.requests_per_day} requests a day of each person, an assumption; "
-        f"{one.use.prompt:,} tokens of prompt and {one.use.answer:,} of answer, means of "
-        f"{one.use.source}"
-        for one in told.sized
-    )
+def _holds(one: Sized) -> str:
+    return _rates(*(at.per_second for at in one.held)) if one.held else "-"
+
+
+def _rates(low: float, high: float) -> str:
+    digits = ",.2g" if high < 1 else ",.1f" if high < _MANY else ",.0f"
+    return f"{_range(format(low, digits), format(high, digits))}/s"
+
+
+def _in_flight(one: Sized) -> str:
+    if one.held is None:
+        return "-"
+    numbers = sorted(each.in_flight for each in one.held)
+    return _range(*(f"{number:,}" for number in numbers))
+
+
+def _counts(number: Callable[[Needed], int]) -> Callable[[Sized], str]:
+    def cell(one: Sized) -> str:
+        return _range(*(f"{number(at):,}" for at in one.span)) if one.span else "-"
+
+    return cell
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low}-{high}"
+
+
+_ROWS: Final[tuple[tuple[str, Callable[[Sized], str]], ...]] = (
+    ("at the busiest time", _peak),
+    ("one replica holds", _holds),
+    ("in flight there", _in_flight),
+    ("replicas", _counts(lambda at: at.replicas)),
+    ("GPUs", _counts(lambda at: at.gpus)),
+    ("nodes", _counts(lambda at: at.nodes)),
+)
+
+
+def _missed(told: Told) -> Iterator[str]:
+    model = told.planned.model
+    for one in told.sized:
+        if one.held is not None:
+            continue
+        if fits(model, one.use):
+            yield (
+                f"{one.use.name}: fewer than {_share(told)} of requests meet the objective, "
+                "however few come."
+            )
+        else:
+            yield (
+                f"{one.use.name}: a mean request has {one.use.prompt + one.use.answer:,} tokens, "
+                f"more than the context of {model.max_model_len:,} or the cache of "
+                f"{model.cache_tokens:,}."
+            )
+
+
+def _beyond(told: Told) -> Iterator[str]:
+    """Where the deployment would not be allowed what it takes."""
+    most = told.planned.scaled.bounds.maximum
+    for one in told.sized if told.planned.name else ():
+        if one.span is not None and one.span[1].replicas > most:
+            needed = one.span[1].replicas
+            yield f"{one.use.name}: maxReplicas is {most}; up to {needed:,} are needed."
+
+
+def _bases(told: Told) -> Iterator[str]:
+    for one in told.sized:
+        yield (
+            f"{one.use.name}: {one.use.requests_per_day} requests a day of each person, an "
+            f"assumption; {one.use.prompt:,} tokens of prompt and {one.use.answer:,} of answer, "
+            f"means of {one.use.source}."
+        )
     low, high = PEAK_TO_MEAN
-    peak = f"The busiest time has {low:g} to {high:g} times the mean of a day ({SOURCE_OF_PEAKS})"
-    rest = f"Nodes have {GPUS_PER_NODE} GPUs; no replica is spare for one that fails or loads"
-    return (*(f"{one}." for one in uses), f"{peak}.", f"{rest}.")
+    yield f"The busiest time has {low:g} to {high:g} times the mean of a day ({SOURCE_OF_PEAKS})."
+    yield (
+        f"One replica was played with {DRAWS} draws of {REQUESTS:,} requests (or {SECONDS:g} s of "
+        f"them, if more), from --seed {told.asked.seed}: what the least and the most of them held. "
+        "The fewest replicas are for the flattest day by the most, the most for the steepest by "
+        "the least."
+    )
+
+
+def _counted(planned: Planned) -> Iterator[str]:
+    """What of nodes and deployment is in the numbers."""
+    largest, smallest = planned.nodes
+    gpus = f"{largest}" if largest == smallest else f"{smallest} to {largest}"
+    yield f"Nodes have {gpus} GPUs, as --nodes says, and there are as many as it takes."
+    terms, name = planned.terms, planned.name
+    if name:
+        yield (
+            f"{name}: minReplicas {terms.minimum} and spareReplicas {terms.spare} are in the "
+            "numbers."
+        )
+    if not terms.spare:
+        yield "No replica is spare for one that fails or loads."
+
+
+def _left_out(planned: Planned) -> Iterator[str]:
+    """What of the deployment is not: it says when and by what replicas come, not how many."""
+    scaling, names = planned.spec.scaling, []
+    if scaling.target_queue_depth is not None:
+        names.append(f"targetQueueDepth {scaling.target_queue_depth}")
+    if scaling.schedules:
+        names.append("schedules")
+    if names:
+        yield (
+            f"{planned.name}: not used here: {' and '.join(names)}; a replica counts with what it "
+            "holds by the objective, at the busiest time."
+        )
 
 
 def document(told: Told) -> dict[str, Any]:
     """The same as JSON; ranges as [least, most], null where the objective is missed."""
     return {
-        "deployment": deployment_document(told.planned),
         "users": told.users,
-        "objective": {
-            "firstTokenSeconds": told.level.time_to_first_token,
-            "betweenTokensSeconds": told.level.inter_token_latency,
-            "percentile": round(100 * told.level.share),
-        },
+        "nodes": told.asked.nodes,
+        "deployment": told.planned.document,
+        "objective": told.judged.document,
+        "seed": told.asked.seed,
+        "draws": DRAWS,
         "uses": [_use(one) for one in told.sized],
-        "notes": [*_bases(told), *told.planned.notes],
+        "notes": [*told.notes, *told.planned.notes],
     }
 
 
@@ -114,10 +211,14 @@ def _use(one: Sized) -> dict[str, Any]:
         "answerTokens": one.use.answer,
         "requestsPerDay": one.use.requests_per_day,
         "source": one.use.source,
-        "requestsPerSecondOfReplica": float(f"{held.per_second:.3g}") if held else None,
-        "inFlightOfReplica": held.in_flight if held else None,
-        "peakRequestsPerSecond": [float(f"{at.per_second:.3g}") for at in span] if span else None,
+        "requestsPerSecondOfReplica": [_three(at.per_second) for at in held] if held else None,
+        "inFlightOfReplica": sorted(at.in_flight for at in held) if held else None,
+        "peakRequestsPerSecond": [_three(at.per_second) for at in span] if span else None,
         "replicas": [at.replicas for at in span] if span else None,
         "gpus": [at.gpus for at in span] if span else None,
         "nodes": [at.nodes for at in span] if span else None,
     }
+
+
+def _three(value: float) -> float:
+    return float(f"{value:.3g}")

@@ -1,5 +1,6 @@
 """What `escadre simulate --trace` prints: an outcome in, rich renderables and JSON out. Pure."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,25 +9,34 @@ from rich.console import Group
 from rich.text import Text
 
 from escadre.cli.layout.legal import with_notes
-from escadre.cli.shared import speeds
 from escadre.cli.shared.tables import grid
+from escadre.cli.simulate.asked import Asked
+from escadre.cli.simulate.judged import Judged
 from escadre.cli.simulate.picture import course, course_document, drawing
 from escadre.cli.simulate.replicas import Planned
 from escadre.core.counting import count
-from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.outcome import Outcome
 from escadre.core.simulation.setting import Scaled, Setting
 
-__all__ = ["Told", "deployment_document", "document", "picture", "view"]
+__all__ = ["Told", "document", "picture", "view"]
+
+_SHORT = 10  # seconds, below which a part of one counts
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What was played, and what came of it."""
+    """What was asked, what was played, and what came of it."""
 
+    asked: Asked
     planned: Planned
+    judged: Judged
     setting: Setting
     outcome: Outcome
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of it."""
+        return (*_few(self), *_refused(self), *_unplayed(self), self.judged.times_note)
 
 
 def view(told: Told) -> Group:
@@ -34,22 +44,27 @@ def view(told: Told) -> Group:
     table = grid("", "", "")
     for row in (*_answers(told), *_supply(told)):
         table.add_row(*row)
+    head = (Text(line) for line in _head(told))
     body = [table, Text(), *course(told.outcome.timeline)]
-    return with_notes([Text(_head(told)), Text(), *body], told.planned.notes)
+    return with_notes([*head, Text(), *body], (*told.notes, *told.planned.notes))
 
 
 def picture(told: Told) -> str:
     """Its course as SVG."""
-    return drawing(told.outcome.timeline, _head(told))
+    first, *rest = _head(told)
+    return drawing(told.outcome.timeline, first, "; ".join(rest))
 
 
-def _head(told: Told) -> str:
-    """What was played."""
-    scaled, cold = told.setting.scaled, told.setting.cold
+def _head(told: Told) -> tuple[str, ...]:
+    """What was played, in lines of less than 80 characters."""
+    scaled, setting = told.planned.scaled, told.setting
     bounds = f"{scaled.bounds.minimum} to {count(scaled.bounds.maximum, 'replica')}"
+    copies = f", {told.asked.copies} copies of the log" if told.asked.copies > 1 else ""
     return (
-        f"{told.planned.summary}, {bounds}, {_aim(scaled)}, loads of "
-        f"{cold.median:g} s, routing {told.setting.routing}, seed {told.setting.seed}"
+        f"{told.planned.repository} on {told.planned.summary}",
+        f"{bounds} by {_aim(scaled)}",
+        f"loads of {setting.cold.median:g} s, routing {setting.routing}, seed {setting.seed}"
+        + copies,
     )
 
 
@@ -60,22 +75,23 @@ def _aim(scaled: Scaled) -> str:
     level = scaled.service.level
     both = f"{level.time_to_first_token:g} s and {level.inter_token_latency:g} s"
     spare = f", {scaled.spare} spare" if scaled.spare else ""
-    return f"service level {both} for {100 * level.share:g} %{spare}"
+    return f"serviceLevel {both} for {100 * level.share:g} %{spare}"
 
 
 def _answers(told: Told) -> Iterator[tuple[str, str, str]]:
-    answers, objective = told.outcome.answers, told.setting.objective
-    yield "requests answered", f"{answers.requests:,}", f"in {told.outcome.supply.seconds:,.0f} s"
+    answers = told.outcome.answers
+    yield (
+        "requests answered",
+        f"{answers.requests:,}",
+        f"in {_whole(told.outcome.supply.seconds)} s",
+    )
     if answers.refused:
         yield "requests refused", f"{answers.refused:,}", "longer than the context or the cache"
     for percent, seconds in answers.first_token.items():
         yield f"first token, p{percent}", _seconds(seconds), ""
     yield "between tokens, p99", _seconds(answers.between_tokens_p99), ""
-    words = (
-        f"first token in {objective.first_token:g} s, then one each {objective.between_tokens:g} s"
-    )
     share = "-" if answers.attained is None else f"{100 * answers.attained:.1f} %"
-    yield "objective met", share, words
+    yield "objective met", share, told.judged.words
     yield "preemptions", f"{answers.preemptions:,}", "computed twice, for the cache was full"
 
 
@@ -86,8 +102,11 @@ def _supply(told: Told) -> Iterator[tuple[str, str, str]]:
         f"{100 * supply.gpu_seconds / always:.0f} % of maxReplicas all the time" if always else ""
     )
     yield "replicas at most", f"{supply.most_replicas}", ""
-    yield "GPU seconds", f"{supply.gpu_seconds:,.0f}", share
-    yield "loads", f"{supply.loads}", f"{supply.wasted_loads} of them wasted: no request came"
+    yield "GPU seconds", _whole(supply.gpu_seconds), share
+    yield "loads", f"{supply.loads}", ""
+    if supply.loads:
+        yield "  wasted", f"{supply.wasted_loads}", "gone before a request came"
+        yield "  unfinished", f"{supply.unfinished_loads}", "at the end, and no request had come"
     yield "changes", f"{supply.changes}", f"{supply.reversals} of them against the one before"
 
 
@@ -95,15 +114,48 @@ def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g} s"
 
 
+def _whole(seconds: float) -> str:
+    return f"{seconds:,.0f}" if seconds >= _SHORT else f"{seconds:.3g}"
+
+
+def _few(told: Told) -> Iterator[str]:
+    """Of so few requests a percentile is none: the next one might be twice as slow."""
+    requests = told.outcome.answers.requests
+    slowest = [
+        f"p{percent}"
+        for percent in told.outcome.answers.first_token
+        if requests and math.ceil(percent * requests / 100) == requests
+    ]
+    if slowest:
+        names = " and ".join(filter(None, (", ".join(slowest[:-1]), slowest[-1])))
+        yield f"Of {count(requests, 'request')} the slowest one is {names}; play a longer log."
+
+
+def _refused(told: Told) -> Iterator[str]:
+    answers, model = told.outcome.answers, told.planned.model
+    if answers.refused:
+        none = "" if answers.requests else "No request was played, so nothing says how it serves. "
+        yield (
+            f"{none}{answers.refused:,} of {count(answers.requests + answers.refused, 'request')} "
+            f"were refused: longer than the context of {model.max_model_len:,} tokens or the cache "
+            f"of {model.cache_tokens:,}. Times and objective are of the others."
+        )
+
+
+def _unplayed(told: Told) -> Iterator[str]:
+    if told.planned.spec.scaling.schedules:
+        yield "Its schedules are not played, for a log names no day: minReplicas is the least."
+
+
 def document(told: Told) -> dict[str, Any]:
     """The same as JSON: seconds, to six digits; null where there was nothing to measure."""
     answers, supply, setting = told.outcome.answers, told.outcome.supply, told.setting
     return {
-        "deployment": deployment_document(told.planned),
-        "objective": {
-            "firstTokenSeconds": setting.objective.first_token,
-            "betweenTokensSeconds": setting.objective.between_tokens,
-        },
+        "trace": told.asked.trace,
+        "scale": told.asked.copies,
+        "nodes": told.asked.nodes,
+        "deployment": told.planned.document,
+        "objective": told.judged.document,
         "coldStartSeconds": setting.cold.median,
         "routing": setting.routing,
         "seed": setting.seed,
@@ -118,36 +170,11 @@ def document(told: Told) -> dict[str, Any]:
         "mostReplicas": supply.most_replicas,
         "loads": supply.loads,
         "wastedLoads": supply.wasted_loads,
+        "unfinishedLoads": supply.unfinished_loads,
         "changes": supply.changes,
         "reversals": supply.reversals,
         "course": course_document(told.outcome.timeline),
-        "notes": list(told.planned.notes),
-    }
-
-
-def deployment_document(planned: Planned) -> dict[str, Any]:
-    """The replica that was played, and how it is scaled."""
-    scaled, model = planned.scaled, planned.model
-    return {
-        "layout": planned.summary,
-        "gpus": model.gpus,
-        "maxNumSeqs": model.max_num_seqs,
-        "cacheBlocks": model.cache_blocks,
-        "minReplicas": scaled.bounds.minimum,
-        "maxReplicas": scaled.bounds.maximum,
-        "targetQueueDepth": scaled.target if scaled.service is None else None,
-        "serviceLevel": _level_document(scaled.service.level) if scaled.service else None,
-        "spareReplicas": scaled.spare,
-        "speed": speeds.document(model.speed),
-    }
-
-
-def _level_document(level: ServiceLevel) -> dict[str, int]:
-    """As the spec has it."""
-    return {
-        "timeToFirstTokenSeconds": round(level.time_to_first_token),
-        "interTokenLatencyMilliseconds": round(1000 * level.inter_token_latency),
-        "percentile": round(100 * level.share),
+        "notes": [*told.notes, *told.planned.notes],
     }
 
 

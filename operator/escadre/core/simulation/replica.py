@@ -39,9 +39,14 @@ class ReplicaModel:
     gpus: int
 
     @property
+    def cache_tokens(self) -> int:
+        """That its cache holds."""
+        return self.cache_blocks * BLOCK_TOKENS
+
+    @property
     def prior(self) -> Prior:
         """What scaling is told that it should be able to do."""
-        return Prior(self.speed, self.cache_blocks * BLOCK_TOKENS, self.max_num_seqs)
+        return Prior(self.speed, self.cache_tokens, self.max_num_seqs)
 
     def takes(self, request: Request) -> bool:
         """Whether an engine answers it: vLLM refuses what is longer than --max-model-len."""

@@ -1,45 +1,47 @@
-"""How many replicas so many people need, by figures of public traces. Pure.
+"""How many requests a second of a use one replica holds: it is played with ever more of them. Pure.
 
-One replica is played with the requests of a use, ever more in a second, until too few of them meet
-the objective. What that holds divides what all people ask for at the busiest time. cli/simulate
-asks; docs/use/simulate.md has the sources beside the figures.
+core/simulation/people.py divides by it what so many people ask for; docs/use/simulate.md has the
+sources beside the figures.
+
+Chance draws an order and no more: each draw has the same prompts, answers and pauses, evenly spaced
+quantiles of their distribution (stratified sampling), so that none has more long prompts than
+another. Where the longest prompts take nearly all of the objective alone, a plain draw of a few
+hundred requests moved the rate threefold.
 """
 
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from escadre.core.engines.amounts import ceil_div
-from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.engine import Engine
 from escadre.core.simulation.replica import ReplicaModel, Request
 from escadre.core.simulation.setting import Objective
 
 __all__ = [
-    "GPUS_PER_NODE",
-    "PEAK_TO_MEAN",
-    "SOURCE_OF_PEAKS",
+    "DRAWS",
+    "REQUESTS",
+    "SECONDS",
     "USES",
     "Held",
-    "Needed",
     "Use",
+    "fits",
     "hold",
-    "needed",
+    "holds",
+    "traffic",
 ]
 
-# Busiest to mean rate of the sum of all clients, over two weeks: the least and the most of the
-# three models of general use (m-mid 1.92, m-large 2.98, m-small 3.30).
-PEAK_TO_MEAN: Final = (1.92, 3.30)
-SOURCE_OF_PEAKS: Final = "alibaba/ServeGen data, m-mid and m-small, two weeks"
-GPUS_PER_NODE: Final = 8
-_DAY: Final = 86400
-_SECONDS: Final = 120.0
-_FEWEST: Final = 300
+DRAWS: Final = 5
+REQUESTS: Final = 4000  # of a draw, or those of
+SECONDS: Final = 120.0  # where these are more
 _LEAST: Final = 0.02  # requests per second, below which a replica holds none
-_HALVINGS: Final = 6
+_ROUGH: Final = 400  # requests that tell where to begin
+_WIDE: Final = 1.25
+_HALVINGS: Final = 3
+_BEHIND: Final = 0.02
+_ROUNDING: Final = 1e-6  # 0.95 × 100 is no more than 95
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,69 +73,124 @@ class Held:
     in_flight: int
 
 
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """For one end of the range of busiest times."""
-
-    per_second: float
-    replicas: int
-    gpus: int
-    nodes: int
+def fits(model: ReplicaModel, use: Use) -> bool:
+    """Whether context and cache take a mean request at all."""
+    return model.takes(Request(0.0, use.prompt, use.answer))
 
 
-def hold(model: ReplicaModel, use: Use, level: ServiceLevel, seed: int) -> Held | None:
-    """The most at which it keeps up and the level's share of the requests have both its times.
+def holds(
+    model: ReplicaModel, use: Use, level: ServiceLevel, seed: int
+) -> tuple[Held, Held] | None:
+    """The least and the most of ``DRAWS`` draws; None where one of them holds nothing.
 
-    It keeps up where at the end of two minutes no more are there than run at once.
-    None where a mean request is too long for the replica, or too few meet it at any rate. The rate
-    is doubled until it is too much, then halved between: right to 1.6 %, of one draw of requests.
+    No two seeds have a draw in common.
     """
-    if not model.takes(Request(0.0, use.prompt, use.answer)):
+    found: list[Held] = []
+    for draw in range(seed * DRAWS, (seed + 1) * DRAWS):
+        near = found[0].per_second if found else None
+        held = hold(model, use, level, draw, near)
+        if held is None:
+            return None
+        found.append(held)
+    return min(found, key=_rate), max(found, key=_rate)
+
+
+def _rate(held: Held) -> float:
+    return held.per_second
+
+
+def hold(
+    model: ReplicaModel, use: Use, level: ServiceLevel, seed: int, near: float | None = None
+) -> Held | None:
+    """The most at which it keeps up and the level's share of one draw has both its times.
+
+    It keeps up where at the end no more wait for a seat than a fiftieth of all: one moment's burst
+    is no sign of falling behind. None where a mean request is
+    too long for the replica, or too few have these times at any rate. Right to 3 % of its draw;
+    ``near`` is where to look first, which saves time and changes no more than that.
+    """
+    if not fits(model, use):
         return None
-    fits, rate = None, _LEAST
-    while (found := _play(model, use, level, rate, seed)) is not None:
-        fits, rate = found, 2 * rate
-    if fits is None:
+    trial = _Trial(model, use, level, seed, REQUESTS)
+    return _settle(trial, _roughly(trial) if near is None else near)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A draw of a use, to be played on a replica at any rate, with so many requests at least."""
+
+    model: ReplicaModel
+    use: Use
+    level: ServiceLevel
+    seed: int
+    fewest: int
+
+    def at(self, rate: float) -> Held | None:
+        """None when so many requests per second are too many."""
+        count = max(self.fewest, int(rate * SECONDS))
+        requests = list(traffic(self.model, self.use, self.seed, rate, count))
+        engine, judged = Engine(self.model), 0
+        misses = count - math.ceil(self.level.share * count - _ROUNDING)
+        for request in requests:
+            engine.advance(request.at)
+            engine.submit(request)
+            misses -= self._missed(engine, judged)
+            judged = len(engine.ended)
+            if misses < 0:
+                return None
+        behind = engine.load - self.model.max_num_seqs > _BEHIND * count
+        engine.advance(math.inf)
+        if behind or self._missed(engine, judged) > misses:
+            return None
+        return Held(rate, _in_flight(engine, requests))
+
+    def _missed(self, engine: Engine, judged: int) -> int:
+        """How many did, of those that ended since so many were judged."""
+        objective = Objective.of(self.level)
+        return sum(not objective.met_by(job) for job in engine.ended[judged:])
+
+
+def _roughly(trial: _Trial) -> float:
+    """Within a factor of two or so, by few requests."""
+    rate, rough = _LEAST, replace(trial, fewest=_ROUGH)
+    while rough.at(rate) is not None:
+        rate *= 2
+    return rate / math.sqrt(2)
+
+
+def _settle(trial: _Trial, near: float) -> Held | None:
+    """Halves between what is held and what is held no more."""
+    bracket = _bracket(trial, max(near, _LEAST))
+    if bracket is None:
         return None
-    low, high = fits.per_second, rate
+    held, high = bracket
     for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        found = _play(model, use, level, middle, seed)
+        middle = math.sqrt(held.per_second * high)
+        found = trial.at(middle)
         if found is None:
             high = middle
         else:
-            fits, low = found, middle
-    return fits
+            held = found
+    return held
 
 
-def needed(users: int, per_day: int, held: Held, model: ReplicaModel) -> tuple[Needed, Needed]:
-    """For the flattest and the steepest day."""
-    low, high = (_needed(users * per_day / _DAY * peak, held, model) for peak in PEAK_TO_MEAN)
-    return low, high
+def _bracket(trial: _Trial, rate: float) -> tuple[Held, float] | None:
+    """What is held, and the next rate above it that is not; None where even the least is not."""
+    held = trial.at(rate)
+    if held is not None:
+        return _upwards(trial, held)
+    while rate > _LEAST:
+        high, rate = rate, max(_LEAST, rate / _WIDE)
+        held = trial.at(rate)
+        if held is not None:
+            return held, high
+    return None
 
 
-def _needed(rate: float, held: Held, model: ReplicaModel) -> Needed:
-    replicas = max(1, -int(-rate // held.per_second))
-    together = max(1, GPUS_PER_NODE // model.gpus)  # replicas of one node
-    nodes = ceil_div(replicas, together) * max(1, ceil_div(model.gpus, GPUS_PER_NODE))
-    return Needed(rate, replicas, replicas * model.gpus, nodes)
-
-
-def _play(
-    model: ReplicaModel, use: Use, level: ServiceLevel, rate: float, seed: int
-) -> Held | None:
-    """One replica at so many requests per second; None when they are too many."""
-    engine, objective = Engine(model), Objective.of(level)
-    requests = list(_requests(model, use, rate, seed))
-    for request in requests:
-        engine.advance(request.at)
-        engine.submit(request)
-    behind = engine.load > model.max_num_seqs
-    engine.advance(math.inf)
-    met = sum(objective.met_by(job) for job in engine.ended)
-    if behind or met < level.share * len(requests):
-        return None
-    return Held(rate, _in_flight(engine, requests))
+def _upwards(trial: _Trial, held: Held) -> tuple[Held, float]:
+    while (found := trial.at(held.per_second * _WIDE)) is not None:
+        held = found
+    return held, held.per_second * _WIDE
 
 
 def _in_flight(engine: Engine, requests: Sequence[Request]) -> int:
@@ -141,16 +198,25 @@ def _in_flight(engine: Engine, requests: Sequence[Request]) -> int:
     return max(1, round(spent / max(requests[-1].at, spent / len(requests))))
 
 
-def _requests(model: ReplicaModel, use: Use, rate: float, seed: int) -> Iterator[Request]:
+def traffic(model: ReplicaModel, use: Use, seed: int, rate: float, count: int) -> Iterator[Request]:
     """Poisson arrivals, tokens of exponential spread as far as the replica takes them.
 
-    The same draws at every rate.
+    The same order at every rate.
     """
     rng = random.Random(f"{seed} {use.name}")  # noqa: S311 - draws, not secrets
-    longest = min(model.max_model_len, model.cache_blocks * BLOCK_TOKENS)
+    longest = min(model.max_model_len, model.cache_tokens)
+    pauses, prompts, answers = (
+        _drawn(mean, count, rng) for mean in (1 / rate, use.prompt, use.answer)
+    )
     at = 0.0
-    for _ in range(max(_FEWEST, int(rate * _SECONDS))):
-        at += rng.expovariate(1.0) / rate
-        prompt, answer = rng.expovariate(1 / use.prompt), rng.expovariate(1 / use.answer)
+    for pause, prompt, answer in zip(pauses, prompts, answers, strict=True):
+        at += pause
         given = min(max(1, round(answer)), longest // 2)
         yield Request(at, min(max(1, round(prompt)), longest - given), given)
+
+
+def _drawn(mean: float, count: int, rng: random.Random) -> list[float]:
+    """Of an exponential distribution the middles of ``count`` equal parts, in any order."""
+    found = [-mean * math.log(1 - (place + 0.5) / count) for place in range(count)]
+    rng.shuffle(found)
+    return found
