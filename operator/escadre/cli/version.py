@@ -7,8 +7,10 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 from typer.main import get_command
+from typing_extensions import override
 
 from escadre import __version__
+from escadre.cli.shared.optionfaults import reworded
 from escadre.cli.shared.session import Output, OutputOption, environment_of
 from escadre.names import API_VERSION
 
@@ -43,6 +45,13 @@ class Root(TyperGroup):
         carrier = typer.Typer(add_completion=False)
         carrier.command()(_option)
         super().__init__(params=[*(params or ()), *get_command(carrier).params], **given)
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            raise reworded(error) from error.__cause__
 
 
 def register(app: typer.Typer) -> None:

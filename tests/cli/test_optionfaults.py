@@ -1,0 +1,28 @@
+"""What is wrong with an option is told with what was typed, and in no library's words."""
+
+import pytest
+from tests.cli.harness import Program
+
+LEGAL = "layout legal --model magistral-small-2509 --tensor-parallel 1"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("logs x --tail many", "'--tail': many is given; a whole number is meant"),
+        (f"{LEGAL} --pipeline-parallel 0", "'--pipeline-parallel': 0 is less than 1, the least"),
+        (f"{LEGAL} --pipeline-parallel 9999", "9999 is more than 1,024, the most there may be"),
+        (f"{LEGAL} --pipeline-parallel 1.5", "1.5 is given; a whole number is meant"),
+        ("simulate --users 1 --itl x", "'--itl': x is given; a number is meant"),
+        ("plan -f x -o xml", "'-o' / '--output': 'xml' is not one of 'table', 'json', 'yaml'"),
+        ("logs x --tail \x9b3m", r"'--tail': \x9b3m is given"),
+        ("status -n Bad_Name", "'Bad_Name': a namespace has lower-case letters, digits and -"),
+    ],
+)
+def test_a_wrong_value_is_told(line: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Program().run(*line.split())
+    told = capsys.readouterr().err
+    assert ran.code == 2
+    assert f"Invalid value for {words}" in told or words in told
+    assert "Input should" not in told
+    assert "Value error" not in told
