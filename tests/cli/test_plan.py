@@ -263,6 +263,7 @@ def test_without_the_right_to_list_nodes_the_agents_word_is_taken(tmp_path: Path
             {"layout": [4]}, "spec.layout: [4] is given; an object with fields", id="a list"
         ),
         pytest.param({"approval": 7}, "spec.approval: 7 is given; a text is meant", id="a number"),
+        pytest.param({"scaling": []}, "spec.scaling: [] is given; an object with", id="no fields"),
         pytest.param(
             {"objective": "latency"},
             'spec.objective: "latency" is none of Throughput, Latency',
@@ -323,7 +324,21 @@ def test_a_mistake_in_the_file_is_named_with_its_place(
         ),
         pytest.param(b"\x1f\x8b\x08\x00", " is packed with gzip; unpack it first", id="packed"),
         pytest.param(b" \n", " is empty; it should hold a ModelDeployment", id="empty"),
-        pytest.param(b"kind: Pod", ": no ModelDeployment of escadre.dev/v1alpha1", id="no wish"),
+        pytest.param(
+            b"kind: Pod\napiVersion: v1",
+            ": no ModelDeployment of escadre.dev/v1alpha1 in it, only Pod of v1\n",
+            id="no wish",
+        ),
+        pytest.param(
+            b"kind: ModelDeployment\napiVersion: escadre.dev/v2\nspec: 5",
+            ": no ModelDeployment of escadre.dev/v1alpha1 in it, only ModelDeployment of escadre.d",
+            id="of another version",
+        ),
+        pytest.param(
+            b"- a",
+            ": no ModelDeployment of escadre.dev/v1alpha1 in it, nor any other object",
+            id="list",
+        ),
     ],
 )
 def test_a_file_without_wishes_is_named_in_one_line(

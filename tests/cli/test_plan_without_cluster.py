@@ -416,7 +416,10 @@ def test_the_page_holds_what_was_rejected(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     ran = plan(tmp_path, SMALL, more=("--html", str(tmp_path)))
     assert (ran.code, ran.out) == (3, "")
-    assert f"--html {tmp_path}: Is a directory" in ran.err
+    assert f"--html {tmp_path}: it is a folder; name a file" in ran.err
+    ran = plan(tmp_path, SMALL, more=("--html", str(tmp_path / "none" / "x.html")))
+    assert (ran.code, ran.out) == (3, "")
+    assert f"--html {tmp_path}/none/x.html: there is no folder {tmp_path}/none" in ran.err
 
 
 def test_the_picture_of_the_docs_is_what_is_printed() -> None:

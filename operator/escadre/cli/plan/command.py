@@ -25,6 +25,7 @@ from escadre.cli.plan.without import fleet_of
 from escadre.cli.shared.carrying import CarryingCommand
 from escadre.cli.shared.engineversion import asked_as, version_option
 from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.places import check_place
 from escadre.cli.shared.session import (
     NamespaceOption,
     Output,
@@ -83,6 +84,7 @@ def _plan(
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
+    check_place("--html", html)
     texts = read_texts(files, environment.read_file)
     now, judged = environment.now(), asked_as(context)
 

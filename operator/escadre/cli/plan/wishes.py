@@ -7,7 +7,7 @@ people mistype most: unknown fields, wrong types, bounds, fields that contradict
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -21,12 +21,14 @@ from escadre.cli.plan.fields import faults
 from escadre.cli.plan.wishfiles import WishText, documents
 from escadre.cli.shared.naming import namespace_fault, object_fault
 from escadre.cli.shared.patterns import rule_of
+from escadre.core.listing import listed
 from escadre.errors import EscadreError, Refusal
 from escadre.fieldfaults import place_of, shown, words_of
 from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
 
 __all__ = ["ApprovalWish", "DeploymentWish", "Wishes", "read_wishes"]
 
+_NAMED: Final = 3
 _SPECS: Mapping[str, type[Model]] = {
     "ModelDeployment": ModelDeploymentSpec,
     "ModelApproval": ModelApprovalSpec,
@@ -85,9 +87,18 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
             _refuse_second(name in approvals, f"ModelApproval {name}", where)
             approvals[name] = ApprovalWish(name, spec)
     if not deployments:
-        sources = ", ".join(each.source for each in texts)
-        raise EscadreError(f"{sources}: no ModelDeployment of {API_VERSION} in it")
+        raise EscadreError(_none_in(texts))
     return Wishes(tuple(deployments.values()), approvals)
+
+
+def _none_in(texts: Sequence[WishText]) -> str:
+    """What to say of files without a wish, with what is there instead."""
+    sources = ", ".join(each.source for each in texts)
+    kinds = {
+        f"{body.get('kind')} of {body.get('apiVersion')}": None for *_, body in documents(texts)
+    }
+    found = f", only {listed(list(kinds), _NAMED)}" if kinds else ", nor any other object"
+    return f"{sources}: no ModelDeployment of {API_VERSION} in it{found}"
 
 
 def _refuse_second(known: bool, called: str, where: str) -> None:
@@ -114,7 +125,8 @@ def _refuse(where: str, field: str, value: object, fault: str) -> None:
 
 
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
-    model, raw = _SPECS[kind], body.get("spec") or {}
+    model, raw = _SPECS[kind], body.get("spec")
+    raw = {} if raw is None else raw
     for fault in faults(structural(model, people=True), raw, "spec"):
         raise Refusal(reasons.INVALID_SPEC, f"{where}: {fault}")
     try:

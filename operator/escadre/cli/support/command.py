@@ -11,6 +11,7 @@ import typer
 
 from escadre.cli.shared.failures import NOT_READY, OK
 from escadre.cli.shared.naming import given_namespace
+from escadre.cli.shared.places import check_place
 from escadre.cli.shared.session import Session, environment_of, run
 from escadre.cli.shared.target import ClusterCommand
 from escadre.cli.shared.words import bytes_text, count
@@ -68,6 +69,7 @@ def _support_bundle(
     root = f"escadre-support-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
     path = out or Path(f"{root}.tar.gz")
     check_free(path)
+    check_place("-o", path)
 
     async def work(session: Session) -> tuple[Found, Reader]:
         reader = Reader(session.api, _OBJECTS)
