@@ -45,3 +45,11 @@ def test_a_level_out_of_reach_is_told_with_numbers() -> None:
 )
 def test_else_nothing_is_said_of_it(mix: Mix, rate: float | None) -> None:
     assert "out of reach" not in told(mix, replace(ServiceLevel(), time_to_first_token=1.0), rate)
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [(0.04, "0.04 requests a second"), (1.25, "1.2 requests a"), (1234.0, "1,200 requests a")],
+)
+def test_a_rate_has_two_digits_and_no_power_of_ten(rate: float, words: str) -> None:
+    assert f": {words}" in told(CHAT, ServiceLevel(), rate)

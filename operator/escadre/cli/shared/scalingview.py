@@ -133,6 +133,6 @@ def _floor(spec: ModelDeploymentSpec | None, told: ScalingStatus) -> str:
 
 def _change(one: LastScale) -> str:
     return (
-        f"{time_text(one.at)}  {one.from_} → {one.to}  {one.reason}, demand {one.demand}, "
-        f"{one.target} each"
+        f"{time_text(one.at)}  {one.from_:,} → {one.to:,}  {one.reason}, demand "
+        f"{one.demand:,}, {one.target:,} each"
     )

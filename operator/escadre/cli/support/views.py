@@ -12,6 +12,7 @@ from escadre.cli.plan.livefleet import read_fleet
 from escadre.cli.shared.deployed import Deployed
 from escadre.cli.shared.leader import Leader, find_leader
 from escadre.cli.shared.session import Environment, Session
+from escadre.cli.shared.words import count
 from escadre.cli.status.view import detail, leader_line, overview
 from escadre.cli.support.found import Found
 from escadre.cli.support.reader import Reader
@@ -43,7 +44,7 @@ async def add_views(
             found.views[f"why/{name}"] = _why(one, leader, now)
     if len(deployments) > EXPLAINED:
         rest = len(deployments) - EXPLAINED
-        reader.miss(f"status and why of {rest} more deployments", "the bundle's own limit")
+        reader.miss(f"status and why of {count(rest, 'more deployment')}", "the bundle's own limit")
     try:
         fleet = await read_fleet(session, system, now)
     except ApiError as error:

@@ -80,7 +80,7 @@ def message_of(verdict: Verdict, reason: Reason) -> Said:
     limits = verdict.limits
     parts = [
         say(
-            "{move}: {known}, bounds {minimum} to {maximum}",
+            "{move}: {known}, bounds {minimum:,} to {maximum:,}",
             move=_move(verdict),
             known=_known(verdict),
             minimum=limits.minimum,
@@ -97,8 +97,8 @@ def _known(verdict: Verdict) -> Said:
         return say("demand is unknown until a ready replica has been read")
     if asked.capacity is None:
         return say(
-            "{running} running and {waiting} waiting requests at {target} per replica ask for "
-            "{asked}",
+            "{running:,} running and {waiting:,} waiting requests at {target:,} per replica ask "
+            "for {asked:,}",
             running=seen.running,
             waiting=seen.waiting,
             target=verdict.limits.target,
@@ -106,18 +106,18 @@ def _known(verdict: Verdict) -> Said:
         )
     if asked.rate is None or asked.mix is None:
         return say(
-            "{running} running and {waiting} waiting requests at {capacity} per replica ask for "
-            "{asked}",
+            "{running:,} running and {waiting:,} waiting requests at {capacity} per replica ask "
+            "for {asked:,}",
             running=seen.running,
             waiting=seen.waiting,
-            capacity=Amount(f"{asked.capacity.requests:.3g}"),
+            capacity=Amount(_digits(asked.capacity.requests, 3)),
             asked=asked.up,
         )
     if not seen.demand and asked.still:
         return say("no requests arrive")
     return say(
         "{rate} requests a second of {prompt} tokens and answers of {answer}, at {capacity} a "
-        "second per replica, ask for {asked}",
+        "second per replica, ask for {asked:,}",
         rate=Amount(_rate(asked.rate)),
         prompt=Amount(f"{asked.mix.prompt:,.0f}"),
         answer=Amount(f"{asked.mix.answer:,.0f}"),
@@ -127,7 +127,12 @@ def _known(verdict: Verdict) -> Said:
 
 
 def _rate(per_second: float) -> str:
-    return f"{per_second:.2g}" if per_second >= _TWO_DIGITS else f"{per_second:.2f}"
+    return _digits(per_second, 2) if per_second >= _TWO_DIGITS else f"{per_second:.2f}"
+
+
+def _digits(value: float, number: int) -> str:
+    """So many digits that count, and never a power of ten."""
+    return f"{float(f'{value:.{number}g}'):,g}"
 
 
 def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:
@@ -165,15 +170,11 @@ def _out_of_reach(verdict: Verdict) -> Iterator[Said]:
         "have their first token within {first} s and {between} ms between tokens when each is "
         "alone, {level_first} s and {level_between} ms are asked",
         share=Amount(f"{100 * level.share:.0f}"),
-        first=Amount(_two(missed.first_token)),
-        between=Amount(_two(1000 * missed.between_tokens)),
+        first=Amount(_digits(missed.first_token, 2)),
+        between=Amount(_digits(1000 * missed.between_tokens, 2)),
         level_first=Amount(f"{level.time_to_first_token:g}"),
         level_between=Amount(f"{1000 * level.inter_token_latency:g}"),
     )
-
-
-def _two(value: float) -> str:
-    return f"{float(f'{value:.2g}'):g}"
 
 
 def _uneven(verdict: Verdict) -> Iterator[Said]:
@@ -187,7 +188,7 @@ def _uneven(verdict: Verdict) -> Iterator[Said]:
         yield say(words, slots=_named(stuck))
     if skew is not None:
         yield say(
-            "replica {full} has {requests} requests and replica {idle} {few}: clients keep their "
+            "replica {full} has {requests:,} requests and replica {idle} {few}: clients keep their "
             "connections, which no further replica changes",
             full=skew.full,
             requests=skew.requests,
