@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,14 +15,16 @@ from escadre import reasons
 from escadre.clients.engine import ScrapeFailure, Target
 from escadre.clients.kube import PODS, Json
 from escadre.controller.demand import DemandLoop
-from escadre.controller.keys import FLEET, deployment_key
+from escadre.controller.keys import FLEET, Key, deployment_key
 from escadre.controller.live import LiveNumbers
 from escadre.controller.manager import reconcile
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import QUIET_READINGS, Demand, Reading
-from escadre.machinery.queue import WorkQueue
+from escadre.core.scaling.service import Service
+from escadre.machinery.queue import Priority, WorkQueue
 from escadre.names import LABEL_COMPONENT, LABEL_DEPLOYMENT, LABEL_SERVING
 from escadre.settings import EngineSettings, ScalingSettings, Settings
+from escadre.state.memory import Written
 
 Answer = Demand | ScrapeFailure
 CHAT = deployment_key("team", "chat")
@@ -110,6 +113,30 @@ async def test_an_idle_engine_outside_the_service_wakes_its_deployment_once() ->
         woken.append(CHAT in operator.woken)
     assert woken[QUIET_READINGS - 1]
     assert not any(woken[QUIET_READINGS:])
+
+
+async def test_other_numbers_wake_a_deployment_when_its_status_may_tell_them() -> None:
+    world = World()
+    operator = await serving(world, scaling={"maxReplicas": 3, "targetQueueDepth": 4})
+    waits: list[float] = []
+
+    def wake(key: Key, delay: float, _: Priority) -> None:
+        if key == CHAT:
+            waits.append(delay)
+
+    operator.context = replace(operator.context, wake=wake)
+    uid = world.mdep()["metadata"]["uid"]
+    operator.context.memory.status_written[uid] = Written(world.time() - 12, b"")
+    for running in (1, 2, 2, 5):
+        engines = dict.fromkeys(
+            [pod["status"]["podIP"] for pod in world.pods()], Demand(running, 0)
+        )
+        await scaler(operator, engines.__getitem__, Counter()).once()
+    assert waits == [18, 18, 0], "numbers, numbers, nothing, another decision"
+    waits.clear()
+    world.server.advance(30)
+    await scaler(operator, lambda _: Demand(6, 0), Counter()).once()
+    assert waits == [0], "late enough for numbers"
 
 
 def drop(world: World, pod: Json) -> None:
@@ -212,3 +239,21 @@ async def test_the_metrics_of_scaling_are_those_of_the_last_decision() -> None:
     assert (after.demand, after.age, after.capacity) == (11, 0.0, 4)
     standby = LiveNumbers(operator.context, WorkQueue(), lambda: False).live()
     assert list(standby.deployments()) == []
+
+
+async def test_what_a_replica_does_is_reckoned_anew_only_when_something_changed() -> None:
+    world = World()
+    operator = await serving(world)
+
+    async def service() -> Service:
+        await operator.context.caches.deployments.refresh()
+        view = operator.context.caches.deployments.get("chat", "team")
+        assert view is not None
+        found = operator.context.sight().scalable(view).service
+        assert found is not None
+        return found
+
+    first = await service()
+    assert await service() is first
+    world.deploy(serviceLevel={"timeToFirstTokenSeconds": 9})
+    assert (await service()).level.time_to_first_token == 9

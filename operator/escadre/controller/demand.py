@@ -16,11 +16,11 @@ from escadre.clients.engine import Scrape, ScrapeFailure, Target
 from escadre.controller.context import Context
 from escadre.controller.keys import Key, deployment_key
 from escadre.controller.passes import about
+from escadre.controller.statuswriter import wait_of_numbers
 from escadre.core.counting import count
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.scaling.demand import UNKNOWN, Reading, read
 from escadre.core.scaling.history import KEPT, Change
-from escadre.core.scaling.keeping import telling
 from escadre.core.scaling.policy import Decision, Sample
 from escadre.core.scaling.service import Service
 from escadre.core.scaling.step import Move, step
@@ -151,9 +151,24 @@ class DemandLoop:
         after = self._step(view, sight)
         if after is None:
             return False
-        if _says_more(before, after, view):
-            self.context.wake(deployment_key(view.namespace, view.name), 0.0, Priority.NORMAL)
+        if (wait := self._tell_in(before, after, view)) is not None:
+            self.context.wake(deployment_key(view.namespace, view.name), wait, Priority.NORMAL)
         return after.changed
+
+    def _tell_in(self, before: Scaled | None, now: Decision, view: DeploymentView) -> float | None:
+        """In how many seconds a decision is told; None where it says what was told before.
+
+        Other numbers alone are told no sooner than a status may be written for them: under load
+        they differ in each round, and a pass that may not write would be for nothing.
+        """
+        if before is None or before.decision is None:
+            return 0.0 if _is_news(now, view) else None
+        told = before.decision
+        if (told.reason, told.message) == (now.reason, now.message):
+            return None
+        if (told.reason, told.message.essence) == (now.reason, now.message.essence):
+            return wait_of_numbers(self.context, view.uid)
+        return 0.0
 
     def _step(self, view: DeploymentView, sight: Sight) -> Decision | None:
         """The next step, remembered; None while nothing can be decided."""
@@ -171,9 +186,8 @@ class DemandLoop:
         if after.move is not None:
             known = (*known, _change(after.move, sight.now))[-KEPT:]
         memory.scaled[view.uid] = Scaled(after.state, after.decision, known)
-        learned = after.state.learned
-        if learned is not None and (best := telling(learned, memory.learned.get(learned.key))):
-            memory.learned[learned.key] = best
+        if after.state.learned is not None:
+            memory.note_learned(after.state.learned)
         if after.move is not None:
             _tell(context, view, after.move)
         return after.decision
@@ -187,12 +201,9 @@ class DemandLoop:
         return [*replicas, *lost_of(observed, pods, memory.hung)]
 
 
-def _says_more(before: Scaled | None, after: Decision, view: DeploymentView) -> bool:
-    """Whether a decision is told in other words than the one before, or than the status tells."""
-    if before is not None and before.decision is not None:
-        told = before.decision
-        return (told.reason, told.message) != (after.reason, after.message)
-    words = (after.reason, str(after.message))
+def _is_news(decision: Decision, view: DeploymentView) -> bool:
+    """Whether the status tells of scaling in other words."""
+    words = (decision.reason, str(decision.message))
     return all(
         (one.reason, one.message) != words
         for one in view.told.conditions

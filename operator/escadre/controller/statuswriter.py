@@ -19,7 +19,7 @@ from escadre.machinery.store import Stored
 from escadre.names import API_VERSION
 from escadre.state.memory import Written
 
-__all__ = ["Draft", "Pace", "draft_of", "write_draft", "write_status"]
+__all__ = ["Draft", "Pace", "draft_of", "wait_of_numbers", "write_draft", "write_status"]
 
 _EARLY_SECONDS: Final = 0.05  # the clock of the queue is another one
 
@@ -78,7 +78,7 @@ def draft_of(context: Context, view: _View, status: Model, pace: Pace | None = N
     now, last = context.now(), context.memory.status_written.get(view.uid)
     said = pace.essence() if last is not None else None
     if last is not None and last.essence == said:
-        left = last.at + context.settings.operator.status_interval_seconds - now
+        left = wait_of_numbers(context, view.uid)
         return Draft(left=left) if left > 0 else Draft(told, said)
     if _edited(stored, told):  # what was heard of since the pass began is still to be told
         return Draft(told, said or pace.essence())
@@ -88,6 +88,15 @@ def draft_of(context: Context, view: _View, status: Model, pace: Pace | None = N
             return Draft(left=MOMENT_SECONDS - waited, soon=True)
     unsaid.pop(view.uid, None)
     return Draft(told, said or pace.essence())
+
+
+def wait_of_numbers(context: Context, uid: str) -> float:
+    """In how many seconds a status of an object may be written in which only numbers differ."""
+    last = context.memory.status_written.get(uid)
+    if last is None:
+        return 0.0
+    interval = context.settings.operator.status_interval_seconds
+    return max(0.0, last.at + interval - context.now())
 
 
 async def write_draft(context: Context, cache: Informer[_Seen], view: _Seen, draft: Draft) -> None:

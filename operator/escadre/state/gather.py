@@ -55,6 +55,7 @@ class Gather:
         self.deployments = Memo(deployment_facts)
         self.nodes = Memo(node_facts)
         self.standings = Memo(_standing)
+        self.services = Memo(service_of)
         self.verdicts = Memo(judged)
         self._policies = Policies(caches, settings.policies)
 
@@ -73,6 +74,7 @@ class Gather:
         self.replicas.keep_only(living)
         self.deployments.keep_only(living)
         self.standings.keep_only(living)
+        self.services.keep_only(living)
         self.verdicts.keep_only(view.uid for view in self.caches.approvals.values())
         self.nodes.keep_only(node.name for node in self.caches.nodes.values())
 
@@ -99,13 +101,12 @@ class Sight:
         """What scaling sees of it beside its demand."""
         replicas = self._replicas(view)
         seen = self._scalable(view, replicas)
-        service = service_of(view.spec, self.approval(view).model, self._layout(view), replicas)
+        model, layout = self.approval(view).model, self._layout(view)
+        service = self.gather.services.of(view.uid, view.spec, model, layout, replicas)
         if service is None:
             return seen
-        key = service.key
-        learned = telling(
-            self.gather.memory.learned.get(key), begun(view.told.learned, key, self.now)
-        )
+        memory, key = self.gather.memory, service.key
+        learned = telling(memory.learned.get(key), begun(view.told.learned, key, self.now))
         contended = bool(self._waiting_for_gpus() - {key_of(view)})
         return replace(seen, service=service, learned=learned, contended=contended)
 

@@ -10,6 +10,7 @@ from escadre.core.fleet.plan import DeploymentPlan, FleetPlan, Remembered
 from escadre.core.replicas.order import Order
 from escadre.core.scaling.demand import Reading
 from escadre.core.scaling.history import Change
+from escadre.core.scaling.keeping import telling
 from escadre.core.scaling.learning import Learned
 from escadre.core.scaling.policy import Decision, ScaleState
 from escadre.core.scaling.progress import Hung
@@ -19,6 +20,7 @@ __all__ = ["Memory", "Probing", "Scaled", "Written"]
 
 _REST_OVER_PLANNING: Final = 19  # planning takes a twentieth of the time
 _LONGEST_REST: Final = 5.0
+_KINDS: Final = 1000  # a kilobyte each
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Memory:
     planning: float = 0.0  # how long it took
     order: Order = field(default_factory=Order)
     scaled: dict[str, Scaled] = field(default_factory=dict)  # by uid of the deployment
-    learned: dict[str, Learned] = field(default_factory=dict)  # of replicas of a kind, by its key
+    learned: dict[str, Learned] = field(default_factory=dict)  # by kind of replica; `note_learned`
     readings: dict[str, Reading] = field(default_factory=dict)  # by pod uid
     hung: dict[str, Hung] = field(default_factory=dict)  # by pod uid
     versions: dict[str, str] = field(default_factory=dict)  # of engines, by pod uid
@@ -79,6 +81,18 @@ class Memory:
         """
         rest = _REST_OVER_PLANNING * self.planning
         return max(least, min(self.planned + rest - now, rest, _LONGEST_REST))
+
+    def note_learned(self, learned: Learned) -> None:
+        """Keeps what was learned of replicas of a kind, for others of it and for its return.
+
+        An edit or a new engine makes another kind, so there are ever more: of a thousand, the one
+        that was met longest ago is forgotten. What has something to tell is not lost to what has
+        not yet.
+        """
+        known = self.learned.pop(learned.key, None)
+        self.learned[learned.key] = telling(learned, known) or learned
+        if len(self.learned) > _KINDS:
+            del self.learned[next(iter(self.learned))]
 
     def keep_only(self, uids: set[str]) -> None:
         """Drops what belongs to objects that are gone."""

@@ -6,6 +6,7 @@ the first there is a guess (core/scaling/service.py).
 """
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -74,7 +75,8 @@ def kind_of(made: ReplicaInputs | None) -> str:
     """
     if made is None or made.layout is None:
         return ""
-    return f"{made.manifest_digest} {_shape(made.layout)} {_engine(made.platform)}"
+    kind = f"{made.manifest_digest} {_shape(made.layout)} {_engine(made.platform)}"
+    return sys.intern(kind)  # one text for all replicas of a kind
 
 
 def _shape(layout: Layout) -> str:

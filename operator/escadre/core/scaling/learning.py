@@ -224,22 +224,18 @@ def _with_prompts(learned: Learned, interval: _Interval, prior: Prior) -> Learne
 
 def _solved(rows: tuple[_Row, _Row, _Row], right: Sequence[float]) -> _Row:
     """By Cramer's rule; the ridge keeps the determinant above zero."""
-    whole = _determinant(rows)
-    found = [
-        _determinant(
-            tuple(
-                tuple(right[place] if at == column else value for at, value in enumerate(row))
-                for place, row in enumerate(rows)
-            )
-        )
-        / whole
-        for column in range(3)
-    ]
-    return found[0], found[1], found[2]
-
-
-def _determinant(rows: Sequence[Sequence[float]]) -> float:
     (a, b, c), (d, e, f), (g, h, i) = rows
+    p, q, r = right
+    whole = _determinant((a, b, c), (d, e, f), (g, h, i))
+    return (
+        _determinant((p, b, c), (q, e, f), (r, h, i)) / whole,
+        _determinant((a, p, c), (d, q, f), (g, r, i)) / whole,
+        _determinant((a, b, p), (d, e, q), (g, h, r)) / whole,
+    )
+
+
+def _determinant(first: _Row, second: _Row, third: _Row) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = first, second, third
     return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 
 
