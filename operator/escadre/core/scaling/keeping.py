@@ -6,7 +6,6 @@ where the prior stood, so its own readings soon count for more. A status is anyb
 tells of another kind is left alone, and no factor is believed beyond half and double. Pure.
 """
 
-from dataclasses import astuple
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -58,7 +57,7 @@ def kept(learned: Learned | None, before: Kept | None) -> Kept | None:
     name = _name(learned.key)
     if learned.told_at is None:
         return before if before is not None and before.key != name else None
-    return Kept(name, *(round(100 * one) for one in astuple(learned.told)))
+    return Kept(name, *(round(100 * one) for one in learned.told.each))
 
 
 def begun(told: Kept | None, key: str, now: float) -> Learned | None:

@@ -14,7 +14,7 @@ double. They steer the number of replicas and nothing else. Pure.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from escadre.core.engines.speed import DecodeStep, Speed
@@ -48,6 +48,11 @@ class Factors:
     per_running: float = 1.0
     per_cached_token: float = 1.0
 
+    @property
+    def each(self) -> tuple[float, float, float, float]:
+        """All four, in their order; ``dataclasses.astuple`` takes twenty times as long."""
+        return self.prompt, self.fixed, self.per_running, self.per_cached_token
+
     def of(self, speed: Speed) -> Speed:
         """The speed so corrected."""
         step = speed.decode
@@ -62,7 +67,7 @@ class Factors:
 
     def far_from(self, other: "Factors") -> bool:
         """Whether one moved by more than a tenth."""
-        pairs = zip(astuple(self), astuple(other), strict=True)
+        pairs = zip(self.each, other.each, strict=True)
         return any(abs(one / two - 1) > _TELL_SHARE for one, two in pairs)
 
 
@@ -89,7 +94,7 @@ class Learned:
     def factors(self) -> Factors:
         """By all that was seen."""
         first, second, third = self.steps
-        before, *terms = (one - 1 for one in astuple(self.begun))
+        before, *terms = (one - 1 for one in self.begun.each)
         found = _solved(
             (
                 (first[0] + _PRIOR, first[1], first[2]),
