@@ -477,6 +477,12 @@ def test_what_an_encoder_of_the_catalog_weighs_beside_text_only_is_said(tmp_path
     assert "textOnly" not in plan(tmp_path, SMALL).out
 
 
+def test_where_an_operator_would_be_is_not_taken_without_a_cluster(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, more=("--system-namespace", "elsewhere"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "--system-namespace: with --nodes no cluster is asked; leave it out" in ran.err
+
+
 def test_a_version_that_is_not_known_is_said_to_be(tmp_path: Path) -> None:
     ran = plan(tmp_path, SMALL, more=("--engine-version", "9.1"))
     assert "vLLM 9.1 is not known here; it is judged as 0.32, the nearest older" in ran.out

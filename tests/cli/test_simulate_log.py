@@ -67,7 +67,11 @@ def test_an_empty_file_says_what_is_meant(tmp_path: Path, text: str) -> None:
 def test_files_that_are_no_logs(tmp_path: Path) -> None:
     packed = tmp_path / "log.csv.gz"
     packed.write_bytes(b"\x1f\x8b\x08\x00\xff\xfe")
-    assert "gunzip -c" in simulate("--trace", str(packed), "--profile", MODEL).err
+    said = simulate("--trace", str(packed), "--profile", MODEL).err
+    assert f"--trace {packed} is packed with gzip; unpack it first" in said
+    packed.write_bytes("time,prompt_tokens,completion_tokens\n0,1,1\n".encode("utf-16"))
+    said = simulate("--trace", str(packed), "--profile", MODEL).err
+    assert f"--trace {packed} is text in UTF-16, as PowerShell's > writes it; save it as" in said
     assert "no request" in simulate("--trace", log(tmp_path), "--profile", MODEL).err
 
 

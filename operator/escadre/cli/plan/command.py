@@ -24,7 +24,7 @@ from escadre.cli.plan.wishfiles import read_texts
 from escadre.cli.plan.without import fleet_of
 from escadre.cli.shared.carrying import CarryingCommand
 from escadre.cli.shared.engineversion import asked_as, version_option
-from escadre.cli.shared.failures import NOT_READY, OK
+from escadre.cli.shared.failures import NOT_READY, OK, BadInput
 from escadre.cli.shared.places import check_place
 from escadre.cli.shared.session import (
     NamespaceOption,
@@ -84,6 +84,7 @@ def _plan(
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
+    _check_read(context, nodes)
     check_place("--html", html)
     texts = read_texts(files, environment.read_file)
     now, judged = environment.now(), asked_as(context)
@@ -110,6 +111,13 @@ def _plan(
         view=lambda: view(told, seen.picture, fleet.notes),
     )
     raise typer.Exit(OK if all(one.fine for one, _ in told) else NOT_READY)
+
+
+def _check_read(context: typer.Context, nodes: str | None) -> None:
+    """Raises BadInput for an option that says something of a cluster, where none is asked."""
+    given = context.get_parameter_source("system_namespace")
+    if nodes is not None and given is not None and given.name == "COMMANDLINE":
+        raise BadInput("--system-namespace: with --nodes no cluster is asked; leave it out")
 
 
 def _judged(fleet: Fleet, asked: Profiled | None) -> Fleet:

@@ -47,7 +47,9 @@ def register(app: typer.Typer) -> None:
 def _simulate(context: typer.Context, output: SimulateOutputOption = SimulateOutput.TABLE) -> None:
     environment, asked = environment_of(context), asked_of(context)
     if asked.users is not None and output is SimulateOutput.SVG:
-        raise BadInput("-o svg draws the course of a log; --users has none: use table or json")
+        raise BadInput(
+            "-o svg draws the course of a log; --users has none: use table, json or yaml"
+        )
     planned = planned_for(asked, environment.read_file, environment.now())
     if asked.users is not None:
         _size(environment, Output(output.value), asked, planned)

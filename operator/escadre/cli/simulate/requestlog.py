@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from escadre.cli.shared.encoding import undecoded
 from escadre.core.simulation.replica import Request
 from escadre.errors import EscadreError
 
@@ -64,10 +65,7 @@ def _text(source: str, file: str, read: Callable[[str], str]) -> str:
     try:
         text = read(file).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise EscadreError(
-            f"{source} is not text in UTF-8; unpack what is packed: gunzip -c {file} | escadre "
-            "simulate --trace -"
-        ) from error
+        raise EscadreError(f"--trace {source} {undecoded(error)}") from error
     except OSError as error:
         raise EscadreError(f"--trace {source}: {error.strerror or error}") from error
     if not text.strip():
