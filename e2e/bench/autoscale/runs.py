@@ -72,7 +72,7 @@ def _begin(scenario: Scenario, log: Sequence[Request]) -> int:
 
 @lru_cache(maxsize=24)
 def _logs(name: str, half: Half, seed: int) -> tuple[list[Request], ...]:
-    return next(one for one in TRACES if one.name == name).draw(half, seed)
+    return next(one for one in TRACES if one.name == name).warmed(half, seed)
 
 
 def _told(outcomes: Sequence[Outcome]) -> Run:
@@ -94,5 +94,5 @@ def _told(outcomes: Sequence[Outcome]) -> Run:
 
 def bound(scenario: Scenario, half: Half, seed: int) -> float:
     """GPU-seconds that no policy goes below, whatever it attains."""
-    logs = _logs(scenario.trace.name, half, seed)
+    logs = scenario.trace.draw(half, seed)
     return sum(lower_bound(MODEL, log, 1, scenario.trace.seconds) for log in logs)

@@ -81,6 +81,7 @@ class Scenario:
             beside=tuple(rest),
             odd=odd,
             begin=begin,
+            counted_from=self.trace.warm,
         )
 
     def scaled(self, minimum: int, target: int = TARGET, stable: float = 300.0) -> Scaled:

@@ -24,6 +24,8 @@ Half = Literal["tuning", "judged"]
 _LOG: Final = Path(__file__).parent / "data" / "azure-2023-code.csv.gz"
 _HALF: Final = 1718.0  # seconds, half of the log
 _DAY: Final = 7200.0
+_WARM: Final = 3600.0
+_OTHERS: Final = 1000  # seeds from here on are of the traffic before
 _SHORT_DAY: Final = 3600.0
 _JITTER: Final = 10.0  # seconds, the standard deviation
 _WINDOW: Final = 120.0  # seconds of one rate, in the bursty trace
@@ -45,6 +47,26 @@ class Trace:
     most: int
     seconds: float = _HALF
     gpus: int | None = None
+
+    @property
+    def warm(self) -> float:
+        """Seconds of the same traffic that are played before what counts."""
+        return min(self.seconds, _WARM)
+
+    def warmed(self, half: Half, seed: int) -> tuple[list[Request], ...]:
+        """A log from 0 to ``warm`` + ``seconds``: the end of a draw to tune on, then this one."""
+        before, begin = self.draw("tuning", seed + _OTHERS), self.seconds - self.warm
+        return tuple(
+            [
+                *(
+                    Request(one.at - begin, one.prompt, one.answer)
+                    for one in first
+                    if one.at >= begin
+                ),
+                *(Request(one.at + self.warm, one.prompt, one.answer) for one in then),
+            ]
+            for first, then in zip(before, self.draw(half, seed), strict=True)
+        )
 
 
 @cache

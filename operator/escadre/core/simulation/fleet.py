@@ -65,7 +65,7 @@ class Fleet:
         """
         self.last_arrival = request.at
         if not self.setting.model.takes(request):
-            self.refused += 1
+            self.refused += request.at >= self.setting.counted_from
             return
         taking = [one for one in self.alive if one.drain is None and one.ready_at <= request.at]
         if self.setting.routing == "random":
@@ -95,7 +95,9 @@ class Fleet:
         replicas = tuple(one.watched(now) for one in self.alive)
         seen = Observation(replicas, told, self.pool.contended_for(self.place))
         desired = self.policy.look(seen, now)
-        if desired != told:
+        if now < self.setting.counted_from:
+            self.numbers = [desired]
+        elif desired != told:
             self.numbers.append(desired)
 
     def carry_out(self, now: float) -> None:
@@ -153,19 +155,29 @@ class Fleet:
         ends = [job.last_at for engine in engines for job in engine.ended]
         end = max([self.last_arrival, *ends])
         answers = answers_of(engines, self.refused, self.setting)
-        timeline = tuple(one for one in self.moments if one.at <= end)
+        since = self.setting.counted_from
+        timeline = tuple(one for one in self.moments if since <= one.at <= end)
         return Outcome(answers, self._supply(end), timeline)
 
     def _supply(self, end: float) -> Supply:
+        since = self.setting.counted_from
         every = [*self.gone, *self.alive]
-        lives = [min(end, one.gone_at or end) - min(end, one.made_at) for one in every]
+        lives = [
+            _between(since, one.gone_at or end, end) - _between(since, one.made_at, end)
+            for one in every
+        ]
+        began = [one for one in every if one.load and one.made_at >= since]
         return Supply(
-            seconds=end,
+            seconds=end - since,
             gpu_seconds=self.setting.model.gpus * sum(lives),
             most_replicas=max(self.numbers, default=0),
-            loads=sum(one.load for one in every),
-            wasted_loads=sum(one.load and not one.routed for one in self.gone),
-            unfinished_loads=sum(one.load and not one.routed for one in self.alive),
+            loads=len(began),
+            wasted_loads=sum(one.gone_at is not None and not one.routed for one in began),
+            unfinished_loads=sum(one.gone_at is None and not one.routed for one in began),
             changes=max(0, len(self.numbers) - 1),
             reversals=reversals(self.numbers),
         )
+
+
+def _between(since: float, at: float, end: float) -> float:
+    return max(since, min(at, end))

@@ -72,11 +72,12 @@ class Outcome:
 
 
 def answers_of(engines: Sequence[Engine], refused: int, setting: Setting) -> Answers:
-    """Of all engines that there were."""
+    """Of all engines that there were; gaps between tokens are counted from the beginning on."""
     gaps = Gaps()
     for engine in engines:
         gaps.merge(engine.gaps)
-    jobs = [job for engine in engines for job in engine.ended]
+    since = setting.counted_from
+    jobs = [job for engine in engines for job in engine.ended if job.request.at >= since]
     first = [job.first_at - job.request.at for job in jobs]
     shares = [
         sum(map(objective.met_by, jobs)) / len(jobs)

@@ -87,7 +87,8 @@ class Setting:
 
     ``beside`` are further objectives to judge the same requests by. ``odd`` are replicas that are
     another than ``model``, by slot: one on a slow node. ``begin`` replicas are ready at the
-    beginning, minReplicas at least.
+    beginning, minReplicas at least. What was before ``counted_from`` seconds is played and not
+    counted: a policy that learns has seen traffic by then, as in a cluster that has run for long.
     """
 
     model: ReplicaModel
@@ -99,3 +100,4 @@ class Setting:
     beside: tuple[Objective, ...] = ()
     odd: Mapping[int, ReplicaModel] = field(default_factory=dict)
     begin: int = 0
+    counted_from: float = 0.0
