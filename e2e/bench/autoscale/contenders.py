@@ -93,7 +93,8 @@ def _escadre(given: Given, world: World) -> Policy:
     stable = given.get("stable", _DEFAULT_STABLE)
     scaled = world.scenario.scaled(given["minReplicas"], target or TARGET, stable)
     if target is None:
-        level = ServiceLevel(given["firstToken"], given["betweenTokens"])
+        share = given["percentile"] / 100
+        level = ServiceLevel(given["firstToken"], given["betweenTokens"], share)
         scaled = replace(scaled, service=_service(world, level), spare=given["spareReplicas"])
     return Product(scaled, world.sight(Sight(scaled.every)))
 
@@ -183,13 +184,15 @@ CONTENDERS: Final = (
             "minReplicas": 1,
             "firstToken": ServiceLevel().time_to_first_token,
             "betweenTokens": ServiceLevel().inter_token_latency,
+            "percentile": 95,
             "spareReplicas": 0,
         },
         {
-            "minReplicas": _MINIMA,
-            "firstToken": (2.0, 10.0),
+            "minReplicas": (1, 2, 4, 6),
+            "firstToken": (2.0, 4.0, 10.0),
             "betweenTokens": (0.2, 0.5),
-            "spareReplicas": (0, 1),
+            "percentile": (80, 90, 95, 99),
+            "spareReplicas": (0,),
         },
         _escadre,
     ),

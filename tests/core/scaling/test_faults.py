@@ -124,7 +124,7 @@ def test_clients_that_give_up_are_no_arrival_and_no_standstill(limits: Limits) -
     for held in (4, 3, 2, 1, 0, 0):
         decision = run.round({}, held=held, tokens=5)
     if (flow := run.state.flow) is not None:
-        arrived = flow.open_arrivals + sum(one.arrivals for one in flow.bins)
+        arrived = flow.open.requests + sum(flow.past.requests)
         assert arrived == 4 * REPLICAS, "each once, when it came"
     assert "has work and does none" not in str(decision.message)
     assert all(one.moved == run.now for one in run.readings.values())

@@ -4,8 +4,9 @@ import pytest
 
 from escadre.core.scaling.demand import Demand, Work
 from escadre.core.scaling.flow import Average, Flow, follow
+from escadre.core.scaling.past import Past
 
-EMPTY = Flow(Average(15.0), Average(60.0), Average(180.0))
+EMPTY = Flow(Average(15.0), Average(60.0), Average(180.0), Past(20.0))
 
 
 def demand(answered: int | None, running: int = 0, waiting: int = 0) -> Demand:
@@ -19,10 +20,10 @@ def demand(answered: int | None, running: int = 0, waiting: int = 0) -> Demand:
     return Demand(running, waiting, 0.0, None, work)
 
 
-def after(*looks: dict[int, Demand], every: float = 3.0, window: float = 300.0) -> Flow:
+def after(*looks: dict[int, Demand], every: float = 3.0) -> Flow:
     flow = EMPTY
     for number, look in enumerate(looks):
-        flow = follow(flow, look.items(), 1000.0 + number * every, window, 3.0)
+        flow = follow(flow, look.items(), 1000.0 + number * every)
     return flow
 
 
@@ -32,7 +33,7 @@ def test_a_steady_rate_is_found_at_once_and_kept() -> None:
         assert flow.known
         assert flow.near.rate == pytest.approx(2.0)
         assert flow.wide.rate == pytest.approx(2.0)
-        assert flow.usual(0.95) == pytest.approx(2.0)
+        assert flow.open.requests / flow.open.seconds == pytest.approx(2.0)
 
 
 def test_the_mix_follows_what_is_read_and_given() -> None:
@@ -44,7 +45,7 @@ def test_the_mix_follows_what_is_read_and_given() -> None:
 def test_what_waits_has_arrived_and_is_counted_once() -> None:
     flow = after({0: demand(0)}, {0: demand(0, 2, 10)}, {0: demand(6, 2, 4)}, {0: demand(12)})
     assert flow.near.amount == pytest.approx(12, rel=0.5)
-    assert sum(one.arrivals for one in flow.bins) == 12
+    assert flow.open.requests == 12
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_nothing_arrives_over_a_change_of_engines(
 ) -> None:
     flow = after(before, now)
     assert flow.near.rate == 0.0
-    assert flow.bins == ()
+    assert not flow.open.requests
 
 
 def test_an_engine_without_counters_makes_the_rate_unknown() -> None:
@@ -72,16 +73,3 @@ def test_an_engine_without_counters_makes_the_rate_unknown() -> None:
 def test_a_gap_between_looks_counts_as_nothing_seen() -> None:
     flow = after({0: demand(0)}, {0: demand(600)}, every=3600.0)
     assert flow.near.rate == 0.0
-
-
-def test_the_usual_rate_is_that_of_requests_not_of_time() -> None:
-    """One burst with nine of ten requests is what is usual for nine of ten."""
-    counts = [0] + [90] + [0] * 50 + [10]
-    total, looks = 0, []
-    for count in counts:
-        total += count
-        looks.append({0: demand(total)})
-    flow = after({0: demand(0)}, *looks)
-    assert flow.usual(0.95) == pytest.approx(30.0)
-    assert flow.usual(0.05) == pytest.approx(10 / 3)
-    assert after({0: demand(0)}, *looks, window=60.0).usual(0.95) == pytest.approx(10 / 3)

@@ -145,10 +145,14 @@ def test_idle_goes_down_to_the_minimum_in_the_end() -> None:
 
 
 def test_traffic_that_comes_in_short_bursts_is_no_up_and_down() -> None:
-    """Ten seconds of much in every minute, loads of a minute: the number stays."""
-    found = play(([90] * 3 + [0] * 17) * 20)
-    late = [one.desired for one in found[200:]]
-    assert len(set(late)) == 1
+    """Ten seconds of much in every minute, loads of a minute: the number rises and then stays."""
+    found = play(([90] * 3 + [0] * 17) * 30)
+    late = [one.desired for one in found[100:]]
+    assert late == sorted(late)
+    assert len(set(late[200:])) == 1
+    asked = found[-1].asked
+    assert asked is not None
+    assert asked.kept == late[-1] > math.ceil(asked.load)
 
 
 def test_a_fixed_target_keeps_the_old_arithmetic() -> None:
@@ -194,3 +198,13 @@ def test_while_another_waits_for_gpus_what_is_not_asked_for_goes_at_once() -> No
     }
     last = {contended: len(one) - one[::-1].index(True) for contended, one in moves.items()}
     assert last[True] < last[False]
+
+
+def test_for_a_load_s_time_after_another_waited_no_more_is_asked_for_than_can_be_borne() -> None:
+    scarce = replace(LIMITS, contended=True)
+    (first,) = play([300], 0, scarce)
+    after = decide(first.state, [], LIMITS, WINDOWS, 59.0)
+    assert after.state.contended_at == 0.0
+    assert "waits for GPUs" in str(after.message)
+    later = decide(after.state, [], LIMITS, WINDOWS, LOAD.median + 1.0)
+    assert "waits for GPUs" not in str(later.message)

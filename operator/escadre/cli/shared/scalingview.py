@@ -34,6 +34,7 @@ _LIMITS: Final = {
     "restart": "the operator watches since a short time",
     "load": "replicas that load or have just loaded",
     "redistribution": "fewer could not take the requests",
+    "bursts": "bursts of the last hour were over before a replica had loaded",
     "gpus": "no GPUs",
 }
 

@@ -7,19 +7,22 @@ The rate of requests that is reckoned with is the greatest of three::
              as long as a burst may be worked off
     then     the mean of minutes, and its rise until a load would have ended
 
-Of these ``usual`` is why short bursts do not move the number back and forth: traffic whose bursts
-are shorter than a load is served by what is there when they come, or not at all. To it comes what
-waits, to be worked off within a minute. Where engines tell no counters, requests in the engines
-are held against those of a full replica.
+Of these ``usual`` is why short bursts do not move the number back and forth. To it comes what
+waits, to be worked off within a minute; and at least so many are asked for as bursts that come
+again and again need to be there before (core/scaling/past.py). While another deployment waits for
+GPUs it is the rate of now alone, by what a replica can bear. Where engines tell no counters,
+requests in the engines are held against those of a full replica.
 """
 
 import math
+from dataclasses import replace
 from typing import Final
 
-from escadre.core.scaling.capacity import capacity_of
+from escadre.core.scaling.capacity import Capacity, capacity_of, sustained
 from escadre.core.scaling.decision import Asked, Limits, Seen
 from escadre.core.scaling.flow import Average, Flow, follow
 from escadre.core.scaling.learning import Factors
+from escadre.core.scaling.past import Past, missed
 from escadre.core.scaling.service import Service
 
 __all__ = ["ask", "followed"]
@@ -29,47 +32,76 @@ _UP: Final = 1.0
 _DOWN: Final = 0.85
 _NEAR: Final = 15.0  # seconds
 _WIDE: Final = (60.0, 300.0)  # seconds, the least and the most
-_BIN: Final = (20.0, 60.0)  # seconds
+_BIN: Final = (20.0, 60.0)
 _LATE: Final = 3.0  # times the time to the first token is how long a burst is worked off
 _BACKLOG_SECONDS: Final = 60.0
 _TREND: Final = 1.0
 
 
-def followed(flow: Flow | None, seen: Seen, service: Service, window: float, now: float) -> Flow:
-    """The flow after a look; a load's time says over how long to look."""
-    load = service.load.median
+def followed(
+    flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, now: float, window: float
+) -> Flow | None:
+    """The flow after a look; None where no service says what a replica is to do.
+
+    A load's time says over how long to look. Once in a piece of the past it is reckoned how many
+    replicas are to be kept for what cannot be followed.
+    """
+    service = limits.service
+    if service is None:
+        return flow
+    load, level = service.load.median, service.level
     if flow is None:
         wide = _within(load / 2, _WIDE)
-        flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide))
-    width = _within(_LATE * service.level.time_to_first_token, _BIN)
-    return follow(flow, seen.readings, now, max(window, load), width)
+        past = Past(_within(_LATE * level.time_to_first_token, _BIN))
+        flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide), past)
+    flow = follow(flow, seen.readings, now)
+    if not flow.past.full(flow.open):
+        return flow
+    past = flow.past.after(flow.open, _followed(flow, service, max(window, load)))
+    rate = _capacity(flow, service, factors).rate
+    kept = missed(past, rate, level.share, load, limits.maximum)
+    return replace(flow, past=past, open=flow.open.next, kept=kept)
 
 
-def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors) -> Asked:
+def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window: float) -> Asked:
     """By the capacity, or by the fixed target; ``factors`` are those of the prior's times."""
     service = limits.service
     if service is None or flow is None:
         number = -(-seen.demand // limits.target)
         return Asked(number, number, seen.demand / limits.target)
-    mix = flow.tokens.mix
-    speed = factors.of(service.prior.speed)
-    capacity = capacity_of(speed, mix, service.prior, service.level)
+    capacity, kept = _capacity(flow, service, factors, whole=not limits.contended), flow.kept
+    if limits.contended:
+        kept = 0
     if not flow.known:
         load, rate = seen.demand / capacity.requests, None
     else:
-        now, usual = flow.near.rate, flow.usual(service.level.share)
-        rate = max(now, usual, _then(flow, service.load.median))
+        window = max(window, service.load.median)
+        lately = max(flow.near.rate, flow.wide.rate)
+        rate = lately if limits.contended else _followed(flow, service, window)
         backlog = seen.waiting * capacity.work / _BACKLOG_SECONDS
         load = rate / capacity.rate + backlog
     return Asked(
-        up=_ceil(load / _UP),
-        down=_ceil(load / _DOWN),
+        up=max(_ceil(load / _UP), kept),
+        down=max(_ceil(load / _DOWN), kept),
         load=load,
         rate=rate,
-        mix=mix,
+        mix=flow.tokens.mix,
         capacity=capacity,
         learned=factors != Factors(),
+        kept=kept,
     )
+
+
+def _capacity(flow: Flow, service: Service, factors: Factors, *, whole: bool = True) -> Capacity:
+    """Within the level, or what can be borne while others wait for the GPUs."""
+    speed, of = factors.of(service.prior.speed), capacity_of if whole else sustained
+    return of(speed, flow.tokens.mix, service.prior, service.level)
+
+
+def _followed(flow: Flow, service: Service, window: float) -> float:
+    """Requests per second by what came of late."""
+    usual = flow.past.usual(service.level.share, window)
+    return max(flow.near.rate, usual, _then(flow, service.load.median))
 
 
 def _then(flow: Flow, load: float) -> float:

@@ -3,6 +3,7 @@
 core/scaling/policy.py decides, telling.py words it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -43,8 +44,10 @@ LimitName = Literal[
     "restart",
     "load",
     "redistribution",
+    "bursts",
 ]
 
+_EXACT: Final = 1e-9  # replicas: what arithmetic adds to a whole number
 _NOTHING: Final = 1 / 120  # requests per second: less than half a request a minute
 
 
@@ -70,8 +73,9 @@ class ScaleState:
 
     ``history`` holds, oldest first, only recommendations above every later one: the others cannot
     be the most of any window. ``started_at`` is when observation began. ``cancelled_at`` is when
-    a load was given up last. ``skewed_since`` is from when on one replica was full at every look
-    while another had next to nothing.
+    a load was given up last, ``contended_at`` when another deployment was last seen to wait for
+    GPUs. ``skewed_since`` is from when on one replica was full at every look while another had
+    next to nothing.
     """
 
     desired: int
@@ -80,6 +84,7 @@ class ScaleState:
     flow: Flow | None = None
     raised: Raise | None = None
     cancelled_at: float | None = None
+    contended_at: float | None = None
     learned: Learned | None = None
     skewed_since: float | None = None
 
@@ -178,6 +183,7 @@ class Asked:
         mix: tokens of a mean request.
         capacity: None where a target is fixed.
         learned: whether it is another than the prior's, by what was measured.
+        kept: replicas to keep for bursts that are over before a load is (core/scaling/past.py).
     """
 
     up: int
@@ -187,6 +193,12 @@ class Asked:
     mix: Mix | None = None
     capacity: Capacity | None = None
     learned: bool = False
+    kept: int = 0
+
+    @property
+    def followed(self) -> int:
+        """Replicas that the demand of late asks for, without those that are kept."""
+        return math.ceil(self.load - _EXACT)
 
     @property
     def still(self) -> bool:

@@ -12,8 +12,9 @@ from typing import Final
 
 from escadre.core.scaling.capacity import Mix
 from escadre.core.scaling.demand import Demand, Work
+from escadre.core.scaling.past import NOTHING, Open, Past
 
-__all__ = ["Average", "Bin", "Flow", "Last", "Tokens", "follow"]
+__all__ = ["Average", "Flow", "Last", "Tokens", "follow"]
 
 # A mix of chat, as ten requests of it, until there are others: means of the Azure 2023
 # conversation trace.
@@ -85,15 +86,6 @@ class Average:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Arrivals of a short time, which ended ``at``; ``rate`` is per second."""
-
-    at: float
-    arrivals: float
-    rate: float
-
-
-@dataclass(frozen=True, slots=True)
 class Last:
     """What was read of a replica last, ``at``; ``since`` when its engine was read first."""
 
@@ -113,36 +105,26 @@ class Last:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What arrived so far. ``bins``, oldest first, are those of the last window with arrivals.
+    """What arrived so far.
 
-    ``open_*`` is the bin that is not full yet.
+    ``open`` is the piece of the past that is not full yet, ``kept`` the replicas that the past says
+    are to be kept for bursts.
     """
 
     near: Average
     wide: Average
     far: Average
+    past: Past
     at: float | None = None
     known: bool = False
     tokens: Tokens = Tokens()
     last: tuple[Last, ...] = ()
-    bins: tuple[Bin, ...] = ()
-    open_arrivals: float = 0.0
-    open_seconds: float = 0.0
-
-    def usual(self, share: float) -> float:
-        """The rate at or below which ``share`` of the requests of the window arrived."""
-        left = (1 - share) * sum(one.arrivals for one in self.bins)
-        for one in sorted(self.bins, key=lambda one: -one.rate):
-            left -= one.arrivals
-            if left < 0:
-                return one.rate
-        return 0.0
+    open: Open = NOTHING
+    kept: int = 0
 
 
-def follow(
-    flow: Flow, readings: Iterable[tuple[int, Demand]], now: float, window: float, width: float
-) -> Flow:
-    """After a look: ``readings`` are by slot, those that are fresh; bins are ``width`` seconds."""
+def follow(flow: Flow, readings: Iterable[tuple[int, Demand]], now: float) -> Flow:
+    """After a look: ``readings`` are by slot, those that are fresh."""
     before = {one.slot: one for one in flow.last}
     arrived, tokens, found, known = 0.0, flow.tokens, list[Last](), True
     for slot, demand in readings:
@@ -165,25 +147,12 @@ def follow(
     )
     if not 0 < elapsed <= _LONGEST_GAP:
         return after
-    return _counted(after, arrived, elapsed, window, width)
-
-
-def _counted(flow: Flow, arrived: float, elapsed: float, window: float, width: float) -> Flow:
-    total, seconds = flow.open_arrivals + arrived, flow.open_seconds + elapsed
-    bins = flow.bins
-    now = flow.at or 0.0
-    if seconds >= width - 1e-6:
-        full = (Bin(now, total, total / seconds),) if total else ()
-        bins = (*(one for one in bins if one.at > now - window), *full)
-        total = seconds = 0.0
     return replace(
-        flow,
-        near=flow.near.after(arrived, elapsed),
-        wide=flow.wide.after(arrived, elapsed),
-        far=flow.far.after(arrived, elapsed),
-        bins=bins,
-        open_arrivals=total,
-        open_seconds=seconds,
+        after,
+        near=after.near.after(arrived, elapsed),
+        wide=after.wide.after(arrived, elapsed),
+        far=after.far.after(arrived, elapsed),
+        open=after.open.after(arrived, elapsed),
     )
 
 

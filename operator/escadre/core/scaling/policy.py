@@ -19,7 +19,8 @@ Pure: time comes in as an argument. The rules::
 - What was raised stays for a load's time unless the demand halves; a load is given up only within
   its first half and once in a load's time, or when another deployment waits for its GPUs; and the
   fullest replica must have room for its part of what a leaving one serves.
-- While another deployment waits for GPUs, what demand does not ask for goes at once.
+- While another deployment waits for GPUs, and for a load's time after, only what the demand of now
+  needs to be answered at all is asked for, and the rest goes at once.
 - Changed bounds and schedules hold at once, both ways. Without an approval nothing grows.
 """
 
@@ -108,7 +109,7 @@ def decide(
         desired = min(desired, state.desired)
     held = tuple(name for name, number in fewest.items() if min(look.base, number) > wanted)
     numbers = (state.desired, look.base, need, wanted, desired)
-    verdict = Verdict(look.seen, look.asked, limits, *numbers, held, look.skew)
+    verdict = Verdict(look.seen, look.asked, look.limits, *numbers, held, look.skew)
     reason = reason_of(verdict)
     return Decision(
         state=_after(look, after, desired),
@@ -130,17 +131,20 @@ def _look(
     state: ScaleState, samples: Iterable[Sample], limits: Limits, windows: Windows, now: float
 ) -> _Look:
     every = sorted(samples, key=lambda sample: sample.slot)
+    if limits.contended:
+        state = replace(state, contended_at=now)
+    limits = replace(limits, contended=_contended(state, limits, now))
     seen = see(every, now - windows.stale_seconds)
     flow, service, factors = state.flow, limits.service, Factors()
     if service is not None:
         before = flow.last if flow is not None else ()
-        flow = followed(flow, seen, service, windows.stabilization_seconds, now)
         known = state.learned if state.learned is not None else Learned(service.key)
+        flow = followed(flow, seen, limits, known.told, now, windows.stabilization_seconds)
         alike = {one.slot for one in every if one.alike}
-        after = [one for one in flow.last if one.slot in alike]
+        after = [one for one in flow.last if one.slot in alike] if flow is not None else []
         learned = learn(known, before, after, service.prior, now)
         state, factors = replace(state, learned=learned), learned.told
-    asked = ask(flow, seen, limits, factors)
+    asked = ask(flow, seen, limits, factors, windows.stabilization_seconds)
     state, skew = _skewed(state, seen, now)
     base = limits.clamp(state.desired)
     return _Look(state, every, limits, windows, now, seen, flow, asked, base, skew)
@@ -154,6 +158,14 @@ def _skewed(state: ScaleState, seen: Seen, now: float) -> tuple[ScaleState, Skew
         since = None if skew is None else now
         state = replace(state, skewed_since=since)
     return state, lasting(skew, since, now)
+
+
+def _contended(state: ScaleState, limits: Limits, now: float) -> bool:
+    """For a load's time: what is given away and taken back at once is loaded for nothing."""
+    since, service = state.contended_at, limits.service
+    if since is None or service is None:
+        return limits.contended
+    return now - since < service.load.median
 
 
 def _wanted(seen: Seen, within: int, base: int) -> int:

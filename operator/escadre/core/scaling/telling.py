@@ -64,6 +64,8 @@ def reason_of(verdict: Verdict) -> Reason:
 def limits_of(verdict: Verdict) -> tuple[LimitName, ...]:
     """What made it another number than demand asks for."""
     found = list(verdict.held_by)
+    if verdict.asked.kept > verdict.asked.followed:
+        found.append("bursts")
     if verdict.need > verdict.limits.maximum:
         found.append("maxReplicas")
     if verdict.need < verdict.limits.minimum:
@@ -102,7 +104,7 @@ def _known(verdict: Verdict) -> Said:
             running=seen.running,
             waiting=seen.waiting,
             target=verdict.limits.target,
-            asked=asked.up,
+            asked=asked.followed,
         )
     if asked.rate is None or asked.mix is None:
         return say(
@@ -111,7 +113,7 @@ def _known(verdict: Verdict) -> Said:
             running=seen.running,
             waiting=seen.waiting,
             capacity=Amount(_digits(asked.capacity.requests, 3)),
-            asked=asked.up,
+            asked=asked.followed,
         )
     if not seen.demand and asked.still:
         return say("no requests arrive")
@@ -122,7 +124,7 @@ def _known(verdict: Verdict) -> Said:
         prompt=Amount(f"{asked.mix.prompt:,.0f}"),
         answer=Amount(f"{asked.mix.answer:,.0f}"),
         capacity=Amount(_rate(asked.capacity.rate)),
-        asked=asked.up,
+        asked=asked.followed,
     )
 
 
@@ -143,6 +145,7 @@ def _besides(verdict: Verdict, reason: Reason) -> Iterator[Said]:
         )
     yield from _uneven(verdict)
     yield from _out_of_reach(verdict)
+    yield from _beside(verdict)
     if verdict.limits.spare:
         yield say("{spare} spare", spare=verdict.limits.spare)
     if reason == reasons.STABILISING:
@@ -175,6 +178,16 @@ def _out_of_reach(verdict: Verdict) -> Iterator[Said]:
         level_first=Amount(f"{level.time_to_first_token:g}"),
         level_between=Amount(f"{1000 * level.inter_token_latency:g}"),
     )
+
+
+def _beside(verdict: Verdict) -> Iterator[Said]:
+    """What demand is asked for with more or with less than it would be by itself."""
+    asked = verdict.asked
+    if asked.kept > asked.followed:
+        words = "{kept} kept, for bursts of the last hour were over before a replica had loaded"
+        yield say(words, kept=asked.kept)
+    if verdict.limits.contended and asked.capacity is not None:
+        yield say("another deployment waits for GPUs, so this one keeps only what it can bear")
 
 
 def _uneven(verdict: Verdict) -> Iterator[Said]:
