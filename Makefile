@@ -123,7 +123,7 @@ bench-plan: $(STAMP) ## planning alone, no cluster: 2,000 deployments on 5,000 n
 bench-autoscale: $(STAMP) ## GPU-seconds of this build's scaling beside HPA, KEDA, KPA, WVA and an oracle, in virtual time
 	@$(BIN)/python -m e2e.bench.autoscale $(ARGS)
 
-bench-demand: $(STAMP) ## reading 500 engines every 5 s, no cluster: share of a core, decisions, edits with and without
+bench-demand: ready-bench ## reading 500 engines every 5 s: share of a core, decisions, edits with and without on a real API server
 	$(BIN)/python -m e2e.bench.demand $(ARGS)
 
 bench-layout: $(STAMP) ## the estimate of the cache beside published start-ups and peers (1.2 GB, once)

@@ -61,12 +61,13 @@ class Fleet:
         self.cluster = Cluster(name, nodes=self.nodes, runner=variant.runner)
         self.stage = Stage(self.cluster, folder, chart=build.chart, program=build.program)
 
-    def install(self, **operator: Any) -> None:
+    def install(self, scrape_seconds: float = 3, **operator: Any) -> None:
         """The chart, whose own pods are played too, people, and the approval they signed."""
         self.stage.install(
             image={"repository": "escadre.test/fake"},
             operator={"replicas": 1, **operator},
-            scaling={"scrapeSeconds": 3, "downStabilizationSeconds": 300},  # the chart's own
+            # Unless asked for otherwise the chart's own.
+            scaling={"scrapeSeconds": scrape_seconds, "downStabilizationSeconds": 300},
         )
         self.stage.furnish()
         self.stage.stop_mirror()

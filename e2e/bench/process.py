@@ -53,6 +53,10 @@ class OperatorProcess:
         (container,) = found["spec"]["template"]["spec"]["containers"]
         return {one["name"]: one["value"] for one in container["env"] if "value" in one}
 
+    def _program(self) -> list[str]:
+        """What the interpreter is given to run."""
+        return [str(self._build.program)]
+
     @property
     def log(self) -> Path:
         """The log of the latest start."""
@@ -72,7 +76,7 @@ class OperatorProcess:
         program = account.within([str(self._build.python)])
         if self._profile is not None:
             program += ["-m", "cProfile", "-o", f"{self._profile}.{self._starts}"]
-        program += [str(self._build.program)]
+        program += self._program()
         with self.log.open("wb") as log:
             self._process = self._cluster.popen_in_netns(
                 [*program, "operator", "--config", str(settings)],

@@ -1,38 +1,31 @@
-"""Engines that only answer /metrics, with a body recorded from vLLM: ``engines.py`` as a program.
+"""Engines that only answer /metrics, as engines at work do (page.py): ``engines.py`` as a program.
 
 A process of its own, so that what it costs to answer is not counted with what it costs to ask.
-Prints its port. The requests that run change with every answer, so that no reading is the same.
+Prints its port. All engines tell the same at a time, and something else a second later.
 """
 
 import asyncio
 import sys
-from importlib.resources import files
+import time
 from typing import Final
 
 from typing_extensions import override
 
+from e2e.bench.demand.page import page
+
 __all__ = ["main"]
 
-_RECORDED: Final = "vllm-0.32-metrics.txt"
-_RUNNING: Final = b'vllm:num_requests_running{engine="0",model_name="assistant"} %d.0\n'
-_MOST: Final = 8
-
-
-def _answers() -> list[bytes]:
-    body = (files("e2e.engine.standin") / _RECORDED).read_bytes()
-    assert body.count(_RUNNING % 0) == 1, _RECORDED
-    bodies = [body.replace(_RUNNING % 0, _RUNNING % number) for number in range(1, _MOST)]
-    head = b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ncontent-type: text/plain; version=0.0.4\r\n"
-    return [head + b"content-length: %d\r\n\r\n" % len(one) + one for one in bodies]
+_SERVED: Final = 3600.0  # seconds so far
+_HEAD: Final = (
+    b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ncontent-type: text/plain; version=0.0.4\r\n"
+    b"content-length: %d\r\n\r\n"
+)
 
 
 class _Engine(asyncio.Protocol):
     """One kept connection."""
 
-    answers: list[bytes]
-
     def __init__(self) -> None:
-        self._asked = 0
         self._transport: asyncio.BaseTransport | None = None
 
     @override
@@ -42,12 +35,15 @@ class _Engine(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         if data.endswith(b"\r\n\r\n") and isinstance(self._transport, asyncio.Transport):
-            self._asked += 1
-            self._transport.write(self.answers[self._asked % len(self.answers)])
+            body = page(_SERVED + time.monotonic() - _BEGAN)
+            self._transport.write(_HEAD % len(body) + body)
+
+
+_BEGAN: Final = time.monotonic()
 
 
 async def _serve() -> None:
-    _Engine.answers = _answers()
+    page(_SERVED)
     server = await asyncio.get_running_loop().create_server(_Engine, "127.0.0.1", 0, backlog=1024)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
