@@ -22,13 +22,13 @@ def main(arguments: list[str]) -> int:
     silent = Path(arguments[arguments.index("--config") + 1]).with_name(SILENT)
     once, read_new = DemandLoop.once, DemandLoop.read_new
 
-    async def heeding(loop: DemandLoop) -> None:
+    async def heeding(self: DemandLoop) -> None:
         if not silent.exists():
-            await once(loop)
+            await once(self)
 
-    async def heeding_new(loop: DemandLoop, key: Key) -> None:
+    async def heeding_new(self: DemandLoop, key: Key) -> None:
         if not silent.exists():
-            await read_new(loop, key)
+            await read_new(self, key)
 
     DemandLoop.once = heeding  # type: ignore[method-assign] # the product needs no such switch
     DemandLoop.read_new = heeding_new  # type: ignore[method-assign]
