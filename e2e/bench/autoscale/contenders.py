@@ -188,10 +188,10 @@ CONTENDERS: Final = (
             "spareReplicas": 0,
         },
         {
-            "minReplicas": (1, 2, 4, 6),
-            "firstToken": (2.0, 4.0, 10.0),
+            "minReplicas": (1, 2, 3, 5),
+            "firstToken": (2.0, 10.0),
             "betweenTokens": (0.2, 0.5),
-            "percentile": (80, 90, 95, 99),
+            "percentile": (80, 90, 95),
             "spareReplicas": (0,),
         },
         _escadre,

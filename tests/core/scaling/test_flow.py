@@ -6,7 +6,7 @@ from escadre.core.scaling.demand import Demand, Work
 from escadre.core.scaling.flow import Average, Flow, follow
 from escadre.core.scaling.past import Past
 
-EMPTY = Flow(Average(15.0), Average(60.0), Average(180.0), Past(20.0))
+EMPTY = Flow(Average(15.0), Average(60.0), Average(180.0), Past(20.0, 9.0))
 
 
 def demand(answered: int | None, running: int = 0, waiting: int = 0) -> Demand:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from escadre.core.scaling.past import NOTHING, Open, Past, late, missed
 
-WIDTH = 20.0
+WIDTH, SHORT = 20.0, 9.0
 CAPACITY = 4.0  # requests per second
 LOAD = 180.0
 HOUR = 180  # pieces
@@ -18,7 +18,7 @@ def piece(requests: float, seconds: float = WIDTH) -> Open:
 
 
 def past(*requests: int, asked: float = 0.0) -> Past:
-    found = Past(WIDTH)
+    found = Past(WIDTH, SHORT)
     for one in requests:
         found = found.after(piece(one), asked)
     return found
@@ -40,7 +40,7 @@ def test_only_an_hour_is_kept() -> None:
 
 
 def test_a_piece_that_is_longer_counts_by_its_rate() -> None:
-    assert Past(WIDTH).after(piece(30, 30.0), 1.0).requests == (20,)
+    assert Past(WIDTH, SHORT).after(piece(30, 30.0), 1.0).requests == (20,)
 
 
 def test_nothing_is_remembered_of_a_mean_that_fades() -> None:
@@ -51,10 +51,10 @@ def test_nothing_is_remembered_of_a_mean_that_fades() -> None:
 def test_a_burst_is_measured_over_a_short_time_also_from_one_piece_to_the_next() -> None:
     open_ = NOTHING
     for requests in (0, 30, 60, 30, 0, 0):  # nine seconds of it are 120 requests
-        open_ = open_.after(requests, 3.0)
+        open_ = open_.after(requests, 3.0, SHORT)
     assert (open_.requests, open_.seconds, open_.most) == (120, 18.0, 90.0)
-    over = NOTHING.after(0, 3.0).after(50, 3.0).next
-    assert over.after(50, 3.0).most == 100.0
+    over = NOTHING.after(0, 3.0, SHORT).after(50, 3.0, SHORT).next
+    assert over.after(50, 3.0, SHORT).most == 100.0
 
 
 def test_the_usual_rate_is_that_of_requests_not_of_time() -> None:
@@ -81,7 +81,7 @@ def test_how_many_are_late_rises_steeply_with_the_load(load: float, expected: fl
 def test_for_bursts_after_silence_as_many_are_kept_as_they_need() -> None:
     small, large = kept(past(*bursts(60))), kept(past(*bursts(360)))
     assert 1 < small < large
-    rate = 360 / 9  # of the short time
+    rate = 360 / SHORT
     assert rate / CAPACITY * 0.8 < large < rate / CAPACITY * 2
 
 

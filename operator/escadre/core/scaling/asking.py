@@ -33,6 +33,8 @@ _DOWN: Final = 0.85
 _NEAR: Final = 15.0  # seconds
 _WIDE: Final = (60.0, 300.0)  # seconds, the least and the most
 _BIN: Final = (20.0, 60.0)
+_SHORT: Final = (9.0, 60.0)
+_WAITED: Final = 2.0  # times the time to the first token, or a burst is worked off in time
 _LATE: Final = 3.0  # times the time to the first token is how long a burst is worked off
 _BACKLOG_SECONDS: Final = 60.0
 _TREND: Final = 1.0
@@ -52,7 +54,8 @@ def followed(
     load, level = service.load.median, service.level
     if flow is None:
         wide = _within(load / 2, _WIDE)
-        past = Past(_within(_LATE * level.time_to_first_token, _BIN))
+        patience = _LATE * level.time_to_first_token
+        past = Past(_within(patience, _BIN), _within(_WAITED * level.time_to_first_token, _SHORT))
         flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide), past)
     flow = follow(flow, seen.readings, now)
     if not flow.past.full(flow.open):

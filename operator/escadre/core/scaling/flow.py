@@ -152,7 +152,7 @@ def follow(flow: Flow, readings: Iterable[tuple[int, Demand]], now: float) -> Fl
         near=after.near.after(arrived, elapsed),
         wide=after.wide.after(arrived, elapsed),
         far=after.far.after(arrived, elapsed),
-        open=after.open.after(arrived, elapsed),
+        open=after.open.after(arrived, elapsed, flow.past.short),
     )
 
 

@@ -23,7 +23,6 @@ from escadre.core.scaling.capacity import deviations
 __all__ = ["NOTHING", "Open", "Past", "late", "missed"]
 
 _REMEMBERED: Final = 3600.0  # seconds
-_SHORT: Final = 9.0  # seconds over which a burst is measured, three looks
 _STEEP: Final = 4
 # Of what may be late, for the next hour is not the last one; on the log of code (docs/use/
 # scaling-compared.md), half of it to tune on, more of it kept less than the level.
@@ -45,11 +44,11 @@ class Open:
     short_seconds: float = 0.0
     most: float = 0.0
 
-    def after(self, requests: float, seconds: float) -> "Open":
-        """With so many more in so many seconds."""
+    def after(self, requests: float, seconds: float, length: float) -> "Open":
+        """With so many more in so many seconds; ``length`` is that of a short time."""
         short, time, most = self.short + requests, self.short_seconds + seconds, self.most
-        if time >= _SHORT - 1e-6:
-            short, time, most = 0.0, 0.0, max(most, short * _SHORT / time)
+        if time >= length - 1e-6:
+            short, time, most = 0.0, 0.0, max(most, short * length / time)
         return Open(self.requests + requests, self.seconds + seconds, short, time, most)
 
     @property
@@ -66,12 +65,14 @@ class Past:
     """Pieces of ``width`` seconds, oldest first. Small numbers and few: one for each deployment.
 
     Args:
+        short: seconds over which a burst is measured; one that is shorter is worked off in time.
         requests: that came in each.
         most: of them within a short time.
         asked: requests per second that following asked for at its end.
     """
 
     width: float
+    short: float
     requests: tuple[int, ...] = ()
     most: tuple[int, ...] = ()
     asked: tuple[float, ...] = ()
@@ -147,7 +148,9 @@ def _pieces(past: Past, capacity: float, share: float, load: float) -> Sequence[
     back = 1 + math.ceil(load / past.width)
     whole = zip(past.requests[back:], past.most[back:], past.asked, strict=False)
     return [
-        _Piece(place, requests, _beyond_chance(most, share) / _SHORT, math.ceil(asked / capacity))
+        _Piece(
+            place, requests, _beyond_chance(most, share) / past.short, math.ceil(asked / capacity)
+        )
         for place, (requests, most, asked) in enumerate(whole)
         if requests
     ]
