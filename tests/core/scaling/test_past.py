@@ -126,3 +126,12 @@ def test_kept_stays_within_bounds_and_more_asked_never_keeps_more(
     assert 0 <= number <= most
     more = past(*requests, asked=asked + 10)
     assert missed(more, CAPACITY, share, LOAD, most) <= number
+
+
+def test_another_level_keeps_what_is_known_by_its_rates() -> None:
+    found = past(*bursts(360))
+    other = found.of(60.0, 18.0)
+    assert other.usual(0.85, 600.0) == pytest.approx(18.0, rel=0.1)
+    assert max(other.most) / other.short == max(found.most) / found.short
+    assert other.of(WIDTH, SHORT) == found
+    assert found.of(WIDTH, SHORT) is found

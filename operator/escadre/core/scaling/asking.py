@@ -52,11 +52,12 @@ def followed(
     if service is None:
         return flow
     load, level = service.load.median, service.level
+    width = _within(_LATE * level.time_to_first_token, _BIN)
+    short = _within(_WAITED * level.time_to_first_token, _SHORT)
     if flow is None:
         wide = _within(load / 2, _WIDE)
-        patience = _LATE * level.time_to_first_token
-        past = Past(_within(patience, _BIN), _within(_WAITED * level.time_to_first_token, _SHORT))
-        flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide), past)
+        flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide), Past(width, short))
+    flow = replace(flow, past=flow.past.of(width, short))
     flow = follow(flow, seen.readings, now)
     if not flow.past.full(flow.open):
         return flow

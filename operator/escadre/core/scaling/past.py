@@ -77,6 +77,19 @@ class Past:
     most: tuple[int, ...] = ()
     asked: tuple[float, ...] = ()
 
+    def of(self, width: float, short: float) -> "Past":
+        """The same rates in pieces of another length, for another level."""
+        if (width, short) == (self.width, self.short):
+            return self
+        longer, more = width / self.width, short / self.short
+        return replace(
+            self,
+            width=width,
+            short=short,
+            requests=tuple(round(one * longer) for one in self.requests),
+            most=tuple(round(one * more) for one in self.most),
+        )
+
     def full(self, piece: Open) -> bool:
         """Whether it is as long as one."""
         return piece.seconds >= self.width - 1e-6
