@@ -4,18 +4,20 @@ It schedules as vLLM does (vllm-project/vllm:vllm/v1/core/sched/scheduler.py): f
 that run, in order of their admission, then those that wait, within the tokens of a step. Where the
 cache is full the one admitted last gives its blocks up, and is computed anew later. No prefix is
 shared. A step with prompts in it is taken alone; steps that only decode are taken together up to
-the next event, for their time grows evenly with the cache. Pure, though it keeps a state: the
-clock is the caller's. core/simulation/fleet.py has one for each replica.
+the next event, for their time grows evenly with the cache. Those that decode are looked at one by
+one (`_step_each`) only where not all of them get a token. Pure, though it keeps a state: the clock
+is the caller's. core/simulation/fleet.py has one for each replica.
 """
 
-import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from escadre.core.engines.windows import BLOCK_TOKENS
-from escadre.core.scaling.demand import Demand, Sums, Work
+from escadre.core.scaling.demand import Demand, Work
+from escadre.core.simulation.counted import Counted
+from escadre.core.simulation.decoding import Decoding, steps_within
 from escadre.core.simulation.gaps import Gaps
 from escadre.core.simulation.replica import Job, ReplicaModel, Request, blocks_of
 
@@ -23,13 +25,7 @@ __all__ = ["Engine"]
 
 _MANY: Final = 64  # that wait: more are not looked through to know when one could be answered
 
-
-@dataclass(slots=True)
-class _Batch:
-    """What one step computes: of each request so many tokens."""
-
-    shares: list[tuple[Job, int]] = field(default_factory=list)
-    preempted: bool = False
+_Shares: TypeAlias = list[tuple[Job, int]]  # what a step computes: of each request so many tokens
 
 
 @dataclass(slots=True)
@@ -37,6 +33,9 @@ class Engine:
     """An engine; ``now`` is the end of its last step, in seconds. ``ended`` are answered requests.
 
     A step that began goes to its end, so ``now`` may lie a step beyond what was asked for.
+
+    While ``_gathered`` all that run had a token in the last step and are in ``_decoding``, but the
+    last one where its prompt is read in part: ``_part``.
     """
 
     model: ReplicaModel
@@ -44,17 +43,12 @@ class Engine:
     running: list[Job] = field(default_factory=list)
     waiting: deque[Job] = field(default_factory=deque)
     ended: list[Job] = field(default_factory=list)
-    gaps: Gaps = field(default_factory=Gaps)
-    preemptions: int = 0
     free: int = field(init=False)
-    _prompt_tokens: int = 0
-    _given: int = 0
-    _firsts: int = 0
-    _gap_seconds: float = 0.0
-    _prefill_seconds: float = 0.0
-    _prefilled_tokens: int = 0
+    _counted: Counted = field(default_factory=Counted)
     _cached: int = 0  # tokens of those that run
-    _even: bool = False  # all that run gave a token in the last step
+    _decoding: Decoding = field(default_factory=Decoding)
+    _part: Job | None = None
+    _gathered: bool = True
     _same_until: float = 0.0  # no request ends before
 
     def __post_init__(self) -> None:
@@ -67,20 +61,18 @@ class Engine:
 
     @property
     def work(self) -> Work:
-        """As vLLM counts: prompts once they are read, tokens as given, prefill at a request's end.
+        """What it has counted."""
+        return self._counted.work
 
-        vllm-project/vllm:vllm/v1/metrics/stats.py, IterationStats.
-        """
-        answered = len(self.ended)
-        return Work(
-            prompt_tokens=self._prompt_tokens,
-            generation_tokens=self._given,
-            answered=answered,
-            preemptions=self.preemptions,
-            prefill=Sums(self._prefill_seconds, answered),
-            prefilled_tokens=self._prefilled_tokens,
-            gaps=Sums(self._gap_seconds, self._given - self._firsts),
-        )
+    @property
+    def gaps(self) -> Gaps:
+        """The times between its tokens."""
+        return self._counted.gaps
+
+    @property
+    def preemptions(self) -> int:
+        """How often a request gave its blocks up."""
+        return self._counted.preemptions
 
     def demand(self, at: float) -> Demand:
         """What a scrape tells."""
@@ -98,7 +90,14 @@ class Engine:
         """Steps at least until a request ends: each gives a request one token at most."""
         if len(self.waiting) > _MANY:
             return 0
-        return min((job.left for jobs in (self.running, self.waiting) for job in jobs), default=0)
+        found = [job.left for job in self.waiting]
+        if not self._gathered:
+            found += [job.left for job in self.running]
+        elif self._decoding.count:
+            found.append(self._decoding.least)
+        if self._part is not None:
+            found.append(self._part.left)
+        return min(found, default=0)
 
     def submit(self, request: Request) -> None:
         """Takes a request that the model ``takes``, after ``advance`` to the time it arrived."""
@@ -111,150 +110,137 @@ class Engine:
     def advance(self, until: float) -> None:
         """Takes all steps that begin before ``until``."""
         while self.now < until and (self.running or self.waiting):
-            steps = self._steps_together(until)
-            if steps:
-                self._decode(steps)
-            else:
+            if not self._decode(until):
                 self._step()
 
-    def _steps_together(self, until: float) -> int:
-        """Steps in which nothing happens but decoding; 0 when the next is another one."""
-        count = len(self.running)
-        left = self.model.max_num_batched_tokens - count
-        if not count or not self._even or left < 0:
-            return 0
-        if self.waiting and self._admits(self.waiting[0], left):
-            return 0
-        # A request of t tokens needs ceil(k / 16) further blocks at most for k more.
-        room = BLOCK_TOKENS * (self.free // count)
-        least = min([job.left for job in self.running])
-        return min(least, room, self._steps_before(until)) if room else 0
-
-    def _admits(self, job: Job, left: int) -> bool:
-        """Whether a request that waits may run, with ``left`` tokens of the step for it."""
-        if not left or len(self.running) >= self.model.max_num_seqs:
+    def _decode(self, until: float) -> bool:
+        """Takes steps in which nothing happens but decoding; False when the next is another one."""
+        decoding = self._decoding
+        count, free = decoding.count, self.free
+        room = BLOCK_TOKENS * (free // count) if count else 0
+        if not room or not self._only_decodes(count):
             return False
-        return blocks_of(min(job.remaining, left)) <= self.free
-
-    def _steps_before(self, until: float) -> int:
-        """Steps that begin before ``until``, one at least.
-
-        The step number j begins at now + j × first + growth × j (j - 1) / 2.
-        """
-        first, growth = self.model.pace(len(self.running), self._cached)
-        ahead = until - self.now
-        if ahead == math.inf:
-            return 1 << 40
-        half = first - growth / 2
-        root = math.sqrt(half * half + 2 * growth * ahead)
-        return max(1, math.ceil(2 * ahead / (half + root)))
-
-    def _decode(self, steps: int) -> None:
-        count, free = len(self.running), self.free
         first, growth = self.model.pace(count, self._cached)
-        seconds = steps * first + growth * steps * (steps - 1) / 2
-        self.now += seconds
-        self._gap_seconds += count * seconds
-        self.gaps.add_growing(first, growth, steps, count)
-        for job in self.running:
-            before = job.computed
-            job.computed = after = before + steps
-            job.left -= steps
-            job.last_at = self.now
-            free += -(-before // BLOCK_TOKENS) + (-after // BLOCK_TOKENS)
-        self.free = free
-        self._given += count * steps
+        # A request of t tokens needs ceil(k / 16) further blocks at most for k more.
+        steps = min(decoding.least, room, steps_within(until - self.now, first, growth))
+        self.now += steps * first + growth * steps * (steps - 1) / 2
+        self._counted.decode(first, growth, steps, count)
+        self.free = free - decoding.take(steps)
         self._cached += count * steps
-        self._end()
+        self._end(decoding.ended(self.now))
+        return True
+
+    def _only_decodes(self, count: int) -> bool:
+        """Whether in the next step no prompt is read."""
+        left = self.model.max_num_batched_tokens - count
+        if self._part is not None or left < 0:
+            return False
+        return not self.waiting or not self._admits(self.waiting[0], left)
 
     def _step(self) -> None:
-        count = len(self.running)
-        if self._even and count <= self.free and count < self.model.max_num_batched_tokens:
-            self._step_beside(count)
-            return
-        batch = self._schedule()
+        if self._goes_together():
+            self._step_together()
+        else:
+            self._step_each()
+
+    def _goes_together(self) -> bool:
+        """Whether in the next step all that decode get a token, and none gives way."""
+        count, part = self._decoding.count, self._part
+        left = self.model.max_num_batched_tokens - count
+        if not self._gathered or left <= 0:
+            return False
+        if part is None:
+            return count <= self.free
+        return self._decoding.blocks(1) + part.blocks_for(min(part.remaining, left)) <= self.free
+
+    def _step_together(self) -> None:
+        """One step of those that decode, of a prompt that is read in part, and of who begins."""
+        count, before, part = self._decoding.count, self.now, self._part
+        left = self.model.max_num_batched_tokens - count
+        decoding, cached = count, self._cached
+        shares: _Shares = []
+        self.free -= self._decoding.take(1)
+        if part is not None:
+            tokens = min(part.remaining, left)
+            self.free -= part.blocks_for(tokens)
+            shares.append((part, tokens))
+            left -= tokens
+            decoding += part.decodes
+            cached -= 0 if part.decodes else part.computed
+        self._admit(shares, left)
+        read = sum([tokens for _, tokens in shares]) + count - decoding
+        self.now = now = before + self.model.step_seconds(decoding, cached, read)
+        if count:
+            self._counted.emit_together(now - before, count, summed=part is not None)
+        self._cached += count
+        ended = self._decoding.ended(now)
+        self._compute(shares)
+        self._end(ended + [job for job, _ in shares if not job.left])
+
+    def _step_each(self) -> None:
+        """A step in which some may get no token, looked at request by request."""
+        if self._gathered:
+            self._decoding.part(self.now)
+            self._gathered, self._part = False, None
+        shares = self._schedule()
         decoding = cached = total = 0
-        for job, tokens in batch.shares:
+        for job, tokens in shares:
             total += tokens
             if job.decodes:
                 decoding += 1
                 cached += job.computed
         # Blocks were taken for what is computed now; the time is that of what was there before.
         self.now += self.model.step_seconds(decoding, cached, total - decoding)
-        self._even = len(batch.shares) == len(self.running)
-        self._compute(batch)
-        self._end()
+        self._gathered = len(shares) == len(self.running)
+        self._compute(shares)
+        self._end([job for job in self.running if not job.left])
 
-    def _step_beside(self, count: int) -> None:
-        """The same where all that run decode, none gives way, and who waits begins beside them."""
-        before, cached, running = self.now, self._cached, self.running
-        decoding = running[:]
-        self.free -= sum([not job.computed % BLOCK_TOKENS for job in running])
-        batch = _Batch()
-        self._admit(batch, self.model.max_num_batched_tokens - count)
-        prompts = sum([tokens for _, tokens in batch.shares])
-        self.now = now = before + self.model.step_seconds(count, cached, prompts)
-        for job in decoding:
-            job.computed += 1
-            job.left -= 1
-            job.last_at = now
-        self._cached += count
-        self._given += count
-        if count:
-            self.gaps.add(now - before, count)
-            self._gap_seconds += count * (now - before)
-        self._compute(batch)
-        self._end()
-
-    def _compute(self, batch: _Batch) -> None:
+    def _compute(self, shares: _Shares) -> None:
         """What was scheduled is in the cache; a request that is whole gives a token."""
-        for job, tokens in batch.shares:
+        self._part = None
+        for job, tokens in shares:
             whole = tokens == job.remaining
             job.computed += tokens
             self._cached += tokens
             if whole:
                 self._emit(job)
-            else:
-                self._even = False
+            elif self._gathered:  # the last, for it took all that was left of the step
+                self._part = job
 
     def _emit(self, job: Job) -> None:
         """Its next token."""
-        if job.left < job.request.answer:
-            self.gaps.add(self.now - job.last_at)
-            self._gap_seconds += self.now - job.last_at
-        else:
-            self._firsts += 1
+        self._counted.emit(job, self.now)
+        if job.left == job.request.answer:
             job.first_at = self.now
-            self._prompt_tokens += job.request.prompt
         job.left -= 1
         job.last_at = self.now
-        self._given += 1
+        if job.left and self._gathered:
+            self._decoding.join(job)
 
-    def _end(self) -> None:
-        running = [job for job in self.running if job.left]
-        if len(running) == len(self.running):
+    def _end(self, ended: list[Job]) -> None:
+        """Of those that have their last token, in the order of their admission."""
+        if not ended:
             return
-        for job in self.running:
-            if not job.left:
-                self.ended.append(job)
-                self.free += blocks_of(job.computed)
-                self._cached -= job.computed
-                self._prefill_seconds += job.first_at - job.begun_at
-                self._prefilled_tokens += job.request.prompt
-        self.running = running
+        for job in ended:
+            self.ended.append(job)
+            self.free += blocks_of(job.computed)
+            self._cached -= job.computed
+            self._counted.end(job)
+        self.running = [job for job in self.running if job.left]
 
-    def _schedule(self) -> _Batch:
-        batch = _Batch()
+    def _schedule(self) -> _Shares:
+        shares: _Shares = []
+        before = self.preemptions
         left = self.model.max_num_batched_tokens
         for job in self._still_running():
             tokens = min(job.remaining, left)
-            if not tokens or not self._make_room(batch, job, tokens):
+            if not tokens or not self._make_room(job, tokens):
                 break
-            batch.shares.append((job, tokens))
+            shares.append((job, tokens))
             left -= tokens
-        if not batch.preempted:
-            self._admit(batch, left)
-        return batch
+        if self.preemptions == before:
+            self._admit(shares, left)
+        return shares
 
     def _still_running(self) -> Iterator[Job]:
         """Those that run, while the last of them may be preempted."""
@@ -263,23 +249,28 @@ class Engine:
             yield self.running[place]
             place += 1
 
-    def _make_room(self, batch: _Batch, job: Job, tokens: int) -> bool:
+    def _make_room(self, job: Job, tokens: int) -> bool:
         """Takes blocks for the request, from the last ones if need be; False when it was itself."""
-        needed = blocks_of(job.computed + tokens) - blocks_of(job.computed)
+        needed = job.blocks_for(tokens)
         while needed > self.free:
             last = self.running.pop()
             self.free += blocks_of(last.computed)
             self._cached -= last.computed
             last.computed = 0
             self.waiting.appendleft(last)
-            self.preemptions += 1
-            batch.preempted = True
+            self._counted.preemptions += 1
             if last is job:
                 return False
         self.free -= needed
         return True
 
-    def _admit(self, batch: _Batch, left: int) -> None:
+    def _admits(self, job: Job, left: int) -> bool:
+        """Whether a request that waits may run, with ``left`` tokens of the step for it."""
+        if not left or len(self.running) >= self.model.max_num_seqs:
+            return False
+        return blocks_of(min(job.remaining, left)) <= self.free
+
+    def _admit(self, shares: _Shares, left: int) -> None:
         while self.waiting and self._admits(self.waiting[0], left):
             job = self.waiting.popleft()
             tokens = min(job.remaining, left)
@@ -287,5 +278,5 @@ class Engine:
                 job.begun_at = self.now
             self.free -= blocks_of(tokens)
             self.running.append(job)
-            batch.shares.append((job, tokens))
+            shares.append((job, tokens))
             left -= tokens

@@ -67,12 +67,13 @@ class Fleet:
         if not self.setting.model.takes(request):
             self.refused += request.at >= self.setting.counted_from
             return
-        taking = [one for one in self.alive if one.drain is None and one.ready_at <= request.at]
+        at = request.at
+        taking = [one for one in self.alive if one.drain is None and one.ready_at <= at]
         if self.setting.routing == "random":
             chosen = self._routes.choice(taking)
         else:
-            chosen = min(taking, key=lambda one: (one.engine.load_at(request.at), one.slot))
-        chosen.engine.advance(request.at)
+            chosen = min([(one.engine.load_at(at), one.slot, one) for one in taking])[2]
+        chosen.engine.advance(at)
         chosen.engine.submit(request)
         chosen.routed += 1
 

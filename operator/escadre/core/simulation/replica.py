@@ -87,7 +87,8 @@ class Job:
 
     ``left`` tokens of its answer are to be given; ``computed`` tokens of it are in the cache, 0
     after a preemption. ``begun_at`` is when it first ran, -1 before; ``last_at`` when the last
-    token was given.
+    token was given. While it decodes with others these are as of the step when it ``joined`` them
+    (decoding.py).
     """
 
     request: Request
@@ -96,6 +97,7 @@ class Job:
     begun_at: float = -1.0
     first_at: float = 0.0
     last_at: float = 0.0
+    joined: int = 0
 
     @property
     def remaining(self) -> int:
@@ -106,6 +108,10 @@ class Job:
     def decodes(self) -> bool:
         """Whether its next step is one of decoding."""
         return self.left < self.request.answer and self.remaining == 1
+
+    def blocks_for(self, tokens: int) -> int:
+        """Further blocks of the cache that so many more tokens of it take."""
+        return blocks_of(self.computed + tokens) - blocks_of(self.computed)
 
 
 def blocks_of(tokens: int) -> int:
