@@ -52,21 +52,33 @@ class Contender:
 
 @dataclass(slots=True)
 class Asked:
-    """One policy in the program; ``every`` and ``sight`` are the peer's own rhythm."""
+    """One policy in the program; ``every`` and ``sight`` are the peer's own rhythm.
+
+    What it is shown within ``decides`` seconds of a decision goes there with the next one: the
+    peer would answer the same number again.
+    """
 
     peers: Peers
     peer: str
     settings: Mapping[str, Any]
     every: float
     sight: Sight
+    decides: float = 0.0
     number: int = field(init=False)
+    _shown: list[Look] = field(default_factory=list)
+    _said: tuple[float, int] | None = None  # when, and the number
 
     def __post_init__(self) -> None:
         self.number = self.peers.make(self.peer, self.settings)
 
     def look(self, seen: Observation, now: float) -> int:
         """What it wants."""
-        return self.peers.look(Look.at_observation(self.number, seen, now))
+        self._shown.append(Look.at_observation(self.number, seen, now))
+        if self._said is not None and now - self._said[0] < self.decides:
+            return self._said[1]
+        found = self.peers.look_all(self._shown)[-1]
+        self._shown, self._said = [], (now, found)
+        return found
 
     def end(self) -> None:
         """Lets the program forget it."""

@@ -15,6 +15,8 @@ from escadre.core.simulation.deciding import Sight
 __all__ = ["KNATIVE_SPACE", "Knative"]
 
 _GROUP: Final = "autoscaling.knative.dev"
+_SCRAPE: Final = 1.0  # seconds
+_DECIDES: Final = 2.0
 
 KNATIVE_SPACE: Final[Values] = {
     "target": (4.0, 8.0, 16.0, 32.0, 64.0, 100.0, 160.0, 256.0, 400.0),
@@ -52,7 +54,8 @@ class Knative:
 
     def policy(self, place: Place) -> Asked:
         """A fresh autoscaler of a revision."""
-        return Asked(place.peers, "kpa", self.settings(place.bounds), 1.0, Sight(1.0))
+        settings = self.settings(place.bounds)
+        return Asked(place.peers, "kpa", settings, _SCRAPE, Sight(_SCRAPE), decides=_DECIDES)
 
     def settings(self, bounds: Bounds) -> dict[str, Any]:
         """As it is written for Knative."""
