@@ -7,10 +7,17 @@ that was wanted within the stabilisation time, held while a ready replica is unk
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from escadre.core.simulation.deciding import Observation, Sight
+from e2e.bench.autoscale.contender import Given, World
+from escadre.core.simulation.deciding import Observation, Policy, Sight
 from escadre.core.simulation.setting import Scaled
 
-__all__ = ["Before"]
+__all__ = ["Before", "before"]
+
+
+def before(given: Given, world: World) -> Policy:
+    """It, as a contender."""
+    scaled = world.scenario.scaled(given["minReplicas"], given["target"], given["stable"])
+    return Before(scaled, world.sight(Sight(scaled.every)))
 
 
 @dataclass(slots=True)

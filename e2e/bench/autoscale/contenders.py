@@ -1,180 +1,43 @@
 """Who decides: this build, with and without what it learns, 0.1.0, the peers, and what bounds them.
 
-A contender has settings: its defaults, and others that tuning may try, as many for each. All have
-minReplicas among them, and the same maxReplicas, traffic, routes, loads and drains.
+All have minReplicas among their settings, and the same maxReplicas, traffic, routes, loads and
+drains.
 """
 
-import math
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from e2e.bench.autoscale.before import Before
-from e2e.bench.autoscale.oracle import Clairvoyant
+from e2e.bench.autoscale.before import before
+from e2e.bench.autoscale.contender import Contender
+from e2e.bench.autoscale.oracle import clairvoyant
+from e2e.bench.autoscale.ours import escadre
+from e2e.bench.autoscale.peered import asked, standing
 from e2e.bench.autoscale.peers.asked import Contender as Peer
-from e2e.bench.autoscale.peers.asked import Place
-from e2e.bench.autoscale.peers.build import provide
 from e2e.bench.autoscale.peers.knative import KNATIVE_SPACE, Knative
 from e2e.bench.autoscale.peers.kubernetes import HORIZONTAL_SPACE, Horizontal, Keda
-from e2e.bench.autoscale.peers.process import Peers
 from e2e.bench.autoscale.peers.wva import WVA_SPACE, WorkloadVariant
-from e2e.bench.autoscale.scenarios import MODEL, TARGET, Scenario
-from escadre.core.scaling.service import LoadTime, Service, ServiceLevel
-from escadre.core.scaling.step import Bounds
-from escadre.core.simulation.deciding import Observation, Policy, Product, Sight
-from escadre.core.simulation.replica import ReplicaModel, Request
+from e2e.bench.autoscale.scenarios import TARGET
+from escadre.core.scaling.service import ServiceLevel
 
-__all__ = ["CONTENDERS", "Contender", "Given", "Settings", "World"]
+__all__ = ["CONTENDERS"]
 
-Settings: TypeAlias = tuple[tuple[str, Any], ...]
-Given: TypeAlias = Mapping[str, Any]
-_TRIED: Final = 16  # settings of each contender, its defaults among them
 _MINIMA: Final = (1, 2, 3, 4, 5, 6, 8)
 _STABLE: Final = (60, 180, 300)
-_DEFAULT_STABLE: Final = 300  # of little effect without a fixed target, so it is not tried there
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a policy is made for: one deployment of a run. ``requests`` are for the oracle alone."""
-
-    scenario: Scenario
-    model: ReplicaModel
-    requests: Sequence[Request]
-
-    def sight(self, own: Sight) -> Sight:
-        """How it comes by its numbers: its own way, unless the scenario says how all do."""
-        return self.scenario.sight or own
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """``kind``: ours, a peer to be compared with, or a bound."""
-
-    name: str
-    kind: Literal["ours", "peer", "bound"]
-    default: Given
-    space: Mapping[str, Sequence[Any]]
-    make: Callable[[Given, World], Policy]
-
-    def settings(self) -> list[Settings]:
-        """The defaults, then others of the space, drawn once and for all."""
-        rng = random.Random(f"settings of {self.name}")  # noqa: S311 - draws, not secrets
-        found = {tuple(sorted(self.default.items())): None}
-        for _ in range(50 * _TRIED):
-            if len(found) < _TRIED:
-                drawn = {name: rng.choice(values) for name, values in sorted(self.space.items())}
-                found[tuple(sorted(drawn.items()))] = None
-        return list(found)
-
-
-@dataclass(slots=True)
-class _Static:
-    """So many replicas, whatever comes."""
-
-    number: int
-    every: float = 60.0
-    sight: Sight = Sight(math.inf)  # noqa: RUF009 - frozen
-
-    def look(self, seen: Observation, now: float) -> int:
-        """The number."""
-        del seen, now
-        return self.number
-
-
-def _escadre(given: Given, world: World) -> Policy:
-    """Without a target it is told what a replica should do, and learns what it does.
-
-    Its loads it measures in a cluster; here it is told their median.
-    """
-    target = given.get("target")
-    stable = given.get("stable", _DEFAULT_STABLE)
-    scaled = world.scenario.scaled(given["minReplicas"], target or TARGET, stable)
-    if target is None:
-        share = given["percentile"] / 100
-        level = ServiceLevel(given["firstToken"], given["betweenTokens"], share)
-        scaled = replace(scaled, service=_service(world, level), spare=given["spareReplicas"])
-    return Product(scaled, world.sight(Sight(scaled.every)))
-
-
-def _service(world: World, level: ServiceLevel) -> Service:
-    """The prior is the estimate for the model, whatever step model the engines have."""
-    return Service(MODEL.prior, level, LoadTime.about(world.scenario.cold.median))
-
-
-def _before(given: Given, world: World) -> Policy:
-    scaled = world.scenario.scaled(given["minReplicas"], given["target"], given["stable"])
-    return Before(scaled, world.sight(Sight(scaled.every)))
-
-
-def _static(given: Given, world: World) -> Policy:
-    return _Static(min(given["minReplicas"], world.scenario.trace.most))
-
-
-def _oracle(given: Given, world: World) -> Policy:
-    return Clairvoyant(
-        world.scenario.scaled(given["minReplicas"]),
-        world.requests,
-        world.model,
-        given["window"],
-        given["use"],
-        given["ahead"] * world.scenario.cold.median,
-    )
-
-
-@cache
-def _peers() -> Peers:
-    """One program for each worker; at the end of the worker it goes by itself."""
-    return Peers(provide(print))
-
-
-def _peer(name: str, peer: Peer, tuned: Mapping[str, Sequence[Any]], **default: Any) -> Contender:
-    """What of a peer is tuned, of all that it could be: with few trials more would find less."""
-
-    def make(given: Given, world: World) -> Policy:
-        values = {key: value for key, value in given.items() if key != "minReplicas"}
-        bounds = Bounds(given["minReplicas"], world.scenario.trace.most)
-        policy = peer.with_values(values).policy(Place(bounds, world.model, _peers()))
-        if world.scenario.sight is not None:
-            policy = _Aged(policy, world.scenario.sight)
-        return policy
-
-    return Contender(
-        name, "peer", {"minReplicas": 1, **default}, {"minReplicas": _MINIMA, **tuned}, make
-    )
-
-
-@dataclass(slots=True)
-class _Aged:
-    """A policy that comes by its numbers another way than its own."""
-
-    inner: Policy
-    sight: Sight
-
-    @property
-    def every(self) -> float:
-        """Its own."""
-        return self.inner.every
-
-    def look(self, seen: Observation, now: float) -> int:
-        """It decides."""
-        return self.inner.look(seen, now)
-
-    def end(self) -> None:
-        """Forgets it, where it is kept elsewhere."""
-        end = getattr(self.inner, "end", None)
-        if end is not None:
-            end()
-
-
 _FIXED: Final = {"minReplicas": _MINIMA, "target": (4, 8, 12, 16, 24, 30), "stable": _STABLE}
 _HPA: Final = {
     "signal": ("waiting", "requests"),
     "target": (2.0, 5.0, 10.0, 20.0, 40.0),
     "down_window": (60, 300, 1200),
 }
+_OURS: Final = ("operator/escadre/core/scaling", "e2e/bench/autoscale/ours.py")
+_PEERS: Final = ("e2e/bench/autoscale/peers", "e2e/bench/autoscale/peered.py")
+
+
+def _peer(name: str, peer: Peer, tuned: Mapping[str, Sequence[Any]], **default: Any) -> Contender:
+    """What of a peer is tuned, of all that it could be: with few trials more would find less."""
+    space = {"minReplicas": _MINIMA, **tuned}
+    return Contender(name, "peer", {"minReplicas": 1, **default}, space, asked(peer), _PEERS)
+
 
 CONTENDERS: Final = (
     Contender(
@@ -194,17 +57,24 @@ CONTENDERS: Final = (
             "percentile": (80, 90, 95),
             "spareReplicas": (0,),
         },
-        _escadre,
+        escadre,
+        _OURS,
     ),
     Contender(
         "escadre, fixed target",
         "ours",
         {"minReplicas": 1, "target": TARGET, "stable": 300},
         _FIXED,
-        _escadre,
+        escadre,
+        _OURS,
     ),
     Contender(
-        "0.1.0", "ours", {"minReplicas": 1, "target": TARGET, "stable": 300}, _FIXED, _before
+        "0.1.0",
+        "ours",
+        {"minReplicas": 1, "target": TARGET, "stable": 300},
+        _FIXED,
+        before,
+        ("e2e/bench/autoscale/before.py",),
     ),
     _peer(
         "HPA, AverageValue",
@@ -243,7 +113,14 @@ CONTENDERS: Final = (
             "down_window": (60, 240, 600),
         },
     ),
-    Contender("static", "peer", {"minReplicas": 64}, {"minReplicas": tuple(range(1, 16))}, _static),
+    Contender(
+        "static",
+        "peer",
+        {"minReplicas": 64},
+        {"minReplicas": tuple(range(1, 16))},
+        standing,
+        _PEERS[1:],
+    ),
     Contender(
         "clairvoyant",
         "bound",
@@ -254,6 +131,6 @@ CONTENDERS: Final = (
             "use": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
             "ahead": (1.2, 1.5),
         },
-        _oracle,
+        clairvoyant,
     ),
 )

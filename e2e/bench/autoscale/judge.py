@@ -6,32 +6,49 @@ on the tuning half; who has none there has no cost. Pure.
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any, Final, Literal
 
-__all__ = ["Cell", "Cost", "Ratio", "cells_of", "figures"]
+__all__ = ["OURS", "STATIC", "Cell", "Cost", "How", "Ratio", "Tried", "cells_of", "figures"]
 
 OURS: Final = "escadre"
+STATIC: Final = "static"
 _RESAMPLES: Final = 2000
 _WORSE: Final = 1.03
 How = Literal["default", "tuned"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A setting on the tuning half, with the first seed alone."""
+
+    settings: Mapping[str, Any]
+    gpu_seconds: float
+    attained: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one contender in a cell, seed by seed."""
+    """Of one contender in a cell, seed by seed; ``loads`` and ``wasted`` are means of a run."""
 
     contender: str
     gpu_seconds: tuple[float, ...]
     attained: tuple[float, ...]
     settings: Mapping[str, Any]
+    loads: float = 0.0
+    wasted: float = 0.0
 
     @property
     def mean(self) -> float:
         """GPU-seconds."""
         return fmean(self.gpu_seconds)
+
+    @property
+    def share(self) -> float:
+        """Of the requests that met the objective, on the mean."""
+        return fmean(self.attained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +64,18 @@ class Ratio:
         """Whether the interval does not exclude that we are more than 3 % worse."""
         return self.high > _WORSE
 
+    @property
+    def better(self) -> bool:
+        """Whether the interval excludes that we are no better."""
+        return self.high < 1
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """``costs`` by contender, for defaults and tuned; without those who have none."""
+    """``costs`` by contender, for defaults and tuned; without those who have none.
+
+    ``tried`` has all settings of all contenders.
+    """
 
     scenario: str
     level: str
@@ -58,15 +83,17 @@ class Cell:
     lower_bound: float
     peers: frozenset[str]
     costs: Mapping[How, Mapping[str, Cost]]
+    tried: Mapping[str, Sequence[Tried]]
 
     @property
     def name(self) -> str:
         """As tables call it."""
         return f"{self.scenario}, {self.level}"
 
-    def best_peer(self, how: How) -> Cost | None:
-        """The cheapest of the peers."""
-        found = [cost for name, cost in self.costs[how].items() if name in self.peers]
+    def best_peer(self, how: How, without: frozenset[str] = frozenset()) -> Cost | None:
+        """The cheapest of the peers, ``without`` some of them."""
+        peers = self.peers - without
+        found = [cost for name, cost in self.costs[how].items() if name in peers]
         return min(found, key=lambda one: one.mean, default=None)
 
     def kept(self) -> Ratio | None:
@@ -81,7 +108,7 @@ class Cell:
         return None if ours is None or best is None else _ratio(ours, best)
 
     def _keeps(self, cost: Cost) -> bool:
-        return fmean(cost.attained) >= self.share
+        return cost.share >= self.share
 
     def over(self, how: How, other: Cost | None) -> Ratio | None:
         """Ours over another's; None where one of them has no cost."""
@@ -102,6 +129,7 @@ def cells_of(results: Iterable[Mapping[str, Any]], shares: Mapping[str, float]) 
             lower_bound=units[0]["lowerBound"],
             peers=frozenset(one["contender"] for one in units if one["kind"] == "peer"),
             costs={how: _costs(units, place, how) for how in ("default", "tuned")},
+            tried={one["contender"]: tuple(_tried(one, place)) for one in units},
         )
         for scenario, units in by_scenario.items()
         for place, (level, share) in enumerate(shares.items())
@@ -118,8 +146,15 @@ def _costs(units: Sequence[Mapping[str, Any]], place: int, how: str) -> dict[str
                 tuple(told["gpuSeconds"]),
                 tuple(told["attained"]),
                 told["settings"],
+                told["loads"],
+                told["wastedLoads"],
             )
     return found
+
+
+def _tried(unit: Mapping[str, Any], place: int) -> Iterator[Tried]:
+    for one in unit["tried"]:
+        yield Tried(one["settings"], one["gpuSeconds"], one["attained"][place])
 
 
 def _ratio(ours: Cost, other: Cost) -> Ratio:
@@ -138,7 +173,8 @@ def _of(pairs: Sequence[tuple[float, float]]) -> float:
 def figures(cells: Sequence[Cell]) -> dict[str, Any]:
     """The figures of all cells; where we have no cost and a peer has, the ratio is infinite.
 
-    A median that is infinite is null in the report: in most cells we reached no level.
+    A median that is infinite is null in the report: in most cells we reached no level. Where only
+    we have a cost the ratio is 0. So ``reached`` counts the cells beside the medians.
     """
     over = {how: [_told(one, how) for one in cells] for how in ("default", "tuned")}
     tuned = [one for one in over["tuned"] if one is not None]
@@ -155,14 +191,38 @@ def figures(cells: Sequence[Cell]) -> dict[str, Any]:
         "overBestTunedThatKept": _median(kept),
         "cellsKept": len(kept),
         "cellsWorse": sum(one.worse for one in tuned),
+        "cellsBetter": sum(one.better for one in tuned),
         "cells": len(tuned),
         "cellsNobodyReached": len(cells) - len(tuned),
         "notReached": {
             how: sum(one is not None and math.isinf(one.value) for one in told)
             for how, told in over.items()
         },
+        "reached": {
+            "default": _reached(cells, "default", frozenset()),
+            "defaultBesideStatic": _reached(cells, "default", frozenset({STATIC})),
+            "tuned": _reached(cells, "tuned", frozenset()),
+        },
         "overOracle": _median(one.value for one in oracle if one is not None),
         "overLowerBound": _median(bound),
+    }
+
+
+def _reached(cells: Sequence[Cell], how: How, without: frozenset[str]) -> dict[str, Any]:
+    """In how many cells who reached the level; the median ratio where both did."""
+    ratios: list[float] = []
+    alone = peers_alone = 0
+    for cell in cells:
+        best, ours = cell.best_peer(how, without), cell.costs[how].get(OURS)
+        ratios += [ours.mean / best.mean] if ours is not None and best is not None else []
+        alone += ours is not None and best is None
+        peers_alone += ours is None and best is not None
+    return {
+        "both": len(ratios),
+        "oursAlone": alone,
+        "peersAlone": peers_alone,
+        "nobody": len(cells) - len(ratios) - alone - peers_alone,
+        "ratioWhereBoth": _median(ratios),
     }
 
 

@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from escadre.core.simulation.deciding import Observation, Sight
+from e2e.bench.autoscale.contender import Given, World
+from escadre.core.simulation.deciding import Observation, Policy, Sight
 from escadre.core.simulation.replica import ReplicaModel, Request
 from escadre.core.simulation.setting import Scaled
 
-__all__ = ["Clairvoyant", "lower_bound", "work_of"]
+__all__ = ["Clairvoyant", "clairvoyant", "lower_bound", "work_of"]
 
 _STEP = 1.0  # seconds of a column of the forecast
 
@@ -87,6 +88,18 @@ class Clairvoyant:
         second = int(now / _STEP)
         wanted = self._wants[second] if second < len(self._wants) else bounds.minimum
         return min(max(wanted, bounds.minimum), bounds.maximum)
+
+
+def clairvoyant(given: Given, world: World) -> Policy:
+    """It, as a contender; ``ahead`` is in median loads."""
+    return Clairvoyant(
+        world.scenario.scaled(given["minReplicas"]),
+        world.requests,
+        world.model,
+        given["window"],
+        given["use"],
+        given["ahead"] * world.scenario.cold.median,
+    )
 
 
 def _most_within(need: Sequence[int], ahead: int) -> list[int]:

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from e2e.bench.autoscale.contenders import Contender, Settings, World
+from e2e.bench.autoscale.contender import Contender, Settings, World
 from e2e.bench.autoscale.oracle import lower_bound, work_of
 from e2e.bench.autoscale.scenarios import LEVELS, MODEL, Scenario
+from e2e.bench.autoscale.steptable import fastest
 from e2e.bench.autoscale.traces import TRACES, Half
 from escadre.core.simulation.deciding import Observation
 from escadre.core.simulation.outcome import Outcome
 from escadre.core.simulation.play import Played, simulate_together
 from escadre.core.simulation.replica import Request
 
-__all__ = ["Run", "bound", "run"]
+__all__ = ["Run", "as_played", "bound", "run"]
 
 _FIRST: Final = 60.0  # seconds
 _USE: Final = 0.6
@@ -38,12 +39,12 @@ class Run:
 
 def run(scenario: Scenario, contender: Contender, given: Settings, half: Half, seed: int) -> Run:
     """Plays it."""
-    settings = dict(given)
-    minimum = min(int(settings["minReplicas"]), _most(scenario))
+    settings = dict(as_played(scenario, given))
+    minimum = settings["minReplicas"]
     every = []
     for log in _logs(scenario.trace.name, half, seed):
         world = World(scenario, scenario.setting(minimum, 0, half, seed).model, log)
-        policy = contender.make(settings | {"minReplicas": minimum}, world)
+        policy = contender.make(settings, world)
         begin = _begin(scenario, log)
         if contender.kind == "bound":  # who knows the future has prepared for it
             begin = min(_most(scenario), policy.look(Observation((), None), 0.0))
@@ -54,6 +55,13 @@ def run(scenario: Scenario, contender: Contender, given: Settings, half: Half, s
         if end is not None:  # the program of the peers forgets it
             end()
     return _told(outcomes)
+
+
+def as_played(scenario: Scenario, given: Settings) -> Settings:
+    """The settings with minReplicas as far as they can be had: of several so the same run comes."""
+    settings = dict(given)
+    minimum = min(int(settings["minReplicas"]), _most(scenario))
+    return tuple(sorted((settings | {"minReplicas": minimum}).items()))
 
 
 def _most(scenario: Scenario) -> int:
@@ -95,4 +103,5 @@ def _told(outcomes: Sequence[Outcome]) -> Run:
 def bound(scenario: Scenario, half: Half, seed: int) -> float:
     """GPU-seconds that no policy goes below, whatever it attains."""
     logs = scenario.trace.draw(half, seed)
-    return sum(lower_bound(MODEL, log, 1, scenario.trace.seconds) for log in logs)
+    model = fastest(MODEL) if scenario.table else MODEL
+    return sum(lower_bound(model, log, 1, scenario.trace.seconds) for log in logs)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final
 
-from e2e.bench.autoscale.contenders import Contender, Settings
-from e2e.bench.autoscale.runs import Run, bound, run
+from e2e.bench.autoscale.contender import Contender, Settings
+from e2e.bench.autoscale.runs import Run, as_played, bound, run
 from e2e.bench.autoscale.scenarios import LEVELS, Scenario
 from e2e.bench.autoscale.traces import Half
 
@@ -30,11 +30,12 @@ class _Bench:
 
     def runs(self, settings: Settings, half: Half, seeds: int) -> list[Run]:
         """With seeds 0 to ``seeds`` - 1."""
+        played = as_played(self.scenario, settings)
         for seed in range(seeds):
-            key = (settings, half, seed)
+            key = (played, half, seed)
             if key not in self.done:
-                self.done[key] = run(self.scenario, self.contender, settings, half, seed)
-        return [self.done[settings, half, seed] for seed in range(seeds)]
+                self.done[key] = run(self.scenario, self.contender, played, half, seed)
+        return [self.done[played, half, seed] for seed in range(seeds)]
 
 
 def measure(scenario: Scenario, contender: Contender, seeds: int) -> dict[str, Any]:

@@ -1,29 +1,31 @@
 """The work of the benchmark in units, one contender on one scenario each, on a few processes.
 
 Each unit is a file under build/bench/autoscale/ once it is done; a run that was ended goes on where
-it was. A unit of this build's policy is made anew when core/scaling is another.
+it was. A scenario is begun only if all of it can be through in the time left, and then it is ended,
+so that none is compared by halves.
 """
 
-import hashlib
 import json
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, as_completed
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from e2e.bench.autoscale.contenders import CONTENDERS, Contender
+from e2e.bench.autoscale.contender import Contender
+from e2e.bench.autoscale.contenders import CONTENDERS
+from e2e.bench.autoscale.digests import digest_of
+from e2e.bench.autoscale.order import Pace, expected, ordered
 from e2e.bench.autoscale.scenarios import Scenario, cells, trials
 from e2e.bench.autoscale.tuning import measure
 from e2e.bench.numbers import BENCH_FOLDER
-from e2e.cluster.config import REPOSITORY
 
-__all__ = ["FOLDER", "Unit", "known", "work_through"]
+__all__ = ["FOLDER", "Unit", "Work", "known"]
 
 FOLDER: Final = BENCH_FOLDER / "autoscale"
-_POLICY: Final = REPOSITORY / "operator" / "escadre" / "core" / "scaling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,12 @@ class Unit:
         return FOLDER / f"{name}.json"
 
     def result(self) -> dict[str, Any] | None:
-        """What was found, if it is of as many seeds and of this policy."""
+        """What was found, if it is of as many seeds and of this code."""
+        digest = digest_of(_by_name(CONTENDERS, self.contender))
         if not self.path.exists():
             return None
         found: dict[str, Any] = json.loads(self.path.read_text())
-        same = found["seeds"] == self.seeds and found["policy"] in {"", _policy()}
+        same = found.get("seeds") == self.seeds and found.get("digest") == digest
         return found if same else None
 
     def run(self) -> float:
@@ -54,8 +57,7 @@ class Unit:
         contender = _by_name(CONTENDERS, self.contender)
         scenario = _by_name((*cells(), *trials()), self.scenario)
         found = measure(scenario, contender, self.seeds)
-        learns = contender.kind == "ours" and contender.name != "0.1.0"
-        found |= {"seeds": self.seeds, "policy": _policy() if learns else ""}
+        found |= {"seeds": self.seeds, "digest": digest_of(contender)}
         found["cpuSeconds"] = round(time.process_time() - begin, 1)
         FOLDER.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
@@ -66,14 +68,6 @@ class Unit:
 
 def _by_name(every: Iterable[Any], name: str) -> Any:
     return next(one for one in every if one.name == name)
-
-
-def _policy() -> str:
-    """A digest of the policy's code."""
-    digest = hashlib.sha256()
-    for path in sorted(_POLICY.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def known(
@@ -87,26 +81,74 @@ def known(
                 yield found
 
 
-def work_through(
-    units: Sequence[Unit], jobs: int, deadline: float, say: Callable[[str], None]
-) -> int:
-    """Does what is not done yet; returns how many were left at the deadline (monotonic seconds)."""
-    missing = [unit for unit in units if unit.result() is None]
-    say(f"{len(units)} units, {len(units) - len(missing)} of them done before")
-    waiting, done, begin = list(missing), 0, time.monotonic()
-    with ProcessPoolExecutor(jobs) as pool:
-        running: dict[Future[float], Unit] = {}
-        while waiting or running:
-            while waiting and len(running) < jobs and time.monotonic() < deadline:
-                unit = waiting.pop(0)
-                running[pool.submit(unit.run)] = unit
-            if not running:
-                break
-            ended = next(as_completed(running))
-            unit, done = running.pop(ended), done + 1
-            pace = (time.monotonic() - begin) / done
-            say(
-                f"{done}/{len(missing)} {unit.scenario}: {unit.contender}, "
-                f"{ended.result():.0f} s of CPU; about {pace * len(waiting) / 60:.0f} min left"
-            )
-    return len(waiting)
+@dataclass(slots=True)
+class Work:
+    """Does what is not done yet, within so many seconds of ``clock``.
+
+    ``late`` are the units of scenarios that were not begun, ``failed`` those that raised an error.
+    """
+
+    pool: Executor
+    jobs: int
+    seconds: float
+    say: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    late: list[Unit] = field(default_factory=list)
+    failed: dict[Unit, str] = field(default_factory=dict)
+    _begin: float = 0.0
+    _pace: Pace = field(init=False)
+    _groups: list[list[Unit]] = field(default_factory=list)
+    _queue: deque[Unit] = field(default_factory=deque)
+    _running: dict[Future[float], Unit] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(self.jobs)
+
+    def through(self, units: Sequence[Unit]) -> None:
+        """All of them, as far as time goes."""
+        missing = [unit for unit in units if unit.result() is None]
+        self.say(f"{len(units)} units, {len(units) - len(missing)} of them done before")
+        self._begin, self._groups = self.clock(), ordered(missing)
+        done = 0
+        while self._filled():
+            ended = next(as_completed(self._running))
+            unit, done = self._running.pop(ended), done + 1
+            self._pace.done += expected(unit)
+            told = self._told(unit, ended)
+            self.say(f"{done}/{len(missing)} {told}; about {self._left() / 60:.0f} min left")
+        self.late = [unit for group in self._groups for unit in group]
+
+    def _filled(self) -> bool:
+        """Gives all processes something to do; False when there is nothing any more."""
+        while len(self._running) < self.jobs and self._more():
+            unit = self._queue.popleft()
+            self._running[self.pool.submit(unit.run)] = unit
+        return bool(self._running)
+
+    def _more(self) -> bool:
+        """Whether a unit is next, of a scenario that was begun or that can be through in time."""
+        place = 0
+        while not self._queue and place < len(self._groups):
+            if self._through_at(self._groups[place]) <= self.seconds:
+                self._queue.extend(self._groups.pop(place))
+            place += 1
+        return bool(self._queue)
+
+    def _through_at(self, further: Iterable[Unit]) -> float:
+        ahead = [expected(one) for one in (*self._running.values(), *self._queue, *further)]
+        return self._pace.through_at(self._elapsed, ahead)
+
+    def _left(self) -> float:
+        rest = (one for group in self._groups for one in group)
+        return max(0.0, self._through_at(rest) - self._elapsed)
+
+    @property
+    def _elapsed(self) -> float:
+        return self.clock() - self._begin
+
+    def _told(self, unit: Unit, ended: Future[float]) -> str:
+        name, error = f"{unit.scenario}: {unit.contender}", ended.exception()
+        if error is None:
+            return f"{name}, {ended.result():.0f} s of CPU"
+        self.failed[unit] = str(error)
+        return f"{name} failed: {error}"
