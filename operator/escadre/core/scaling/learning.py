@@ -94,7 +94,7 @@ class Learned:
     def factors(self) -> Factors:
         """By all that was seen."""
         first, second, third = self.steps
-        before, *terms = (one - 1 for one in self.begun.each)
+        _, *terms = (one - 1 for one in self.begun.each)
         found = _solved(
             (
                 (first[0] + _PRIOR, first[1], first[2]),
@@ -103,9 +103,13 @@ class Learned:
             ),
             tuple(off + _PRIOR * one for off, one in zip(self.deviation, terms, strict=True)),
         )
-        longer = self.longer + _PRIOR_PROMPTS * before
-        prompt = longer / (self.prompts + _PRIOR_PROMPTS)
-        return Factors(*(clamped(1 + one) for one in (prompt, *found)))
+        return Factors(self.prompt_factor, *(clamped(1 + one) for one in found))
+
+    @property
+    def prompt_factor(self) -> float:
+        """That of prompts alone, which asks for no system of equations."""
+        longer = self.longer + _PRIOR_PROMPTS * (self.begun.prompt - 1)
+        return clamped(1 + longer / (self.prompts + _PRIOR_PROMPTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +140,10 @@ def learn(
         interval = _interval(known.get(one.slot), one, prior)
         if interval is not None:
             learned = _with_prompts(_with_steps(learned, interval, prior), interval, prior)
+    if learned.told_at is not None and now - learned.told_at < _TELL_SECONDS:
+        return learned
     found = learned.factors
-    due = learned.told_at is None or now - learned.told_at >= _TELL_SECONDS
-    if due and found.far_from(learned.told):
-        return replace(learned, told=found, told_at=now)
-    return learned
+    return replace(learned, told=found, told_at=now) if found.far_from(learned.told) else learned
 
 
 def _interval(before: Last | None, after: Last, prior: Prior) -> _Interval | None:
@@ -170,8 +173,8 @@ def _with_steps(learned: Learned, interval: _Interval, prior: Prior) -> Learned:
     running = interval.running
     if interval.gaps < _FEWEST_GAPS or running < _FEWEST_RUNNING:
         return learned
-    speed = learned.factors.of(prior.speed)
-    busy = interval.read / speed.prefill_tokens_per_second / interval.seconds
+    prefill = prior.speed.prefill_tokens_per_second / learned.prompt_factor
+    busy = interval.read / prefill / interval.seconds
     if busy > _MOST_BUSY:
         return learned
     step = interval.gap_seconds / interval.gaps * (1 - busy)
