@@ -51,7 +51,7 @@ CONTENDERS: Final = (
             "spareReplicas": 0,
         },
         {
-            "minReplicas": (1, 2, 3, 5),
+            "minReplicas": (1, 2, 4, 6),
             "firstToken": (2.0, 10.0),
             "betweenTokens": (0.2, 0.5),
             "percentile": (80, 90, 95),
