@@ -1,5 +1,7 @@
 """What arrives, from differences of counters: steady, reset, new, unknown."""
 
+from dataclasses import replace
+
 import pytest
 
 from escadre.core.scaling.demand import Demand, Work
@@ -23,7 +25,8 @@ def demand(answered: int | None, running: int = 0, waiting: int = 0) -> Demand:
 def after(*looks: dict[int, Demand], every: float = 3.0) -> Flow:
     flow = EMPTY
     for number, look in enumerate(looks):
-        flow = follow(flow, look.items(), 1000.0 + number * every)
+        at = 1000.0 + number * every
+        flow = follow(flow, [(slot, replace(one, at=at)) for slot, one in look.items()])
     return flow
 
 
@@ -73,3 +76,20 @@ def test_an_engine_without_counters_makes_the_rate_unknown() -> None:
 def test_a_gap_between_looks_counts_as_nothing_seen() -> None:
     flow = after({0: demand(0)}, {0: demand(600)}, every=3600.0)
     assert flow.near.rate == 0.0
+
+
+def test_what_one_look_sees_of_a_long_time_is_no_more_for_that() -> None:
+    """Readings each 15 s, looks each 3 s: 2 requests a second are 2 at any moment."""
+    flow = EMPTY
+    for look in range(40):
+        at = 1000.0 + 15 * (look // 5)
+        reading = replace(demand(30 * (look // 5)), at=at)
+        flow = follow(flow, [(0, reading)])
+        if look >= 5:
+            assert flow.near.rate == pytest.approx(2.0)
+    assert flow.open.seconds == 105.0
+
+
+def test_while_nothing_is_read_no_time_without_arrivals_goes_by() -> None:
+    flow = after({0: demand(0)}, {0: demand(6)}, {}, {}, {0: demand(24)})
+    assert flow.near.rate == pytest.approx(2.0)

@@ -41,7 +41,7 @@ _TREND: Final = 1.0
 
 
 def followed(
-    flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, now: float, window: float
+    flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window: float
 ) -> Flow | None:
     """The flow after a look; None where no service says what a replica is to do.
 
@@ -58,7 +58,7 @@ def followed(
         wide = _within(load / 2, _WIDE)
         flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide), Past(width, short))
     flow = replace(flow, past=flow.past.of(width, short))
-    flow = follow(flow, seen.readings, now)
+    flow = follow(flow, seen.readings)
     if not flow.past.full(flow.open):
         return flow
     past = flow.past.after(flow.open, _followed(flow, service, max(window, load)))

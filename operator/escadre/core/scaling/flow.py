@@ -105,7 +105,7 @@ class Last:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What arrived so far.
+    """What arrived so far, by readings of which the newest is of ``at``.
 
     ``open`` is the piece of the past that is not full yet, ``kept`` the replicas that the past says
     are to be kept for bursts.
@@ -123,8 +123,12 @@ class Flow:
     kept: int = 0
 
 
-def follow(flow: Flow, readings: Iterable[tuple[int, Demand]], now: float) -> Flow:
-    """After a look: ``readings`` are by slot, those that are fresh."""
+def follow(flow: Flow, readings: Iterable[tuple[int, Demand]]) -> Flow:
+    """After a look: ``readings`` are by slot, those that are fresh.
+
+    Time goes on from one reading to the next, not from look to look: what arrived in 15 s is no
+    more for being seen in one look of 3.
+    """
     before = {one.slot: one for one in flow.last}
     arrived, tokens, found, known = 0.0, flow.tokens, list[Last](), True
     for slot, demand in readings:
@@ -136,14 +140,15 @@ def follow(flow: Flow, readings: Iterable[tuple[int, Demand]], now: float) -> Fl
         come, more = _between(before.get(slot), last)
         arrived += come
         tokens = tokens.plus(more)
-    elapsed = now - flow.at if flow.at is not None else 0.0
+    at = max([one.at for one in found], default=flow.at)
+    elapsed = at - flow.at if at is not None and flow.at is not None else 0.0
     kept = math.exp(-max(0.0, elapsed) / _MIX_SECONDS)
     after = replace(
         flow,
-        at=now,
+        at=at,
         known=known and bool(found),
         tokens=tokens.faded(kept),
-        last=tuple(found),
+        last=tuple(found) or flow.last,
     )
     if not 0 < elapsed <= _LONGEST_GAP:
         return after

@@ -139,7 +139,7 @@ def _look(
     if service is not None:
         before = flow.last if flow is not None else ()
         known = state.learned if state.learned is not None else Learned(service.key)
-        flow = followed(flow, seen, limits, known.told, now, windows.stabilization_seconds)
+        flow = followed(flow, seen, limits, known.told, windows.stabilization_seconds)
         alike = {one.slot for one in every if one.alike}
         after = [one for one in flow.last if one.slot in alike] if flow is not None else []
         learned = learn(known, before, after, service.prior, now)
