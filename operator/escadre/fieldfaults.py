@@ -71,6 +71,8 @@ def words_of(fault: ErrorDetails) -> str:
     kind, context = fault["type"], fault.get("ctx", {})
     if kind in _FORM:
         return _FORM[kind].format_map(context)
+    if kind in _OUTSIDE and fault["input"] != fault["input"]:
+        return "a number is meant, and NaN is none"
     if kind in _OUTSIDE:
         return f"{shown(fault['input'])} is {_OUTSIDE[kind].format_map(context)}"
     meant = max((one for one in _MEANT if kind.startswith(one)), key=len, default="")

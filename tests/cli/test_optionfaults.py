@@ -14,6 +14,7 @@ LEGAL = "layout legal --model magistral-small-2509 --tensor-parallel 1"
         (f"{LEGAL} --pipeline-parallel 9999", "9999 is more than 1,024, the most there may be"),
         (f"{LEGAL} --pipeline-parallel 1.5", "1.5 is given; a whole number is meant"),
         ("simulate --users 1 --itl x", "'--itl': x is given; a number is meant"),
+        ("simulate --users 1 --itl nan", "'--itl': a number is meant, and NaN is none"),
         ("plan -f x -o xml", "'-o' / '--output': 'xml' is not one of 'table', 'json', 'yaml'"),
         ("logs x --tail \x9b3m", r"'--tail': \x9b3m is given"),
         ("status -n Bad_Name", "'Bad_Name': a namespace has lower-case letters, digits and -"),

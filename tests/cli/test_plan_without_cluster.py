@@ -145,6 +145,8 @@ def test_which_of_several_products_was_taken(
         ("1 x 65 x L4", "1 to 64 GPUs"),
         ("0 x 8 x L4", "one node or more"),
         ("10001 x 8 x L4", "10,000 nodes at most"),
+        ("999999999999 x 8 x H100", "10,000 nodes at most"),
+        ("1 x 9999 x H100", "with 1 to 64 GPUs"),
         (" ", "--nodes: nothing is named; "),
     ],
 )

@@ -52,7 +52,7 @@ def test_the_document_of_people() -> None:
         assert one["nodes"][1] == -(-high // 8)
         least, most = one["requestsPerSecondOfReplica"]
         assert 0 < least <= most
-    assert (found["seed"], found["nodes"]) == (3, "1 x 8 x H100-80GB")
+    assert (found["seed"], found["nodes"]) == (3, "1 x 8 x NVIDIA-H100-80GB-HBM3")
     assert (found["deployment"]["name"], found["deployment"]["approval"]) == (None, MODEL)
 
 

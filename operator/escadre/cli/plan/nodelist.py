@@ -30,7 +30,7 @@ from escadre.state.views import NodeView
 __all__ = ["Nodes", "read_nodes"]
 
 _GROUP: Final = re.compile(
-    r"(?:([0-9]{1,5})\s*[x×*]\s*)?([0-9]{1,3})\s*[x×*]\s*([A-Za-z][A-Za-z0-9 _-]*)", re.IGNORECASE
+    r"(?:([0-9]{1,12})\s*[x×*]\s*)?([0-9]{1,12})\s*[x×*]\s*([A-Za-z][A-Za-z0-9 _-]*)", re.IGNORECASE
 )
 _MOST_NODES: Final = 10_000
 _MOST_GPUS: Final = 64

@@ -14,6 +14,7 @@ from escadre.core.simulation.setting import Routing
 __all__ = ["Asked", "SimulateCommand", "SimulateOutput", "SimulateOutputOption", "asked_of"]
 
 _KEY: Final = "escadre.simulate."
+_NODES: Final = "1 x 8 x NVIDIA-H100-80GB-HBM3"
 _TIMES: Final = {"ttft": "time_to_first_token", "itl": "inter_token_latency"}
 _ROUTINGS: Final[tuple[str, ...]] = get_args(Routing)
 
@@ -68,7 +69,7 @@ def _replica_options(
     ] = None,
     _nodes: Annotated[
         str | None,
-        _option("nodes", 'As of escadre plan; default "1 x 8 x H100-80GB".', "NODES"),
+        _option("nodes", f'As of escadre plan; default "{_NODES}".', "NODES"),
     ] = None,
     _cold: Annotated[
         float | None,
@@ -183,7 +184,7 @@ def asked_of(context: typer.Context) -> Asked:
         seed=given.get("seed", 0),
         deployment=given.get("deployment"),
         profile=given.get("profile"),
-        nodes=given.get("nodes", "1 x 8 x H100-80GB"),
+        nodes=given.get("nodes", _NODES),
         cold_start=given.get("cold-start", 120.0),
         max_replicas=given.get("max-replicas"),
         wished=wished,
