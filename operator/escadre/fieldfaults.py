@@ -71,7 +71,7 @@ def words_of(fault: ErrorDetails) -> str:
     kind, context = fault["type"], fault.get("ctx", {})
     if kind in _FORM:
         return _FORM[kind].format_map(context)
-    if kind in _OUTSIDE and fault["input"] != fault["input"]:
+    if kind in _OUTSIDE and str(fault["input"]).strip("+- ").lower() == "nan":
         return "a number is meant, and NaN is none"
     if kind in _OUTSIDE:
         return f"{shown(fault['input'])} is {_OUTSIDE[kind].format_map(context)}"
