@@ -88,7 +88,9 @@ def main() -> int:
 
 
 def _named(name: str, wanted: str) -> bool:
-    return any(part in name for part in wanted.split("|"))
+    """Whether it has one of the parts in it; a part that is a whole name means that one alone."""
+    whole = {one.name for one in CONTENDERS}
+    return any(part == name or (part in name and part not in whole) for part in wanted.split("|"))
 
 
 def _not_run(wanted: _Wanted, work: Work) -> Iterator[tuple[str, str]]:

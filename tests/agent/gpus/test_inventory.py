@@ -212,7 +212,7 @@ def test_simulated_gpus_are_read_anew_each_time(tmp_path: Path) -> None:
     [
         pytest.param(None, "No such file", id="missing"),
         pytest.param("{", "not JSON", id="not JSON"),
-        pytest.param('{"gpus": [{"index": -1}]}', r"gpus\.0\.index", id="wrong field"),
+        pytest.param('{"gpus": [{"index": -1}]}', r"gpus\[0\]\.index", id="wrong field"),
     ],
 )
 def test_unusable_simulations_are_refused(tmp_path: Path, text: str | None, says: str) -> None:
