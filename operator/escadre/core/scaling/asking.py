@@ -14,12 +14,11 @@ GPUs it is the rate of now alone, by what a replica can bear. Where engines tell
 requests in the engines are held against those of a full replica.
 """
 
-import math
 from dataclasses import replace
 from typing import Final
 
 from escadre.core.scaling.capacity import Capacity, capacity_of, sustained
-from escadre.core.scaling.decision import Asked, Limits, Seen
+from escadre.core.scaling.decision import Asked, Limits, Seen, enough
 from escadre.core.scaling.flow import Average, Flow, follow
 from escadre.core.scaling.learning import Factors
 from escadre.core.scaling.past import Past, missed
@@ -32,8 +31,8 @@ _UP: Final = 1.0
 _DOWN: Final = 0.85
 _NEAR: Final = 15.0  # seconds
 _WIDE: Final = (60.0, 300.0)  # seconds, the least and the most
-_BIN: Final = (20.0, 60.0)
-_SHORT: Final = (9.0, 60.0)
+_BIN: Final = (20.0, 60.0)  # seconds
+_SHORT: Final = (9.0, 60.0)  # seconds
 _WAITED: Final = 2.0  # times the time to the first token, or a burst is worked off in time
 _LATE: Final = 3.0  # times the time to the first token is how long a burst is worked off
 _BACKLOG_SECONDS: Final = 60.0
@@ -57,11 +56,12 @@ def followed(
     if flow is None:
         wide = _within(load / 2, _WIDE)
         flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide), Past(width, short))
-    flow = replace(flow, past=flow.past.of(width, short))
+    elif (past := flow.past.of(width, short)) is not flow.past:
+        flow = replace(flow, past=past)
     flow = follow(flow, seen.readings)
     if not flow.past.full(flow.open):
         return flow
-    past = flow.past.after(flow.open, _followed(flow, service, max(window, load)))
+    past = flow.past.after(flow.open, _followed(flow, service, window))
     rate = _capacity(flow, service, factors).rate
     kept = missed(past, rate, level.share, load, limits.maximum)
     return replace(flow, past=past, open=flow.open.next, kept=kept)
@@ -73,20 +73,18 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window:
     if service is None or flow is None:
         number = -(-seen.demand // limits.target)
         return Asked(number, number, seen.demand / limits.target)
-    capacity, kept = _capacity(flow, service, factors, whole=not limits.contended), flow.kept
-    if limits.contended:
-        kept = 0
+    capacity = _capacity(flow, service, factors, whole=not limits.contended)
+    kept = 0 if limits.contended else flow.kept
     if not flow.known:
         load, rate = seen.demand / capacity.requests, None
     else:
-        window = max(window, service.load.median)
         lately = max(flow.near.rate, flow.wide.rate)
         rate = lately if limits.contended else _followed(flow, service, window)
         backlog = seen.waiting * capacity.work / _BACKLOG_SECONDS
         load = rate / capacity.rate + backlog
     return Asked(
-        up=max(_ceil(load / _UP), kept),
-        down=max(_ceil(load / _DOWN), kept),
+        up=max(enough(load / _UP), kept),
+        down=max(enough(load / _DOWN), kept),
         load=load,
         rate=rate,
         mix=flow.tokens.mix,
@@ -104,8 +102,9 @@ def _capacity(flow: Flow, service: Service, factors: Factors, *, whole: bool = T
 
 def _followed(flow: Flow, service: Service, window: float) -> float:
     """Requests per second by what came of late."""
-    usual = flow.past.usual(service.level.share, window)
-    return max(flow.near.rate, usual, _then(flow, service.load.median))
+    load = service.load.median
+    usual = flow.past.usual(service.level.share, max(window, load))
+    return max(flow.near.rate, usual, _then(flow, load))
 
 
 def _then(flow: Flow, load: float) -> float:
@@ -117,7 +116,3 @@ def _then(flow: Flow, load: float) -> float:
 
 def _within(value: float, bounds: tuple[float, float]) -> float:
     return max(bounds[0], min(value, bounds[1]))
-
-
-def _ceil(value: float) -> int:
-    return math.ceil(value - 1e-9)

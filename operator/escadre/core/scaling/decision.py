@@ -28,6 +28,7 @@ __all__ = [
     "ScaleState",
     "Seen",
     "Windows",
+    "enough",
 ]
 
 SamplePhase = Literal[
@@ -49,6 +50,11 @@ LimitName = Literal[
 
 _EXACT: Final = 1e-9  # replicas: what arithmetic adds to a whole number
 _NOTHING: Final = 1 / 120  # requests per second: less than half a request a minute
+
+
+def enough(load: float) -> int:
+    """Replicas for so many times what one of them serves."""
+    return math.ceil(load - _EXACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +204,7 @@ class Asked:
     @property
     def followed(self) -> int:
         """Replicas that the demand of late asks for, without those that are kept."""
-        return math.ceil(self.load - _EXACT)
+        return enough(self.load)
 
     @property
     def still(self) -> bool:

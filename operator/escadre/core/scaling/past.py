@@ -126,7 +126,7 @@ class Past:
 
 
 class _Piece(NamedTuple):
-    """Of the past: requests, their rate at its most, and the replicas that had followed by then."""
+    """Which of the past, its requests, their rate at its most, the replicas that had followed."""
 
     place: int
     requests: int
