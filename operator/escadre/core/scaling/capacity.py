@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from escadre.core.engines.speed import Speed
 from escadre.core.scaling.service import Prior, ServiceLevel
@@ -39,6 +39,9 @@ _FULL: Final = 0.95
 # played with documents, a replica on which it was at 1 in 20 moments never came back.
 _SELDOM: Final = 3.5  # standard deviations
 _HALVINGS: Final = 16
+_NEVER_LATE: Final = ServiceLevel(math.inf, math.inf)
+
+_Fails = Callable[[float], Bound | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,70 +79,21 @@ class Capacity:
     missed: Alone | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Replica:
-    """A mix on a replica, in the module's letters."""
+class _Replica(NamedTuple):
+    """A mix on a replica, in the module's letters.
+
+    ``first`` is the time to the first token on an idle engine, ``alone`` the seconds of a request
+    with nobody beside it, ``tokens`` what it has in the cache on the mean.
+    """
 
     x: float
-    k: float
+    work: float
     fixed: float
-    mix: Mix
-    prior: Prior
-    level: ServiceLevel
+    answer: float
+    first: float
+    alone: float
+    tokens: float
     z: float
-    tail: float
-
-    @property
-    def work(self) -> float:
-        return self.x + self.mix.answer * self.k
-
-    def at(self, rate: float, bound: Bound | None) -> Capacity:
-        """What that is."""
-        return Capacity(rate, self.held(rate), self.work, bound or "first token", self.missed)
-
-    def fails(self, rate: float) -> Bound | None:
-        """What of the level does not hold at a rate below 1 / work."""
-        level, answer = self.level, self.mix.answer
-        idle = 1 - rate * self.work
-        gap = self.fixed / idle
-        first = self.tail * self.x / idle + self.fixed
-        if first > level.time_to_first_token and idle < 1 - _ALONE:
-            return "first token"
-        lumps = math.sqrt(_LUMPS * rate * gap / max(answer, 1.0)) * self.x / idle
-        if gap + self.z * lumps > level.inter_token_latency and idle < 1 - _ALONE:
-            return "between tokens"
-        return self.overflows(rate)
-
-    def overflows(self, rate: float) -> Bound | None:
-        """What would be full at a rate, and then the queue grows."""
-        answer, z = self.mix.answer, self.z
-        gap = self.fixed / (1 - rate * self.work)
-        batch = rate * answer * gap
-        most = batch + z * math.sqrt(batch)
-        seats = self.prior.max_num_seqs
-        # Who finds the batch full waits, and has a seat in time while enough are given up.
-        soon = seats * self.level.time_to_first_token / max(answer * gap, gap)
-        if batch > _FULL * seats or most > seats + soon:
-            return "batch"
-        # Prompts differ as an exponential does, so tokens vary twice as much as requests.
-        held = self.held(rate)
-        tokens = (held + max(z, _SELDOM) * math.sqrt(2 * held)) * (self.mix.prompt + answer / 2)
-        if tokens > self.prior.cache_tokens:
-            return "cache"
-        return None
-
-    @property
-    def missed(self) -> Alone | None:
-        """What requests alone have where that misses the level; else None."""
-        alone, level = Alone(self.tail * self.x + self.fixed, self.fixed), self.level
-        keeps_first = alone.first_token <= level.time_to_first_token
-        keeps_gap = alone.between_tokens <= level.inter_token_latency
-        return None if keeps_first and keeps_gap else alone
-
-    def held(self, rate: float) -> float:
-        """Requests in the engine at a rate."""
-        idle = 1 - rate * self.work
-        return rate * (self.mix.answer * self.fixed + self.x) / idle
 
 
 @lru_cache(maxsize=64)
@@ -150,35 +104,65 @@ def deviations(share: float) -> float:
 
 def capacity_of(speed: Speed, mix: Mix, prior: Prior, level: ServiceLevel) -> Capacity:
     """Of a replica of this ``speed``, which is the prior's or what was learned."""
-    replica = _replica(speed, mix, prior, level)
-    return replica.at(*_greatest(replica.fails, replica))
+    replica = _replica(speed, mix, level)
+    return _greatest(_bounds(replica, prior, level, level), replica, level)
 
 
 def sustained(speed: Speed, mix: Mix, prior: Prior, level: ServiceLevel) -> Capacity:
     """What it answers at all, late as it may be: beyond, the queue grows."""
-    replica = _replica(speed, mix, prior, level)
-    return replica.at(*_greatest(replica.overflows, replica))
+    replica = _replica(speed, mix, level)
+    return _greatest(_bounds(replica, prior, level, _NEVER_LATE), replica, level)
 
 
-def _replica(speed: Speed, mix: Mix, prior: Prior, level: ServiceLevel) -> _Replica:
-    decode = speed.decode
+def _replica(speed: Speed, mix: Mix, level: ServiceLevel) -> _Replica:
+    decode, answer = speed.decode, mix.answer
+    x, tokens = mix.prompt / speed.prefill_tokens_per_second, mix.prompt + answer / 2
     return _Replica(
-        x=mix.prompt / speed.prefill_tokens_per_second,
-        k=decode.per_running + decode.per_cached_token * (mix.prompt + mix.answer / 2),
+        x=x,
+        work=x + answer * (decode.per_running + decode.per_cached_token * tokens),
         fixed=decode.fixed,
-        mix=mix,
-        prior=prior,
-        level=level,
+        answer=answer,
+        first=-math.log(1 - level.share) * x,
+        alone=answer * decode.fixed + x,
+        tokens=tokens,
         z=deviations(level.share),
-        tail=-math.log(1 - level.share),
     )
 
 
-def _greatest(
-    fails: Callable[[float], Bound | None], replica: _Replica
-) -> tuple[float, Bound | None]:
-    """The greatest rate at which nothing fails, and what would beyond it."""
-    low, high = 0.0, _FULL / replica.work
+def _bounds(replica: _Replica, prior: Prior, level: ServiceLevel, kept: ServiceLevel) -> _Fails:
+    """What fails at a rate below 1 / work; ``kept`` has the objectives that must hold.
+
+    Many rates are tried for each decision, so what no rate changes is reckoned once, out here.
+    """
+    x, work, fixed, answer, first, alone, tokens, z = replica
+    first_token, between_tokens = kept.time_to_first_token, kept.inter_token_latency
+    seats, cache, longer = prior.max_num_seqs, prior.cache_tokens, max(answer, 1.0)
+    full, patience = _FULL * seats, seats * level.time_to_first_token
+    busy, seldom, sqrt = 1 - _ALONE, max(z, _SELDOM), math.sqrt
+
+    def fails(rate: float) -> Bound | None:
+        idle = 1 - rate * work
+        gap = fixed / idle
+        if idle < busy:
+            if first / idle + fixed > first_token:
+                return "first token"
+            if gap + z * (sqrt(_LUMPS * rate * gap / longer) * x / idle) > between_tokens:
+                return "between tokens"
+        batch = rate * answer * gap
+        # Who finds the batch full waits, and has a seat in time while enough are given up.
+        if batch > full or batch + z * sqrt(batch) > seats + patience / (longer * gap):
+            return "batch"
+        # Prompts differ as an exponential does, so tokens vary twice as much as requests.
+        held = rate * alone / idle
+        return "cache" if (held + seldom * sqrt(2 * held)) * tokens > cache else None
+
+    return fails
+
+
+def _greatest(fails: _Fails, replica: _Replica, level: ServiceLevel) -> Capacity:
+    """At the greatest rate at which nothing fails, with what would beyond it."""
+    work = replica.work
+    low, high = 0.0, _FULL / work
     bound = fails(high)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -187,4 +171,14 @@ def _greatest(
             low = middle
         else:
             high, bound = middle, failed
-    return max(low, 1e-6), bound
+    rate = max(low, 1e-6)
+    held = rate * replica.alone / (1 - rate * work)
+    return Capacity(rate, held, work, bound or "first token", _missed(replica, level))
+
+
+def _missed(replica: _Replica, level: ServiceLevel) -> Alone | None:
+    """What requests alone have where that misses the level; else None."""
+    first, between = replica.first + replica.fixed, replica.fixed
+    keeps_first = first <= level.time_to_first_token
+    keeps = keeps_first and between <= level.inter_token_latency
+    return None if keeps else Alone(first, between)
