@@ -13,7 +13,7 @@ the load never takes keeps the prior, older readings count less. Corrections sta
 double. They steer the number of replicas and nothing else. Pure.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -93,17 +93,19 @@ class Learned:
     @property
     def factors(self) -> Factors:
         """By all that was seen."""
-        first, second, third = self.steps
-        _, *terms = (one - 1 for one in self.begun.each)
-        found = _solved(
+        (a, b, c), (d, e, f), (g, h, i) = self.steps
+        off, begun = self.deviation, self.begun
+        fixed, running, cached = _solved(
+            ((a + _PRIOR, b, c), (d, e + _PRIOR, f), (g, h, i + _PRIOR)),
             (
-                (first[0] + _PRIOR, first[1], first[2]),
-                (second[0], second[1] + _PRIOR, second[2]),
-                (third[0], third[1], third[2] + _PRIOR),
+                off[0] + _PRIOR * (begun.fixed - 1),
+                off[1] + _PRIOR * (begun.per_running - 1),
+                off[2] + _PRIOR * (begun.per_cached_token - 1),
             ),
-            tuple(off + _PRIOR * one for off, one in zip(self.deviation, terms, strict=True)),
         )
-        return Factors(self.prompt_factor, *(clamped(1 + one) for one in found))
+        return Factors(
+            self.prompt_factor, clamped(1 + fixed), clamped(1 + running), clamped(1 + cached)
+        )
 
     @property
     def prompt_factor(self) -> float:
@@ -178,18 +180,17 @@ def _with_steps(learned: Learned, interval: _Interval, prior: Prior) -> Learned:
     if busy > _MOST_BUSY:
         return learned
     step = interval.gap_seconds / interval.gaps * (1 - busy)
-    terms = tuple(_terms(prior.speed.decode, running, interval.cached))
+    terms = _terms(prior.speed.decode, running, interval.cached)
     expected = sum(terms)
-    fixed, running_part, cached = (one / expected for one in terms)
-    parts = (fixed, running_part, cached)
-    off = max(_LEAST, min(step / expected, _MOST)) - 1
+    parts = (terms[0] / expected, terms[1] / expected, terms[2] / expected)
+    off = clamped(step / expected) - 1
     first, second, third = learned.steps
     return replace(
         learned,
         steps=(
-            _added(first, parts, fixed),
-            _added(second, parts, running_part),
-            _added(third, parts, cached),
+            _added(first, parts, parts[0]),
+            _added(second, parts, parts[1]),
+            _added(third, parts, parts[2]),
         ),
         deviation=_added(learned.deviation, parts, off),
     )
@@ -197,14 +198,15 @@ def _with_steps(learned: Learned, interval: _Interval, prior: Prior) -> Learned:
 
 def _added(row: _Row, more: _Row, times: float) -> _Row:
     """What there was, a little less, and so many times as much."""
-    first, second, third = (_KEPT * old + times * one for old, one in zip(row, more, strict=True))
-    return first, second, third
+    return (
+        _KEPT * row[0] + times * more[0],
+        _KEPT * row[1] + times * more[1],
+        _KEPT * row[2] + times * more[2],
+    )
 
 
-def _terms(step: DecodeStep, running: float, cached: float) -> Iterator[float]:
-    yield step.fixed
-    yield step.per_running * running
-    yield step.per_cached_token * cached
+def _terms(step: DecodeStep, running: float, cached: float) -> _Row:
+    return step.fixed, step.per_running * running, step.per_cached_token * cached
 
 
 def _with_prompts(learned: Learned, interval: _Interval, prior: Prior) -> Learned:
@@ -220,7 +222,7 @@ def _with_prompts(learned: Learned, interval: _Interval, prior: Prior) -> Learne
     beside = min(1.0, interval.running) * sum(_terms(decode, interval.running, interval.cached))
     # Prompts that come during a step are read together in the next: each takes as long as all.
     took = interval.prefill_seconds / interval.prefills / (1 + opened**2) - beside
-    off = max(_LEAST, min(took / expected, _MOST)) - 1
+    off = clamped(took / expected) - 1
     count = min(interval.prefills, 10)
     kept = _KEPT**count
     return replace(
