@@ -17,7 +17,7 @@ requests in the engines are held against those of a full replica.
 from dataclasses import replace
 from typing import Final
 
-from escadre.core.scaling.capacity import Capacity, capacity_of, sustained
+from escadre.core.scaling.capacity import Capacity, Mix, capacity_of, sustained
 from escadre.core.scaling.decision import Asked, Limits, Seen, enough
 from escadre.core.scaling.flow import Average, Flow, follow
 from escadre.core.scaling.learning import Factors
@@ -37,6 +37,7 @@ _WAITED: Final = 2.0  # times the time to the first token, or a burst is worked 
 _LATE: Final = 3.0  # times the time to the first token is how long a burst is worked off
 _BACKLOG_SECONDS: Final = 60.0
 _TREND: Final = 1.0
+_PRIOR: Final = Factors()
 
 
 def followed(
@@ -62,7 +63,7 @@ def followed(
     if not flow.past.full(flow.open):
         return flow
     past = flow.past.after(flow.open, _followed(flow, service, window))
-    rate = _capacity(flow, service, factors).rate
+    rate = _capacity(flow.tokens.mix, service, factors).rate
     kept = missed(past, rate, level.share, load, limits.maximum)
     return replace(flow, past=past, open=flow.open.next, kept=kept)
 
@@ -73,7 +74,8 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window:
     if service is None or flow is None:
         number = -(-seen.demand // limits.target)
         return Asked(number, number, seen.demand / limits.target)
-    capacity = _capacity(flow, service, factors, whole=not limits.contended)
+    mix = flow.tokens.mix
+    capacity = _capacity(mix, service, factors, whole=not limits.contended)
     kept = 0 if limits.contended else flow.kept
     if not flow.known:
         load, rate = seen.demand / capacity.requests, None
@@ -87,17 +89,17 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window:
         down=max(enough(load / _DOWN), kept),
         load=load,
         rate=rate,
-        mix=flow.tokens.mix,
+        mix=mix,
         capacity=capacity,
-        learned=factors != Factors(),
+        learned=factors != _PRIOR,
         kept=kept,
     )
 
 
-def _capacity(flow: Flow, service: Service, factors: Factors, *, whole: bool = True) -> Capacity:
+def _capacity(mix: Mix, service: Service, factors: Factors, *, whole: bool = True) -> Capacity:
     """Within the level, or what can be borne while others wait for the GPUs."""
     speed, of = factors.of(service.prior.speed), capacity_of if whole else sustained
-    return of(speed, flow.tokens.mix, service.prior, service.level)
+    return of(speed, mix, service.prior, service.level)
 
 
 def _followed(flow: Flow, service: Service, window: float) -> float:

@@ -121,7 +121,7 @@ class Past:
         for one in sorted(recent, reverse=True):
             left -= one
             if left < 0:
-                return _beyond_chance(one, share) / self.width
+                return _beyond_chance(one, deviations(share)) / self.width
         return 0.0
 
 
@@ -149,7 +149,11 @@ def missed(past: Past, capacity: float, share: float, load: float, most: int) ->
         load: seconds that a replica takes to be ready.
         most: the number beyond which there is no more.
     """
-    pieces = _pieces(past, capacity, share, load)
+    back = 1 + math.ceil(load / past.width)
+    busiest = max(past.most[back:], default=0)
+    if _beyond_chance(busiest, deviations(share)) / past.short <= capacity:
+        return 0  # one replica was enough at any time, and no piece has to be looked at
+    pieces = _pieces(past, capacity, share, back)
     over = [one.place for one in pieces if one.rate > capacity * max(one.followed, 1)]
     if not over or (over[-1] - over[0]) * past.width <= load + _APART:
         return 0
@@ -164,14 +168,12 @@ def missed(past: Past, capacity: float, share: float, load: float, most: int) ->
     return enough
 
 
-def _pieces(past: Past, capacity: float, share: float, load: float) -> Sequence[_Piece]:
-    """Those with requests whose replicas could have been asked for a load earlier."""
-    back = 1 + math.ceil(load / past.width)
+def _pieces(past: Past, capacity: float, share: float, back: int) -> Sequence[_Piece]:
+    """Those with requests whose replicas could have been asked for so many pieces ``back``."""
+    z, short = deviations(share), past.short
     whole = zip(past.requests[back:], past.most[back:], past.asked, strict=False)
     return [
-        _Piece(
-            place, requests, _beyond_chance(most, share) / past.short, math.ceil(asked / capacity)
-        )
+        _Piece(place, requests, _beyond_chance(most, z) / short, math.ceil(asked / capacity))
         for place, (requests, most, asked) in enumerate(whole)
         if requests
     ]
@@ -184,6 +186,6 @@ def _late(pieces: Sequence[_Piece], capacity: float, share: float, kept: int) ->
     )
 
 
-def _beyond_chance(requests: int, share: float) -> float:
-    """The mean that so many are seen of at most, in a ``share`` of the times."""
-    return max(0.0, requests - deviations(share) * math.sqrt(requests))
+def _beyond_chance(requests: int, z: float) -> float:
+    """The mean of which so many are seen ``z`` deviations above it; of more it is no less."""
+    return max(0.0, requests - z * math.sqrt(requests))
