@@ -20,7 +20,7 @@ from typing import Final
 from escadre.core.scaling.capacity import Capacity, Mix, capacity_of, sustained
 from escadre.core.scaling.decision import Asked, Limits, Seen, enough
 from escadre.core.scaling.flow import Average, Flow, follow
-from escadre.core.scaling.learning import Factors
+from escadre.core.scaling.learning import AS_PRIOR, Factors
 from escadre.core.scaling.past import Past, missed
 from escadre.core.scaling.service import Service
 
@@ -37,7 +37,6 @@ _WAITED: Final = 2.0  # times the time to the first token, or a burst is worked 
 _LATE: Final = 3.0  # times the time to the first token is how long a burst is worked off
 _BACKLOG_SECONDS: Final = 60.0
 _TREND: Final = 1.0
-_PRIOR: Final = Factors()
 
 
 def followed(
@@ -91,7 +90,7 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window:
         rate=rate,
         mix=mix,
         capacity=capacity,
-        learned=factors != _PRIOR,
+        learned=factors != AS_PRIOR,
         kept=kept,
     )
 

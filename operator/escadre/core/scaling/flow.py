@@ -46,9 +46,7 @@ class Tokens:
 
     def faded(self, kept: float) -> "Tokens":
         """With only a share of their weight."""
-        return Tokens(
-            self.prompt * kept, self.begun * kept, self.answer * kept, self.ended * kept
-        )
+        return Tokens(self.prompt * kept, self.begun * kept, self.answer * kept, self.ended * kept)
 
     def plus(self, other: "Tokens") -> "Tokens":
         """Both together; what runs may have been begun before, so no sum goes below zero."""

@@ -21,7 +21,7 @@ from escadre.core.engines.speed import DecodeStep, Speed
 from escadre.core.scaling.flow import Last
 from escadre.core.scaling.service import Prior
 
-__all__ = ["Factors", "Learned", "clamped", "learn"]
+__all__ = ["AS_PRIOR", "Factors", "Learned", "clamped", "learn"]
 
 _KEPT: Final = 0.999  # of the weight of what was seen before, for each reading
 # How sure the prior is: the error of one reading over that of a term, both relative, squared.
@@ -71,6 +71,9 @@ class Factors:
         return any(abs(one / two - 1) > _TELL_SHARE for one, two in pairs)
 
 
+AS_PRIOR: Final = Factors()
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What was seen of replicas of one kind, ``key``.
@@ -82,13 +85,13 @@ class Learned:
     """
 
     key: str
-    told: Factors = Factors()
+    told: Factors = AS_PRIOR
     told_at: float | None = None
     steps: tuple[_Row, _Row, _Row] = ((0.0,) * 3, (0.0,) * 3, (0.0,) * 3)
     deviation: _Row = (0.0, 0.0, 0.0)
     prompts: float = 0.0
     longer: float = 0.0
-    begun: Factors = Factors()
+    begun: Factors = AS_PRIOR
 
     @property
     def factors(self) -> Factors:

@@ -25,8 +25,8 @@ Pure: time comes in as an argument. The rules::
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from escadre.core.scaling.asking import ask, followed
 from escadre.core.scaling.decision import (
@@ -43,7 +43,7 @@ from escadre.core.scaling.decision import (
 )
 from escadre.core.scaling.demand import Demand
 from escadre.core.scaling.flow import Flow
-from escadre.core.scaling.learning import Factors, Learned, learn
+from escadre.core.scaling.learning import AS_PRIOR, Learned, learn
 from escadre.core.scaling.seeing import see
 from escadre.core.scaling.skew import Skew, lasting, skew_of
 from escadre.core.scaling.supply import fewest_by_load, fewest_by_room, given_up, lacking
@@ -71,9 +71,8 @@ def start(existing: int, now: float) -> ScaleState:
     return ScaleState(existing, now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What one decision is made from."""
+class _Look(NamedTuple):
+    """What one decision is made from; ``state`` is the one before it."""
 
     state: ScaleState
     samples: Sequence[Sample]
@@ -82,15 +81,25 @@ class _Look:
     now: float
     seen: Seen
     flow: Flow | None
+    learned: Learned | None
     asked: Asked
     base: int
     skew: Skew | None
+    skewed_since: float | None
+    contended_at: float | None
 
     @property
     def settle(self) -> float:
         """How long less must have been wanted, in seconds."""
         window = self.windows.stabilization_seconds
         return window if self.limits.service is None else min(window, _SETTLE)
+
+
+class _Wishes(NamedTuple):
+    """What was wanted of late, and since when that is observed; as `ScaleState` has it."""
+
+    started_at: float
+    history: tuple[Recommendation, ...]
 
 
 def decide(
@@ -102,8 +111,8 @@ def decide(
     within = limits.clamp(need)
     within = limits.clamp(within + lacking(look.samples, limits.service, now))
     wanted = _wanted(look.seen, within, look.base)
-    after = _remembered(look, wanted)
-    fewest = _fewest(look, after)
+    wishes = _remembered(look, wanted)
+    fewest = _fewest(look, wishes)
     desired = max(wanted, min(look.base, max(fewest.values())))
     if not limits.may_grow:
         desired = min(desired, state.desired)
@@ -112,7 +121,7 @@ def decide(
     verdict = Verdict(look.seen, look.asked, look.limits, *numbers, held, look.skew)
     reason = reason_of(verdict)
     return Decision(
-        state=_after(look, after, desired),
+        state=_after(look, wishes, desired),
         known=Demand(look.seen.running, look.seen.waiting, now),
         reason=reason,
         message=message_of(verdict, reason),
@@ -121,7 +130,7 @@ def decide(
         asked=look.asked,
         limits=limits_of(verdict),
         fullest=look.seen.fullest if look.seen.readings else None,
-        next_change_at=_next_change(look, after, wanted) if wanted < desired else None,
+        next_change_at=_next_change(look, wishes, wanted) if wanted < desired else None,
         skew=look.skew,
         old_names=look.seen.old_names,
     )
@@ -131,38 +140,48 @@ def _look(
     state: ScaleState, samples: Iterable[Sample], limits: Limits, windows: Windows, now: float
 ) -> _Look:
     every = sorted(samples, key=lambda sample: sample.slot)
-    if limits.contended:
-        state = replace(state, contended_at=now)
-    limits = replace(limits, contended=_contended(state, limits, now))
+    contended_at = now if limits.contended else state.contended_at
+    if limits.contended != (contended := _contended(contended_at, limits, now)):
+        limits = replace(limits, contended=contended)
     seen = see(every, now - windows.stale_seconds)
-    flow, service, factors = state.flow, limits.service, Factors()
+    flow, learned, service, factors = state.flow, state.learned, limits.service, AS_PRIOR
     if service is not None:
         before = flow.last if flow is not None else ()
-        known = state.learned if state.learned is not None else Learned(service.key)
+        known = learned if learned is not None else Learned(service.key)
         flow = followed(flow, seen, limits, known.told, windows.stabilization_seconds)
         alike = {one.slot for one in every if one.alike}
         after = [one for one in flow.last if one.slot in alike] if flow is not None else []
         learned = learn(known, before, after, service.prior, now)
-        state, factors = replace(state, learned=learned), learned.told
-    asked = ask(flow, seen, limits, factors, windows.stabilization_seconds)
-    state, skew = _skewed(state, seen, now)
-    base = limits.clamp(state.desired)
-    return _Look(state, every, limits, windows, now, seen, flow, asked, base, skew)
+        factors = learned.told
+    skew, since = _skewed(seen, state.skewed_since, now)
+    return _Look(
+        state=state,
+        samples=every,
+        limits=limits,
+        windows=windows,
+        now=now,
+        seen=seen,
+        flow=flow,
+        learned=learned,
+        asked=ask(flow, seen, limits, factors, windows.stabilization_seconds),
+        base=limits.clamp(state.desired),
+        skew=lasting(skew, since, now),
+        skewed_since=since,
+        contended_at=contended_at,
+    )
 
 
-def _skewed(state: ScaleState, seen: Seen, now: float) -> tuple[ScaleState, Skew | None]:
+def _skewed(seen: Seen, since: float | None, now: float) -> tuple[Skew | None, float | None]:
     """What is stuck is full as well, and that is told instead."""
     skew = None if seen.stuck else skew_of(seen.readings)
-    since = state.skewed_since
-    if (skew is None) != (since is None):
-        since = None if skew is None else now
-        state = replace(state, skewed_since=since)
-    return state, lasting(skew, since, now)
+    if skew is None:
+        return None, None
+    return skew, now if since is None else since
 
 
-def _contended(state: ScaleState, limits: Limits, now: float) -> bool:
+def _contended(since: float | None, limits: Limits, now: float) -> bool:
     """For a load's time: what is given away and taken back at once is loaded for nothing."""
-    since, service = state.contended_at, limits.service
+    service = limits.service
     if since is None or service is None:
         return limits.contended
     return now - since < service.load.median
@@ -175,25 +194,25 @@ def _wanted(seen: Seen, within: int, base: int) -> int:
     return within if seen.whole else max(within, base)
 
 
-def _remembered(look: _Look, wanted: int) -> ScaleState:
-    """The state with what is wanted now; after a gap without decisions it observes anew."""
+def _remembered(look: _Look, wanted: int) -> _Wishes:
+    """With what is wanted now; after a gap without decisions it observes anew."""
     state, now = look.state, look.now
-    recent = (one for one in state.history if one.at > now - look.settle)
-    history = (*(one for one in recent if one.desired > wanted), Recommendation(now, wanted))
+    oldest = now - look.settle
+    above = [one for one in state.history if one.at > oldest and one.desired > wanted]
     started_at = state.started_at
     if state.history and now - state.history[-1].at > look.windows.stale_seconds:
         started_at = now
-    return replace(state, started_at=started_at, history=history)
+    return _Wishes(started_at, (*above, Recommendation(now, wanted)))
 
 
-def _fewest(look: _Look, after: ScaleState) -> dict[LimitName, int]:
+def _fewest(look: _Look, wishes: _Wishes) -> dict[LimitName, int]:
     """To how few each rule lets it go, of those there are."""
     base, now = look.base, look.now
-    observed = now - after.started_at >= look.windows.stabilization_seconds
-    kept = after.history[-1:] if look.limits.contended else after.history
+    observed = now - wishes.started_at >= look.windows.stabilization_seconds
+    kept = wishes.history[-1:] if look.limits.contended else wishes.history
     return {
         "restart": 0 if observed else base,
-        "stabilisation": max(one.desired for one in kept),
+        "stabilisation": max([one.desired for one in kept]),
         "load": max(
             base if _was_raised(look) else 0,
             fewest_by_load(look.state, look.samples, look.limits, base, now),
@@ -212,19 +231,23 @@ def _was_raised(look: _Look) -> bool:
     return look.asked.load > raised.load / 2
 
 
-def _after(look: _Look, after: ScaleState, desired: int) -> ScaleState:
+def _after(look: _Look, wishes: _Wishes, desired: int) -> ScaleState:
     state, now = look.state, look.now
     ended = given_up(look.samples, look.base, desired)
-    return replace(
-        after,
+    return ScaleState(
         desired=desired,
+        started_at=wishes.started_at,
+        history=wishes.history,
         flow=look.flow,
         raised=Raise(now, look.asked.load) if desired > state.desired else state.raised,
         cancelled_at=now if ended else state.cancelled_at,
+        contended_at=look.contended_at,
+        learned=look.learned,
+        skewed_since=look.skewed_since,
     )
 
 
-def _next_change(look: _Look, after: ScaleState, wanted: int) -> float:
+def _next_change(look: _Look, wishes: _Wishes, wanted: int) -> float:
     """When fewer are possible at the earliest, if no more is wanted until then."""
-    above = [one.at + look.settle for one in after.history if one.desired > wanted]
-    return max([look.now, after.started_at + look.windows.stabilization_seconds, *above])
+    above = [one.at + look.settle for one in wishes.history if one.desired > wanted]
+    return max([look.now, wishes.started_at + look.windows.stabilization_seconds, *above])

@@ -33,11 +33,11 @@ def see(samples: Sequence[Sample], oldest: float) -> Seen:
             readings.append((sample.slot, fresh))
         elif sample.phase in _READY:
             missing.append(sample.slot)
-    held = [*(one for _, one in readings), *_lost(samples)]
+    held = [*[one for _, one in readings], *_lost(samples)]
     return Seen(
-        running=sum(one.running or 0 for one in held),
-        waiting=sum(one.waiting or 0 for one in held),
-        fullest=max((one.requests or 0 for _, one in readings), default=0),
+        running=sum([one.running or 0 for one in held]),
+        waiting=sum([one.waiting or 0 for one in held]),
+        fullest=max([one.requests or 0 for _, one in readings], default=0),
         missing=tuple(missing),
         readings=tuple(readings),
         serving=serving,
