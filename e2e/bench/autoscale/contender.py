@@ -4,6 +4,7 @@ contenders.py lists them. A contender has settings: its defaults, and others tha
 many for each.
 """
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,11 +53,23 @@ class Contender:
     code: tuple[str, ...] = ()
 
     def settings(self) -> list[Settings]:
-        """The defaults, then others of the space, drawn once and for all."""
+        """The defaults, then others of the space, drawn once and for all.
+
+        As a Latin hypercube: each value of a name comes as often as its others, for with so few
+        draws chance alone would leave some values out.
+        """
         rng = random.Random(f"settings of {self.name}")  # noqa: S311 - draws, not secrets
         found = {tuple(sorted(self.default.items())): None}
-        for _ in range(50 * _TRIED):
-            if len(found) < _TRIED:
-                drawn = {name: rng.choice(values) for name, values in sorted(self.space.items())}
-                found[tuple(sorted(drawn.items()))] = None
+        for _ in range(_TRIED):
+            columns = [_spread(rng, values) for _, values in sorted(self.space.items())]
+            for drawn in zip(*columns, strict=True):
+                if len(found) < _TRIED:
+                    found[tuple(zip(sorted(self.space), drawn, strict=True))] = None
         return list(found)
+
+
+def _spread(rng: random.Random, values: Sequence[Any]) -> list[Any]:
+    """As many as are drawn, each of them as often as the others or once more, in any order."""
+    drawn = _TRIED - 1
+    among = rng.sample(values, len(values)) * math.ceil(drawn / len(values))
+    return rng.sample(among[:drawn], drawn)

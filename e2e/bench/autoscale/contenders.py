@@ -51,10 +51,10 @@ CONTENDERS: Final = (
             "spareReplicas": 0,
         },
         {
-            "minReplicas": (1, 2, 4, 6),
+            "minReplicas": _MINIMA,
             "firstToken": (2.0, 10.0),
             "betweenTokens": (0.2, 0.5),
-            "percentile": (80, 90, 95),
+            "percentile": (50, 80, 95),
             "spareReplicas": (0,),
         },
         escadre,
