@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from escadre.api.deployment import Layout
-from escadre.core.engines.lastanswer import drain_seconds
 from escadre.core.facts.model import ApprovedModel
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.replicas.children import wanted_digests
@@ -21,6 +20,7 @@ from escadre.settings import Settings
 from escadre.state.caches import Caches
 from escadre.state.gather import Sight
 from escadre.state.observe import Observed
+from escadre.state.standings import drain_limit
 from escadre.state.views import ClaimRecord, DeploymentView, VolumeRecord
 
 __all__ = ["children_facts", "left_behind", "orphans"]
@@ -77,9 +77,7 @@ def left_behind(caches: Caches, namespace: str, name: str) -> dict[str, list[Exi
 
 
 def _pace(settings: Settings, layout: Layout | None, model: ApprovedModel | None) -> Pace:
-    architecture = model.architecture if model else None
-    drain = drain_seconds(settings.engine.drain_seconds, layout, architecture)
-    return Pace(drain, settings.operator.status_interval_seconds)
+    return Pace(drain_limit(settings, layout, model), settings.operator.status_interval_seconds)
 
 
 def _state(one: Observed, caches: Caches) -> ReplicaState:

@@ -20,9 +20,8 @@ from escadre.core.fleet.freshness import node_stands, stands
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.core.fleet.retelling import retold
 from escadre.core.profile import profile_for
-from escadre.core.replicas.children import targets_of
 from escadre.core.replicas.inputs import platform_text
-from escadre.core.replicas.order import Member, Standing, standing_of
+from escadre.core.replicas.order import Standing, standing_of
 from escadre.core.replicas.relief import Relief
 from escadre.core.scaling.keeping import begun, telling
 from escadre.core.scaling.step import Scalable
@@ -36,6 +35,7 @@ from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts, told_gpus
 from escadre.state.observe import Observed, observe, placed, with_readings
 from escadre.state.service import service_of
+from escadre.state.standings import drain_limit, standing
 from escadre.state.unused import unused
 from escadre.state.views import DeploymentView, NodeView, PodView
 
@@ -54,7 +54,7 @@ class Gather:
         self.replicas = Memo(observe)
         self.deployments = Memo(deployment_facts)
         self.nodes = Memo(node_facts)
-        self.standings = Memo(_standing)
+        self.standings = Memo(standing)
         self.services = Memo(service_of)
         self.verdicts = Memo(judged)
         self._policies = Policies(caches, settings.policies)
@@ -218,7 +218,8 @@ class Sight:
         approved = self.approval(view).approved and not view.terminating
         if plan is None or not approved:  # nothing of it is replaced
             return standing_of(key, 0, ())
-        return self.gather.standings.of(view.uid, key, plan, self._replicas(view))
+        drain = drain_limit(self.gather.settings, plan.layout, self.approval(view).model)
+        return self.gather.standings.of(view.uid, key, plan, self._replicas(view), drain)
 
     def order_stands(self, key: DeploymentKey) -> bool:
         """Whether the order of a platform change still fits a deployment."""
@@ -283,17 +284,3 @@ class Sight:
 
 def _waits_for_gpus(plan: DeploymentPlan) -> bool:
     return any(one.node is None and one.reason == reasons.INSUFFICIENT_GPUS for one in plan.slots)
-
-
-def _standing(key: DeploymentKey, plan: DeploymentPlan, replicas: tuple[Observed, ...]) -> Standing:
-    targets = {one.slot: one for one in targets_of(plan)}
-    members = (
-        Member(one.record.name, one.view, targets[one.view.slot], _made(one))
-        for one in replicas
-        if one.view.slot in targets
-    )
-    return standing_of(key, plan.facts.min_replicas, members)
-
-
-def _made(one: Observed) -> float | None:
-    return one.pod.created if one.pod else None

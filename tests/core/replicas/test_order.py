@@ -124,6 +124,16 @@ def test_a_pod_that_no_node_takes_is_a_failure_after_ten_minutes() -> None:
     assert "z-0 has no node after 600 s" in str(late.message)
 
 
+def test_a_pod_before_it_may_drain_first() -> None:
+    views = [today(0, "Pending")]
+    members = [Member(f"z-{one.slot}", one, target(one.slot, "gpu-0"), NOW) for one in views]
+    waits = [standing("a", behind()), standing_of(key("z"), 1, members, 1800.0)]
+    assert order(*waits, now=NOW + 2399).reason is reasons.PLATFORM_CHANGE_QUEUED
+    late = order(*waits, now=NOW + 2400)
+    assert late.reason is reasons.PLATFORM_CHANGE_HELD
+    assert "z-0 has no node after 2400 s" in str(late.message)
+
+
 def test_where_nobody_is_behind_nothing_is_held_up_by_how_replicas_do() -> None:
     found = order(standing("a", today(0, "Failing")))
     assert found.stands(standing("a", today()))

@@ -23,8 +23,8 @@ from escadre.reasons.said import Said, say
 
 __all__ = ["Member", "Order", "Standing", "plan_order", "standing_of"]
 
-# A new pod that nothing takes so long will not come by waiting: its place is gone, or was asked
-# for by the change. Until then the pod before may still be leaving its GPUs.
+# A new pod that nothing takes so long, after the pod before had to have left its GPUs, will not
+# come by waiting: its place is gone, or was asked for by the change.
 _UNPLACED_SECONDS: Final = 600.0
 
 
@@ -43,7 +43,8 @@ class Standing:
 
     ``behind`` replicas could be replaced for it now, ``begun`` where one is on its way;
     ``starting`` is one on it that is not ready though it is needed, ``failing`` one that exits.
-    From ``late`` on, in seconds since the epoch, the one that starts counts as failed.
+    From ``late`` on, in seconds since the epoch, the one that starts counts as failed, after
+    ``patience`` seconds without a node.
     """
 
     key: DeploymentKey
@@ -54,6 +55,7 @@ class Standing:
     starting: str = ""
     failing: str = ""
     late: float | None = None
+    patience: float = _UNPLACED_SECONDS
 
     @property
     def matters(self) -> bool:
@@ -71,8 +73,13 @@ class Standing:
         return (not self.begun, self.serving > 0, alone, self.replicas, self.key)
 
 
-def standing_of(key: DeploymentKey, needed: int, members: Iterable[Member]) -> Standing:
-    """The standing of a deployment whose approval holds, by its replicas that stay."""
+def standing_of(
+    key: DeploymentKey, needed: int, members: Iterable[Member], drain_seconds: float = 0.0
+) -> Standing:
+    """The standing of a deployment whose approval holds, by its replicas that stay.
+
+    A pod may take ``drain_seconds`` to leave its GPUs to the next.
+    """
     staying = [one for one in members if not one.view.terminating]
     serving = sum(one.view.answers for one in staying)
     behind = [one for one in staying if one.view.behind and may_go(one.view, one.target)]
@@ -80,6 +87,7 @@ def standing_of(key: DeploymentKey, needed: int, members: Iterable[Member]) -> S
     coming = [one for one in today if _comes(one)]
     short = coming[0] if coming and serving < needed else None
     unplaced = short is not None and short.view.state == "Pending" and short.since is not None
+    patience = _UNPLACED_SECONDS + drain_seconds
     return Standing(
         key,
         replicas=len(staying),
@@ -88,7 +96,8 @@ def standing_of(key: DeploymentKey, needed: int, members: Iterable[Member]) -> S
         begun=any(one.view.drain for one in behind) or bool(behind and today),
         starting=short.name if short else "",
         failing=next((one.name for one in today if one.view.state == "Failing"), ""),
-        late=(short.since or 0.0) + _UNPLACED_SECONDS if short and unplaced else None,
+        late=(short.since or 0.0) + patience if short and unplaced else None,
+        patience=patience,
     )
 
 
@@ -158,7 +167,7 @@ def _unplaced(one: Standing) -> Said:
     return say(
         "replica {name} has no node after {seconds:.0f} s",
         name=one.starting,
-        seconds=_UNPLACED_SECONDS,
+        seconds=one.patience,
     )
 
 
