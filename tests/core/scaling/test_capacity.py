@@ -50,7 +50,7 @@ def test_it_agrees_with_a_replica_that_is_played(mix: Mix, between: float) -> No
     ("level", "least", "most"),
     [
         pytest.param(LEVEL, 1.35, 2.5, id="the first token bounds it"),
-        pytest.param(ServiceLevel(10.0, 0.2), 0.8, 1.6, id="the cache bounds it"),
+        pytest.param(ServiceLevel(10.0, 0.2), 0.65, 1.1, id="the cache bounds it"),
     ],
 )
 def test_of_documents_it_promises_up_to_about_twice_as_much(

@@ -12,6 +12,7 @@ from typing import Final
 
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.scaling.demand import Demand, Sums, Work
+from escadre.core.simulation.blocks import Blocks
 from escadre.core.simulation.gaps import Gaps
 from escadre.core.simulation.replica import Job, ReplicaModel, Request, blocks_of
 
@@ -40,7 +41,7 @@ class PlainEngine:
     ended: list[Job] = field(default_factory=list)
     gaps: Gaps = field(default_factory=Gaps)
     preemptions: int = 0
-    free: int = field(init=False)
+    blocks: Blocks = field(init=False)
     _prompt_tokens: int = 0
     _given: int = 0
     _firsts: int = 0
@@ -52,7 +53,11 @@ class PlainEngine:
     _same_until: float = 0.0  # no request ends before
 
     def __post_init__(self) -> None:
-        self.free = self.model.cache_blocks
+        self.blocks = Blocks(self.model.cache_blocks)
+
+    @property
+    def free(self) -> int:
+        return self.blocks.free
 
     @property
     def load(self) -> int:
@@ -128,7 +133,7 @@ class PlainEngine:
         """Whether a request that waits may run, with ``left`` tokens of the step for it."""
         if not left or len(self.running) >= self.model.max_num_seqs:
             return False
-        return blocks_of(min(job.remaining, left)) <= self.free
+        return blocks_of(job.remaining) <= self.free
 
     def _steps_before(self, until: float) -> int:
         """Steps that begin before ``until``, one at least.
@@ -144,7 +149,7 @@ class PlainEngine:
         return max(1, math.ceil(2 * ahead / (half + root)))
 
     def _decode(self, steps: int) -> None:
-        count, free = len(self.running), self.free
+        count, taken = len(self.running), 0
         first, growth = self.model.pace(count, self._cached)
         seconds = steps * first + growth * steps * (steps - 1) / 2
         self.now += seconds
@@ -155,8 +160,8 @@ class PlainEngine:
             job.computed = after = before + steps
             job.left -= steps
             job.last_at = self.now
-            free += -(-before // BLOCK_TOKENS) + (-after // BLOCK_TOKENS)
-        self.free = free
+            taken += blocks_of(after) - blocks_of(before)
+        self.blocks.take(taken)
         self._given += count * steps
         self._cached += count * steps
         self._end()
@@ -183,11 +188,14 @@ class PlainEngine:
         """The same where all that run decode, none gives way, and who waits begins beside them."""
         before, cached, running = self.now, self._cached, self.running
         decoding = running[:]
-        self.free -= sum([not job.computed % BLOCK_TOKENS for job in running])
+        self.blocks.take(sum([not job.computed % BLOCK_TOKENS for job in running]))
         batch = _Batch()
         self._admit(batch, self.model.max_num_batched_tokens - count)
-        prompts = sum([tokens for _, tokens in batch.shares])
-        self.now = now = before + self.model.step_seconds(count, cached, prompts)
+        again = [job for job, _ in batch.shares if job.decodes]  # all but its last token was there
+        prompts = sum([tokens for job, tokens in batch.shares if not job.decodes])
+        cached += sum([job.computed for job in again])
+        seconds = self.model.step_seconds(count + len(again), cached, prompts)
+        self.now = now = before + seconds
         for job in decoding:
             job.computed += 1
             job.left -= 1
@@ -231,7 +239,7 @@ class PlainEngine:
         for job in self.running:
             if not job.left:
                 self.ended.append(job)
-                self.free += blocks_of(job.computed)
+                self.blocks.give(job)
                 self._cached -= job.computed
                 self._prefill_seconds += job.first_at - job.begun_at
                 self._prefilled_tokens += job.request.prompt
@@ -262,24 +270,26 @@ class PlainEngine:
         needed = blocks_of(job.computed + tokens) - blocks_of(job.computed)
         while needed > self.free:
             last = self.running.pop()
-            self.free += blocks_of(last.computed)
             self._cached -= last.computed
-            last.computed = 0
+            self.blocks.give_up(last)
             self.waiting.appendleft(last)
             self.preemptions += 1
             batch.preempted = True
             if last is job:
                 return False
-        self.free -= needed
+        self.blocks.take(needed)
         return True
 
     def _admit(self, batch: _Batch, left: int) -> None:
         while self.waiting and self._admits(self.waiting[0], left):
             job = self.waiting.popleft()
-            tokens = min(job.remaining, left)
             if job.begun_at < 0:
                 job.begun_at = self.now
-            self.free -= blocks_of(tokens)
+            else:
+                self.blocks.find(job)
+                self._cached += job.computed
+            tokens = min(job.remaining, left)
+            self.blocks.take(job.blocks_for(tokens))
             self.running.append(job)
             batch.shares.append((job, tokens))
             left -= tokens

@@ -1,6 +1,7 @@
 """An engine that takes each step alone, written for its reader and not for speed."""
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -36,11 +37,15 @@ def traffic(seed: int, count: int, rate: float, prompt: int, answer: int) -> lis
     return found
 
 
-@dataclass
+@dataclass(eq=False)
 class _One:
+    """``blocks`` are the numbers of those that it has; ``left`` those that it had to give up."""
+
     request: Request
     done: int = 0
     given: list[float] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
 
     @property
     def todo(self) -> int:
@@ -60,6 +65,46 @@ class Played:
     preemptions: int
 
 
+class _Cache:
+    """Blocks by number: ``free`` in the order in which they are taken, ``holds`` what is in them.
+
+    What is in one is whose and which block of it; it stays until another takes the block.
+    """
+
+    def __init__(self, blocks: int) -> None:
+        self.free = deque(range(blocks))
+        self.holds: dict[int, tuple[_One, int]] = {}
+
+    def take(self, one: _One, tokens: int) -> None:
+        """Blocks for so many tokens of it in all."""
+        while len(one.blocks) < blocks(tokens):
+            block = self.free.popleft()
+            self.holds.pop(block, None)
+            one.blocks.append(block)
+
+    def give(self, one: _One) -> None:
+        """The tail is taken before the head, and one that is not full before all others."""
+        full = one.done // BLOCK
+        self.free.extendleft(one.blocks[full:])
+        self.free.extend(reversed(one.blocks[:full]))
+        self.holds |= {block: (one, place) for place, block in enumerate(one.blocks[:full])}
+        one.blocks, one.left = [], one.blocks[:full]
+
+    def find(self, one: _One) -> None:
+        """Its first blocks, up to one that is another's; the last token is computed anew."""
+        most = (one.todo + one.done - 1) // BLOCK
+        for place, block in enumerate(one.left[:most]):
+            if self.holds.get(block) != (one, place):
+                break
+            self.free.remove(block)
+            one.blocks.append(block)
+        one.done = BLOCK * len(one.blocks)
+
+
+def blocks(tokens: int) -> int:
+    return -(-tokens // BLOCK)
+
+
 @dataclass
 class _Steps:
     """The queues between two steps; ``plan`` is what the step now made computes of each request."""
@@ -69,13 +114,10 @@ class _Steps:
     running: list[_One] = field(default_factory=list)
     plan: list[tuple[_One, int]] = field(default_factory=list)
     preemptions: int = 0
+    cache: _Cache = field(init=False)
 
-    def fits(self, *more: tuple[_One, int]) -> bool:
-        """Whether the cache holds all that is there after the plan and this as well."""
-        held = {id(one): one.done for one in self.running}
-        for one, tokens in (*self.plan, *more):
-            held[id(one)] = one.done + tokens
-        return sum(-(-tokens // BLOCK) for tokens in held.values()) <= self.model.cache_blocks
+    def __post_init__(self) -> None:
+        self.cache = _Cache(self.model.cache_blocks)
 
     @property
     def budget(self) -> int:
@@ -88,20 +130,31 @@ class _Steps:
         while place < len(self.running) and self.budget:
             one = self.running[place]
             tokens = min(one.todo, self.budget)
-            while one in self.running and not self.fits((one, tokens)):
-                last = self.running.pop()
-                last.done = 0
-                self.waiting.insert(0, last)
-                self.preemptions += 1
+            while one in self.running and self._lacks(one, tokens):
+                self._preempt()
             if one in self.running:
+                self.cache.take(one, one.done + tokens)
                 self.plan.append((one, tokens))
             place += 1
         while self.preemptions == before and self.waiting and self.budget:
-            first = (self.waiting[0], min(self.waiting[0].todo, self.budget))
-            if len(self.running) == self.model.max_num_seqs or not self.fits(first):
+            one = self.waiting[0]
+            if len(self.running) == self.model.max_num_seqs or self._lacks(one, one.todo):
                 break
+            self.cache.find(one)
+            tokens = min(one.todo, self.budget)
+            self.cache.take(one, one.done + tokens)
             self.running.append(self.waiting.pop(0))
-            self.plan.append(first)
+            self.plan.append((one, tokens))
+
+    def _lacks(self, one: _One, tokens: int) -> bool:
+        return blocks(one.done + tokens) - len(one.blocks) > len(self.cache.free)
+
+    def _preempt(self) -> None:
+        last = self.running.pop()
+        self.cache.give(last)
+        last.done = 0
+        self.waiting.insert(0, last)
+        self.preemptions += 1
 
     @property
     def seconds(self) -> float:
@@ -122,6 +175,9 @@ class _Steps:
             one.done += tokens
             if whole:
                 one.given.append(now)
+        for one in self.running:
+            if len(one.given) == one.request.answer:
+                self.cache.give(one)
         self.running = [one for one in self.running if len(one.given) < one.request.answer]
 
 

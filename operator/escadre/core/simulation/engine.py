@@ -1,12 +1,14 @@
 """One engine in virtual time: continuous batching, chunked prefill, cache blocks, preemption.
 
 It schedules as vLLM does (vllm-project/vllm:vllm/v1/core/sched/scheduler.py): first the requests
-that run, in order of their admission, then those that wait, within the tokens of a step. Where the
-cache is full the one admitted last gives its blocks up, and is computed anew later. No prefix is
-shared. A step with prompts in it is taken alone; steps that only decode are taken together up to
-the next event, for their time grows evenly with the cache. Those that decode are looked at one by
-one (`_step_each`) only where not all of them get a token. Pure, though it keeps a state: the clock
-is the caller's. core/simulation/fleet.py has one for each replica.
+that run, in order of their admission, then those that wait, within the tokens of a step. Who waits
+is let in where all of it fits the cache, however little of it a step takes. Where that is full the
+one admitted last gives its blocks up; what they do not hold any more when it goes on is computed
+anew (blocks.py). No prefix is shared. A step with prompts in it is taken alone; steps that only
+decode are taken together up to the next event, for their time grows evenly with the cache. Those
+that decode are looked at one by one (`_step_each`) only where not all of them get a token. Pure,
+though it keeps a state: the clock is the caller's. core/simulation/fleet.py has one for each
+replica.
 """
 
 from collections import deque
@@ -16,6 +18,7 @@ from typing import Final, TypeAlias
 
 from escadre.core.engines.windows import BLOCK_TOKENS
 from escadre.core.scaling.demand import Demand, Work
+from escadre.core.simulation.blocks import Blocks
 from escadre.core.simulation.counted import Counted
 from escadre.core.simulation.decoding import Decoding, steps_within
 from escadre.core.simulation.gaps import Gaps
@@ -43,7 +46,7 @@ class Engine:
     running: list[Job] = field(default_factory=list)
     waiting: deque[Job] = field(default_factory=deque)
     ended: list[Job] = field(default_factory=list)
-    free: int = field(init=False)
+    _blocks: Blocks = field(init=False)
     _counted: Counted = field(default_factory=Counted)
     _cached: int = 0  # tokens of those that run
     _decoding: Decoding = field(default_factory=Decoding)
@@ -52,7 +55,12 @@ class Engine:
     _same_until: float = 0.0  # no request ends before
 
     def __post_init__(self) -> None:
-        self.free = self.model.cache_blocks
+        self._blocks = Blocks(self.model.cache_blocks)
+
+    @property
+    def free(self) -> int:
+        """Blocks of the cache."""
+        return self._blocks.free
 
     @property
     def load(self) -> int:
@@ -76,7 +84,7 @@ class Engine:
 
     def demand(self, at: float) -> Demand:
         """What a scrape tells."""
-        usage = 1 - self.free / self.model.cache_blocks
+        usage = 1 - self._blocks.free / self.model.cache_blocks
         return Demand(len(self.running), len(self.waiting), at, usage, self.work)
 
     def load_at(self, until: float) -> int:
@@ -116,8 +124,8 @@ class Engine:
     def _decode(self, until: float) -> bool:
         """Takes steps in which nothing happens but decoding; False when the next is another one."""
         decoding = self._decoding
-        count, free = decoding.count, self.free
-        room = BLOCK_TOKENS * (free // count) if count else 0
+        count = decoding.count
+        room = BLOCK_TOKENS * (self._blocks.free // count) if count else 0
         if not room or not self._only_decodes(count):
             return False
         first, growth = self.model.pace(count, self._cached)
@@ -125,7 +133,7 @@ class Engine:
         steps = min(decoding.least, room, steps_within(until - self.now, first, growth))
         self.now += steps * first + growth * steps * (steps - 1) / 2
         self._counted.decode(first, growth, steps, count)
-        self.free = free - decoding.take(steps)
+        self._blocks.take(decoding.take(steps))
         self._cached += count * steps
         self._end(decoding.ended(self.now))
         return True
@@ -150,25 +158,29 @@ class Engine:
         if not self._gathered or left <= 0:
             return False
         if part is None:
-            return count <= self.free
-        return self._decoding.blocks(1) + part.blocks_for(min(part.remaining, left)) <= self.free
+            return count <= self._blocks.free
+        more = part.blocks_for(min(part.remaining, left))
+        return self._decoding.blocks(1) + more <= self._blocks.free
 
     def _step_together(self) -> None:
         """One step of those that decode, of a prompt that is read in part, and of who begins."""
         count, before, part = self._decoding.count, self.now, self._part
         left = self.model.max_num_batched_tokens - count
-        decoding, cached = count, self._cached
         shares: _Shares = []
-        self.free -= self._decoding.take(1)
+        self._blocks.take(self._decoding.take(1))
         if part is not None:
             tokens = min(part.remaining, left)
-            self.free -= part.blocks_for(tokens)
+            self._blocks.take(part.blocks_for(tokens))
             shares.append((part, tokens))
             left -= tokens
-            decoding += part.decodes
-            cached -= 0 if part.decodes else part.computed
         self._admit(shares, left)
-        read = sum([tokens for _, tokens in shares]) + count - decoding
+        decoding, cached, read = count, self._cached, 0
+        for job, tokens in shares:
+            if job.decodes:
+                decoding += 1
+            else:
+                read += tokens
+                cached -= job.computed
         self.now = now = before + self.model.step_seconds(decoding, cached, read)
         if count:
             self._counted.emit_together(now - before, count, summed=part is not None)
@@ -223,7 +235,7 @@ class Engine:
             return
         for job in ended:
             self.ended.append(job)
-            self.free += blocks_of(job.computed)
+            self._blocks.give(job)
             self._cached -= job.computed
             self._counted.end(job)
         self.running = [job for job in self.running if job.left]
@@ -252,31 +264,33 @@ class Engine:
     def _make_room(self, job: Job, tokens: int) -> bool:
         """Takes blocks for the request, from the last ones if need be; False when it was itself."""
         needed = job.blocks_for(tokens)
-        while needed > self.free:
+        while needed > self._blocks.free:
             last = self.running.pop()
-            self.free += blocks_of(last.computed)
             self._cached -= last.computed
-            last.computed = 0
+            self._blocks.give_up(last)
             self.waiting.appendleft(last)
             self._counted.preemptions += 1
             if last is job:
                 return False
-        self.free -= needed
+        self._blocks.take(needed)
         return True
 
     def _admits(self, job: Job, left: int) -> bool:
         """Whether a request that waits may run, with ``left`` tokens of the step for it."""
         if not left or len(self.running) >= self.model.max_num_seqs:
             return False
-        return blocks_of(min(job.remaining, left)) <= self.free
+        return blocks_of(job.remaining) <= self._blocks.free
 
     def _admit(self, shares: _Shares, left: int) -> None:
         while self.waiting and self._admits(self.waiting[0], left):
             job = self.waiting.popleft()
-            tokens = min(job.remaining, left)
             if job.begun_at < 0:
                 job.begun_at = self.now
-            self.free -= blocks_of(tokens)
+            else:
+                self._blocks.find(job)
+                self._cached += job.computed
+            tokens = min(job.remaining, left)
+            self._blocks.take(job.blocks_for(tokens))
             self.running.append(job)
             shares.append((job, tokens))
             left -= tokens
