@@ -41,7 +41,8 @@ _SELDOM: Final = 3.0
 _HALVINGS: Final = 16
 _NEVER_LATE: Final = ServiceLevel(math.inf, math.inf)
 
-_Fails = Callable[[float], Bound | None]
+_Failed = Bound | None  # a name, for it is asked for with each function that `_bounds` makes
+_Fails = Callable[[float], _Failed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def _bounds(replica: _Replica, prior: Prior, level: ServiceLevel, kept: ServiceL
     full, patience = _FULL * seats, seats * level.time_to_first_token
     busy, seldom, sqrt = 1 - _ALONE, max(z, _SELDOM), math.sqrt
 
-    def fails(rate: float) -> Bound | None:
+    def fails(rate: float) -> _Failed:
         idle = 1 - rate * work
         gap = fixed / idle
         if idle < busy:

@@ -33,8 +33,7 @@ _LEAST: Final = 1e-3  # requests per second
 _MOST: Final = 2**32 - 1  # requests that are counted of a piece
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(NamedTuple):
     """The piece that is not full yet: requests, seconds, and the most in a short time of it.
 
     ``short`` and ``short_seconds`` are of the short time that is not full yet.

@@ -1,8 +1,7 @@
 """How a decision about the number of replicas is told: its reason, its words, its limits. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from escadre import reasons
 from escadre.core.counting import count
@@ -18,8 +17,7 @@ _NAMED_SLOTS: Final = 5
 _TWO_DIGITS: Final = 0.1  # requests per second: of fewer hundredths are told
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One decision with everything its reason is told from.
 
     Args:
