@@ -45,8 +45,7 @@ _Failed = Bound | None  # a name, for it is asked for with each function that `_
 _Fails = Callable[[float], _Failed]
 
 
-@dataclass(frozen=True, slots=True)
-class Mix:
+class Mix(NamedTuple):
     """Tokens of a mean request, more than 0."""
 
     prompt: float
@@ -61,8 +60,7 @@ class Alone:
     between_tokens: float
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(NamedTuple):
     """What one replica serves within the level.
 
     Args:
@@ -163,8 +161,7 @@ def _bounds(replica: _Replica, prior: Prior, level: ServiceLevel, kept: ServiceL
 def _greatest(fails: _Fails, replica: _Replica, level: ServiceLevel) -> Capacity:
     """At the greatest rate at which nothing fails, with what would beyond it."""
     work = replica.work
-    low, high = 0.0, _FULL / work
-    bound = fails(high)
+    low, high, bound = 0.0, _FULL / work, None
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         failed = fails(middle)
@@ -174,7 +171,9 @@ def _greatest(fails: _Fails, replica: _Replica, level: ServiceLevel) -> Capacity
             high, bound = middle, failed
     rate = max(low, 1e-6)
     held = rate * replica.alone / (1 - rate * work)
-    return Capacity(rate, held, work, bound or "first token", _missed(replica, level))
+    return Capacity(
+        rate, held, work, bound or fails(high) or "first token", _missed(replica, level)
+    )
 
 
 def _missed(replica: _Replica, level: ServiceLevel) -> Alone | None:
