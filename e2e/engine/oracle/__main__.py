@@ -2,9 +2,10 @@
 
 Generated shapes are judged (shapes.py, judge.py) and small models cut into pipeline stages
 (staged.py, cut.py); the catalog's models are weighed (published.py, weigh.py), and the peaks of
-their encoders of images taken (encode.py). Needs the environment that `make demo ENGINE=vllm`
-installs (6 GB, no GPU). tests/core/engines/test_oracle.py, test_cut.py and test_weighed.py read
-the tables, without vLLM.
+their encoders of images taken (encode.py); its scheduler plans steps (scheduled.py, schedule.py).
+Needs the environment that `make demo ENGINE=vllm` installs (6 GB, no GPU).
+tests/core/engines/test_oracle.py, test_cut.py and test_weighed.py and
+tests/core/simulation/test_scheduled.py read the tables, without vLLM.
 """
 
 import argparse
@@ -16,11 +17,12 @@ from pathlib import Path
 from typing import Final
 
 from e2e.engine.oracle.published import published
+from e2e.engine.oracle.scheduled import scheduled
 from e2e.engine.oracle.shapes import NUMBER, SIZES, shapes
 from e2e.engine.oracle.staged import staged
 from e2e.engine.vllm.install import VERSION, ensure_vllm
 
-__all__ = ["CUT", "ENCODED", "TABLE", "WEIGHED", "main"]
+__all__ = ["CUT", "ENCODED", "SCHEDULED", "TABLE", "WEIGHED", "main"]
 
 _ROOT: Final = Path(__file__).parents[3]
 _DATA: Final = _ROOT / "tests" / "core" / "engines" / "data"
@@ -28,6 +30,7 @@ TABLE: Final = _DATA / f"oracle-vllm-{VERSION}.jsonl.gz"
 WEIGHED: Final = _DATA / f"weighed-vllm-{VERSION}.jsonl"
 CUT: Final = _DATA / f"cut-vllm-{VERSION}.jsonl"
 ENCODED: Final = _DATA / f"encoded-vllm-{VERSION}.jsonl"
+SCHEDULED: Final = _DATA / f"scheduled-vllm-{VERSION}.jsonl.gz"
 _QUIET: Final = {
     "HF_HUB_OFFLINE": "1",
     "PYTHONWARNINGS": "ignore",
@@ -55,6 +58,7 @@ def main() -> None:
         WEIGHED: ("weigh", [model.asked() for model in models]),
         ENCODED: ("encode", [model.encoding() for model in models if model.sees]),
         CUT: ("cut", [model.asked() for model in staged()]),
+        SCHEDULED: ("schedule", [case.asked() for case in scheduled()]),
         TABLE: ("judge", [shape.asked() for shape in shapes(options.shapes)]),
     }
     print(f"{len(models)} models, {options.shapes} shapes at {len(SIZES)} sizes: minutes")

@@ -181,6 +181,28 @@ class _Steps:
         self.running = [one for one in self.running if len(one.given) < one.request.answer]
 
 
+@dataclass
+class Planned:
+    """Of each step the tokens of each request, by its place among them."""
+
+    steps: list[list[list[int]]]
+    preemptions: int
+
+
+def planned(model: ReplicaModel, requests: list[Request]) -> Planned:
+    """Every request to its end; the times of their arrival count as numbers of steps."""
+    ones = [_One(request) for request in requests]
+    coming, steps = list(ones), _Steps(model)
+    found: list[list[list[int]]] = []
+    while coming or steps.waiting or steps.running:
+        while coming and coming[0].request.at <= len(found):
+            steps.waiting.append(coming.pop(0))
+        steps.make()
+        steps.end(float(len(found)))
+        found.append([[ones.index(one), tokens] for one, tokens in steps.plan])
+    return Planned(found, steps.preemptions)
+
+
 def play(model: ReplicaModel, requests: list[Request]) -> Played:
     """Every request to its end, step after step."""
     ones = [_One(request) for request in requests]
