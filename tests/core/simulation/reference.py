@@ -183,16 +183,20 @@ class _Steps:
 
 @dataclass
 class Planned:
-    """Of each step the tokens of each request, by its place among them."""
+    """Of each step the tokens of each request, by its place among them.
+
+    ``given`` are of each request the steps in which it had its tokens.
+    """
 
     steps: list[list[list[int]]]
+    given: list[list[float]]
     preemptions: int
 
 
-def planned(model: ReplicaModel, requests: list[Request]) -> Planned:
+def planned(steps: _Steps, requests: list[Request]) -> Planned:
     """Every request to its end; the times of their arrival count as numbers of steps."""
     ones = [_One(request) for request in requests]
-    coming, steps = list(ones), _Steps(model)
+    coming = list(ones)
     found: list[list[list[int]]] = []
     while coming or steps.waiting or steps.running:
         while coming and coming[0].request.at <= len(found):
@@ -200,7 +204,7 @@ def planned(model: ReplicaModel, requests: list[Request]) -> Planned:
         steps.make()
         steps.end(float(len(found)))
         found.append([[ones.index(one), tokens] for one, tokens in steps.plan])
-    return Planned(found, steps.preemptions)
+    return Planned(found, [one.given for one in ones], steps.preemptions)
 
 
 def play(model: ReplicaModel, requests: list[Request]) -> Played:
