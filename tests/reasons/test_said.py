@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from escadre.reasons.said import NOTHING, Amount, Said, joined, plain, say
+from escadre.reasons.said import NOTHING, Amount, Said, Value, joined, plain, say
 
 
 def pulled(node: str, done: int, left: str = "9 s") -> Said:
@@ -21,6 +23,7 @@ def test_it_is_put_together_as_an_f_string_would_be() -> None:
 )
 def test_other_numbers_are_the_same_saying(other: Said) -> None:
     assert other.essence == pulled("gpu-0", 5).essence
+    assert other.alike(pulled("gpu-0", 5))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,24 @@ def test_what_is_said_within_counts_by_its_own_essence() -> None:
     assert twice("a", 5).essence == twice("a", 6).essence
     assert twice("a", 5).essence != twice("b", 5).essence
     assert json.dumps(twice("a", 5).essence)
+
+
+WORDS = st.sampled_from(["a", "b", ""])
+PLAIN = WORDS | st.integers(0, 3) | st.floats(0, 3) | st.builds(Amount, WORDS)
+
+
+def sayings(value: st.SearchStrategy[Value]) -> st.SearchStrategy[Said]:
+    values = st.lists(st.tuples(WORDS, value), max_size=3).map(tuple)
+    return st.builds(Said, WORDS, values)
+
+
+SAYINGS = sayings(PLAIN | sayings(PLAIN))
+
+
+@given(SAYINGS, SAYINGS)
+def test_alike_are_those_of_one_essence(one: Said, other: Said) -> None:
+    assert one.alike(other) == (one.essence == other.essence)
+    assert one.alike(one)
 
 
 def test_braces_in_a_text_from_elsewhere_are_text() -> None:

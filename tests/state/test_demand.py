@@ -61,3 +61,17 @@ async def test_once_it_is_gone_or_moves_again_there_is_nothing_of_it(bench: Benc
     bench.readings.clear()
     bench.hung.clear()  # as controller/stuck.py does
     assert [one.phase for one in await samples(bench)] == ["loading"]
+
+
+async def test_while_none_hangs_samples_ask_nothing_of_what_was_read_of_replicas(
+    bench: Bench,
+) -> None:
+    bench.hung.clear()
+    read, readings = await bench.look(), dict(bench.readings)
+    bench.readings.clear()
+    bare = await bench.look()
+    assert read != bare
+    settings = ScalingSettings()
+    assert samples_of(bare, readings, None, settings, 60.0) == samples_of(
+        read, readings, None, settings, 60.0
+    )

@@ -166,7 +166,7 @@ class DemandLoop:
         told = before.decision
         if (told.reason, told.message) == (now.reason, now.message):
             return None
-        if (told.reason, told.message.essence) == (now.reason, now.message.essence):
+        if told.reason == now.reason and told.message.alike(now.message):
             return wait_of_numbers(self.context, view.uid)
         return 0.0
 
@@ -193,12 +193,18 @@ class DemandLoop:
         return after.decision
 
     def _samples(self, view: DeploymentView, sight: Sight, service: Service | None) -> list[Sample]:
-        """One for each replica, and for engines that hang and leave."""
-        context, memory, observed = self.context, self.context.memory, sight.observed(view)
-        settings = context.settings.scaling
-        pods = context.caches.pods.by("deployment", (view.namespace, view.name))
+        """One for each replica, and for engines that hang and leave.
+
+        Without any of these, what was read of the engines makes the replicas no other samples.
+        """
+        context, memory = self.context, self.context.memory
+        hung, settings = memory.hung, context.settings.scaling
+        observed = sight.observed(view) if hung else sight.replicas(view)
         replicas = samples_of(observed, memory.readings, service, settings, sight.now)
-        return [*replicas, *lost_of(observed, pods, memory.hung)]
+        if not hung:
+            return replicas
+        pods = context.caches.pods.by("deployment", (view.namespace, view.name))
+        return [*replicas, *lost_of(observed, pods, hung)]
 
 
 def _is_news(decision: Decision, view: DeploymentView) -> bool:

@@ -6,11 +6,12 @@ them. Text is a name, and another name is another saying; a number comes and goe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Union
 
 from typing_extensions import override
 
-__all__ = ["NOTHING", "Amount", "Said", "joined", "plain", "say"]
+__all__ = ["NOTHING", "Amount", "Said", "Value", "joined", "plain", "say"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,14 @@ class Said:
     @property
     def essence(self) -> tuple[object, ...]:
         """All of it but the numbers, as JSON can have it."""
-        return (self.template, *(_essence(value) for _, value in self.values))
+        return (self.template, *[_essence(value) for _, value in self.values])
+
+    def alike(self, other: "Said") -> bool:
+        """Whether both have one essence; without making it, for whoever asks often."""
+        if self.template != other.template or len(self.values) != len(other.values):
+            return False
+        pairs = zip(self.values, other.values, strict=True)
+        return all(_alike(mine, its) for (_, mine), (_, its) in pairs)
 
 
 def say(template: str, /, **values: Value) -> Said:
@@ -59,9 +67,15 @@ def plain(text: str) -> Said:
 
 def joined(separator: str, parts: Sequence[Said]) -> Said:
     """Several sayings one after the other."""
-    names = [f"part{number}" for number in range(len(parts))]
-    template = separator.join(f"{{{name}}}" for name in names)
+    names, template = _places(separator, len(parts))
     return Said(template, tuple(zip(names, parts, strict=True)))
+
+
+@lru_cache(maxsize=64)
+def _places(separator: str, number: int) -> tuple[list[str], str]:
+    """Names for so many parts, and the template with them."""
+    names = [f"part{place}" for place in range(number)]
+    return names, separator.join(f"{{{name}}}" for name in names)
 
 
 NOTHING: Final = say("")
@@ -71,3 +85,9 @@ def _essence(value: Value) -> object:
     if isinstance(value, Said):
         return value.essence
     return value if isinstance(value, str) else None
+
+
+def _alike(mine: Value, its: Value) -> bool:
+    if isinstance(mine, Said) or isinstance(its, Said):
+        return isinstance(mine, Said) and isinstance(its, Said) and mine.alike(its)
+    return _essence(mine) == _essence(its)

@@ -24,6 +24,7 @@ from escadre.core.replicas.inputs import platform_text
 from escadre.core.replicas.order import Standing, standing_of
 from escadre.core.replicas.relief import Relief
 from escadre.core.scaling.keeping import begun, telling
+from escadre.core.scaling.learning import Learned
 from escadre.core.scaling.step import Scalable
 from escadre.machinery.memo import Memo
 from escadre.settings import Settings
@@ -95,26 +96,34 @@ class Sight:
 
     def observed(self, view: DeploymentView) -> tuple[Observed, ...]:
         """Its replicas, with what was read of their engines."""
-        return self._read(self._replicas(view))
+        return self._read(self.replicas(view))
+
+    def replicas(self, view: DeploymentView) -> tuple[Observed, ...]:
+        """Its replicas as the objects tell, without readings; looked for once."""
+        known = self._known.get(view.uid)
+        if known is None:
+            known = self._known[view.uid] = self._look(view)
+        return known
 
     def scalable(self, view: DeploymentView) -> Scalable:
         """What scaling sees of it beside its demand."""
-        replicas = self._replicas(view)
-        seen = self._scalable(view, replicas)
-        model, layout = self.approval(view).model, self._layout(view)
-        service = self.gather.services.of(view.uid, view.spec, model, layout, replicas)
+        replicas, approval, layout = self.replicas(view), self.approval(view), self._layout(view)
+        seen = scalable(view, approval, layout, replicas, self.now)
+        service = self.gather.services.of(view.uid, view.spec, approval.model, layout, replicas)
         if service is None:
             return seen
-        memory, key = self.gather.memory, service.key
-        learned = telling(memory.learned.get(key), begun(view.told.learned, key, self.now))
-        contended = bool(self._waiting_for_gpus() - {key_of(view)})
-        return replace(seen, service=service, learned=learned, contended=contended)
+        return replace(
+            seen,
+            service=service,
+            learned=self._learned(view, service.key),
+            contended=self._others_wait(view),
+        )
 
     def facts(self, view: DeploymentView) -> DeploymentFacts:
         """The deployment as planning sees it, with the replicas that are to leave marked."""
-        approval, replicas, memory = self.approval(view), self._replicas(view), self.gather.memory
+        approval, replicas, memory = self.approval(view), self.replicas(view), self.gather.memory
         scaled = memory.scaled.get(view.uid)
-        seen = self._scalable(view, replicas)
+        seen = scalable(view, approval, self._layout(view), replicas, self.now)
         desired = desired_replicas(scaled.state if scaled else None, seen, self.now)
         relief: dict[int, Relief] = {}
         if len(replicas) > desired:  # who is to leave is a question of demand, and of room
@@ -219,7 +228,7 @@ class Sight:
         if plan is None or not approved:  # nothing of it is replaced
             return standing_of(key, 0, ())
         drain = drain_limit(self.gather.settings, plan.layout, self.approval(view).model)
-        return self.gather.standings.of(view.uid, key, plan, self._replicas(view), drain)
+        return self.gather.standings.of(view.uid, key, plan, self.replicas(view), drain)
 
     def order_stands(self, key: DeploymentKey) -> bool:
         """Whether the order of a platform change still fits a deployment."""
@@ -240,12 +249,23 @@ class Sight:
         """
         return self.gather.memory.order.waits or placed(old) != placed(new)
 
-    def _scalable(self, view: DeploymentView, replicas: Sequence[Observed]) -> Scalable:
-        return scalable(view, self.approval(view), self._layout(view), replicas, self.now)
+    def _learned(self, view: DeploymentView, key: str) -> Learned | None:
+        """What others taught of replicas of its kind, while it knows nothing of them itself."""
+        memory = self.gather.memory
+        scaled = memory.scaled.get(view.uid)
+        learned = scaled.state.learned if scaled else None
+        if learned is not None and learned.key == key:
+            return None
+        return telling(memory.learned.get(key), begun(view.told.learned, key, self.now))
 
     def _layout(self, view: DeploymentView) -> Layout | None:
         plan = self.gather.memory.plan_of(key_of(view))
         return plan.layout if plan else None
+
+    def _others_wait(self, view: DeploymentView) -> bool:
+        """Whether another deployment waits for GPUs."""
+        waiting = self._waiting_for_gpus()
+        return bool(waiting) and bool(waiting - {key_of(view)})
 
     def _waiting_for_gpus(self) -> frozenset[DeploymentKey]:
         """The deployments that do; looked for once."""
@@ -256,13 +276,6 @@ class Sight:
             short = (key for key, one in plan.deployments.items() if _waits_for_gpus(one))
             self._waiting.append(frozenset(short))
         return self._waiting[0]
-
-    def _replicas(self, view: DeploymentView) -> tuple[Observed, ...]:
-        """Its replicas as the objects tell, without readings; looked for once."""
-        known = self._known.get(view.uid)
-        if known is None:
-            known = self._known[view.uid] = self._look(view)
-        return known
 
     def _read(self, replicas: tuple[Observed, ...]) -> tuple[Observed, ...]:
         memory = self.gather.memory
