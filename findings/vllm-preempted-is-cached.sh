@@ -6,9 +6,10 @@
 # prefill a prompt is let in as soon as its first chunk fits, so with prompts longer than a step a full
 # cache means that engines compute the same prompts again and again.
 # Seen: neither. A prompt is let in where all of it fits (scheduler_reserve_full_isl, a setting that is
-# on unless one turns it off; 0.19.0 is the first with it, 0.18.1 has it not). And a preempted request is looked up in the prefix cache like a new one:
-# freed blocks keep what they hold until somebody takes them, the tail first, so mostly its last block
-# and what others took meanwhile are computed again, not thousands of tokens.
+# on unless one turns it off; 0.19.0 has it, 0.18.1 has not). And a preempted request is looked up in
+# the prefix cache like a new one: freed blocks keep what they hold until somebody takes them, the tail
+# first, so mostly its last block and what others took meanwhile are computed again, not thousands of
+# tokens.
 #
 # Why it matters on your own GPU nodes: whoever reckons or simulates what an overloaded engine answers by
 # the older rules finds a collapse that does not happen: with prompts of 12,000 tokens and a cache for
