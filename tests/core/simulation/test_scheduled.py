@@ -71,9 +71,9 @@ def test_the_engine_answers_in_the_same_steps(case: Scheduled) -> None:
 
 
 def test_the_cases_meet_full_caches_and_what_is_left_in_them() -> None:
-    """Half of them preempt, and of what was preempted little is computed anew."""
+    """Most of them preempt, and of what was preempted little is computed anew."""
     found = [steps_of(case) for case in CASES]
-    assert sum(one.preemptions > 0 for one in found) > len(found) / 3
+    assert sum(one.preemptions > 0 for one in found) > len(found) / 2
     computed = sum(tokens for one in found for step in one.steps for _, tokens in step)
     asked = sum(prompt + answer - 1 for case in CASES for _, prompt, answer in case.requests)
     assert asked < computed < 1.1 * asked
