@@ -67,7 +67,7 @@ def eight_gpus(stage: Stage) -> Iterator[None]:
     """One node of eight GPUs is all that engines may go to."""
     stage.cluster.kubectl("cordon", "gpu-1")
     yield
-    stage.cluster.kubectl("uncordon", "gpu-1")
+    stage.cluster.kubectl("uncordon", "gpu-0", "gpu-1")
 
 
 @pytest.mark.usefixtures("eight_gpus")
@@ -82,8 +82,13 @@ def test_two_bursts_share_the_last_eight_gpus_and_are_told_so(stage: Stage) -> N
     ):
         # 26 ask for seven replicas each, and for no eighth where one is counted on two of them, for
         # they are not read at the same moment.
+        # Nothing is given before both ask, or who is read first has all but one.
+        stage.cluster.kubectl("cordon", "gpu-0")
         with Traffic(stage, "second", clients=26, max_tokens=150) as lasting:
             with Traffic(stage, "first", clients=26, max_tokens=150) as short:
+                both = ("first", "second")
+                wait_for(lambda: min(_asked(stage, one) for one in both) >= 7, 60, "both to ask")
+                stage.cluster.kubectl("uncordon", "gpu-0")
                 wait_for(
                     lambda: _ready(stage, "first") + _ready(stage, "second") == 8,
                     90,
@@ -105,6 +110,11 @@ def test_two_bursts_share_the_last_eight_gpus_and_are_told_so(stage: Stage) -> N
     assert (short.summary.lost_by_reason, lasting.summary.lost_by_reason) == ({}, {})
     assert (turns(first.numbers), turns(second.numbers)) == (1, 0), "nobody flaps"
     assert [bill.in_vain for bill in bills] == [0, 0]
+
+
+def _asked(stage: Stage, name: str) -> int:
+    """How many replicas the demand of a deployment asks for."""
+    return int(stage.mdep(name)["status"]["scaling"]["desiredBeforeLimits"])
 
 
 def _denied(stage: Stage, name: str) -> Json:
