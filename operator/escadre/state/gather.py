@@ -36,7 +36,7 @@ from escadre.state.memory import Memory
 from escadre.state.nodes import belief_of, node_facts, told_gpus
 from escadre.state.observe import Observed, observe, placed, with_readings
 from escadre.state.service import service_of
-from escadre.state.standings import drain_limit, standing
+from escadre.state.standings import standing
 from escadre.state.unused import unused
 from escadre.state.views import DeploymentView, NodeView, PodView
 
@@ -223,12 +223,12 @@ class Sight:
     def standing(self, view: DeploymentView) -> Standing:
         """How a deployment stands towards today's platform, by the last plan."""
         key = key_of(view)
-        plan = self.gather.memory.plan_of(key)
-        approved = self.approval(view).approved and not view.terminating
-        if plan is None or not approved:  # nothing of it is replaced
+        gather, approval = self.gather, self.approval(view)
+        plan = gather.memory.plan_of(key)
+        if plan is None or not approval.approved or view.terminating:  # nothing of it is replaced
             return standing_of(key, 0, ())
-        drain = drain_limit(self.gather.settings, plan.layout, self.approval(view).model)
-        return self.gather.standings.of(view.uid, key, plan, self.replicas(view), drain)
+        replicas = self.replicas(view)
+        return gather.standings.of(view.uid, key, plan, replicas, approval.model, gather.settings)
 
     def order_stands(self, key: DeploymentKey) -> bool:
         """Whether the order of a platform change still fits a deployment."""
