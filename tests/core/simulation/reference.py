@@ -38,7 +38,7 @@ def traffic(seed: int, count: int, rate: float, prompt: int, answer: int) -> lis
 
 
 @dataclass(eq=False)
-class _One:
+class One:
     """``blocks`` are the numbers of those that it has; ``left`` those that it had to give up."""
 
     request: Request
@@ -65,7 +65,7 @@ class Played:
     preemptions: int
 
 
-class _Cache:
+class Cache:
     """Blocks by number: ``free`` in the order in which they are taken, ``holds`` what is in them.
 
     What is in one is whose and which block of it; it stays until another takes the block.
@@ -73,16 +73,16 @@ class _Cache:
 
     def __init__(self, blocks: int) -> None:
         self.free = deque(range(blocks))
-        self.holds: dict[int, tuple[_One, int]] = {}
+        self.holds: dict[int, tuple[One, int]] = {}
 
-    def take(self, one: _One, tokens: int) -> None:
+    def take(self, one: One, tokens: int) -> None:
         """Blocks for so many tokens of it in all."""
         while len(one.blocks) < blocks(tokens):
             block = self.free.popleft()
             self.holds.pop(block, None)
             one.blocks.append(block)
 
-    def give(self, one: _One) -> None:
+    def give(self, one: One) -> None:
         """The tail is taken before the head, and one that is not full before all others."""
         full = one.done // BLOCK
         self.free.extendleft(one.blocks[full:])
@@ -90,7 +90,7 @@ class _Cache:
         self.holds |= {block: (one, place) for place, block in enumerate(one.blocks[:full])}
         one.blocks, one.left = [], one.blocks[:full]
 
-    def find(self, one: _One) -> None:
+    def find(self, one: One) -> None:
         """Its first blocks, up to one that is another's; the last token is computed anew."""
         most = (one.todo + one.done - 1) // BLOCK
         for place, block in enumerate(one.left[:most]):
@@ -106,18 +106,18 @@ def blocks(tokens: int) -> int:
 
 
 @dataclass
-class _Steps:
+class Steps:
     """The queues between two steps; ``plan`` is what the step now made computes of each request."""
 
     model: ReplicaModel
-    waiting: list[_One] = field(default_factory=list)
-    running: list[_One] = field(default_factory=list)
-    plan: list[tuple[_One, int]] = field(default_factory=list)
+    waiting: list[One] = field(default_factory=list)
+    running: list[One] = field(default_factory=list)
+    plan: list[tuple[One, int]] = field(default_factory=list)
     preemptions: int = 0
-    cache: _Cache = field(init=False)
+    cache: Cache = field(init=False)
 
     def __post_init__(self) -> None:
-        self.cache = _Cache(self.model.cache_blocks)
+        self.cache = Cache(self.model.cache_blocks)
 
     @property
     def budget(self) -> int:
@@ -146,7 +146,7 @@ class _Steps:
             self.running.append(self.waiting.pop(0))
             self.plan.append((one, tokens))
 
-    def _lacks(self, one: _One, tokens: int) -> bool:
+    def _lacks(self, one: One, tokens: int) -> bool:
         return blocks(one.done + tokens) - len(one.blocks) > len(self.cache.free)
 
     def _preempt(self) -> None:
@@ -193,9 +193,9 @@ class Planned:
     preemptions: int
 
 
-def planned(steps: _Steps, requests: list[Request]) -> Planned:
+def planned(steps: Steps, requests: list[Request]) -> Planned:
     """Every request to its end; the times of their arrival count as numbers of steps."""
-    ones = [_One(request) for request in requests]
+    ones = [One(request) for request in requests]
     coming = list(ones)
     found: list[list[list[int]]] = []
     while coming or steps.waiting or steps.running:
@@ -209,8 +209,8 @@ def planned(steps: _Steps, requests: list[Request]) -> Planned:
 
 def play(model: ReplicaModel, requests: list[Request]) -> Played:
     """Every request to its end, step after step."""
-    ones = [_One(request) for request in requests]
-    coming, steps, now = list(ones), _Steps(model), 0.0
+    ones = [One(request) for request in requests]
+    coming, steps, now = list(ones), Steps(model), 0.0
     while coming or steps.waiting or steps.running:
         if not steps.waiting and not steps.running:
             now = max(now, coming[0].request.at)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.simulation.reference import _Cache, _One, model
+from tests.core.simulation.reference import Cache, One, model
 
 from escadre.core.simulation.blocks import Blocks
 from escadre.core.simulation.engine import Engine
@@ -20,9 +20,9 @@ class Both:
     """The same requests with both: those that run, and those that were preempted."""
 
     blocks: Blocks = field(default_factory=lambda: Blocks(CACHE))
-    cache: _Cache = field(default_factory=lambda: _Cache(CACHE))
-    running: list[tuple[Job, _One]] = field(default_factory=list)
-    waiting: list[tuple[Job, _One]] = field(default_factory=list)
+    cache: Cache = field(default_factory=lambda: Cache(CACHE))
+    running: list[tuple[Job, One]] = field(default_factory=list)
+    waiting: list[tuple[Job, One]] = field(default_factory=list)
 
     def compute(self, place: int, tokens: int) -> None:
         job, one = self.running[place % len(self.running)]
@@ -76,7 +76,7 @@ def test_what_is_found_is_what_single_blocks_hold(steps: list[tuple[str, int, in
     for name, first, second in steps:
         if name == "begin":
             request = Request(0.0, first, 10)
-            both.running.append((Job(request, 10), _One(request)))
+            both.running.append((Job(request, 10), One(request)))
         elif name == "compute" and both.running:
             both.compute(first, second)
         elif name == "preempt" and both.running:
@@ -98,7 +98,9 @@ def test_who_was_preempted_computes_only_what_was_taken() -> None:
         engine.submit(Request(0.0, 320, 40))
     found = list[tuple[int, int]]()
     while not engine.preemptions or engine.waiting:
-        found += [(job.kept, job.computed) for job in engine.waiting if engine.preemptions]
+        found += [
+            (engine._blocks.kept(job), job.computed) for job in engine.waiting if engine.preemptions
+        ]
         engine.advance(engine.now + 1e-6)
     assert found[0] == (20, 0)
     assert found[-1] == (18, 0)

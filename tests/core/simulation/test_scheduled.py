@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from e2e.engine.oracle.__main__ import SCHEDULED
 from e2e.engine.oracle.scheduled import BLOCK, Scheduled, scheduled
-from tests.core.simulation.reference import Planned, _Cache, _One, _Steps, planned
+from tests.core.simulation.reference import Cache, One, Planned, Steps, planned
 from typing_extensions import override
 
 from escadre.core.engines.speed import DecodeStep, Speed
@@ -49,7 +49,7 @@ def requests_of(case: Scheduled) -> list[Request]:
 
 @cache
 def steps_of(case: Scheduled) -> Planned:
-    return planned(_Steps(replica(case)), requests_of(case))
+    return planned(Steps(replica(case)), requests_of(case))
 
 
 @each_case
@@ -79,24 +79,24 @@ def test_the_cases_meet_full_caches_and_what_is_left_in_them() -> None:
     assert asked < computed < 1.1 * asked
 
 
-class _FirstChunk(_Steps):
+class _FirstChunk(Steps):
     """Lets in where a step fits beside what may be found: scheduler_reserve_full_isl off."""
 
     @override
-    def _lacks(self, one: _One, tokens: int) -> bool:
+    def _lacks(self, one: One, tokens: int) -> bool:
         return super()._lacks(one, min(tokens, self.budget + BLOCK * len(one.left)))
 
 
-class _Forgetful(_Cache):
+class _Forgetful(Cache):
     """Finds nothing again: enable_prefix_caching off."""
 
     @override
-    def find(self, one: _One) -> None:
+    def find(self, one: One) -> None:
         pass
 
 
-def _forgets(replica: ReplicaModel) -> _Steps:
-    steps = _Steps(replica)
+def _forgets(replica: ReplicaModel) -> Steps:
+    steps = Steps(replica)
     steps.cache = _Forgetful(replica.cache_blocks)
     return steps
 

@@ -42,11 +42,17 @@ class Blocks:
         self.free += blocks_of(job.computed)
         job.computed = 0
 
+    def kept(self, job: Job) -> int:
+        """Blocks that still hold what was computed of a request that was preempted."""
+        return self._left.kept(job) if self._left is not None else 0
+
     def find(self, job: Job) -> None:
-        """What is there still of a request that was preempted is computed; none but it has that."""
+        """A preempted request that goes on has again what is there of it still."""
         if self._left is None:
             return
-        found = self._left.back(job)
+        # The last token is computed in any case, for the next one follows from it.
+        found = min(self.kept(job), (job.remaining - 1) // BLOCK_TOKENS)
+        self._left.back(job, found)
         self.free -= found
         job.computed = found * BLOCK_TOKENS
         if not self._left.jobs:
@@ -73,8 +79,6 @@ class _Leftovers:
             owner, count = self._order.popleft()
             taken = min(blocks, count)
             blocks -= taken
-            if owner is not None:
-                owner.kept -= taken
             if count > taken:
                 self._order.appendleft((owner, count - taken))
 
@@ -87,18 +91,19 @@ class _Leftovers:
             self._order.append((None, full + self._nobodys(-1)))
         else:
             self._order.append((owner, full))
-            owner.kept, self.jobs = full, self.jobs + 1
+            self.jobs += 1
 
-    def back(self, job: Job) -> int:
-        """Blocks of it that are there still; it has them again, and the others are nobody's."""
-        # The last token is computed in any case, for the next one follows from it.
-        found = min(job.kept, (job.remaining - 1) // BLOCK_TOKENS)
+    def kept(self, job: Job) -> int:
+        """Blocks that were its own and nobody took."""
+        return next((count for owner, count in self._order if owner is job), 0)
+
+    def back(self, job: Job, blocks: int) -> None:
+        """So many of them are its own again, and the others are nobody's."""
+        self.jobs -= 1
         for place, (owner, count) in enumerate(self._order):
             if owner is job:
-                self._order[place] = (None, count - found)
+                self._order[place] = (None, count - blocks)
                 break
-        job.kept, self.jobs = 0, self.jobs - 1
-        return found
 
     def _nobodys(self, place: int) -> int:
         """Takes those at one end away if they were nobody's; how many that were."""

@@ -85,10 +85,10 @@ class ReplicaModel:
 class Job:
     """A request in an engine; times in seconds.
 
-    ``left`` tokens of its answer are to be given; ``computed`` tokens of it are in the cache. After
-    a preemption that is 0, and ``kept`` blocks hold what they held. ``begun_at`` is when it first
-    ran, -1 before; ``last_at`` when the last token was given. While it decodes with others these
-    are as of the step when it ``joined`` them (decoding.py).
+    ``left`` tokens of its answer are to be given; ``computed`` tokens of it are in the cache, 0
+    after a preemption. ``begun_at`` is when it first ran, -1 before; ``last_at`` when the last
+    token was given. While it decodes with others these are as of the step when it ``joined`` them
+    (decoding.py).
     """
 
     request: Request
@@ -98,7 +98,6 @@ class Job:
     first_at: float = 0.0
     last_at: float = 0.0
     joined: int = 0
-    kept: int = 0
 
     @property
     def remaining(self) -> int:
