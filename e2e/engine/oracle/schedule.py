@@ -2,7 +2,7 @@
 
 Reads one JSON document a line (scheduled.py); answers each with {"number", "steps": [[[request,
 tokens], …], …]}: in each step the tokens of each request in its order, to the end of the last. No
-two prompts have tokens in common. Default settings, but that steps do not overlap
+two prompts have a block in common. Default settings, but that steps do not overlap
 (``async_scheduling``): what is computed is known before the next one is planned.
 """
 

@@ -37,7 +37,7 @@ _ALONE: Final = 0.25
 _FULL: Final = 0.95
 # Who finds the cache full waits for as long as another takes to answer, so it must hardly ever be.
 # Fitted to documents, played on two sizes of a cache: 0.76 to 1.27 times what was found.
-_SELDOM: Final = 3.0
+_SELDOM: Final = 3.0  # standard deviations
 _HALVINGS: Final = 16
 _NEVER_LATE: Final = ServiceLevel(math.inf, math.inf)
 
