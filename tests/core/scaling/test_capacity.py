@@ -40,24 +40,31 @@ def played(mix: Mix, level: ServiceLevel) -> float:
 
 
 @pytest.mark.parametrize("mix", [CHAT, CODE], ids=["chat", "code"])
-@pytest.mark.parametrize("between", [0.1, 0.2])
-def test_it_agrees_with_a_replica_that_is_played(mix: Mix, between: float) -> None:
-    level = ServiceLevel(2.0, between)
-    assert capacity_of(SPEED, mix, PRIOR, level).rate == pytest.approx(played(mix, level), rel=0.35)
-
-
 @pytest.mark.parametrize(
-    ("level", "least", "most"),
+    "level",
     [
-        pytest.param(LEVEL, 1.35, 2.5, id="the first token bounds it"),
-        pytest.param(ServiceLevel(10.0, 0.2), 0.65, 1.1, id="the cache bounds it"),
+        *(ServiceLevel(2.0, between) for between in (0.1, 0.2)),
+        *(ServiceLevel(10.0, 0.5, share) for share in (0.5, 0.8, 0.95, 0.99)),
     ],
+    ids=lambda level: f"{level.inter_token_latency} s for {level.share}",
 )
-def test_of_documents_it_promises_up_to_about_twice_as_much(
-    level: ServiceLevel, least: float, most: float
-) -> None:
-    ratio = capacity_of(SPEED, DOCUMENTS, PRIOR, level).rate / played(DOCUMENTS, level)
-    assert least < ratio < most
+def test_it_agrees_with_a_replica_that_is_played(mix: Mix, level: ServiceLevel) -> None:
+    assert capacity_of(SPEED, mix, PRIOR, level).rate == pytest.approx(played(mix, level), rel=0.3)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("first", [10.0, 30.0])
+def test_it_agrees_where_documents_fill_the_cache(first: float, share: float) -> None:
+    level = ServiceLevel(first, 0.5, share)
+    found = capacity_of(SPEED, DOCUMENTS, PRIOR, level)
+    assert found.rate == pytest.approx(played(DOCUMENTS, level), rel=0.25)
+
+
+def test_of_a_level_that_documents_hardly_keep_it_promises_about_twice_as_much() -> None:
+    """Alone they take 2.15 s for 95 of 100, so it is no matter of replicas; status says so."""
+    found = capacity_of(SPEED, DOCUMENTS, PRIOR, LEVEL)
+    assert found.missed is not None
+    assert 1.35 < found.rate / played(DOCUMENTS, LEVEL) < 2.5
 
 
 def test_what_it_bears_late_is_no_less_than_what_it_serves_in_time() -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.core.simulation.reference import model, play, traffic
 
 from escadre.core.scaling.policy import Windows
+from escadre.core.scaling.service import LoadTime, Service, ServiceLevel
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.gaps import quantile
 from escadre.core.simulation.outcome import reversals
@@ -57,6 +58,21 @@ def test_a_burst_is_followed_up_and_then_down_again() -> None:
     assert supply.loads >= supply.most_replicas - 1
     assert supply.reversals >= 1
     assert supply.gpu_seconds < supply.most_replicas * supply.seconds / 2
+
+
+def test_where_fewer_are_to_be_in_time_fewer_gpus_do_and_they_are() -> None:
+    """Documents fill the cache; what chance brings together is no reason to keep more of them."""
+    requests, costs = traffic(5, 2400, 1.2, 12035, 343), list[float]()
+    for share in (0.95, 0.8, 0.5):
+        plain = setting(maximum=12)
+        level = ServiceLevel(10.0, 0.5, share)
+        service = Service(plain.model.prior, level, LoadTime.about(60.0))
+        given = replace(plain, scaled=replace(plain.scaled, service=service), begin=3)
+        outcome = simulate(requests, replace(given, objective=Objective.of(level)))
+        assert outcome.answers.attained is not None
+        assert outcome.answers.attained >= share
+        costs.append(outcome.supply.gpu_seconds)
+    assert costs[0] > 1.1 * costs[1] > 1.1 * costs[2]
 
 
 def test_loading_counts_as_gpu_seconds() -> None:

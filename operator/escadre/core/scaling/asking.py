@@ -98,7 +98,7 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window:
 def _capacity(mix: Mix, service: Service, factors: Factors, *, whole: bool = True) -> Capacity:
     """Within the level, or what can be borne while others wait for the GPUs."""
     speed, of = factors.of(service.prior.speed), capacity_of if whole else sustained
-    return of(speed, mix, service.prior, service.level)
+    return of(speed, mix.near, service.prior, service.level)
 
 
 def _followed(flow: Flow, service: Service, window: float) -> float:

@@ -10,7 +10,8 @@ it is what they need. So nobody has to find a minReplicas by trying.
 Of the requests that come at the capacity the level's share is late by the capacity's definition,
 of those at half of it far fewer: (1 - share) × (rate / capacity)^4, which was fitted to replicas
 played at even rates (code, 0.45 to 1.35 of the capacity). What chance alone brings together is in
-the capacity too, so of a number of requests only what is beyond it counts as a burst.
+the capacity too, so of a number of requests only what is beyond it counts as a burst. Chance is no
+less where fewer are to be in time.
 """
 
 import math
@@ -29,6 +30,7 @@ _STEEP: Final = 4
 # scaling-compared.md), half of it to tune on, more of it kept less than the level.
 _AIM: Final = 0.25
 _APART: Final = 300.0  # seconds beyond a load's time: what is missed then is another burst
+_CHANCE: Final = 0.95  # of the short times have no more by chance
 _LEAST: Final = 1e-3  # requests per second
 _MOST: Final = 2**32 - 1  # requests that are counted of a piece
 
@@ -120,7 +122,7 @@ class Past:
         for one in sorted(recent, reverse=True):
             left -= one
             if left < 0:
-                return _beyond_chance(one, deviations(share)) / self.width
+                return _beyond_chance(one, _chance(share)) / self.width
         return 0.0
 
 
@@ -150,7 +152,7 @@ def missed(past: Past, capacity: float, share: float, load: float, most: int) ->
     """
     back = 1 + math.ceil(load / past.width)
     busiest = max(past.most[back:], default=0)
-    if _beyond_chance(busiest, deviations(share)) / past.short <= capacity:
+    if _beyond_chance(busiest, _chance(share)) / past.short <= capacity:
         return 0  # one replica was enough at any time, and no piece has to be looked at
     pieces = _pieces(past, capacity, share, back)
     over = [one.place for one in pieces if one.rate > capacity * max(one.followed, 1)]
@@ -169,7 +171,7 @@ def missed(past: Past, capacity: float, share: float, load: float, most: int) ->
 
 def _pieces(past: Past, capacity: float, share: float, back: int) -> Sequence[_Piece]:
     """Those with requests whose replicas could have been asked for so many pieces ``back``."""
-    z, short = deviations(share), past.short
+    z, short = _chance(share), past.short
     whole = zip(past.requests[back:], past.most[back:], past.asked, strict=False)
     return [
         _Piece(place, requests, _beyond_chance(most, z) / short, math.ceil(asked / capacity))
@@ -183,6 +185,11 @@ def _late(pieces: Sequence[_Piece], capacity: float, share: float, kept: int) ->
         one.requests * late(one.rate / (capacity * max(kept, one.followed, 1)), share)
         for one in pieces
     )
+
+
+def _chance(share: float) -> float:
+    """How many deviations above the mean chance alone brings."""
+    return deviations(max(share, _CHANCE))
 
 
 def _beyond_chance(requests: int, z: float) -> float:
