@@ -13,7 +13,7 @@ from e2e.bench.autoscale.runs import as_played, run
 from e2e.bench.autoscale.scenarios import MODEL, Scenario, cells, trials
 from e2e.bench.autoscale.steptable import Table, fastest
 from e2e.bench.autoscale.traces import TRACES, Trace
-from e2e.bench.autoscale.tuning import measure
+from e2e.bench.autoscale.tuning import further, measure
 
 from escadre.core.simulation.deciding import Observation, Policy, Sight
 from escadre.core.simulation.engine import Engine
@@ -117,6 +117,7 @@ class Fixed:
         return self.number
 
 
+MEANS = ("firstTokenP99", "loads", "wastedLoads", "reversals")
 WORLD = World(SHORT, MODEL, [])
 
 
@@ -150,6 +151,20 @@ def test_tuning_finds_the_cheapest_that_reaches_the_level() -> None:
     assert shares[0] < 0.95 <= shares[1]
     assert len(level["tuned"]["gpuSeconds"]) == 2
     assert len(found["tried"]) == 7
+
+
+def test_what_was_judged_with_fewer_seeds_goes_on_with_more() -> None:
+    """It comes out as if it had been judged with as many at once."""
+    known = measure(SHORT, fixed(), 2) | {"seeds": 2}
+    whole = measure(SHORT, fixed(), 5)
+    found = further(SHORT, fixed(), known, 5)
+    assert found.pop("seeds") == 2, "who keeps it says how many there are now"
+    for told, expected in zip(found["levels"], whole["levels"], strict=True):
+        for how in ("default", "tuned"):
+            if expected[how] is not None:
+                means = {name: pytest.approx(expected[how][name], abs=0.02) for name in MEANS}
+                assert told[how] == {**expected[how], **means}
+    assert found | {"levels": whole["levels"]} == whole
 
 
 def test_old_metrics_are_old_for_all() -> None:

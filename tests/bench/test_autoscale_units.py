@@ -1,6 +1,7 @@
 """Which results of the benchmark of scaling hold, in which order it works, and when it begins."""
 
 import ast
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -205,3 +206,34 @@ def test_a_unit_that_fails_is_told_and_the_others_go_on(
     assert len(begun) == 6
     assert {unit.contender for unit in work.failed} == {"KPA"}
     assert set(work.failed.values()) == {"it broke"}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "digest", "expected"),
+    [
+        pytest.param(4, "today's", "further", id="fewer seeds: it goes on"),
+        pytest.param(8, "today's", "measured", id="as many: asked for again, it is made again"),
+        pytest.param(9, "today's", "measured", id="more seeds: that is another run"),
+        pytest.param(4, "before", "measured", id="of other code"),
+        pytest.param(None, "", "measured", id="nothing is known"),
+    ],
+)
+def test_a_unit_goes_on_from_what_was_judged_with_fewer_seeds(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    seeds: int | None,
+    digest: str,
+    expected: str,
+) -> None:
+    unit = Unit("code, 30 s", "static", 8)
+    monkeypatch.setattr(units, "FOLDER", tmp_path)
+    monkeypatch.setattr(units, "digest_of", lambda _: "today's")
+    monkeypatch.setattr(units, "measure", lambda *_: {"how": "measured"})
+    monkeypatch.setattr(units, "further", lambda *_: {"how": "further"})
+    if seeds is not None:
+        known = {"seeds": seeds, "digest": digest, "cpuSeconds": 40.0}
+        unit.path.write_text(json.dumps(known))
+    assert unit.run() >= (40.0 if expected == "further" else 0.0)
+    found = unit.result()
+    assert found is not None
+    assert (found["how"], found["seeds"]) == (expected, 8)

@@ -54,7 +54,7 @@ CONTENDERS: Final = (
             "minReplicas": _MINIMA,
             "firstToken": (2.0, 10.0),
             "betweenTokens": (0.2, 0.5),
-            "percentile": (50, 80, 95),
+            "percentile": (50, 80, 90, 95),
             "spareReplicas": (0,),
         },
         escadre,

@@ -5,7 +5,7 @@ with four. Each contender gets the same simulated seconds so. A level's cost is 
 setting that reached the level on the tuning half, and of the defaults if they did.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final
@@ -15,9 +15,10 @@ from e2e.bench.autoscale.runs import Run, as_played, bound, run
 from e2e.bench.autoscale.scenarios import LEVELS, Scenario
 from e2e.bench.autoscale.traces import Half
 
-__all__ = ["measure"]
+__all__ = ["further", "measure"]
 
 _SEEDS: Final = (1, 2, 4)  # of each round of halving
+_MEANS: Final = {"firstTokenP99": 3, "loads": 2, "wastedLoads": 2, "reversals": 2}  # digits
 
 
 @dataclass(slots=True)
@@ -28,14 +29,14 @@ class _Bench:
     contender: Contender
     done: dict[tuple[Settings, Half, int], Run] = field(default_factory=dict)
 
-    def runs(self, settings: Settings, half: Half, seeds: int) -> list[Run]:
-        """With seeds 0 to ``seeds`` - 1."""
+    def runs(self, settings: Settings, half: Half, seeds: int, first: int = 0) -> list[Run]:
+        """With seeds ``first`` to ``seeds`` - 1."""
         played = as_played(self.scenario, settings)
-        for seed in range(seeds):
+        for seed in range(first, seeds):
             key = (played, half, seed)
             if key not in self.done:
                 self.done[key] = run(self.scenario, self.contender, played, half, seed)
-        return [self.done[played, half, seed] for seed in range(seeds)]
+        return [self.done[played, half, seed] for seed in range(first, seeds)]
 
 
 def measure(scenario: Scenario, contender: Contender, seeds: int) -> dict[str, Any]:
@@ -62,6 +63,37 @@ def measure(scenario: Scenario, contender: Contender, seeds: int) -> dict[str, A
         )
     found["tried"] = [_tried(bench, one, half) for one in settings]
     return found
+
+
+def further(
+    scenario: Scenario, contender: Contender, known: Mapping[str, Any], seeds: int
+) -> dict[str, Any]:
+    """A unit that is judged with fewer seeds, with more of them: tuning rests on none of these."""
+    bench, had = _Bench(scenario, contender), known["seeds"]
+    lower = fmean(bound(scenario, "judged", seed) for seed in range(seeds))
+    levels = [
+        told
+        | {
+            how: _with_more(bench, told[how], place, had, seeds)
+            for how in ("default", "tuned")
+            if told[how] is not None
+        }
+        for place, told in enumerate(known["levels"])
+    ]
+    return {**known, "lowerBound": lower, "levels": levels}
+
+
+def _with_more(
+    bench: _Bench, known: Mapping[str, Any], place: int, had: int, seeds: int
+) -> dict[str, Any]:
+    settings = tuple(sorted(known["settings"].items()))
+    more = _told(settings, bench.runs(settings, "judged", seeds, had), place)
+    joined = {name: [*known[name], *more[name]] for name in ("gpuSeconds", "attained")}
+    means = {
+        name: round((had * known[name] + (seeds - had) * more[name]) / seeds, digits)
+        for name, digits in _MEANS.items()
+    }
+    return {"settings": dict(settings), **joined, **means}
 
 
 def _cheapest(
@@ -109,15 +141,21 @@ def _judged(
     """What it cost and attained on the judged half, seed by seed."""
     if settings is None:
         return None
-    runs = bench.runs(settings, "judged", seeds)
+    return _told(settings, bench.runs(settings, "judged", seeds), place)
+
+
+def _told(settings: Settings, runs: Sequence[Run], place: int) -> dict[str, Any]:
+    means = {
+        "firstTokenP99": fmean(one.first_token for one in runs),
+        "loads": fmean(one.loads for one in runs),
+        "wastedLoads": fmean(one.wasted for one in runs),
+        "reversals": fmean(one.reversals for one in runs),
+    }
     return {
         "settings": dict(settings),
         "gpuSeconds": [round(one.gpu_seconds, 1) for one in runs],
         "attained": [round(one.attained[place], 5) for one in runs],
-        "firstTokenP99": round(fmean(one.first_token for one in runs), 3),
-        "loads": round(fmean(one.loads for one in runs), 2),
-        "wastedLoads": round(fmean(one.wasted for one in runs), 2),
-        "reversals": round(fmean(one.reversals for one in runs), 2),
+        **{name: round(mean, _MEANS[name]) for name, mean in means.items()},
     }
 
 
