@@ -67,8 +67,9 @@ def test_reading_goes_on_behind_the_cut(mirror: Faulty, source: Source) -> None:
     wait = threading.Event().wait
     read_to(Reading(source), FILE, FILE.size, sink=got.extend, policy=QUICK, wait=wait)
     assert bytes(got) == CONTENT
-    first, second = mirror.log
+    first, *further = mirror.log
     assert first.range is None
-    assert second.range is not None
-    begun = int(second.range.removeprefix("bytes=").partition("-")[0])
-    assert 0 < begun <= KEPT
+    # On a starved machine the proxy gives up on one of these too.
+    begun = [int((one.range or "").removeprefix("bytes=").partition("-")[0]) for one in further]
+    assert 0 < begun[0] <= KEPT
+    assert begun == sorted(begun)
