@@ -1,6 +1,7 @@
 """What is learned, and the service level, steer the number of replicas and shape none.
 
-What was learned outlives the leader: the status of the deployment tells it.
+What was learned outlives the leader, and so does what is kept for bursts: the status of the
+deployment tells them.
 """
 
 import asyncio
@@ -87,7 +88,7 @@ async def _shape_no_replica(factors: Factors, level: dict[str, int]) -> None:
     assert state.learned.told == factors
 
 
-SLOW = Factors(1.304, 1.2, 1.0, 0.7)
+SLOW = Factors(1.301, 1.2, 1.0, 0.7)
 ROUNDED = Factors(1.3, 1.2, 1.0, 0.7)
 
 
@@ -162,3 +163,34 @@ async def test_a_status_that_somebody_edits_does_no_harm(edit: Json, expected: F
     assert told_by(operator) == expected
     assert operator.desired == 1
     assert workloads(world) == before
+
+
+async def test_what_is_kept_for_bursts_outlives_the_leader() -> None:
+    world = World()
+    operator = await serving(world, scaling={"minReplicas": 1, "maxReplicas": 4})
+    assert "keptForBursts" not in world.mdep()["status"]["scaling"], "there were none"
+    memory, uid = operator.context.memory, world.mdep()["metadata"]["uid"]
+    state = memory.scaled[uid].state
+    assert state.flow is not None
+    found = replace(state.flow, kept=3)
+    memory.scaled[uid] = replace(memory.scaled[uid], state=replace(state, flow=found))
+    await operator.settle()
+    assert world.mdep()["status"]["scaling"]["keptForBursts"] == 3
+    for _ in range(2):
+        operator = Operator.start(world)
+        await operator.settle()
+        assert operator.desired == 3
+        told = world.mdep()["status"]["scaling"]
+        assert (told["keptForBursts"], "bursts" in told["limits"]) == (3, True)
+
+
+@pytest.mark.parametrize("number", [100_000, -3, "many", 2.5])
+async def test_a_number_kept_that_somebody_edits_does_no_harm(number: object) -> None:
+    world = World()
+    await serving(world, scaling={"minReplicas": 1, "maxReplicas": 4})
+    mdep = world.mdep()
+    mdep["status"]["scaling"]["keptForBursts"] = number
+    world.server.put(MODEL_DEPLOYMENTS, mdep)
+    operator = Operator.start(world)
+    await operator.settle()
+    assert operator.desired == 1

@@ -115,6 +115,12 @@ class ScalingStatus(Model):
         description="What was measured last, for the operator that leads next: it begins from this "
         "where replicas are of that kind.",
     )
+    kept_for_bursts: _Number | None = Field(
+        default=None,
+        description="Replicas that bursts of the last hour need before they come, for they are "
+        "over before one has loaded; the operator that leads next keeps as many until it has seen "
+        "an hour itself.",
+    )
     desired_before_limits: _Wanted | None = Field(
         default=None, description="Replicas that the demand alone asks for."
     )

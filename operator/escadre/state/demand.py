@@ -43,6 +43,7 @@ def scalable(
         told=view.told.desired,
         staying=sum(not _leaves(one) for one in observed),
         spare=(scaling.spare_replicas or 0) if scaling else 0,
+        kept=view.told.kept,
     )
 
 

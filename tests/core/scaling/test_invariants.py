@@ -54,10 +54,15 @@ class Engines:
 
 
 def play(
-    arrivals: Sequence[int], waiting: int = 0, limits: Limits = LIMITS, existing: int = 1
+    arrivals: Sequence[int],
+    waiting: int = 0,
+    limits: Limits = LIMITS,
+    existing: int = 1,
+    inherited: int = 0,
 ) -> list[Decision]:
     engines = Engines(dict.fromkeys(range(existing), -1000.0), dict.fromkeys(range(12), 0))
     state, found = start(existing, -1000.0), list[Decision]()
+    state = replace(state, inherited=inherited)
     for number, come in enumerate(arrivals):
         engines.now = number * STEP
         decision = decide(state, engines.samples(come, waiting), limits, WINDOWS, engines.now)
@@ -153,6 +158,23 @@ def test_traffic_that_comes_in_short_bursts_is_no_up_and_down() -> None:
     asked = found[-1].asked
     assert asked is not None
     assert asked.kept == late[-1] > math.ceil(asked.load)
+
+
+def test_what_was_kept_for_bursts_outlives_the_leader_by_an_hour() -> None:
+    """The next one has seen nothing yet, and keeps as many until it has seen as long a past."""
+    hour = round(3600 / STEP)
+    quiet = [int(number % 20 == 0) for number in range(hour + 100)]
+    found = [one.desired for one in play(quiet, existing=6, inherited=5)]
+    assert set(found[100 : hour - 10]) == {5}
+    assert found[-1] == 1
+    assert {one.desired for one in play(quiet[: hour - 10], existing=6)[100:]} == {1}
+    assert max(one.desired for one in play(quiet[:200], inherited=900)) == LIMITS.maximum
+
+
+def test_bursts_that_need_more_than_was_kept_get_it_from_the_next_leader_too() -> None:
+    bursts = ([90] * 3 + [0] * 17) * 30
+    alone, after = play(bursts)[-1].desired, play(bursts, inherited=2)[-1].desired
+    assert alone == after > 2
 
 
 def test_a_fixed_target_keeps_the_old_arithmetic() -> None:

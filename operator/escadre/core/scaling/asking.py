@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Final
 
 from escadre.core.scaling.capacity import Capacity, Mix, capacity_of, sustained
-from escadre.core.scaling.decision import Asked, Limits, Seen, enough
+from escadre.core.scaling.decision import Asked, Limits, ScaleState, Seen, enough
 from escadre.core.scaling.flow import Average, Flow, follow
 from escadre.core.scaling.learning import AS_PRIOR, Factors
 from escadre.core.scaling.past import Past, missed
@@ -40,13 +40,15 @@ _TREND: Final = 1.0
 
 
 def followed(
-    flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window: float
+    state: ScaleState, seen: Seen, limits: Limits, factors: Factors, window: float
 ) -> Flow | None:
     """The flow after a look; None where no service says what a replica is to do.
 
     A load's time says over how long to look. Once in a piece of the past it is reckoned how many
-    replicas are to be kept for what cannot be followed.
+    replicas are to be kept for what cannot be followed; what another leader had found counts until
+    the past is as long as his was.
     """
+    flow = state.flow
     service = limits.service
     if service is None:
         return flow
@@ -55,7 +57,9 @@ def followed(
     short = _within(_WAITED * level.time_to_first_token, _SHORT)
     if flow is None:
         wide = _within(load / 2, _WIDE)
-        flow = Flow(Average(_NEAR), Average(wide), Average(3 * wide), Past(width, short))
+        far, before = Average(3 * wide), state.inherited
+        flow = Flow(Average(_NEAR), Average(wide), far, Past(width, short))
+        flow = replace(flow, kept=min(before, limits.maximum), inherited=before)
     elif (past := flow.past.of(width, short)) is not flow.past:
         flow = replace(flow, past=past)
     flow = follow(flow, seen.readings)
@@ -64,6 +68,8 @@ def followed(
     past = flow.past.after(flow.open, _followed(flow, service, window))
     rate = _capacity(flow.tokens.mix, service, factors).rate
     kept = missed(past, rate, level.share, load, limits.maximum)
+    if not past.whole:
+        kept = max(kept, min(flow.inherited, limits.maximum))
     return replace(flow, past=past, open=flow.open.next, kept=kept)
 
 

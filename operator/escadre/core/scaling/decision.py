@@ -81,7 +81,7 @@ class ScaleState:
     be the most of any window. ``started_at`` is when observation began. ``cancelled_at`` is when
     a load was given up last, ``contended_at`` when another deployment was last seen to wait for
     GPUs. ``skewed_since`` is from when on one replica was full at every look while another had
-    next to nothing.
+    next to nothing. ``inherited`` are the replicas that another leader kept for bursts.
     """
 
     desired: int
@@ -93,6 +93,7 @@ class ScaleState:
     contended_at: float | None = None
     learned: Learned | None = None
     skewed_since: float | None = None
+    inherited: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,11 @@ class Past:
             most=_counts(round(one * more) for one in self.most),
         )
 
+    @property
+    def whole(self) -> bool:
+        """Whether it goes back as far as anything is remembered."""
+        return len(self.requests) >= round(_REMEMBERED / self.width)
+
     def full(self, piece: Open) -> bool:
         """Whether it is as long as one."""
         return piece.seconds >= self.width - 1e-6

@@ -148,7 +148,7 @@ def _look(
     if service is not None:
         before = flow.last if flow is not None else ()
         known = learned if learned is not None else Learned(service.key)
-        flow = followed(flow, seen, limits, known.told, windows.stabilization_seconds)
+        flow = followed(state, seen, limits, known.told, windows.stabilization_seconds)
         alike = {one.slot for one in every if one.alike}
         after = [one for one in flow.last if one.slot in alike] if flow is not None else []
         learned = learn(known, before, after, service.prior, now)
@@ -244,6 +244,7 @@ def _after(look: _Look, wishes: _Wishes, desired: int) -> ScaleState:
         contended_at=look.contended_at,
         learned=look.learned,
         skewed_since=look.skewed_since,
+        inherited=state.inherited,
     )
 
 

@@ -54,7 +54,8 @@ class Scalable:
     None while neither spec nor layout tells. ``told`` is the number its status tells, None before
     the first. ``staying`` counts the replicas that exist and are not being scaled away.
     ``service`` says what one replica does, None where that is unknown or the target is fixed.
-    ``contended``: another deployment waits for GPUs. ``learned``: of others of its kind.
+    ``contended``: another deployment waits for GPUs. ``learned``: of others of its kind. ``kept``:
+    replicas that its status tells are kept for bursts.
     """
 
     bounds: Bounds | None
@@ -66,6 +67,7 @@ class Scalable:
     spare: int = 0
     contended: bool = False
     learned: Learned | None = None
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def seed(seen: Scalable, now: float) -> ScaleState:
     """
     new = seen.told is None and seen.approved and seen.bounds is not None
     least = seen.bounds.minimum if new and seen.bounds is not None else 0
-    return start(max(seen.staying, seen.told or 0, least), now)
+    begun = start(max(seen.staying, seen.told or 0, least), now)
+    return replace(begun, inherited=seen.kept) if seen.kept else begun
 
 
 def desired(state: ScaleState, seen: Scalable) -> int:

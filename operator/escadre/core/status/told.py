@@ -46,12 +46,14 @@ class Told:
     changes: tuple[Change, ...] = ()  # of the number of replicas, the newest last
     conditions: tuple[Past, ...] = ()
     learned: Kept | None = None  # of a replica's speed
+    kept: int = 0  # replicas, for bursts
 
     @staticmethod
     def of(status: ModelDeploymentStatus) -> "Told":
         """The small record of a whole status."""
         replicas = status.replicas
-        learned = status.scaling.learned if status.scaling else None
+        scaling = status.scaling
+        learned = scaling.learned if scaling else None
         return Told(
             desired=replicas.desired if replicas else None,
             ready=replicas.ready if replicas else 0,
@@ -60,6 +62,7 @@ class Told:
             changes=tuple(Change.of(one) for one in status.changes),
             conditions=tuple(past(one) for one in status.conditions),
             learned=Kept.of(learned) if learned else None,
+            kept=(scaling.kept_for_bursts or 0) if scaling else 0,
         )
 
 
