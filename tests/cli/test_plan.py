@@ -310,6 +310,22 @@ def test_a_mistake_in_the_file_is_named_with_its_place(
     assert words in ran.err
 
 
+def test_all_mistakes_of_a_document_are_named_at_once(tmp_path: Path) -> None:
+    changed = {"contextLength": 0, "concurrency": -2, "approval": "Small", "kontext": 1}
+    ran = plan(fleet(), tmp_path, wish(**changed))
+    first, *lines = ran.err.splitlines()
+    assert (ran.code, ran.out) == (3, "")
+    assert first.endswith("wish.yaml, document 1, ModelDeployment fresh: 4 mistakes")
+    assert {one.split(":")[0] for one in lines} == {"next", *(f"  spec.{one}" for one in changed)}
+
+
+def test_of_very_many_mistakes_the_first_are_named(tmp_path: Path) -> None:
+    ran = plan(fleet(), tmp_path, wish(**{f"wrong{number}": 1 for number in range(25)}))
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.count("unknown field") == 10
+    assert "\n  and 15 more\n" in ran.err
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

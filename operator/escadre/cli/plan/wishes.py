@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from escadre import reasons
 from escadre.api.agreements import disagreement
@@ -29,6 +30,7 @@ from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
 __all__ = ["ApprovalWish", "DeploymentWish", "Wishes", "read_wishes"]
 
 _NAMED: Final = 3
+_TOLD: Final = 10  # mistakes of one document
 _SPECS: Mapping[str, type[Model]] = {
     "ModelDeployment": ModelDeploymentSpec,
     "ModelApproval": ModelApprovalSpec,
@@ -127,16 +129,31 @@ def _refuse(where: str, field: str, value: object, fault: str) -> None:
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
     model, raw = _SPECS[kind], body.get("spec")
     raw = {} if raw is None else raw
-    for fault in faults(structural(model, people=True), raw, "spec"):
-        raise Refusal(reasons.INVALID_SPEC, f"{where}: {fault}")
+    found = [*faults(structural(model, people=True), raw, "spec")]
     try:
-        return model.model_validate(raw)
+        spec = model.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        rule = rule_of(model, first)
-        words = f"{shown(first['input'])}: {rule}" if rule else words_of(first)
-        place = place_of(first["loc"], "spec")
-        raise Refusal(reasons.INVALID_SPEC, f"{where}: {place}: {words}") from error
+        wrong = [one for one in error.errors() if not found or rule_of(model, one)]
+        found += [f"{place_of(one['loc'], 'spec')}: {_words(model, one)}" for one in wrong]
+        raise _mistakes(where, found) from error
+    if found:
+        raise _mistakes(where, found)
+    return spec
+
+
+def _words(model: type[Model], error: ErrorDetails) -> str:
+    rule = rule_of(model, error)
+    return f"{shown(error['input'])}: {rule}" if rule else words_of(error)
+
+
+def _mistakes(where: str, found: Sequence[str]) -> Refusal:
+    """All of a document at once, so that nobody has to run it again for each."""
+    if len(found) == 1:
+        return Refusal(reasons.INVALID_SPEC, f"{where}: {found[0]}")
+    lines = [f"  {one}" for one in found[:_TOLD]]
+    if len(found) > _TOLD:
+        lines.append(f"  and {len(found) - _TOLD} more")
+    return Refusal(reasons.INVALID_SPEC, "\n".join([f"{where}: {len(found)} mistakes", *lines]))
 
 
 def _check(name: str, spec: ModelDeploymentSpec, where: str) -> None:
