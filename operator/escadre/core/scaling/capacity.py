@@ -15,10 +15,11 @@ and what must hold for the level's share of the requests (z, and -ln(1 - share) 
 their quantiles) bounds r: the two objectives, ``max_num_seqs`` and the cache, the last two with
 room for z deviations of a Poisson number. The gap's term in z² - 1 is the skewness' in the
 expansion of Cornish and Fisher, where z > 1: the more requests are to be in time, the more the few
-count that have many prompts between few tokens. The 12 and the 3 were fitted to what
-core/simulation/sizing.py finds by playing five layouts at six objectives for shares of 0.5 to 0.99:
-in the median the rate is 0.94 to 1.09 times that, whatever bounds it and for each share; for few it
-is up to 1.6 times.
+count that have many prompts between few tokens. The 12, the 3 and the share of the cache were
+fitted to what core/simulation/sizing.py finds by playing: five layouts, three uses, six objectives,
+shares of 0.5 to 0.99. Where that keeps a replica busy for more than an eighth of its time (421 of
+450) the rate is 0.93 to 1.06 times as much in the median of each bound and share, 0.66 times at the
+least and 1.7 at the most.
 """
 
 import math
@@ -40,7 +41,7 @@ _SKEW: Final = 3.0
 # Where not even a request alone meets the level, more replicas would not help: a quarter is used.
 _ALONE: Final = 0.25
 _FULL: Final = 0.95
-_CACHED: Final = 0.9
+_CACHED: Final = 0.9  # of the cache on the mean, for blocks are not free at once and whole
 _SURELY: Final = 0.9987  # three deviations
 _HALVINGS: Final = 16
 _STEP: Final = 0.01  # of the logarithm, between two neighbouring mixes
