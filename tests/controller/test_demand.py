@@ -139,6 +139,28 @@ async def test_other_numbers_wake_a_deployment_when_its_status_may_tell_them() -
     assert waits == [0], "late enough for numbers"
 
 
+async def test_numbers_of_many_are_told_in_turns_over_a_round() -> None:
+    """A round judges all at once; an edit is not to wait behind the statuses of hundreds."""
+    world = World()
+    bounds = {"maxReplicas": 3, "targetQueueDepth": 4}
+    for name in ("second", "third"):
+        world.deploy(name, scaling=bounds)
+    operator = await serving(world, scaling=bounds)
+    await operator.settle()
+    waits: dict[str, float] = {}
+    operator.context = replace(
+        operator.context, wake=lambda key, delay, _: waits.update({key.name: delay})
+    )
+    written = operator.context.memory.status_written
+    for name in ("chat", "second", "third"):
+        written[world.mdep(name)["metadata"]["uid"]] = Written(world.time() - 12, b"")
+    for running in (1, 2):
+        waits.clear()
+        await scaler(operator, lambda _, n=running: Demand(n, 0), Counter()).once()
+    turn = operator.context.settings.scaling.scrape_seconds / 3
+    assert sorted(waits.values()) == pytest.approx([18, 18 + turn, 18 + 2 * turn])
+
+
 def drop(world: World, pod: Json) -> None:
     """It is taken out of the Service."""
     del pod["metadata"]["labels"][LABEL_SERVING]

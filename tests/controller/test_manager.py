@@ -10,10 +10,10 @@ from tests.controller.world import World
 from escadre.clients.kube import Conflict, ServerUnavailable, TooManyRequests
 from escadre.controller import manager as module
 from escadre.controller.context import Context
-from escadre.controller.keys import FLEET, Key, node_key
+from escadre.controller.keys import FLEET, Begun, Key, node_key
 from escadre.controller.manager import Manager
 from escadre.errors import Retryable
-from escadre.machinery.queue import WorkQueue
+from escadre.machinery.queue import Priority, WorkQueue
 
 CASES: dict[str, tuple[Callable[[], BaseException], str]] = {
     "the cache was behind": (lambda: Conflict(method="apply", object="x", status=409), "conflict"),
@@ -86,6 +86,22 @@ async def test_a_success_that_wants_to_look_again_is_filed(
 
 async def test_a_success_that_is_done_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await run_once(monkeypatch, lambda: None) == ("ok", 0)
+
+
+@pytest.mark.parametrize(
+    ("again", "priority"),
+    [
+        pytest.param(Begun(0.5), Priority.BEGUN, id="what was begun goes before an edit"),
+        pytest.param(0.5, Priority.RESYNC, id="a look that is soon does not"),
+    ],
+)
+async def test_what_was_begun_comes_again_before_what_is_edited(
+    monkeypatch: pytest.MonkeyPatch, again: float, priority: Priority
+) -> None:
+    filed: list[tuple[Key, float, Priority]] = []
+    monkeypatch.setattr(WorkQueue, "add_after", lambda _, *what: filed.append(what))
+    await run_once(monkeypatch, lambda: again)
+    assert filed == [(FLEET, again, priority)]
 
 
 @pytest.mark.parametrize(("workers", "at_a_time"), [(1, 1), (2, 1), (9, 8), (16, 14), (64, 56)])

@@ -1,18 +1,23 @@
 """What is written about a deployment on its way to Ready, and when: no step in passing, no late."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 from tests.controller.living import Living, living
 from tests.controller.others import Json
+from tests.controller.test_reconcile import serving
 from tests.controller.world import World
 from tests.fakes.virtualtime import in_virtual_time
 
+from escadre import reasons
 from escadre.clients.kube import DEPLOYMENTS, PODS
-from escadre.controller.keys import deployment_key
+from escadre.controller.keys import FLEET, Begun, deployment_key
+from escadre.controller.manager import reconcile
 from escadre.core.facts.deployment import DeploymentKey
 from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.machinery.queue import Priority
+from escadre.reasons.said import say
 
 IN_PASSING = 0.1  # seconds from one step of the other controllers to the next
 IN_STEPS = 5.0
@@ -154,3 +159,22 @@ async def test_an_outage_and_its_end_are_written_and_told_at_once() -> None:
             await life.until(partial(_ready, world, "first", status), within=0.3)
             await asyncio.sleep(0)
             assert life.events("first").count(said) == before + 1
+
+
+async def test_news_in_passing_of_one_that_serves_go_before_no_edit() -> None:
+    """Hundreds of them at a time, as after the first readings, would go before it."""
+    world = World()
+    operator = await serving(world)
+    memory, uid = operator.context.memory, world.mdep()["metadata"]["uid"]
+    scaled = memory.scaled[uid]
+    assert scaled.decision is not None
+    other = replace(scaled.decision, reason=reasons.DEMAND_UP, message=say("other words"))
+    memory.scaled[uid] = replace(scaled, decision=other)
+    key = deployment_key("team", "chat")
+    left = await reconcile(operator.context, key)
+    assert (left, type(left)) == (MOMENT_SECONDS, float)
+    world.deploy("new")
+    await operator.context.caches.deployments.refresh()
+    await reconcile(operator.context, FLEET)
+    begun = await reconcile(operator.context, deployment_key("team", "new"))
+    assert (begun, type(begun)) == (MOMENT_SECONDS, Begun)

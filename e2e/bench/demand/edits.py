@@ -38,6 +38,7 @@ _CONNECTIONS: Final = 16  # = operator.workers, each of which has one request in
 _QUERIES_PER_SECOND: Final = 2000  # the operator's own limit must not be what is measured
 _SPACING_SECONDS: Final = 0.6  # 50 edits take as long as numbers wait to be told: 30 s
 _QUIET_SECONDS: Final = 3.0
+_BEGIN_ROUNDS: Final = 6
 _SERVED: Final = 3600.0  # seconds that the engines have served at the beginning
 _ADMIN: Final = "escadre-test-admin"
 _TWO: Final = json.dumps({"spec": {"scaling": {"minReplicas": 2}}}).encode()
@@ -104,12 +105,15 @@ class _Pairs:
             print(f"  {_told(half)}", flush=True)
 
     async def _switch(self, *, on: bool) -> None:
-        """Reading begins with two rounds and what they tell; without it, all is told at last."""
+        """Reading begins with six rounds: all statuses tell of it, and then each in its turn.
+
+        Without it, all is told at last.
+        """
         if on == self.reading:
             return
         self.reading = on
         self.operator.read(on)
-        await asyncio.sleep(2 * SCRAPE_SECONDS)
+        await asyncio.sleep(_BEGIN_ROUNDS * SCRAPE_SECONDS)
         if not on:
             await self.measure.rest(_QUIET_SECONDS)
 

@@ -74,10 +74,10 @@ class _Timed(DemandLoop):
     spent: float = 0.0
 
     @override
-    def judge(self, view: DeploymentView, sight: Sight) -> bool:
+    def judge(self, view: DeploymentView, sight: Sight, turn: float = 0.0) -> bool:
         began = time.process_time()
         # ``super()`` without arguments knows another class than the one that has slots.
-        changed = DemandLoop.judge(self, view, sight)
+        changed = DemandLoop.judge(self, view, sight, turn)
         self.spent += time.process_time() - began
         return changed
 

@@ -36,7 +36,7 @@ __all__ = ["DemandLoop", "readable"]
 _PARALLEL = 64
 _TURN = 25  # engines begun with at a time: to wake for each costs more than a quiet reading
 _SPREAD = 0.7  # of the time between two rounds
-_BATCH = 50  # deployments judged at a stretch
+_BATCH = 10  # deployments judged at a stretch
 _NEW_SECONDS = 5.0  # what is ready for longer waits for its turn
 _AT_ONCE_SECONDS = 0.5  # so long its deployment waits for an answer
 
@@ -133,29 +133,37 @@ class DemandLoop:
         """Those that a plan was made for: only a layout tells what a replica holds."""
         context, plan, sight = self.context, self.context.memory.plan, self.context.sight()
         changed, spent, clock = False, 0.0, asyncio.get_running_loop().time
-        for number, key in enumerate([*(plan.deployments if plan else ())], 1):
-            if number % _BATCH == 0:
+        keys = [*(plan.deployments if plan else ())]
+        turn = context.settings.scaling.scrape_seconds / max(1, len(keys))
+        for number, key in enumerate(keys):
+            if number % _BATCH == _BATCH - 1:
                 await asyncio.sleep(0)  # an edit does not wait for a thousand judgements
             began = clock()
             view = context.caches.deployments.get(key.name, key.namespace)
             if view is not None and not view.terminating:
-                changed |= self.judge(view, sight)
+                changed |= self.judge(view, sight, number * turn)
             spent += clock() - began
         self.judged(spent)
         if changed:
             context.replan()
 
-    def judge(self, view: DeploymentView, sight: Sight) -> bool:
-        """One step for a deployment; returns whether the number of replicas changed."""
+    def judge(self, view: DeploymentView, sight: Sight, turn: float = 0.0) -> bool:
+        """One step for a deployment; returns whether the number of replicas changed.
+
+        Numbers alone are told ``turn`` seconds after they may be: a round judges all at once, and
+        an edit is not to wait behind the statuses of hundreds.
+        """
         before = self.context.memory.scaled.get(view.uid)
         after = self._step(view, sight)
         if after is None:
             return False
-        if (wait := self._tell_in(before, after, view)) is not None:
+        if (wait := self._tell_in(before, after, view, turn)) is not None:
             self.context.wake(deployment_key(view.namespace, view.name), wait, Priority.NORMAL)
         return after.changed
 
-    def _tell_in(self, before: Scaled | None, now: Decision, view: DeploymentView) -> float | None:
+    def _tell_in(
+        self, before: Scaled | None, now: Decision, view: DeploymentView, turn: float
+    ) -> float | None:
         """In how many seconds a decision is told; None where it says what was told before.
 
         Other numbers alone are told no sooner than a status may be written for them: under load
@@ -167,7 +175,7 @@ class DemandLoop:
         if (told.reason, told.message) == (now.reason, now.message):
             return None
         if told.reason == now.reason and told.message.alike(now.message):
-            return wait_of_numbers(self.context, view.uid)
+            return wait_of_numbers(self.context, view.uid) + turn
         return 0.0
 
     def _step(self, view: DeploymentView, sight: Sight) -> Decision | None:

@@ -12,9 +12,10 @@ from escadre.controller.children import Applier
 from escadre.controller.context import Context
 from escadre.controller.execute import Executor, delete
 from escadre.controller.intents import Intents
-from escadre.controller.keys import FLEET_DEBOUNCE, Key
+from escadre.controller.keys import FLEET_DEBOUNCE, Begun, Key
 from escadre.controller.passes import Pass
 from escadre.controller.report import report, tell
+from escadre.controller.turns import stored
 from escadre.controller.wished import Wished
 from escadre.core.facts.deployment import DeploymentFacts, DeploymentKey
 from escadre.core.fleet.freshness import edited, stands
@@ -23,7 +24,7 @@ from escadre.core.replicas.children import plan_orphans
 from escadre.core.replicas.leaving import LOADING_GRACE_SECONDS, Leaving, hurried
 from escadre.core.replicas.steps import Existing, Problem
 from escadre.core.status.moments import MOMENT_SECONDS
-from escadre.names import replica_name
+from escadre.names import ConditionType, replica_name
 from escadre.state.children import left_behind, orphans
 from escadre.state.lines import deadlines, patience_of
 
@@ -71,7 +72,11 @@ async def _pass(context: Context, key: Key) -> float | None:
     waits = [end - this.sight.now for end in ends if end > this.sight.now]
     if applier.changed:  # what comes of it is told then
         waits.append(MOMENT_SECONDS)
-    return _next_look(this, [left, *waits], executor.problems)
+    again = _next_look(this, [left, *waits], executor.problems)
+    # Of one that serves a moment's news may wait: hundreds of them would go before an edit.
+    ready = stored(told.conditions, ConditionType.READY)
+    begun = applier.changed or ready is None or ready[0] != "True"
+    return Begun(again) if again is not None and again <= MOMENT_SECONDS and begun else again
 
 
 def _patience(context: Context, plan: DeploymentPlan | None, now: DeploymentFacts) -> float | None:

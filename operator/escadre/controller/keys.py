@@ -12,6 +12,7 @@ __all__ = [
     "FLEET",
     "FLEET_DEBOUNCE",
     "Add",
+    "Begun",
     "Key",
     "approval_key",
     "deployment_key",
@@ -39,6 +40,10 @@ class Key:
         Else a planning pass would wait until all nodes that the last one woke were looked at.
         """
         return self.kind, self.namespace
+
+
+class Begun(float):
+    """Seconds after which a pass looks again, before anything else is begun."""
 
 
 Add = Callable[[Key, float, Priority], None]  # files a key, due after some seconds

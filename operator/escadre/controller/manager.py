@@ -16,10 +16,9 @@ from escadre.controller.approval import reconcile_approval
 from escadre.controller.context import Context
 from escadre.controller.deployment import reconcile_deployment
 from escadre.controller.fleet import reconcile_fleet
-from escadre.controller.keys import Key
+from escadre.controller.keys import Begun, Key
 from escadre.controller.mirror import reconcile_mirror
 from escadre.controller.node import reconcile_node
-from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.errors import Retryable
 from escadre.machinery.queue import Priority, ShutDown, WorkQueue
 
@@ -116,6 +115,6 @@ class Manager:
         else:
             self.queue.forget(key)
             if again is not None:
-                begun = again <= MOMENT_SECONDS
+                begun = isinstance(again, Begun)
                 self.queue.add_after(key, again, Priority.BEGUN if begun else Priority.RESYNC)
         self.observe(result, key.kind, time.perf_counter() - started)
