@@ -156,7 +156,10 @@ async def test_numbers_of_many_are_told_in_turns_over_a_round() -> None:
         written[world.mdep(name)["metadata"]["uid"]] = Written(world.time() - 12, b"")
     for running in (1, 2):
         waits.clear()
-        await scaler(operator, lambda _, n=running: Demand(n, 0), Counter()).once()
+        engines = dict.fromkeys(
+            [pod["status"]["podIP"] for pod in world.pods()], Demand(running, 0)
+        )
+        await scaler(operator, engines.__getitem__, Counter()).once()
     turn = operator.context.settings.scaling.scrape_seconds / 3
     assert sorted(waits.values()) == pytest.approx([18, 18 + turn, 18 + 2 * turn])
 
