@@ -61,8 +61,7 @@ def play(
     inherited: int = 0,
 ) -> list[Decision]:
     engines = Engines(dict.fromkeys(range(existing), -1000.0), dict.fromkeys(range(12), 0))
-    state, found = start(existing, -1000.0), list[Decision]()
-    state = replace(state, inherited=inherited)
+    state, found = start(existing, -1000.0, inherited), list[Decision]()
     for number, come in enumerate(arrivals):
         engines.now = number * STEP
         decision = decide(state, engines.samples(come, waiting), limits, WINDOWS, engines.now)

@@ -48,18 +48,17 @@ def followed(
     replicas are to be kept for what cannot be followed; what another leader had found counts until
     the past is as long as his was.
     """
-    flow = state.flow
-    service = limits.service
+    flow, service = state.flow, limits.service
     if service is None:
         return flow
     load, level = service.load.median, service.level
+    inherited = min(state.inherited, limits.maximum)
     width = _within(_LATE * level.time_to_first_token, _BIN)
     short = _within(_WAITED * level.time_to_first_token, _SHORT)
     if flow is None:
         wide = _within(load / 2, _WIDE)
-        far, before = Average(3 * wide), state.inherited
-        flow = Flow(Average(_NEAR), Average(wide), far, Past(width, short))
-        flow = replace(flow, kept=min(before, limits.maximum), inherited=before)
+        near, middle, far = Average(_NEAR), Average(wide), Average(3 * wide)
+        flow = Flow(near, middle, far, Past(width, short), kept=inherited)
     elif (past := flow.past.of(width, short)) is not flow.past:
         flow = replace(flow, past=past)
     flow = follow(flow, seen.readings)
@@ -69,7 +68,7 @@ def followed(
     rate = _capacity(flow.tokens.mix, service, factors).rate
     kept = missed(past, rate, level.share, load, limits.maximum)
     if not past.whole:
-        kept = max(kept, min(flow.inherited, limits.maximum))
+        kept = max(kept, inherited)
     return replace(flow, past=past, open=flow.open.next, kept=kept)
 
 

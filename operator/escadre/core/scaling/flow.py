@@ -106,7 +106,7 @@ class Flow:
     """What arrived so far, by readings of which the newest is of ``at``.
 
     ``open`` is the piece of the past that is not full yet, ``kept`` the replicas that the past says
-    are to be kept for bursts, ``inherited`` what it said to the leader before.
+    are to be kept for bursts.
     """
 
     near: Average
@@ -119,7 +119,6 @@ class Flow:
     last: tuple[Last, ...] = ()
     open: Open = NOTHING
     kept: int = 0
-    inherited: int = 0
 
 
 def follow(flow: Flow, readings: Iterable[tuple[int, Demand]]) -> Flow:
@@ -159,7 +158,6 @@ def follow(flow: Flow, readings: Iterable[tuple[int, Demand]]) -> Flow:
         last=seen,
         open=flow.open.after(arrived, elapsed, flow.past.short),
         kept=flow.kept,
-        inherited=flow.inherited,
     )
 
 

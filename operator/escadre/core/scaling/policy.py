@@ -63,12 +63,13 @@ __all__ = [
 _SETTLE: Final = 60.0  # seconds; traffic of a whole window is in the demand itself
 
 
-def start(existing: int, now: float) -> ScaleState:
+def start(existing: int, now: float, inherited: int = 0) -> ScaleState:
     """The state of a deployment seen for the first time, or after a restart of the operator.
 
     ``existing`` counts the replicas that exist and are not leaving; minReplicas for a new one.
+    ``inherited`` are those that the leader before kept for bursts.
     """
-    return ScaleState(existing, now)
+    return ScaleState(existing, now, inherited=inherited)
 
 
 class _Look(NamedTuple):

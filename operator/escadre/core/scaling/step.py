@@ -97,8 +97,7 @@ def seed(seen: Scalable, now: float) -> ScaleState:
     """
     new = seen.told is None and seen.approved and seen.bounds is not None
     least = seen.bounds.minimum if new and seen.bounds is not None else 0
-    begun = start(max(seen.staying, seen.told or 0, least), now)
-    return replace(begun, inherited=seen.kept) if seen.kept else begun
+    return start(max(seen.staying, seen.told or 0, least), now, seen.kept)
 
 
 def desired(state: ScaleState, seen: Scalable) -> int:
