@@ -18,7 +18,13 @@ from e2e.bench.autoscale.traces import Half
 __all__ = ["further", "measure"]
 
 _SEEDS: Final = (1, 2, 4)  # of each round of halving
-_MEANS: Final = {"firstTokenP99": 3, "loads": 2, "wastedLoads": 2, "reversals": 2}  # digits
+# Of the runs, with as many digits.
+_MEANS: Final[Mapping[str, tuple[Callable[[Run], float], int]]] = {
+    "firstTokenP99": (lambda one: one.first_token, 3),
+    "loads": (lambda one: one.loads, 2),
+    "wastedLoads": (lambda one: one.wasted, 2),
+    "reversals": (lambda one: one.reversals, 2),
+}
 
 
 @dataclass(slots=True)
@@ -48,7 +54,7 @@ def measure(scenario: Scenario, contender: Contender, seeds: int) -> dict[str, A
         "scenario": scenario.name,
         "contender": contender.name,
         "kind": contender.kind,
-        "lowerBound": fmean(bound(scenario, "judged", seed) for seed in range(seeds)),
+        "lowerBound": _lower_bound(scenario, seeds),
         "levels": [],
     }
     for place, level in enumerate(LEVELS):
@@ -70,7 +76,6 @@ def further(
 ) -> dict[str, Any]:
     """A unit that is judged with fewer seeds, with more of them: tuning rests on none of these."""
     bench, had = _Bench(scenario, contender), known["seeds"]
-    lower = fmean(bound(scenario, "judged", seed) for seed in range(seeds))
     levels = [
         told
         | {
@@ -80,7 +85,11 @@ def further(
         }
         for place, told in enumerate(known["levels"])
     ]
-    return {**known, "lowerBound": lower, "levels": levels}
+    return {**known, "lowerBound": _lower_bound(scenario, seeds), "levels": levels}
+
+
+def _lower_bound(scenario: Scenario, seeds: int) -> float:
+    return fmean(bound(scenario, "judged", seed) for seed in range(seeds))
 
 
 def _with_more(
@@ -91,7 +100,7 @@ def _with_more(
     joined = {name: [*known[name], *more[name]] for name in ("gpuSeconds", "attained")}
     means = {
         name: round((had * known[name] + (seeds - had) * more[name]) / seeds, digits)
-        for name, digits in _MEANS.items()
+        for name, (_, digits) in _MEANS.items()
     }
     return {"settings": dict(settings), **joined, **means}
 
@@ -145,17 +154,11 @@ def _judged(
 
 
 def _told(settings: Settings, runs: Sequence[Run], place: int) -> dict[str, Any]:
-    means = {
-        "firstTokenP99": fmean(one.first_token for one in runs),
-        "loads": fmean(one.loads for one in runs),
-        "wastedLoads": fmean(one.wasted for one in runs),
-        "reversals": fmean(one.reversals for one in runs),
-    }
     return {
         "settings": dict(settings),
         "gpuSeconds": [round(one.gpu_seconds, 1) for one in runs],
         "attained": [round(one.attained[place], 5) for one in runs],
-        **{name: round(mean, _MEANS[name]) for name, mean in means.items()},
+        **{name: round(fmean(map(of, runs)), digits) for name, (of, digits) in _MEANS.items()},
     }
 
 
