@@ -1,5 +1,7 @@
 """A status is written when it says something new, and seldom when only numbers moved."""
 
+from collections import Counter
+
 import pytest
 from tests.controller.operator import Operator
 from tests.controller.world import World
@@ -7,12 +9,19 @@ from tests.controller.world import World
 from escadre import reasons
 from escadre.api.deployment import ModelDeploymentStatus
 from escadre.clients.kube import MODEL_DEPLOYMENTS
-from escadre.controller.statuswriter import Pace, draft_of, write_draft, write_status
+from escadre.controller.statuswriter import (
+    Pace,
+    draft_of,
+    wait_of_numbers,
+    write_draft,
+    write_status,
+)
 from escadre.core.status.build import Answer
 from escadre.core.status.conditions import Leaf, merge
 from escadre.core.status.moments import MOMENT_SECONDS
 from escadre.reasons import Reason
 from escadre.reasons.said import Said, plain, say
+from escadre.state.memory import Written
 from escadre.state.views import DeploymentView
 
 
@@ -59,6 +68,43 @@ async def test_numbers_wait_until_30_seconds_have_passed(operator: Operator) -> 
     assert (left, writes) == (18, 0)
     operator.world.server.advance(18)
     assert await write(operator, pulled(3)) == (None, 1)
+
+
+def fleet(deployments: int) -> Operator:
+    world = World()
+    world.deploy()
+    for number in range(1, deployments):
+        world.deploy(f"model-{number}")
+    return Operator.start(world)
+
+
+@pytest.mark.parametrize(("deployments", "period"), [(150, 30), (400, 80), (2000, 300)])
+async def test_numbers_of_a_large_fleet_wait_longer_but_not_for_ever(
+    deployments: int, period: float
+) -> None:
+    operator = fleet(deployments)
+    await operator.context.caches.deployments.refresh()
+    await write(operator, pulled(1))
+    first, writes = await write(operator, pulled(2))
+    assert first is not None
+    assert (30 <= first <= 30 + period, writes) == (True, 0)
+    operator.world.server.advance(first)
+    assert await write(operator, pulled(3)) == (None, 1)
+    again, _ = await write(operator, pulled(4))
+    assert again == pytest.approx(period)
+
+
+async def test_what_a_large_fleet_told_at_once_is_told_anew_by_a_few_at_a_time() -> None:
+    operator = fleet(400)
+    context = operator.context
+    await context.caches.deployments.refresh()
+    every = [one.uid for one in context.caches.deployments.values()]
+    for uid in every:
+        context.memory.status_written[uid] = Written(context.now(), None, "1")
+    seconds = Counter(int(wait_of_numbers(context, uid)) for uid in every)
+    assert max(seconds.values()) <= 15
+    assert min(seconds) >= 30
+    assert sum(seconds.values()) == 400
 
 
 async def test_another_reason_does_not_wait(operator: Operator) -> None:

@@ -36,9 +36,11 @@ Found = dict[str, float]
 SCRAPE_SECONDS: Final = 5.0
 _CONNECTIONS: Final = 16  # = operator.workers, each of which has one request in flight
 _QUERIES_PER_SECOND: Final = 2000  # the operator's own limit must not be what is measured
-_SPACING_SECONDS: Final = 0.6  # 50 edits take as long as numbers wait to be told: 30 s
+_SPACING_SECONDS: Final = 0.6
 _QUIET_SECONDS: Final = 3.0
-_BEGIN_ROUNDS: Final = 6
+# Until all tell their numbers in turn: the least time between two statuses, and once round.
+_BEGIN_SECONDS: Final = 30.0
+_BEGIN_EACH_SECONDS: Final = 0.2
 _SERVED: Final = 3600.0  # seconds that the engines have served at the beginning
 _ADMIN: Final = "escadre-test-admin"
 _TWO: Final = json.dumps({"spec": {"scaling": {"minReplicas": 2}}}).encode()
@@ -105,7 +107,7 @@ class _Pairs:
             print(f"  {_told(half)}", flush=True)
 
     async def _switch(self, *, on: bool) -> None:
-        """Reading begins with six rounds: all statuses tell of it, and then each in its turn.
+        """When it begins, all statuses tell of it; what counts is when each tells in its turn.
 
         Without it, all is told at last.
         """
@@ -113,8 +115,10 @@ class _Pairs:
             return
         self.reading = on
         self.operator.read(on)
-        await asyncio.sleep(_BEGIN_ROUNDS * SCRAPE_SECONDS)
-        if not on:
+        if on:
+            await asyncio.sleep(_BEGIN_SECONDS + _BEGIN_EACH_SECONDS * self.fleet.count)
+        else:
+            await asyncio.sleep(_BEGIN_SECONDS)
             await self.measure.rest(_QUIET_SECONDS)
 
     async def _half(self, names: list[str]) -> Half:

@@ -6,6 +6,7 @@ What a deployment goes through in passing waits a moment for what comes next.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
+from zlib import crc32
 
 from escadre.api.base import Model
 from escadre.api.wire import dump
@@ -22,6 +23,10 @@ from escadre.state.memory import Written
 __all__ = ["Draft", "Pace", "draft_of", "wait_of_numbers", "write_draft", "write_status"]
 
 _EARLY_SECONDS: Final = 0.05  # the clock of the queue is another one
+# Mere numbers are to be no load: of a large fleet so many statuses a second are written for them,
+# as long as none is older than the longest.
+_NUMBERS_PER_SECOND: Final = 5
+_LONGEST_SECONDS: Final = 300.0
 
 
 class _View(Stored, Protocol):
@@ -79,7 +84,7 @@ def draft_of(context: Context, view: _View, status: Model, pace: Pace | None = N
     said = pace.essence() if last is not None else None
     if last is not None and last.essence == said:
         left = wait_of_numbers(context, view.uid)
-        return Draft(left=left) if left > 0 else Draft(told, said)
+        return Draft(left=left) if left > _EARLY_SECONDS else Draft(told, said)
     if _edited(stored, told):  # what was heard of since the pass began is still to be told
         return Draft(told, said or pace.essence())
     if pace.passing:
@@ -91,12 +96,21 @@ def draft_of(context: Context, view: _View, status: Model, pace: Pace | None = N
 
 
 def wait_of_numbers(context: Context, uid: str) -> float:
-    """In how many seconds a status of an object may be written in which only numbers differ."""
+    """In how many seconds a status of an object may be written in which only numbers differ.
+
+    In a large fleet each has its own moment of a period: what all had to tell at once, after a
+    change of the leader, would else be told anew by all at once for ever.
+    """
     last = context.memory.status_written.get(uid)
     if last is None:
         return 0.0
-    interval = context.settings.operator.status_interval_seconds
-    return max(0.0, last.at + interval - context.now())
+    least = context.settings.operator.status_interval_seconds
+    period = min(len(context.caches.deployments) / _NUMBERS_PER_SECOND, _LONGEST_SECONDS)
+    may = last.at + least
+    if period > least:
+        moment = crc32(uid.encode()) / 2**32 * period
+        may += (moment - may) % period
+    return max(0.0, may - context.now())
 
 
 async def write_draft(context: Context, cache: Informer[_Seen], view: _Seen, draft: Draft) -> None:
