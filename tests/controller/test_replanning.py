@@ -71,22 +71,28 @@ async def test_an_edit_right_after_the_plan_of_another_waits() -> None:
     world.deploy(concurrency=8)
     assert await asked(op) == [0.0]
     await reconcile_fleet(op.context)
+    op.context.memory.planning = 7.0
     world.deploy(concurrency=4)
     assert await asked(op) == [pytest.approx(FLEET_DEBOUNCE)]
 
 
-async def test_right_after_a_plan_the_next_one_waits() -> None:
+@pytest.mark.parametrize(("took", "left"), [(7.0, FLEET_DEBOUNCE - 0.03), (0.04, 0.01), (0.02, 0)])
+async def test_right_after_a_plan_the_next_one_waits_as_long_as_that_took(
+    took: float, left: float
+) -> None:
     world = World()
     op = await serving(world)
     op.context.memory.planned = world.time() - 0.03
+    op.context.memory.planning = took
     world.deploy(concurrency=8)
-    assert await asked(op) == [pytest.approx(FLEET_DEBOUNCE - 0.03)]
+    assert await asked(op) == [pytest.approx(left, abs=1e-6)]
 
 
 async def test_a_clock_that_was_set_back_makes_it_wait_no_longer() -> None:
     world = World()
     op = await serving(world)
     op.context.memory.planned = world.time() + 3600
+    op.context.memory.planning = 7.0
     world.deploy(concurrency=8)
     assert await asked(op) == [FLEET_DEBOUNCE]
 

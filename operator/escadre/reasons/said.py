@@ -51,8 +51,10 @@ class Said:
         """Whether both have one essence; without making it, for whoever asks often."""
         if self.template != other.template or len(self.values) != len(other.values):
             return False
-        pairs = zip(self.values, other.values, strict=True)
-        return all(_alike(mine, its) for (_, mine), (_, its) in pairs)
+        for (_, mine), (_, its) in zip(self.values, other.values, strict=True):
+            if not _alike(mine, its):
+                return False
+        return True
 
 
 def say(template: str, /, **values: Value) -> Said:
@@ -88,6 +90,8 @@ def _essence(value: Value) -> object:
 
 
 def _alike(mine: Value, its: Value) -> bool:
-    if isinstance(mine, Said) or isinstance(its, Said):
-        return isinstance(mine, Said) and isinstance(its, Said) and mine.alike(its)
-    return _essence(mine) == _essence(its)
+    if isinstance(mine, Said):
+        return isinstance(its, Said) and mine.alike(its)
+    if isinstance(mine, str):
+        return mine == its
+    return not isinstance(its, str | Said)
