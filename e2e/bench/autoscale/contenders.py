@@ -16,8 +16,7 @@ from e2e.bench.autoscale.peers.asked import Contender as Peer
 from e2e.bench.autoscale.peers.knative import KNATIVE_SPACE, Knative
 from e2e.bench.autoscale.peers.kubernetes import HORIZONTAL_SPACE, Horizontal, Keda
 from e2e.bench.autoscale.peers.wva import WVA_SPACE, WorkloadVariant
-from e2e.bench.autoscale.scenarios import TARGET
-from escadre.core.scaling.service import ServiceLevel
+from e2e.bench.autoscale.scenarios import LEVELS, TARGET
 
 __all__ = ["CONTENDERS"]
 
@@ -45,17 +44,13 @@ CONTENDERS: Final = (
         "ours",
         {
             "minReplicas": 1,
-            "firstToken": ServiceLevel().time_to_first_token,
-            "betweenTokens": ServiceLevel().inter_token_latency,
+            "objective": LEVELS[0].name,
             "percentile": 95,
-            "spareReplicas": 0,
         },
         {
             "minReplicas": _MINIMA,
-            "firstToken": (2.0, 10.0),
-            "betweenTokens": (0.2, 0.5),
-            "percentile": (50, 80, 90, 95),
-            "spareReplicas": (0,),
+            "objective": [level.name for level in LEVELS],
+            "percentile": (50, 60, 70, 75, 80, 85, 90, 95),
         },
         escadre,
         _OURS,

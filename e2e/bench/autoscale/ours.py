@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from e2e.bench.autoscale.contender import Given, World
-from e2e.bench.autoscale.scenarios import MODEL, TARGET
+from e2e.bench.autoscale.scenarios import LEVELS, MODEL, TARGET
 from escadre.core.scaling.service import LoadTime, Service, ServiceLevel
 from escadre.core.simulation.deciding import Policy, Product, Sight
 
@@ -22,9 +22,9 @@ def escadre(given: Given, world: World) -> Policy:
     stable = given.get("stable", _DEFAULT_STABLE)
     scaled = world.scenario.scaled(given["minReplicas"], target or TARGET, stable)
     if target is None:
-        share = given["percentile"] / 100
-        level = ServiceLevel(given["firstToken"], given["betweenTokens"], share)
-        scaled = replace(scaled, service=_service(world, level), spare=given["spareReplicas"])
+        asked = next(one.objective for one in LEVELS if one.name == given["objective"])
+        level = ServiceLevel(asked.first_token, asked.between_tokens, given["percentile"] / 100)
+        scaled = replace(scaled, service=_service(world, level))
     return Product(scaled, world.sight(Sight(scaled.every)))
 
 
