@@ -42,12 +42,17 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     nodes = (NodeSpec("gpu-0"), NodeSpec("gpu-1"))
     with staged(Cluster(f"real-{os.getpid()}", nodes=nodes, runner=runner), folder) as stage:
         stage.install(
-            scaling={"downStabilizationSeconds": 15},
+            scaling={"downStabilizationSeconds": 45},  # no shorter than the clients may stand
             engine={
                 "memory": "6Gi",
-                "drainSeconds": 60,
+                "drainSeconds": 90,
                 "startupBaseSeconds": 600,
-                "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+                "env": {
+                    "VLLM_CPU_KVCACHE_SPACE": "1",
+                    # Two of them on two cores leave the clients so little that they stand for up
+                    # to 11 s; vLLM ends a connection after 5 s of silence, as it should.
+                    "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "30",
+                },
             },
         )
         stage.wait_installed(90)
