@@ -10,15 +10,16 @@ from e2e.bench.autoscale.contender import Contender, World
 from e2e.bench.autoscale.contenders import CONTENDERS
 from e2e.bench.autoscale.oracle import Clairvoyant, lower_bound, work_of
 from e2e.bench.autoscale.runs import as_played, run
-from e2e.bench.autoscale.scenarios import MODEL, Scenario, cells, trials
+from e2e.bench.autoscale.scenarios import LEVELS, MODEL, Scenario, cells, trials
 from e2e.bench.autoscale.steptable import Table, fastest
 from e2e.bench.autoscale.traces import TRACES, Trace
 from e2e.bench.autoscale.tuning import further, measure
 
+from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.deciding import Observation, Policy, Sight
 from escadre.core.simulation.engine import Engine
 from escadre.core.simulation.replica import Request
-from escadre.core.simulation.setting import ColdStart
+from escadre.core.simulation.setting import ColdStart, Objective
 
 SHORT = Scenario(next(one for one in TRACES if one.name == "code"), ColdStart(30))
 
@@ -34,6 +35,14 @@ def test_a_trace_is_drawn_again_the_same_and_its_halves_differ(trace: Trace) -> 
         assert [one.at for one in log] == sorted(one.at for one in log)
         assert 0 <= log[0].at <= log[-1].at < trace.seconds
         assert all(MODEL.takes(one) for one in log), "none is refused, so all count"
+
+
+def test_our_defaults_are_those_of_the_product() -> None:
+    default = next(one for one in CONTENDERS if one.name == "escadre").default
+    asked = next(one for one in LEVELS if one.name == default["objective"])
+    level = ServiceLevel()
+    assert asked.objective == Objective.of(level)
+    assert default["percentile"] == 100 * level.share
 
 
 def test_the_published_log_is_whole() -> None:
