@@ -96,11 +96,6 @@ class Learned:
     @property
     def factors(self) -> Factors:
         """By all that was seen."""
-        return Factors(self.prompt_factor, *self.step_factors)
-
-    @property
-    def step_factors(self) -> _Row:
-        """Those of a decode step's terms; for them a system of equations is solved."""
         (a, b, c), (d, e, f), (g, h, i) = self.steps
         off, begun = self.deviation, self.begun
         fixed, running, cached = _solved(
@@ -111,7 +106,9 @@ class Learned:
                 off[2] + _PRIOR * (begun.per_cached_token - 1),
             ),
         )
-        return clamped(1 + fixed), clamped(1 + running), clamped(1 + cached)
+        return Factors(
+            self.prompt_factor, clamped(1 + fixed), clamped(1 + running), clamped(1 + cached)
+        )
 
     @property
     def prompt_factor(self) -> float:
@@ -158,18 +155,13 @@ def learn(
 ) -> Learned:
     """With what the engines did since the reading before."""
     known = {one.slot: one for one in before}
-    solved: _Row | None = None
     for one in after:
         interval = _interval(known.get(one.slot), one, prior)
-        if interval is None:
-            continue
-        seen = _with_steps(learned, interval, prior)
-        if solved is None or seen is not learned:
-            solved = seen.step_factors
-        learned = _with_prompts(seen, interval, prior, solved)
+        if interval is not None:
+            learned = _with_prompts(_with_steps(learned, interval, prior), interval, prior)
     if learned.told_at is not None and now - learned.told_at < _TELL_SECONDS:
         return learned
-    found = Factors(learned.prompt_factor, *(solved or learned.step_factors))
+    found = learned.factors
     return replace(learned, told=found, told_at=now) if found.far_from(learned.told) else learned
 
 
@@ -233,7 +225,7 @@ def _terms(step: DecodeStep, running: float, cached: float) -> _Row:
     return step.fixed, step.per_running * running, step.per_cached_token * cached
 
 
-def _with_prompts(learned: Learned, interval: _Interval, prior: Prior, factors: _Row) -> Learned:
+def _with_prompts(learned: Learned, interval: _Interval, prior: Prior) -> Learned:
     """Where few prompts were read at a time and each took longer than a step that reads weights."""
     opened = interval.prefill_seconds / interval.seconds
     if not interval.prefills or not interval.prefilled or opened > _MOST_PREFILLS:
@@ -242,7 +234,7 @@ def _with_prompts(learned: Learned, interval: _Interval, prior: Prior, factors: 
     expected = mean / prior.speed.prefill_tokens_per_second
     if expected < prior.speed.decode.fixed:
         return learned
-    decode = Factors(1.0, *factors).of_step(prior.speed.decode)
+    decode = learned.factors.of_step(prior.speed.decode)
     beside = min(1.0, interval.running) * sum(_terms(decode, interval.running, interval.cached))
     # Prompts that come during a step are read together in the next: each takes as long as all.
     took = interval.prefill_seconds / interval.prefills / (1 + opened**2) - beside
