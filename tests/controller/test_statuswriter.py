@@ -37,11 +37,17 @@ def pulled(done: int, node: str = "gpu-0") -> Answer:
     return told(say("node {node} pulled {done} of 9 GB", node=node, done=done))
 
 
-@pytest.fixture
-def operator() -> Operator:
+def fleet(deployments: int) -> Operator:
     world = World()
     world.deploy()
+    for number in range(1, deployments):
+        world.deploy(f"model-{number}")
     return Operator.start(world)
+
+
+@pytest.fixture
+def operator() -> Operator:
+    return fleet(1)
 
 
 async def write(
@@ -70,14 +76,6 @@ async def test_numbers_wait_until_30_seconds_have_passed(operator: Operator) -> 
     assert await write(operator, pulled(3)) == (None, 1)
 
 
-def fleet(deployments: int) -> Operator:
-    world = World()
-    world.deploy()
-    for number in range(1, deployments):
-        world.deploy(f"model-{number}")
-    return Operator.start(world)
-
-
 @pytest.mark.parametrize(("deployments", "period"), [(150, 30), (400, 80), (2000, 300)])
 async def test_numbers_of_a_large_fleet_wait_longer_but_not_for_ever(
     deployments: int, period: float
@@ -104,7 +102,7 @@ async def test_what_a_large_fleet_told_at_once_is_told_anew_by_a_few_at_a_time()
     seconds = Counter(int(wait_of_numbers(context, uid)) for uid in every)
     assert max(seconds.values()) <= 15
     assert min(seconds) >= 30
-    assert sum(seconds.values()) == 400
+    assert len(every) == 400
 
 
 async def test_another_reason_does_not_wait(operator: Operator) -> None:

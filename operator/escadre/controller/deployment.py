@@ -88,8 +88,7 @@ def _patience(context: Context, plan: DeploymentPlan | None, now: DeploymentFact
     """
     if plan is None or not edited(plan.facts, now):
         return None
-    rest = min(context.memory.planning, FLEET_DEBOUNCE)
-    return min(max(context.memory.planned + rest - context.now(), 0.0), rest)
+    return context.memory.rest_of_edits(context.now(), FLEET_DEBOUNCE)
 
 
 async def _hurry(context: Context, key: Key) -> None:

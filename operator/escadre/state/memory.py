@@ -75,12 +75,17 @@ class Memory:
         return self.plan.deployments.get(key) if self.plan else None
 
     def rest(self, now: float, least: float = 0.0) -> float:
-        """How long not to plan again for what no edit waits for: nineteen times what it took.
+        """How long not to plan again for what no edit waits for: nineteen times what it took."""
+        left = self._left(_REST_OVER_PLANNING * self.planning, now)
+        return max(least, min(left, _LONGEST_REST))
 
-        No longer than that either where the clock was set back since.
-        """
-        rest = _REST_OVER_PLANNING * self.planning
-        return max(least, min(self.planned + rest - now, rest, _LONGEST_REST))
+    def rest_of_edits(self, now: float, longest: float) -> float:
+        """How long an edit waits for its plan: as long as the last one took, or the longest."""
+        return self._left(min(self.planning, longest), now)
+
+    def _left(self, rest: float, now: float) -> float:
+        """Of a rest after the last plan; no more than all of it where the clock was set back."""
+        return min(max(self.planned + rest - now, 0.0), rest)
 
     def note_learned(self, learned: Learned) -> None:
         """Keeps what was learned of replicas of a kind, for others of it and for its return.
