@@ -43,6 +43,8 @@ class Contender:
         kind: ours, a peer to be compared with, or a bound.
         code: files and folders of the repository that it decides by, beside what is the same for
             all: with other code its results are void (digests.py).
+        memory: seconds; what was before them is of no effect on what it decides, so only so much is
+            played before what counts.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Contender:
     space: Mapping[str, Sequence[Any]]
     make: Callable[[Given, World], Policy]
     code: tuple[str, ...] = ()
+    memory: float = 3600.0
 
     def settings(self) -> list[Settings]:
         """The defaults, then others of the space, drawn once and for all.

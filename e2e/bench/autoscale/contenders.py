@@ -28,6 +28,9 @@ _HPA: Final = {
     "target": (2.0, 5.0, 10.0, 20.0, 40.0),
     "down_window": (60, 300, 1200),
 }
+# Seconds: the longest window of their settings is 1,200; who has none only begins with some load.
+_WINDOWS: Final = 1500.0
+_NONE: Final = 600.0
 _OURS: Final = ("operator/escadre/core/scaling", "e2e/bench/autoscale/ours.py")
 _PEERS: Final = ("e2e/bench/autoscale/peers", "e2e/bench/autoscale/peered.py")
 
@@ -35,7 +38,9 @@ _PEERS: Final = ("e2e/bench/autoscale/peers", "e2e/bench/autoscale/peered.py")
 def _peer(name: str, peer: Peer, tuned: Mapping[str, Sequence[Any]], **default: Any) -> Contender:
     """What of a peer is tuned, of all that it could be: with few trials more would find less."""
     space = {"minReplicas": _MINIMA, **tuned}
-    return Contender(name, "peer", {"minReplicas": 1, **default}, space, asked(peer), _PEERS)
+    return Contender(
+        name, "peer", {"minReplicas": 1, **default}, space, asked(peer), _PEERS, _WINDOWS
+    )
 
 
 CONTENDERS: Final = (
@@ -70,6 +75,7 @@ CONTENDERS: Final = (
         _FIXED,
         before,
         ("e2e/bench/autoscale/before.py",),
+        _WINDOWS,
     ),
     _peer(
         "HPA, AverageValue",
@@ -115,6 +121,7 @@ CONTENDERS: Final = (
         {"minReplicas": tuple(range(1, 16))},
         standing,
         _PEERS[1:],
+        _NONE,
     ),
     Contender(
         "clairvoyant",
@@ -127,5 +134,6 @@ CONTENDERS: Final = (
             "ahead": (1.2, 1.5),
         },
         clairvoyant,
+        memory=_NONE,
     ),
 )

@@ -49,7 +49,7 @@ _TEXT: Final = frozenset({".md"})
 
 def digest_of(contender: Contender) -> str:
     """Of all that a result of the contender rests on."""
-    digest = hashlib.sha256(repr((contender.kind, contender.settings())).encode())
+    digest = hashlib.sha256(repr((contender.kind, contender.memory, contender.settings())).encode())
     for path in (*WORLD, *contender.code):
         digest.update(_digest(path))
     return digest.hexdigest()[:16]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
+from e2e.bench.autoscale.contenders import CONTENDERS
 from e2e.bench.autoscale.traces import TRACES
 
 __all__ = ["Pace", "expected", "ordered"]
@@ -54,7 +55,8 @@ _Unit = TypeVar("_Unit", bound=Sized)
 def expected(unit: Sized) -> float:
     """Seconds of CPU on the machine that the table is of."""
     trace = next(one for one in TRACES if one.name == unit.scenario.partition(",")[0])
-    played = 1 + trace.warm / trace.seconds
+    memory = next(one.memory for one in CONTENDERS if one.name == unit.contender)
+    played = 1 + trace.warm(memory) / trace.seconds
     runs = (_TUNED + _JUDGED * unit.seeds) / (_TUNED + _JUDGED * _MEASURED)
     return _SECONDS[trace.name] * played * _TIMES.get(unit.contender, 1.0) * runs
 

@@ -42,13 +42,15 @@ def run(scenario: Scenario, contender: Contender, given: Settings, half: Half, s
     settings = dict(as_played(scenario, given))
     minimum = settings["minReplicas"]
     every = []
-    for log in _logs(scenario.trace.name, half, seed):
-        world = World(scenario, scenario.setting(minimum, 0, half, seed).model, log)
+    warm = scenario.trace.warm(contender.memory)
+    for log in _logs(scenario.trace.name, half, seed, warm):
+        world = World(scenario, scenario.setting((minimum, 0), warm, half, seed).model, log)
         policy = contender.make(settings, world)
         begin = _begin(scenario, log)
         if contender.kind == "bound":  # who knows the future has prepared for it
             begin = min(_most(scenario), policy.look(Observation((), None), 0.0))
-        every.append(Played(log, scenario.setting(minimum, begin, half, seed), policy))
+        setting = scenario.setting((minimum, begin), warm, half, seed)
+        every.append(Played(log, setting, policy))
     outcomes = simulate_together(every, scenario.trace.gpus)
     for one in every:
         end = getattr(one.policy, "end", None)
@@ -79,8 +81,8 @@ def _begin(scenario: Scenario, log: Sequence[Request]) -> int:
 
 
 @lru_cache(maxsize=24)
-def _logs(name: str, half: Half, seed: int) -> tuple[list[Request], ...]:
-    return next(one for one in TRACES if one.name == name).warmed(half, seed)
+def _logs(name: str, half: Half, seed: int, warm: float = 0.0) -> tuple[list[Request], ...]:
+    return next(one for one in TRACES if one.name == name).warmed(half, seed, warm)
 
 
 def _told(outcomes: Sequence[Outcome]) -> Run:

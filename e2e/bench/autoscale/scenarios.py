@@ -66,8 +66,13 @@ class Scenario:
         twist = f", {self.twist}" if self.twist else ""
         return f"{self.trace.name}, {self.cold.median:g} s{twist}"
 
-    def setting(self, minimum: int, begin: int, half: Half, seed: int) -> Setting:
-        """For one deployment of one run, which begins with so many replicas ready."""
+    def setting(self, begin: tuple[int, int], warm: float, half: Half, seed: int) -> Setting:
+        """For one deployment of one run.
+
+        ``begin``: minReplicas, and how many are ready at the beginning; ``warm``: seconds that are
+        played before what counts.
+        """
+        minimum, ready = begin
         first, *rest = [level.objective for level in LEVELS]
         model, odd = MODEL, {}
         if self.table:
@@ -81,8 +86,8 @@ class Scenario:
             seed=2 * seed + (half == "judged"),
             beside=tuple(rest),
             odd=odd,
-            begin=begin,
-            counted_from=self.trace.warm,
+            begin=ready,
+            counted_from=warm,
         )
 
     def scaled(self, minimum: int, target: int = TARGET, stable: float = 300.0) -> Scaled:

@@ -24,7 +24,6 @@ Half = Literal["tuning", "judged"]
 _LOG: Final = Path(__file__).parent / "data" / "azure-2023-code.csv.gz"
 _HALF: Final = 1718.0  # seconds, half of the log
 _DAY: Final = 7200.0
-_WARM: Final = 3600.0
 _OTHERS: Final = 1000  # seeds from here on are of the traffic before
 _SHORT_DAY: Final = 3600.0
 _JITTER: Final = 10.0  # seconds, the standard deviation
@@ -48,14 +47,13 @@ class Trace:
     seconds: float = _HALF
     gpus: int | None = None
 
-    @property
-    def warm(self) -> float:
-        """Seconds of the same traffic that are played before what counts."""
-        return min(self.seconds, _WARM)
+    def warm(self, memory: float) -> float:
+        """Seconds of the same traffic to play before what counts, for who remembers so many."""
+        return min(self.seconds, memory)
 
-    def warmed(self, half: Half, seed: int) -> tuple[list[Request], ...]:
+    def warmed(self, half: Half, seed: int, warm: float) -> tuple[list[Request], ...]:
         """A log from 0 to ``warm`` + ``seconds``: the end of a draw to tune on, then this one."""
-        before, begin = self.draw("tuning", seed + _OTHERS), self.seconds - self.warm
+        before, begin = self.draw("tuning", seed + _OTHERS), self.seconds - warm
         return tuple(
             [
                 *(
@@ -63,7 +61,7 @@ class Trace:
                     for one in first
                     if one.at >= begin
                 ),
-                *(Request(one.at + self.warm, one.prompt, one.answer) for one in then),
+                *(Request(one.at + warm, one.prompt, one.answer) for one in then),
             ]
             for first, then in zip(before, self.draw(half, seed), strict=True)
         )
