@@ -17,6 +17,7 @@ from tests.controller.world import World
 
 from escadre.clients.kube import DEPLOYMENTS, MODEL_DEPLOYMENTS, Json
 from escadre.core.scaling.learning import Factors, Learned
+from escadre.core.scaling.sharing import Sharing
 from escadre.names import ANNOTATION_INPUTS, LABEL_INPUTS
 
 FACTORS = st.builds(Factors, *[st.floats(0.5, 2.0)] * 4)
@@ -184,12 +185,30 @@ async def test_what_is_kept_for_bursts_outlives_the_leader() -> None:
         assert (told["keptForBursts"], "bursts" in told["limits"]) == (3, True)
 
 
+async def test_how_requests_are_shared_outlives_the_leader() -> None:
+    world = World()
+    operator = await serving(world, scaling={"minReplicas": 1, "maxReplicas": 4})
+    assert "sharedPercent" not in world.mdep()["status"]["scaling"], "nothing tells of it yet"
+    memory, uid = operator.context.memory, world.mdep()["metadata"]["uid"]
+    state = memory.scaled[uid].state
+    assert state.flow is not None
+    found = replace(state.flow, sharing=Sharing(begun=0.8))
+    memory.scaled[uid] = replace(memory.scaled[uid], state=replace(state, flow=found))
+    await operator.settle()
+    assert world.mdep()["status"]["scaling"]["sharedPercent"] == 80
+    for _ in range(2):
+        operator = Operator.start(world)
+        await operator.settle()
+        assert world.mdep()["status"]["scaling"]["sharedPercent"] == 80
+
+
+@pytest.mark.parametrize("field", ["keptForBursts", "sharedPercent"])
 @pytest.mark.parametrize("number", [100_000, -3, "many", 2.5])
-async def test_a_number_kept_that_somebody_edits_does_no_harm(number: object) -> None:
+async def test_a_number_that_somebody_edits_does_no_harm(field: str, number: object) -> None:
     world = World()
     await serving(world, scaling={"minReplicas": 1, "maxReplicas": 4})
     mdep = world.mdep()
-    mdep["status"]["scaling"]["keptForBursts"] = number
+    mdep["status"]["scaling"][field] = number
     world.server.put(MODEL_DEPLOYMENTS, mdep)
     operator = Operator.start(world)
     await operator.settle()

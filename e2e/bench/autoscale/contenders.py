@@ -53,9 +53,9 @@ CONTENDERS: Final = (
             "percentile": 95,
         },
         {
-            "minReplicas": _MINIMA,
+            "minReplicas": _MINIMA[:-1],
             "objective": [level.name for level in LEVELS],
-            "percentile": (50, 60, 70, 75, 80, 85, 90, 95),
+            "percentile": (60, 80, 88, 90, 92, 95),
         },
         escadre,
         _OURS,

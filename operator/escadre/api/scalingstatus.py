@@ -121,6 +121,12 @@ class ScalingStatus(Model):
         "over before one has loaded; the operator that leads next keeps as many until it has seen "
         "an hour itself.",
     )
+    shared_percent: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None,
+        description="How evenly requests are shared among the replicas, counted from what each "
+        "holds: missing or 0 as a Service chooses, by chance; 100 as from one queue. The more "
+        "even, the more each of several serves; the operator that leads next begins from it.",
+    )
     desired_before_limits: _Wanted | None = Field(
         default=None, description="Replicas that the demand alone asks for."
     )

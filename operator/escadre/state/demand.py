@@ -44,6 +44,7 @@ def scalable(
         staying=sum(not _leaves(one) for one in observed),
         spare=(scaling.spare_replicas or 0) if scaling else 0,
         kept=view.told.kept,
+        even=view.told.shared / 100,
     )
 
 

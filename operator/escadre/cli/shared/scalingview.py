@@ -103,7 +103,9 @@ def _capacity(told: ScalingStatus) -> str:
     each = f"{told.capacity:,} at once per replica"
     if told.capacity_per_minute is not None:
         each += f", {told.capacity_per_minute:,} a minute"
-    return f"{each}, {_SOURCES[told.capacity_from]}" if told.capacity_from else each
+    if told.capacity_from:
+        each += f", {_SOURCES[told.capacity_from]}"
+    return f"{each}; shared evenly ({told.shared_percent} %)" if told.shared_percent else each
 
 
 def _limited(told: ScalingStatus) -> Iterator[tuple[str, str]]:

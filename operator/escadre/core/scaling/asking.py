@@ -17,18 +17,18 @@ requests in the engines are held against those of a full replica.
 from dataclasses import replace
 from typing import Final
 
-from escadre.core.scaling.capacity import Capacity, Mix, capacity_of, sustained
+from escadre.core.scaling.capacity import Capacity
 from escadre.core.scaling.decision import Asked, Limits, ScaleState, Seen, enough
 from escadre.core.scaling.flow import Average, Flow, follow
 from escadre.core.scaling.learning import AS_PRIOR, Factors
 from escadre.core.scaling.past import Past, missed
 from escadre.core.scaling.service import Service
+from escadre.core.scaling.serving import Serving
+from escadre.core.scaling.sharing import Sharing
 
 __all__ = ["ask", "followed"]
 
-# Shares of the capacity: above the first more replicas are made, below the second fewer are kept.
-_UP: Final = 1.0
-_DOWN: Final = 0.85
+_DOWN: Final = 0.85  # of the capacity: below, fewer are kept
 _NEAR: Final = 15.0  # seconds
 _WIDE: Final = (60.0, 300.0)  # seconds, the least and the most
 _BIN: Final = (20.0, 60.0)  # seconds
@@ -58,15 +58,16 @@ def followed(
     if flow is None:
         wide = _within(load / 2, _WIDE)
         near, middle, far = Average(_NEAR), Average(wide), Average(3 * wide)
-        flow = Flow(near, middle, far, Past(width, short), kept=inherited)
+        sharing = Sharing(begun=state.inherited_even)
+        flow = Flow(near, middle, far, Past(width, short), kept=inherited, sharing=sharing)
     elif (past := flow.past.of(width, short)) is not flow.past:
         flow = replace(flow, past=past)
     flow = follow(flow, seen.readings)
     if not flow.past.full(flow.open):
         return flow
     past = flow.past.after(flow.open, _followed(flow, service, window))
-    rate = _capacity(flow.tokens.mix, service, factors).rate
-    kept = missed(past, rate, level.share, load, limits.maximum)
+    served = _serving(flow, service, factors, limits.maximum).served
+    kept = missed(past, served, level.share, load, limits.maximum)
     if not past.whole:
         kept = max(kept, inherited)
     return replace(flow, past=past, open=flow.open.next, kept=kept)
@@ -78,32 +79,39 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window:
     if service is None or flow is None:
         number = -(-seen.demand // limits.target)
         return Asked(number, number, seen.demand / limits.target)
-    mix = flow.tokens.mix
-    capacity = _capacity(mix, service, factors, whole=not limits.contended)
-    kept = 0 if limits.contended else flow.kept
-    if not flow.known:
-        load, rate = seen.demand / capacity.requests, None
-    else:
+    serving = _serving(flow, service, factors, limits.maximum, borne=limits.contended)
+    kept, rate = 0 if limits.contended else flow.kept, None
+    if flow.known:
         lately = max(flow.near.rate, flow.wide.rate)
         rate = lately if limits.contended else _followed(flow, service, window)
-        backlog = seen.waiting * capacity.work / _BACKLOG_SECONDS
-        load = rate / capacity.rate + backlog
+
+    def load_of(each: Capacity) -> float:
+        """In replicas."""
+        if rate is None:
+            return seen.demand / each.requests
+        return rate / each.rate + seen.waiting * each.work / _BACKLOG_SECONDS
+
+    up, capacity = serving.fewest(load_of)
+    load = load_of(capacity)
     return Asked(
-        up=max(enough(load / _UP), kept),
+        up=max(up, kept),
         down=max(enough(load / _DOWN), kept),
         load=load,
         rate=rate,
-        mix=mix,
+        mix=flow.tokens.mix,
         capacity=capacity,
         learned=factors != AS_PRIOR,
         kept=kept,
+        even=flow.sharing.even,
     )
 
 
-def _capacity(mix: Mix, service: Service, factors: Factors, *, whole: bool = True) -> Capacity:
+def _serving(
+    flow: Flow, service: Service, factors: Factors, most: int, *, borne: bool = False
+) -> Serving:
     """Within the level, or what can be borne while others wait for the GPUs."""
-    speed, of = factors.of(service.prior.speed), capacity_of if whole else sustained
-    return of(speed, mix.near, service.prior, service.level)
+    speed, mix = factors.of(service.prior.speed), flow.tokens.mix.near
+    return Serving(speed, mix, service, flow.sharing, most, borne=borne)
 
 
 def _followed(flow: Flow, service: Service, window: float) -> float:

@@ -81,7 +81,8 @@ class ScaleState:
     be the most of any window. ``started_at`` is when observation began. ``cancelled_at`` is when
     a load was given up last, ``contended_at`` when another deployment was last seen to wait for
     GPUs. ``skewed_since`` is from when on one replica was full at every look while another had
-    next to nothing. ``inherited`` are the replicas that another leader kept for bursts.
+    next to nothing. ``inherited`` are the replicas that another leader kept for bursts,
+    ``inherited_even`` is how evenly it saw requests shared.
     """
 
     desired: int
@@ -94,6 +95,7 @@ class ScaleState:
     learned: Learned | None = None
     skewed_since: float | None = None
     inherited: int = 0
+    inherited_even: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class Asked:
         capacity: None where a target is fixed.
         learned: whether it is another than the prior's, by what was measured.
         kept: replicas to keep for bursts that are over before a load is (core/scaling/past.py).
+        even: how evenly requests are shared (core/scaling/sharing.py), from 0 to 1.
     """
 
     up: int
@@ -201,6 +204,7 @@ class Asked:
     capacity: Capacity | None = None
     learned: bool = False
     kept: int = 0
+    even: float = 0.0
 
     @property
     def followed(self) -> int:

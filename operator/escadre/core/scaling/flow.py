@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from escadre.core.scaling.capacity import Mix
 from escadre.core.scaling.demand import Demand, Work
 from escadre.core.scaling.past import NOTHING, Open, Past
+from escadre.core.scaling.sharing import BY_CHANCE, Sharing
 
 __all__ = ["Average", "Flow", "Last", "Tokens", "follow"]
 
@@ -119,6 +120,7 @@ class Flow:
     last: tuple[Last, ...] = ()
     open: Open = NOTHING
     kept: int = 0
+    sharing: Sharing = BY_CHANCE
 
 
 def follow(flow: Flow, readings: Iterable[tuple[int, Demand]]) -> Flow:
@@ -158,6 +160,7 @@ def follow(flow: Flow, readings: Iterable[tuple[int, Demand]]) -> Flow:
         last=seen,
         open=flow.open.after(arrived, elapsed, flow.past.short),
         kept=flow.kept,
+        sharing=flow.sharing.after([one.requests for one in found], elapsed),
     )
 
 

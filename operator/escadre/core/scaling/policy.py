@@ -63,13 +63,14 @@ __all__ = [
 _SETTLE: Final = 60.0  # seconds; traffic of a whole window is in the demand itself
 
 
-def start(existing: int, now: float, inherited: int = 0) -> ScaleState:
+def start(existing: int, now: float, inherited: int = 0, even: float = 0.0) -> ScaleState:
     """The state of a deployment seen for the first time, or after a restart of the operator.
 
     ``existing`` counts the replicas that exist and are not leaving; minReplicas for a new one.
-    ``inherited`` are those that the leader before kept for bursts.
+    ``inherited`` are those that the leader before kept for bursts, ``even`` is how evenly it saw
+    requests shared.
     """
-    return ScaleState(existing, now, inherited=inherited)
+    return ScaleState(existing, now, inherited=inherited, inherited_even=even)
 
 
 class _Look(NamedTuple):
@@ -246,6 +247,7 @@ def _after(look: _Look, wishes: _Wishes, desired: int) -> ScaleState:
         learned=look.learned,
         skewed_since=look.skewed_since,
         inherited=state.inherited,
+        inherited_even=state.inherited_even,
     )
 
 

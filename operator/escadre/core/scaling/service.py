@@ -4,6 +4,7 @@ state/ and cli/simulate make these from spec, layout and what loads took; core/s
 them. Pure data.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,11 +40,13 @@ class Prior:
         speed: core/engines/speed.py's.
         cache_tokens: that its key-value cache holds.
         max_num_seqs: requests in one batch.
+        max_model_len: tokens of prompt and answer together that no request passes.
     """
 
     speed: Speed
     cache_tokens: int
     max_num_seqs: int
+    max_model_len: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

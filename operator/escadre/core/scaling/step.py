@@ -55,7 +55,7 @@ class Scalable:
     the first. ``staying`` counts the replicas that exist and are not being scaled away.
     ``service`` says what one replica does, None where that is unknown or the target is fixed.
     ``contended``: another deployment waits for GPUs. ``learned``: of others of its kind. ``kept``:
-    replicas that its status tells are kept for bursts.
+    replicas that its status tells are kept for bursts; ``even``: as it tells of requests.
     """
 
     bounds: Bounds | None
@@ -68,6 +68,7 @@ class Scalable:
     contended: bool = False
     learned: Learned | None = None
     kept: int = 0
+    even: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def seed(seen: Scalable, now: float) -> ScaleState:
     """
     new = seen.told is None and seen.approved and seen.bounds is not None
     least = seen.bounds.minimum if new and seen.bounds is not None else 0
-    return start(max(seen.staying, seen.told or 0, least), now, seen.kept)
+    return start(max(seen.staying, seen.told or 0, least), now, seen.kept, seen.even)
 
 
 def desired(state: ScaleState, seen: Scalable) -> int:

@@ -46,7 +46,7 @@ class ReplicaModel:
     @property
     def prior(self) -> Prior:
         """What scaling is told that it should be able to do."""
-        return Prior(self.speed, self.cache_tokens, self.max_num_seqs)
+        return Prior(self.speed, self.cache_tokens, self.max_num_seqs, self.max_model_len)
 
     def takes(self, request: Request) -> bool:
         """Whether an engine answers it: vLLM refuses what is longer than --max-model-len."""

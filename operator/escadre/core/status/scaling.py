@@ -47,6 +47,7 @@ def _rests_on(facts: StatusFacts, decision: Decision) -> ScalingStatus:
         capacity_from=None if still else _source(facts, decision),
         learned=learned.told() if learned else None,
         kept_for_bursts=(asked.kept or None) if asked else None,
+        shared_percent=(round(100 * asked.even) or None) if asked else None,
         desired_before_limits=asked.followed if asked and known else None,
         limits=[*decision.limits, *(["gpus"] if denied else [])],
         min_replicas=bounds.minimum if bounds else None,

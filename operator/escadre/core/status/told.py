@@ -47,6 +47,7 @@ class Told:
     conditions: tuple[Past, ...] = ()
     learned: Kept | None = None  # of a replica's speed
     kept: int = 0  # replicas, for bursts
+    shared: int = 0  # percent
 
     @staticmethod
     def of(status: ModelDeploymentStatus) -> "Told":
@@ -63,6 +64,7 @@ class Told:
             conditions=tuple(past(one) for one in status.conditions),
             learned=Kept.of(learned) if learned else None,
             kept=(scaling.kept_for_bursts or 0) if scaling else 0,
+            shared=(scaling.shared_percent or 0) if scaling else 0,
         )
 
 

@@ -1,0 +1,63 @@
+"""What so many replicas serve together, and how few of them serve a demand. Pure.
+
+Shared well, each of many replicas serves more than one alone (core/scaling/capacity.py), so how
+many are needed depends on how many there would be.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from escadre.core.engines.speed import Speed
+from escadre.core.scaling.capacity import Capacity, Mix, capacity_of, sustained
+from escadre.core.scaling.decision import enough
+from escadre.core.scaling.past import Served
+from escadre.core.scaling.service import Service
+from escadre.core.scaling.sharing import Sharing
+
+__all__ = ["Serving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Replicas of one deployment.
+
+    Args:
+        speed: the prior's or what was learned.
+        most: replicas; each of more than these serves no more than each of so many.
+        borne: what can be borne instead of what keeps the level.
+    """
+
+    speed: Speed
+    mix: Mix
+    service: Service
+    sharing: Sharing
+    most: int
+    borne: bool = False
+
+    def each(self, replicas: int) -> Capacity:
+        """Of one of so many."""
+        of, service = sustained if self.borne else capacity_of, self.service
+        together = self.sharing.together(min(replicas, self.most))
+        return of(self.speed, self.mix, service.prior, service.level, together)
+
+    def served(self, replicas: int) -> Served:
+        """What so many serve together."""
+        together = self.sharing.together(min(replicas, self.most))
+        return Served(replicas * self.each(replicas).rate, together)
+
+    def fewest(self, load: Callable[[Capacity], float]) -> tuple[int, Capacity]:
+        """Replicas that are enough for the ``load`` by the capacity of each, and that capacity.
+
+        One at least serves, also what is nothing.
+        """
+        least = enough(load(self.each(self.most)))
+        capacity = self.each(least)
+        enough_for = enough(load(capacity))
+        while least < enough_for:
+            middle = (least + enough_for) // 2
+            found = enough(load(self.each(middle)))
+            if found <= middle:
+                enough_for = middle
+            else:
+                least = middle + 1
+        return least, self.each(least)
