@@ -55,7 +55,7 @@ CONTENDERS: Final = (
         {
             "minReplicas": _MINIMA[:-1],
             "objective": [level.name for level in LEVELS],
-            "percentile": (60, 80, 88, 90, 92, 95),
+            "percentile": (50, 70, 85, 90, 92, 95),
         },
         escadre,
         _OURS,
