@@ -2,6 +2,10 @@
 
 import ast
 import json
+import os
+import select
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -237,3 +241,27 @@ def test_a_unit_goes_on_from_what_was_judged_with_fewer_seeds(
     found = unit.result()
     assert found is not None
     assert (found["how"], found["seeds"]) == (expected, 8)
+
+
+PARENT = """
+import os, time
+from e2e.bench.autoscale.units import workers
+if __name__ == "__main__":
+    pool = workers(1)
+    print(pool.submit(os.getpid).result(), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_worker_ends_with_the_benchmark_however_that_ends(tmp_path: Path) -> None:
+    program = tmp_path / "parent.py"
+    program.write_text(PARENT)
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(
+        [sys.executable, str(program)], stdout=subprocess.PIPE, env=environment
+    ) as parent:
+        assert parent.stdout is not None
+        worker = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+        assert select.select([worker], [], [], 30)[0], "it goes on"
+        os.close(worker)

@@ -10,7 +10,6 @@ tables and curves into the documentation.
 import argparse
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -22,7 +21,7 @@ from e2e.bench.autoscale.judge import cells_of, figures
 from e2e.bench.autoscale.losses import losses
 from e2e.bench.autoscale.report import Compared, parts, put_into, whole
 from e2e.bench.autoscale.scenarios import LEVELS, Scenario, cells, trials
-from e2e.bench.autoscale.units import FOLDER, Unit, Work, known
+from e2e.bench.autoscale.units import FOLDER, Unit, Work, known, workers
 from e2e.bench.numbers import BENCH_FOLDER, write_report
 from e2e.cluster.config import REPOSITORY
 from escadre import __version__
@@ -80,7 +79,7 @@ def main() -> int:
         tuple(one for one in (*cells(), *trials()) if _named(one.name, options.cells)),
         tuple(one for one in CONTENDERS if _named(one.name, options.contenders)),
     )
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with workers(options.jobs) as pool:
         work = Work(pool, options.jobs, 60 * options.minutes, partial(print, flush=True))
         work.through(wanted.units)
     _report(wanted, work, page=options.page)

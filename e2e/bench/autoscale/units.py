@@ -6,11 +6,14 @@ so that none is compared by halves.
 """
 
 import json
+import multiprocessing
+import os
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +26,7 @@ from e2e.bench.autoscale.scenarios import Scenario, cells, trials
 from e2e.bench.autoscale.tuning import further, measure
 from e2e.bench.numbers import BENCH_FOLDER
 
-__all__ = ["FOLDER", "Unit", "Work", "known"]
+__all__ = ["FOLDER", "Unit", "Work", "known", "workers"]
 
 FOLDER: Final = BENCH_FOLDER / "autoscale"
 
@@ -72,6 +75,23 @@ class Unit:
         part.write_text(json.dumps(found, indent=1) + "\n")
         part.replace(self.path)
         return float(found["cpuSeconds"])
+
+
+def workers(jobs: int) -> ProcessPoolExecutor:
+    """So many processes, which end with this one however it ends."""
+    return ProcessPoolExecutor(jobs, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for more work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _by_name(every: Iterable[Any], name: str) -> Any:

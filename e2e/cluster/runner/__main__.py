@@ -5,6 +5,7 @@ Started by the supervisor, in the cluster's network namespace and a mount namesp
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -31,6 +32,7 @@ __all__ = ["main"]
 async def _run(state: StateFolder) -> None:
     config = ClusterConfig.load(state)
     options = config.runner
+    os.nice(options.niceness)
     # A former runner's folders: its processes are gone, its pods start anew.
     shutil.rmtree(state.pods, ignore_errors=True)
     state.pods.mkdir(parents=True)
