@@ -120,6 +120,12 @@ def test_no_line_is_wider_than_the_terminal(width: int, encoding: str) -> None:
             id="a part of it",
         ),
         pytest.param(
+            {"signal": "Rate", "capacity": 24, "sharedPercent": 87},
+            {},
+            "  shared    evenly to 87 %, where 0 % is by chance as a Service chooses",
+            id="a gateway that counts",
+        ),
+        pytest.param(
             {"signal": "Requests", "minReplicas": 2, "schedule": 7},
             {},
             "2 replicas, by schedules[7]",

@@ -61,8 +61,7 @@ def _rows(
 ) -> Iterator[tuple[str, RenderableType]]:
     if told is not None:
         yield "demand", _demand(told)
-        if told.capacity is not None:
-            yield "capacity", _capacity(told)
+        yield from _capacities(told)
         yield from _limited(told)
         if told.min_replicas is not None:
             yield "at least", _floor(spec, told)
@@ -99,13 +98,20 @@ def _demand(told: ScalingStatus) -> str:
     return words
 
 
+def _capacities(told: ScalingStatus) -> Iterator[tuple[str, str]]:
+    """Of one, and what makes it more."""
+    if told.capacity is not None:
+        yield "capacity", _capacity(told)
+    if told.shared_percent:
+        evenly = f"evenly to {told.shared_percent} %"
+        yield "shared", f"{evenly}, where 0 % is by chance as a Service chooses"
+
+
 def _capacity(told: ScalingStatus) -> str:
     each = f"{told.capacity:,} at once per replica"
     if told.capacity_per_minute is not None:
         each += f", {told.capacity_per_minute:,} a minute"
-    if told.capacity_from:
-        each += f", {_SOURCES[told.capacity_from]}"
-    return f"{each}; shared evenly ({told.shared_percent} %)" if told.shared_percent else each
+    return f"{each}, {_SOURCES[told.capacity_from]}" if told.capacity_from else each
 
 
 def _limited(told: ScalingStatus) -> Iterator[tuple[str, str]]:
