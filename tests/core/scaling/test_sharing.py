@@ -13,7 +13,7 @@ from escadre.core.scaling.capacity import Mix, capacity_of
 from escadre.core.scaling.policy import Windows
 from escadre.core.scaling.service import Service, ServiceLevel
 from escadre.core.scaling.serving import Serving
-from escadre.core.scaling.sharing import BY_CHANCE, Sharing
+from escadre.core.scaling.sharing import BY_CHANCE, Sharing, as_one_queue
 from escadre.core.scaling.step import Bounds
 from escadre.core.simulation.deciding import Observation, Sight
 from escadre.core.simulation.play import simulate
@@ -101,7 +101,8 @@ def test_one_replica_and_no_requests_tell_nothing() -> None:
     assert BY_CHANCE.after([], 3.0) is BY_CHANCE
     assert BY_CHANCE.after([0, 0, 0], 3.0) is BY_CHANCE
     assert BY_CHANCE.after([0, 1, 0], 3.0) is BY_CHANCE, "one request is somewhere"
-    assert BY_CHANCE.together(50) == 1.0
+    assert BY_CHANCE.even == 0.0
+    assert as_one_queue(50, 0.0) == as_one_queue(1, 1.0) == as_one_queue(0, 1.0) == 1.0
 
 
 def test_it_is_believed_after_minutes_and_doubted_after_as_many() -> None:
@@ -119,7 +120,7 @@ def test_it_is_believed_after_minutes_and_doubted_after_as_many() -> None:
 
 def test_another_leader_begins_from_what_was_told() -> None:
     assert Sharing(begun=0.8).even == pytest.approx(0.8)
-    assert Sharing(begun=0.8).together(6) == pytest.approx(5.0, rel=0.06)
+    assert as_one_queue(6, 0.8) == pytest.approx(5.0, rel=0.06)
 
 
 @given(
@@ -134,13 +135,13 @@ def test_it_is_between_chance_and_one_queue(
     for look in looks:
         seen = seen.after(look, 3.0)
     assert 0 <= seen.even <= 1
-    assert 1 <= seen.together(replicas) <= max(1, replicas) * 1.06
+    assert 1 <= as_one_queue(replicas, seen.even) <= max(1, replicas) * 1.06
 
 
 @given(rate=st.floats(0, 60), even=st.floats(0, 1), most=st.integers(1, 30))
 def test_the_fewest_are_enough_and_one_fewer_is_not(rate: float, even: float, most: int) -> None:
     service = Service(MODEL.prior)
-    serving = Serving(MODEL.speed, DOCUMENTS, service, Sharing(begun=even), most)
+    serving = Serving(MODEL.speed, DOCUMENTS, service, even, most)
     number, capacity = serving.fewest(lambda each: rate / each.rate)
     assert capacity == serving.each(number)
     assert serving.served(number).rate >= rate - 1e-6

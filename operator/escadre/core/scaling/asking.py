@@ -102,7 +102,7 @@ def ask(flow: Flow | None, seen: Seen, limits: Limits, factors: Factors, window:
         capacity=capacity,
         learned=factors != AS_PRIOR,
         kept=kept,
-        even=flow.sharing.even,
+        even=serving.even,
     )
 
 
@@ -111,7 +111,7 @@ def _serving(
 ) -> Serving:
     """Within the level, or what can be borne while others wait for the GPUs."""
     speed, mix = factors.of(service.prior.speed), flow.tokens.mix.near
-    return Serving(speed, mix, service, flow.sharing, most, borne=borne)
+    return Serving(speed, mix, service, flow.sharing.even, most, borne)
 
 
 def _followed(flow: Flow, service: Service, window: float) -> float:

@@ -5,24 +5,24 @@ many are needed depends on how many there would be.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from escadre.core.engines.speed import Speed
 from escadre.core.scaling.capacity import Capacity, Mix, capacity_of, sustained
 from escadre.core.scaling.decision import enough
 from escadre.core.scaling.past import Served
 from escadre.core.scaling.service import Service
-from escadre.core.scaling.sharing import Sharing
+from escadre.core.scaling.sharing import as_one_queue
 
 __all__ = ["Serving"]
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(NamedTuple):
     """Replicas of one deployment.
 
     Args:
         speed: the prior's or what was learned.
+        even: how evenly requests are shared, from 0 to 1.
         most: replicas; each of more than these serves no more than each of so many.
         borne: what can be borne instead of what keeps the level.
     """
@@ -30,19 +30,19 @@ class Serving:
     speed: Speed
     mix: Mix
     service: Service
-    sharing: Sharing
+    even: float
     most: int
     borne: bool = False
 
     def each(self, replicas: int) -> Capacity:
         """Of one of so many."""
         of, service = sustained if self.borne else capacity_of, self.service
-        together = self.sharing.together(min(replicas, self.most))
+        together = as_one_queue(min(replicas, self.most), self.even)
         return of(self.speed, self.mix, service.prior, service.level, together)
 
     def served(self, replicas: int) -> Served:
         """What so many serve together."""
-        together = self.sharing.together(min(replicas, self.most))
+        together = as_one_queue(min(replicas, self.most), self.even)
         return Served(replicas * self.each(replicas).rate, together)
 
     def fewest(self, load: Callable[[Capacity], float]) -> tuple[int, Capacity]:
@@ -50,13 +50,14 @@ class Serving:
 
         One at least serves, also what is nothing.
         """
+        alone = self.each(1)
+        enough_for = enough(load(alone))
+        if not self.even or enough_for <= 1:
+            return enough_for, alone
         least = enough(load(self.each(self.most)))
-        capacity = self.each(least)
-        enough_for = enough(load(capacity))
         while least < enough_for:
             middle = (least + enough_for) // 2
-            found = enough(load(self.each(middle)))
-            if found <= middle:
+            if enough(load(self.each(middle))) <= middle:
                 enough_for = middle
             else:
                 least = middle + 1

@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["BY_CHANCE", "Sharing"]
+__all__ = ["BY_CHANCE", "Sharing", "as_one_queue"]
 
 _SECONDS: Final = 900.0  # of looks that tell something, over which it is a mean
 # Requests × seconds that what it begins from counts for: some tens of seconds of a busy replica.
@@ -57,10 +57,12 @@ class Sharing(NamedTuple):
         apart = between / (_BY_CHANCE * (self.by_chance + _BEGUN))
         return max(0.0, min(1 - apart, 1.0))
 
-    def together(self, replicas: int) -> float:
-        """As how many of so many they are one queue: 1 or more, one of few numbers."""
-        many = 1 + max(0, replicas - 1) * self.even
-        return math.exp(round(math.log(many) / _STEP) * _STEP)
-
 
 BY_CHANCE: Final = Sharing()
+
+
+def as_one_queue(replicas: int, even: float) -> float:
+    """As how many of them they are one queue: 1 or more, one of few numbers."""
+    if replicas <= 1 or not even:
+        return 1.0
+    return math.exp(round(math.log(1 + (replicas - 1) * even) / _STEP) * _STEP)
