@@ -144,5 +144,5 @@ def test_the_fewest_are_enough_and_one_fewer_is_not(rate: float, even: float, mo
     serving = Serving(MODEL.speed, DOCUMENTS, service, even, most)
     number, capacity = serving.fewest(lambda each: rate / each.rate)
     assert capacity == serving.each(number)
-    assert serving.served(number).rate >= rate - 1e-6
-    assert number <= 1 or serving.served(number - 1).rate < rate + 1e-6
+    assert number * capacity.rate >= rate - 1e-6
+    assert number <= 1 or (number - 1) * serving.each(number - 1).rate < rate + 1e-6

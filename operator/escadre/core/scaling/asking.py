@@ -66,8 +66,8 @@ def followed(
     if not flow.past.full(flow.open):
         return flow
     past = flow.past.after(flow.open, _followed(flow, service, window))
-    served = _serving(flow, service, factors, limits.maximum).served
-    kept = missed(past, served, level.share, load, limits.maximum)
+    alone = _serving(flow, service, factors, limits.maximum).each(1)
+    kept = missed(past, alone.rate, level.share, load, limits.maximum)
     if not past.whole:
         kept = max(kept, inherited)
     return replace(flow, past=past, open=flow.open.next, kept=kept)

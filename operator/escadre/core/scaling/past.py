@@ -3,35 +3,34 @@
 Demand is followed a load late. What comes in bursts shorter than a load is over by then, so only
 what was there before serves it. How much that has to be is read from the past: each piece of it is
 held against what was asked for a load earlier, and `missed` is the least number of replicas that,
-kept beside those that follow, would have served the level's share of all requests. For traffic
+kept beside those that follow, would have served the level's share of all requests. Pieces that
+were followed are within the level as it is; what counts is what following missed. For traffic
 that can be followed it is 0, and so it is for what came once; for bursts that come again and again
 it is what they need. So nobody has to find a minReplicas by trying.
 
 Of the requests that come at the capacity the level's share is late by the capacity's definition,
-of those at half of it far fewer: (1 - share) × (rate / capacity)^(8 - 4 / n), with n replicas as
-one queue. That was fitted to replicas played at even rates (code, 0.7 to 1.5 of the capacity, one,
-four and eight behind a gateway that counts). What chance alone brings together is in
+of those at half of it far fewer: (1 - share) × (rate / capacity)^4, which was fitted to replicas
+played at even rates (code, 0.45 to 1.35 of the capacity). What chance alone brings together is in
 the capacity too, so of a number of requests only what is beyond it counts as a burst. Chance is no
-less where fewer are to be in time.
+less where fewer are to be in time. The capacity is that of a replica alone, also where several
+share well: a burst is over before that helps.
 """
 
 import math
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from escadre.core.scaling.capacity import deviations
 
-__all__ = ["NOTHING", "Open", "Past", "Served", "late", "missed"]
+__all__ = ["NOTHING", "Open", "Past", "late", "missed"]
 
 _REMEMBERED: Final = 3600.0  # seconds
-_STEEPEST: Final = 8.0  # of replicas that are one queue
-_FLATTER: Final = 4.0  # of one alone
+_STEEP: Final = 4
 # Of what may be late, for the next hour is not the last one; on the log of code (docs/use/
 # scaling-compared.md), half of it to tune on, more of it kept less than the level.
-_AIM: Final = 0.15
+_AIM: Final = 0.25
 _APART: Final = 300.0  # seconds beyond a load's time: what is missed then is another burst
 _CHANCE: Final = 0.95  # of the short times have no more by chance
 _LEAST: Final = 1e-3  # requests per second
@@ -143,97 +142,55 @@ class _Piece(NamedTuple):
     followed: int
 
 
-class Served(NamedTuple):
-    """Requests per second that some replicas serve, and as how many of them they are one queue."""
-
-    rate: float
-    together: float = 1.0
+def late(load: float, share: float) -> float:
+    """The share of requests that is late at a load, in a capacity for ``share`` of them."""
+    return min(1.0, (1 - share) * load**_STEEP)
 
 
-class _Fleet(NamedTuple):
-    """0, 1, … replicas; each of more than the most serves as much as each of those."""
-
-    served: tuple[Served, ...]
-
-    @property
-    def most(self) -> int:
-        """Replicas that it tells of."""
-        return len(self.served) - 1
-
-    def rate(self, replicas: int) -> float:
-        """Requests per second of so many."""
-        if replicas <= self.most:
-            return self.served[replicas].rate
-        return self.served[-1].rate / self.most * replicas
-
-    def number(self, rate: float) -> int:
-        """How few serve so much."""
-        if rate <= self.served[-1].rate:
-            return bisect_left(self.served, rate, key=_rate)
-        return math.ceil(rate / self.served[-1].rate * self.most)
-
-    def late(self, rate: float, replicas: int, share: float) -> float:
-        """The share of the requests that so many answer too late."""
-        together = self.served[min(replicas, self.most)].together
-        return late(rate / self.rate(replicas), share, together)
-
-
-def _rate(one: Served) -> float:
-    return one.rate
-
-
-def late(load: float, share: float, together: float = 1.0) -> float:
-    """The share of the requests that is late at a load, in a capacity for ``share`` of them."""
-    steep: float = _STEEPEST - _FLATTER / together
-    return min(1.0, (1 - share) * math.pow(load, steep))
-
-
-def missed(
-    past: Past, served: Callable[[int], Served], share: float, load: float, most: int
-) -> int:
+def missed(past: Past, capacity: float, share: float, load: float, most: int) -> int:
     """Replicas, ``most`` at most, that would have kept the level beside what follows.
 
     Args:
         past: what is known of it; as long as the first load would have taken nothing is missed.
-        served: what so many replicas serve; each of more serves no less.
+        capacity: requests per second of one replica.
         share: of the requests that are to be served within the level.
         load: seconds that a replica takes to be ready.
         most: the number beyond which there is no more.
     """
     back = 1 + math.ceil(load / past.width)
     busiest = max(past.most[back:], default=0)
-    if _beyond_chance(busiest, _chance(share)) / past.short <= served(1).rate:
+    if _beyond_chance(busiest, _chance(share)) / past.short <= capacity:
         return 0  # one replica was enough at any time, and no piece has to be looked at
-    fleet = _Fleet(tuple(map(served, range(max(most, 1) + 1))))
-    pieces = _pieces(past, fleet, share, back)
-    over = [one.place for one in pieces if one.rate > fleet.rate(max(one.followed, 1))]
-    if not over or (over[-1] - over[0]) * past.width <= load + _APART:
+    pieces = _pieces(past, capacity, share, back)
+    over = [one for one in pieces if one.rate > capacity * max(one.followed, 1)]
+    if not over or (over[-1].place - over[0].place) * past.width <= load + _APART:
         return 0
     allowed = _AIM * (1 - share) * sum(one.requests for one in pieces)
     least, enough = 0, most
     while least < enough:
         middle = (least + enough) // 2
-        if _late(pieces, fleet, share, middle) <= allowed:
+        if _late(over, capacity, share, middle) <= allowed:
             enough = middle
         else:
             least = middle + 1
     return enough
 
 
-def _pieces(past: Past, fleet: _Fleet, share: float, back: int) -> Sequence[_Piece]:
+def _pieces(past: Past, capacity: float, share: float, back: int) -> Sequence[_Piece]:
     """Those with requests whose replicas could have been asked for so many pieces ``back``."""
     z, short = _chance(share), past.short
     whole = zip(past.requests[back:], past.most[back:], past.asked, strict=False)
     return [
-        _Piece(place, requests, _beyond_chance(most, z) / short, fleet.number(asked))
+        _Piece(place, requests, _beyond_chance(most, z) / short, math.ceil(asked / capacity))
         for place, (requests, most, asked) in enumerate(whole)
         if requests
     ]
 
 
-def _late(pieces: Sequence[_Piece], fleet: _Fleet, share: float, kept: int) -> float:
+def _late(pieces: Sequence[_Piece], capacity: float, share: float, kept: int) -> float:
     return sum(
-        one.requests * fleet.late(one.rate, max(kept, one.followed, 1), share) for one in pieces
+        one.requests * late(one.rate / (capacity * max(kept, one.followed, 1)), share)
+        for one in pieces
     )
 
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from escadre.core.engines.speed import Speed
 from escadre.core.scaling.capacity import Capacity, Mix, capacity_of, sustained
 from escadre.core.scaling.decision import enough
-from escadre.core.scaling.past import Served
 from escadre.core.scaling.service import Service
 from escadre.core.scaling.sharing import as_one_queue
 
@@ -39,11 +38,6 @@ class Serving(NamedTuple):
         of, service = sustained if self.borne else capacity_of, self.service
         together = as_one_queue(min(replicas, self.most), self.even)
         return of(self.speed, self.mix, service.prior, service.level, together)
-
-    def served(self, replicas: int) -> Served:
-        """What so many serve together."""
-        together = as_one_queue(min(replicas, self.most), self.even)
-        return Served(replicas * self.each(replicas).rate, together)
 
     def fewest(self, load: Callable[[Capacity], float]) -> tuple[int, Capacity]:
         """Replicas that are enough for the ``load`` by the capacity of each, and that capacity.
