@@ -164,3 +164,11 @@ def test_a_field_that_a_later_version_adds_to_layouts_names_no_other_kind() -> N
 
     later = Later(**dict(LAYOUT))
     assert service_of(VIEW.spec, MODEL, later, ()) == service_of(VIEW.spec, MODEL, LAYOUT, ())
+
+
+def test_what_a_replica_should_do_is_of_its_layout() -> None:
+    """All of it, as the simulation has it: no prompt is longer than the layout allows."""
+    prior = service(observed(0)).prior
+    found = (prior.cache_tokens, prior.max_num_seqs, prior.max_model_len)
+    layout = LAYOUT
+    assert found == (layout.capacity.key_value_tokens, layout.max_num_seqs, layout.max_model_len)

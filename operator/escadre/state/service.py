@@ -95,6 +95,7 @@ def _prior(architecture: Architecture, layout: Layout) -> Prior:
         speed=speed_in(layout, architecture),
         cache_tokens=layout.capacity.key_value_tokens,
         max_num_seqs=layout.max_num_seqs,
+        max_model_len=layout.max_model_len,
     )
 
 

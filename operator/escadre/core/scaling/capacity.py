@@ -123,8 +123,8 @@ class _Replica(NamedTuple):
         return self.x + self.k
 
     def first(self, share: float) -> float:
-        """Within which so many of the prompts are read by an idle engine."""
-        return min(-math.log(1 - share) * self.x, self.longest)
+        """Within which so many of the prompts are read by an idle engine, however long they are."""
+        return -math.log(1 - share) * self.x
 
 
 @lru_cache(maxsize=64)
@@ -185,7 +185,7 @@ def _bounds(replica: _Replica, prior: Prior, level: ServiceLevel, kept: ServiceL
     """
     x, k, longest, fixed, answer, alone, tokens, z, n = replica
     work, may_be_late = x + k, 1 - level.share
-    first = -math.log(may_be_late) * x
+    first = replica.first(level.share)
     reading, between_tokens = kept.time_to_first_token - fixed, kept.inter_token_latency
     seats, cache, longer = prior.max_num_seqs, prior.cache_tokens, max(answer, 1.0)
     full, patience = _FULL * seats, seats * level.time_to_first_token

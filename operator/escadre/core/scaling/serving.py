@@ -42,7 +42,7 @@ class Serving(NamedTuple):
     def fewest(self, load: Callable[[Capacity], float]) -> tuple[int, Capacity]:
         """Replicas that are enough for the ``load`` by the capacity of each, and that capacity.
 
-        One at least serves, also what is nothing.
+        For nothing it is none, and the capacity of one.
         """
         alone = self.each(1)
         enough_for = enough(load(alone))
