@@ -166,16 +166,21 @@ async def test_a_status_that_somebody_edits_does_no_harm(edit: Json, expected: F
     assert workloads(world) == before
 
 
+async def has_seen(operator: Operator, **flow: Any) -> None:
+    """Its traffic was another, and that is told."""
+    scaled, uid = operator.context.memory.scaled, operator.world.mdep()["metadata"]["uid"]
+    state = scaled[uid].state
+    assert state.flow is not None
+    seen = replace(state, flow=replace(state.flow, **flow))
+    scaled[uid] = replace(scaled[uid], state=seen)
+    await operator.settle()
+
+
 async def test_what_is_kept_for_bursts_outlives_the_leader() -> None:
     world = World()
     operator = await serving(world, scaling={"minReplicas": 1, "maxReplicas": 4})
     assert "keptForBursts" not in world.mdep()["status"]["scaling"], "there were none"
-    memory, uid = operator.context.memory, world.mdep()["metadata"]["uid"]
-    state = memory.scaled[uid].state
-    assert state.flow is not None
-    found = replace(state.flow, kept=3)
-    memory.scaled[uid] = replace(memory.scaled[uid], state=replace(state, flow=found))
-    await operator.settle()
+    await has_seen(operator, kept=3)
     assert world.mdep()["status"]["scaling"]["keptForBursts"] == 3
     for _ in range(2):
         operator = Operator.start(world)
@@ -189,12 +194,7 @@ async def test_how_requests_are_shared_outlives_the_leader() -> None:
     world = World()
     operator = await serving(world, scaling={"minReplicas": 1, "maxReplicas": 4})
     assert "sharedPercent" not in world.mdep()["status"]["scaling"], "nothing tells of it yet"
-    memory, uid = operator.context.memory, world.mdep()["metadata"]["uid"]
-    state = memory.scaled[uid].state
-    assert state.flow is not None
-    found = replace(state.flow, sharing=Sharing(begun=0.8))
-    memory.scaled[uid] = replace(memory.scaled[uid], state=replace(state, flow=found))
-    await operator.settle()
+    await has_seen(operator, sharing=Sharing(begun=0.8))
     assert world.mdep()["status"]["scaling"]["sharedPercent"] == 80
     for _ in range(2):
         operator = Operator.start(world)
