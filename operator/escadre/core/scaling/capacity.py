@@ -184,8 +184,7 @@ def _bounds(replica: _Replica, prior: Prior, level: ServiceLevel, kept: ServiceL
     Many rates are tried for each decision, so what no rate changes is reckoned once, out here.
     """
     x, k, longest, fixed, answer, alone, tokens, z, n = replica
-    work, may_be_late = x + k, 1 - level.share
-    first = replica.first(level.share)
+    work, first, may_be_late = replica.work, replica.first(level.share), 1 - level.share
     reading, between_tokens = kept.time_to_first_token - fixed, kept.inter_token_latency
     seats, cache, longer = prior.max_num_seqs, prior.cache_tokens, max(answer, 1.0)
     full, patience = _FULL * seats, seats * level.time_to_first_token
