@@ -17,7 +17,7 @@ from escadre.core.facts.fleet import FleetSnapshot
 from escadre.core.facts.node import NodeFacts, Unused
 from escadre.core.fleet.belief import NodeBelief
 from escadre.core.fleet.freshness import node_stands, stands
-from escadre.core.fleet.plan import DeploymentPlan
+from escadre.core.fleet.plan import DeploymentPlan, FleetPlan
 from escadre.core.fleet.retelling import retold
 from escadre.core.profile import profile_for
 from escadre.core.replicas.inputs import platform_text
@@ -59,6 +59,7 @@ class Gather:
         self.services = Memo(service_of)
         self.verdicts = Memo(judged)
         self._policies = Policies(caches, settings.policies)
+        self._waiting: tuple[FleetPlan | None, frozenset[DeploymentKey]] = (None, frozenset())
 
     def policies(self) -> PolicyState:
         """Whether the admission policies are live and the chart's."""
@@ -68,6 +69,17 @@ class Gather:
         """What one pass sees."""
         approvals = Approvals(self.caches, self.settings, self.policies(), now, self.verdicts)
         return Sight(self, now, approvals)
+
+    def waiting_for_gpus(self) -> frozenset[DeploymentKey]:
+        """The deployments that do by the last plan, which is looked through once.
+
+        Each pass over a deployment asks: of 2,000 each would look at 2,000.
+        """
+        plan = self.memory.plan
+        if plan is not None and plan is not self._waiting[0]:
+            short = (key for key, one in plan.deployments.items() if _waits_for_gpus(one))
+            self._waiting = (plan, frozenset(short))
+        return self._waiting[1] if plan is not None else frozenset()
 
     def forget_gone(self) -> None:
         """Drops what was made of objects that are gone."""
@@ -88,7 +100,6 @@ class Sight:
     now: float
     approvals: Approvals
     _known: dict[str, tuple[Observed, ...]] = field(default_factory=dict)  # by uid
-    _waiting: list[frozenset[DeploymentKey]] = field(default_factory=list)  # one, once looked for
 
     def approval(self, view: DeploymentView) -> DeploymentApproval:
         """What the approval that a deployment names means for it."""
@@ -264,18 +275,8 @@ class Sight:
 
     def _others_wait(self, view: DeploymentView) -> bool:
         """Whether another deployment waits for GPUs."""
-        waiting = self._waiting_for_gpus()
+        waiting = self.gather.waiting_for_gpus()
         return bool(waiting) and bool(waiting - {key_of(view)})
-
-    def _waiting_for_gpus(self) -> frozenset[DeploymentKey]:
-        """The deployments that do; looked for once."""
-        plan = self.gather.memory.plan
-        if plan is None:
-            return frozenset()
-        if not self._waiting:
-            short = (key for key, one in plan.deployments.items() if _waits_for_gpus(one))
-            self._waiting.append(frozenset(short))
-        return self._waiting[0]
 
     def _read(self, replicas: tuple[Observed, ...]) -> tuple[Observed, ...]:
         memory = self.gather.memory
