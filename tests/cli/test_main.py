@@ -1,6 +1,10 @@
 """Every error becomes words and a code; nothing ever ends in a traceback."""
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,6 +44,33 @@ class Broken(Program):
         self.targets.append(target)
         raise self.error
         yield  # type: ignore[unreachable]  # makes this a generator
+
+
+def test_an_answer_that_cannot_be_written_is_no_bug() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert explain(full) == (1, "the answer cannot be written: No space left on device")
+    assert explain(OSError(errno.EBADF, "Bad file descriptor")) == (1, "")
+
+
+def test_an_encoding_that_lacks_a_sign_ends_no_command() -> None:
+    program = "from escadre.cli.entry import main; raise SystemExit(main())"
+    arguments = ("plan", "-f", "-", "--nodes", "1 x 8 x H100-80GB")
+    body = deployment("chat")
+    body["spec"]["approval"] = "mistral-small-3-2-24b-instruct-2506"
+    for more in ((), ("-o", "json")):
+        ran = subprocess.run(
+            [sys.executable, "-c", program, *arguments, *more],
+            input=yaml.safe_dump(body),
+            env=os.environ | {"PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (0, "")
+        if more:
+            assert "1×H100" in json.dumps(json.loads(ran.stdout), ensure_ascii=False)
+        else:
+            assert "1\\xd7H100" in ran.stdout
 
 
 @pytest.mark.parametrize(

@@ -272,6 +272,37 @@ def test_nodes_from_a_file_of_lines(tmp_path: Path) -> None:
     assert listed == inline
 
 
+def test_a_file_of_nodes_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.txt"
+    file.write_text(NODES, encoding="utf-8-sig")
+    listed = document(plan(tmp_path, SMALL, nodes=str(file), more=("-o", "json")))
+    assert listed == document(plan(tmp_path, SMALL, more=("-o", "json")))
+
+
+def test_a_line_that_is_no_group_is_named_also_alone(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.txt"
+    for text in ("foo bar\n", "2 x 4 x L40S\nfoo bar\n"):
+        file.write_text(text)
+        ran = plan(tmp_path, SMALL, nodes=str(file))
+        assert (ran.code, "'foo bar' is no group of nodes" in ran.err) == (3, True), ran.err
+
+
+def test_what_is_read_is_named_once(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, more=("--nodes", "1 x 1 x L4"))
+    assert (ran.code, "--nodes is given 2 times; once is meant" in ran.err) == (2, True), ran.err
+    ran = Program().run("plan", "-f", "", "--nodes", NODES)
+    assert (ran.code, "-f is empty: name a file, or - for stdin" in ran.err) == (2, True), ran.err
+
+
+def test_a_target_with_which_requests_wait_is_said(tmp_path: Path) -> None:
+    approved = SMALL["spec"]["approval"]
+    for target, said in ((32, False), (33, True)):
+        scaling = {"maxReplicas": 4, "targetQueueDepth": target}
+        ran = plan(tmp_path, wish(approved, "assistant", scaling=scaling), more=("-o", "json"))
+        words = "chat/assistant: targetQueueDepth 33 is more than the 32 requests that a replica"
+        assert any(one.startswith(words) for one in document(ran)["notes"]) is said
+
+
 def kubernetes_node(name: str, **labels: str) -> Json:
     known = {
         "product": "NVIDIA-L40S",

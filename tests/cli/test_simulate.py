@@ -10,6 +10,8 @@ import pytest
 from tests.cli.harness import check_golden
 from tests.cli.simulating import MODEL, busy, check_page, log, simulate, wish
 
+from escadre.cli.simulate import command
+
 Json = dict[str, Any]
 WINDOW = {"cron": "0 8 * * *", "timeZone": "UTC", "duration": "10h", "minReplicas": 2}
 
@@ -210,7 +212,12 @@ def test_a_log_of_which_all_is_refused(tmp_path: Path) -> None:
         (("--users", "1", "--profile", "gpt-9"), "--profile gpt-9: no published model is called"),
         (("--users", "1", "--profile", "gpt-9"), "more: escadre catalog list has all"),
         (("--users", "1", "--profile", "mistral-smal"), "near it: mistral-small-"),
-        (("--users", "1", "--profile", ""), "--profile : no published model is called so"),
+        (("--users", "1", "--profile", ""), "--profile is empty: a name is meant"),
+        (("--trace", "", "--profile", MODEL), "--trace is empty: a name is meant, or - for stdin"),
+        (("--users", "1", "--deployment", ""), "--deployment is empty: a name is meant"),
+        (("--trace", "a", "--trace", "b", "--profile", MODEL), "--trace is given 2 times; once"),
+        (("--users", "1", *3 * ("--nodes", "a"), "--profile", MODEL), "--nodes is given 3 times"),
+        (("--trace", "-", "--deployment", "a", "--deployment", "-"), "stdin is one file, not two"),
         (("--users", "1", "--profile", MODEL, "--nodes", "1 x 1 x H900"), "H900"),
     ],
 )
@@ -230,10 +237,74 @@ def test_one_deployment_is_meant(tmp_path: Path) -> None:
     assert "2 ModelDeployments are in it; one is meant" in ran.err
 
 
-def test_fewer_replicas_than_always_run(tmp_path: Path) -> None:
-    path = wish(tmp_path, "chat", scaling={"minReplicas": 3, "maxReplicas": 4})
+def test_a_deployment_and_its_approval_may_be_in_two_files(tmp_path: Path) -> None:
+    bank = Path(__file__).parents[2] / "examples" / "bank"
+    approvals, assistant = (str(one) for one in sorted(bank.glob("[12]-*.yaml")))
+    trace = log(tmp_path, "0,10,5")
+    given = ("--deployment", assistant, "--deployment", approvals)
+    assert document("--trace", trace, *given)["deployment"]["approval"]
+    ran = simulate("--trace", trace, *given, "--deployment", str(tmp_path / "nowhere.yaml"))
+    assert (ran.code, "nowhere.yaml does not exist" in ran.err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "said"),
+    [
+        ({"minReplicas": 3}, "spec.scaling.minReplicas 3 is more than maxReplicas 2; raise"),
+        ({"spareReplicas": 2}, "spec.scaling.spareReplicas 2 leaves nothing of maxReplicas 2"),
+        (
+            {"schedules": [WINDOW | {"minReplicas": 4}]},
+            "spec.scaling.schedules[0].minReplicas 4 is more than maxReplicas 2",
+        ),
+    ],
+)
+def test_max_replicas_is_held_to_what_the_spec_is_held_to(
+    tmp_path: Path, scaling: Json, said: str
+) -> None:
+    path = wish(tmp_path, "chat", scaling={"maxReplicas": 4, **scaling})
     ran = simulate("--trace", busy(tmp_path), "--deployment", path, "--max-replicas", "2")
-    assert "--max-replicas 2: minReplicas is 3" in ran.err
+    assert (ran.code, f"--max-replicas 2: {said}" in ran.err) == (2, True), ran.err
+
+
+def test_copies_of_one_moment_have_none_to_begin_at(tmp_path: Path) -> None:
+    trace = log(tmp_path, "5,10,1", "5,10,1")
+    ran = simulate("--trace", trace, "--profile", MODEL, "--scale", "3")
+    assert (ran.code, "--scale 3: all requests of the log come at one moment" in ran.err) == (
+        2,
+        True,
+    )
+
+
+def test_a_log_of_many_days_says_what_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_LONG", 600.0)
+    ran = simulate("--trace", log(tmp_path, "0,10,1", "864,10,1"), "--profile", MODEL)
+    assert ran.code == 0
+    assert ran.err.startswith(
+        "escadre: 0 days of log (its numbers are read as seconds) take a core"
+    )
+    monkeypatch.setattr(command, "_LONG", 864.0)
+    assert not simulate("--trace", log(tmp_path, "0,10,1", "864,10,1"), "--profile", MODEL).err
+
+
+def test_requests_that_wait_for_a_target_beyond_the_batch_are_said(tmp_path: Path) -> None:
+    trace = log(tmp_path, "0,10,1")
+    said = "chat/chat: targetQueueDepth 33 is more than the 32 requests that a replica runs at once"
+    for target, there in ((32, False), (33, True)):
+        path = wish(tmp_path, "chat", scaling={"targetQueueDepth": target})
+        notes = document("--trace", trace, "--deployment", path)["notes"]
+        assert any(one.startswith(said) for one in notes) is there, notes
+
+
+@pytest.mark.parametrize("width", [30, 40, 62, 80])
+def test_bars_show_the_whole_time_on_any_terminal(tmp_path: Path, width: int) -> None:
+    ran = simulate("--trace", busy(tmp_path), "--profile", MODEL, width=width)
+    (row,) = [one for one in ran.out.splitlines() if re.match("requests +[▁-█]", one)]
+    assert len(row) <= width
+    bars = row.split()[1]
+    assert bars[0] in "▅▆▇█", "the four requests a second of the beginning"
+    assert bars[-1] in "▁▂", "one in ten seconds at the end"
 
 
 def test_a_log_too_large_with_its_copies(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The request log of `escadre simulate --trace`: what is wrong is named, by line and field."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.cli.simulating import HEADER, MODEL, log, simulate
         ("1,1,99999999999", "line 3: GeneratedTokens: '99999999999' is given"),
         ("1,1,", "line 3: GeneratedTokens: '' is given"),
         ("1,1", "line 3: GeneratedTokens is missing: the line is shorter than the header"),
+        ("1,1,234,56", "line 3: it is longer than the header; a comma within a number or a text"),
         ('1,1,"1', "line 4: not CSV"),
         ("99999999999,1,1", "line 3: TIMESTAMP: 1,157,408 days after line 2; 92 at most"),
         ("-99999999,1,1", "line 3: TIMESTAMP: 1,158 days before line 2; 92 at most"),
@@ -39,8 +41,10 @@ def test_a_wrong_line_is_named_with_its_field(tmp_path: Path, line: str, said: s
             "TIMESTAMP,time,ContextTokens,GeneratedTokens",
             "line 1: TIMESTAMP and time are both given",
         ),
+        ("time,ContextTokens,time,GeneratedTokens", "line 1: time and time are both given"),
         ("TIMESTAMP,GeneratedTokens", "line 1: no column ContextTokens,"),
-        ("", "line 1: no column"),
+        ("", "line 1: it is blank; CSV with a header is meant, e.g. time,"),
+        ('{"time": 0}', "CSV with a header is meant, e.g. time,"),
         (HEADER.replace(",", ";"), "line 1: its fields are parted by semicolons; commas are meant"),
         (HEADER.replace(",", "\t"), "line 1: its fields are parted by tabs; commas are meant"),
     ],
@@ -53,6 +57,29 @@ def test_a_wrong_header_is_named(tmp_path: Path, header: str, said: str) -> None
 def test_spaces_after_commas_are_none_of_the_names(tmp_path: Path) -> None:
     trace = log(tmp_path, "0, 10, 5", header=HEADER.replace(",", ", "))
     assert simulate("--trace", trace, "--profile", MODEL).code == 0
+
+
+def test_spaces_before_commas_are_none_of_the_names_either(tmp_path: Path) -> None:
+    trace = log(tmp_path, "0 ,10 ,5 ", header=HEADER.replace(",", " ,") + " ")
+    assert simulate("--trace", trace, "--profile", MODEL).code == 0
+
+
+@pytest.mark.parametrize("sign", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_line_is_a_line_of_the_file_whatever_stands_in_its_texts(
+    tmp_path: Path, sign: str, quote: str
+) -> None:
+    lines = [f"0,1,1,{quote}one{sign}two{quote}", "1,1,1,three", "2,0,1,four"]
+    trace = log(tmp_path, *lines, header=f"{HEADER},prompt")
+    ran = simulate("--trace", trace, "--profile", MODEL)
+    assert "line 4: ContextTokens: '0' is given" in ran.err
+
+
+def test_a_field_may_be_as_long_as_a_prompt(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    trace = log(tmp_path, f'0,1,1,"{"x" * 2 * before}"', header=f"{HEADER},prompt")
+    assert simulate("--trace", trace, "--profile", MODEL).code == 0
+    assert csv.field_size_limit() == before
 
 
 @pytest.mark.parametrize("text", ["", "\ufeff", "\n\n"])

@@ -108,6 +108,35 @@ def test_a_use_that_is_too_long_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_what_is_played_cut_to_the_context_is_said(tmp_path: Path) -> None:
+    """Half the context is no saving: what people send is refused or needs as many replicas."""
+    played = []
+    for length in (32768, 16384):
+        found = document("10", "--deployment", wish(tmp_path, "chat", contextLength=length))
+        chat, _, documents = found["uses"]
+        assert (chat["cutShare"], chat["playedPromptTokens"]) == (0, pytest.approx(1155, rel=0.02))
+        percent, mean = round(100 * documents["cutShare"]), documents["playedPromptTokens"]
+        (note,) = [one for one in found["notes"] if "were played cut to it" in one]
+        assert note.startswith(f"documents: {percent} % of its requests are longer than the")
+        assert f"so {mean:,} tokens of prompt on the mean" in note
+        played.append((percent, mean))
+    (few, long), (many, short) = played
+    assert 4 <= few <= 10
+    assert 20 <= many <= 35
+    assert 12_035 > long > short
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_says_how_many_requests_come_is_named() -> None:
+    notes = " ".join(document("1", "--profile", MODEL, "--requests-per-day", "1")["notes"])
+    assert "chat: 1 request a day of each person, as --requests-per-day says;" in notes
+    told = simulate("--users", "1", "--profile", MODEL).out
+    assert "1 person; 95 % of requests" in told
+    assert "chat: 10 requests a day of each person, an assumption;" in told
+    assert "e-05" not in told
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("nodes", "said", "gpus"),
     [

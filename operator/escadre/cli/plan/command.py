@@ -3,7 +3,7 @@
 Writes nothing to a cluster, and with --nodes asks none. Exit code 1: something stands in the way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -36,12 +36,14 @@ from escadre.cli.shared.session import (
 )
 from escadre.cli.shared.target import target_options
 from escadre.core.profile import DEFAULT_PROFILE, Profiled
+from escadre.core.scaling.target import beyond_the_batch
 
 __all__ = ["register"]
 
 
 class _PlanCommand(CarryingCommand):
     carried = (target_options, version_option)
+    once = frozenset({"--nodes", "--html"})
 
 
 def register(app: typer.Typer) -> None:
@@ -102,6 +104,7 @@ def _plan(
     fleet = _judged(fleet, judged)
     fleet = replace(fleet, notes=(*fleet.notes, *_idle(wishes)))
     seen = _see(wishes, fleet, now, verbose=verbose or html is not None)
+    fleet = replace(fleet, notes=(*fleet.notes, *_waiting(seen.tried)))
     if html is not None:
         write_page(html, page(seen.tried, seen.picture, fleet.notes))
     told = seen.tried if verbose else [(one, None) for one, _ in seen.tried]
@@ -135,6 +138,15 @@ def _idle(wishes: Wishes) -> Iterator[str]:
     """What of the wishes has no effect."""
     for one in wishes.deployments:
         yield from (f"{one.namespace}/{one.name}: {words}" for words in idle_parts(one.spec))
+
+
+def _waiting(tried: Sequence[tuple[Prospect, Tried]]) -> Iterator[str]:
+    """Targets with which requests wait while no replica is added for them."""
+    for one, _ in tried:
+        scaling, layout = one.wish.spec.scaling, one.layout
+        at_once = layout.max_num_seqs if layout else None
+        if at_once and (words := beyond_the_batch(scaling.target_queue_depth, at_once)):
+            yield f"{one.wish.namespace}/{one.wish.name}: {words}"
 
 
 @dataclass(frozen=True, slots=True)

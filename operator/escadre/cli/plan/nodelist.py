@@ -71,6 +71,8 @@ def read_nodes(
         bodies = [body for _, _, body in documents([file])]
     except EscadreError as error:
         raise EscadreError(f"--nodes {error}; {_MEANT}") from error
+    if written and not bodies and ":" not in file.text:  # no object at all: its line is named
+        return _written(written[:1], text)
     return _listed(bodies, file.source, tolerations)
 
 

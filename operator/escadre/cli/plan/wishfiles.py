@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from escadre.cli.shared.encoding import undecoded
+from escadre.cli.shared.failures import BadInput
 from escadre.errors import EscadreError
 from escadre.fieldfaults import shown
 from escadre.strictyaml import KeyTwice, load_all
@@ -31,12 +32,16 @@ def read_texts(
 ) -> list[WishText]:
     """Reads every file, each once; raises EscadreError for the first that cannot be read.
 
+    And BadInput for one without a name.
+
     ``option`` is the one that names them.
     """
     return [_read(file, read, option) for file in dict.fromkeys(files)]
 
 
 def _read(file: str, read: Callable[[str], str], option: str) -> WishText:
+    if not file:
+        raise BadInput(f"{option} is empty: name a file, or - for stdin")
     source = "standard input" if file == "-" else file
     try:
         text = read(file)

@@ -22,10 +22,13 @@ def read_text(name: str) -> str:
 
 
 def decoded(content: bytes) -> str:
-    """The text; raises UnicodeDecodeError, also for a NUL, which no text has but UTF-16."""
+    """The text without a byte order mark; raises UnicodeDecodeError.
+
+    Also for a NUL, which no text has but UTF-16.
+    """
     if (nul := content.find(b"\0")) >= 0:
         raise UnicodeDecodeError("utf-8", content, nul, nul + 1, "a NUL")
-    return content.decode("utf-8")
+    return content.decode("utf-8").removeprefix("\ufeff")
 
 
 def undecoded(error: UnicodeDecodeError) -> str:

@@ -3,6 +3,8 @@
 The one place of the CLI that knows the exceptions of the client. Called by answering.py.
 """
 
+import errno
+
 from escadre.clients.kube import (
     ApiError,
     ConnectionUnknown,
@@ -31,6 +33,7 @@ USAGE = 2
 REFUSED = 3
 API_FAILED = 4
 
+_UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _NOT_FOUND = 404
 _KIND_MISSING = ("could not find the requested resource", "page not found")
 
@@ -66,6 +69,8 @@ def explain(error: Exception) -> tuple[int, str]:
         return API_FAILED, _api(error)
     if isinstance(error, EscadreError):
         return REFUSED, str(error)
+    if isinstance(error, OSError) and error.errno in _UNWRITTEN:
+        return NOT_READY, f"the answer cannot be written: {error.strerror}"
     return NOT_READY, ""
 
 

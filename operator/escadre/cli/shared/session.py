@@ -5,6 +5,8 @@ commands never read the environment, the clock or a kubeconfig themselves.
 """
 
 import asyncio
+import io
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -82,6 +84,9 @@ async def _connect(target: Target) -> AsyncIterator[Session]:
 
 
 def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):  # a sign that its encoding has not ends no command
+        stream.reconfigure(errors="backslashreplace")
     console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDE
@@ -129,7 +134,8 @@ class Environment:
         if output is Output.YAML:
             self.out.print(yaml_text(document), end="", soft_wrap=True)
             return
-        self.out.print_json(data=document, indent=2, highlight=False, ensure_ascii=False)
+        ascii_only = not self.out.encoding.startswith("utf")
+        self.out.print_json(data=document, indent=2, highlight=False, ensure_ascii=ascii_only)
 
 
 def environment_of(context: typer.Context) -> Environment:

@@ -29,6 +29,11 @@ class Sparkline:
         self._numbers = numbers
         self._span = f"  {min(numbers, default=0):,} to {max(numbers, default=0):,}"
 
+    @property
+    def beside(self) -> int:
+        """Characters after the bars."""
+        return len(self._span)
+
     def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
         width = len(self._numbers) + len(self._span)
         return Measurement(min(width, options.max_width), min(width, options.max_width))

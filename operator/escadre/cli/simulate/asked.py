@@ -60,8 +60,10 @@ def _demand_options(
 
 def _replica_options(
     _deployment: Annotated[
-        str | None,
-        _option("deployment", "ModelDeployment, and maybe its approval; - is stdin.", "FILE"),
+        list[str] | None,
+        _option(
+            "deployment", "ModelDeployment, maybe its approval; - is stdin. Repeatable.", "FILE"
+        ),
     ] = None,
     _profile: Annotated[
         str | None,
@@ -132,11 +134,12 @@ class SimulateCommand(CarryingCommand):
     """The command with all of them."""
 
     carried: ClassVar = (_demand_options, _replica_options, _objective_options)
+    once: ClassVar = frozenset({"--trace", "--users", "--profile", "--nodes"})
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The options; ``trace`` or ``users``, and ``deployment`` or ``profile``.
+    """The options; ``trace`` or ``users``, and ``deployment``, files of it, or ``profile``.
 
     ``wished`` is what of a service level was given, by the names of its fields.
     """
@@ -145,7 +148,7 @@ class Asked:
     users: int | None
     copies: int
     seed: int
-    deployment: str | None
+    deployment: tuple[str, ...]
     profile: str | None
     nodes: str
     cold_start: float
@@ -164,13 +167,17 @@ def asked_of(context: typer.Context) -> Asked:
     given = {
         key.removeprefix(_KEY): value
         for key, value in context.meta.items()
-        if isinstance(key, str) and key.startswith(_KEY)
+        if isinstance(key, str) and key.startswith(_KEY) and value != []
     }
+    files: list[str] = given.get("deployment", [])
+    for name, value in (*given.items(), *(("deployment", file) for file in files)):
+        if value == "":
+            raise BadInput(f"--{name} is empty: a name is meant, or - for stdin")
     _one_of(given, "trace", "users", "the requests")
     _one_of(given, "deployment", "profile", "the replicas")
     for one in ("requests-per-day", "percentile"):
         _only_with(given, "users", one)
-    if given.get("trace") == given.get("deployment") == "-":
+    if given.get("trace") == "-" and "-" in files:
         raise BadInput("--trace - and --deployment -: stdin is one file, not two")
     for other in ("scale", "max-replicas", "routing", "cold-start"):
         _only_with(given, "trace", other)
@@ -182,7 +189,7 @@ def asked_of(context: typer.Context) -> Asked:
         users=given.get("users"),
         copies=given.get("scale", 1),
         seed=given.get("seed", 0),
-        deployment=given.get("deployment"),
+        deployment=tuple(files),
         profile=given.get("profile"),
         nodes=given.get("nodes", _NODES),
         cold_start=given.get("cold-start", 120.0),

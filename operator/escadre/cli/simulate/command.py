@@ -4,6 +4,7 @@ Neither a cluster nor a network is asked. The decisions are the operator's own c
 in virtual time (core/simulation).
 """
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -25,12 +26,16 @@ from escadre.cli.simulate.requestlog import read_log
 from escadre.core.simulation.people import Needed, needed
 from escadre.core.simulation.play import simulate
 from escadre.core.simulation.setting import ColdStart, Objective, Setting
-from escadre.core.simulation.sizing import USES, Held, Use, holds
+from escadre.core.simulation.sizing import USES, Held, Use, cut, holds
 from escadre.core.simulation.traffic import scaled
 
 __all__ = ["register"]
 
 _MOST_REQUESTS: Final = 5_000_000
+_DAY: Final = 86400.0
+_LONG: Final = 7 * _DAY
+# Of one replica that hardly has a request: the operator's looks alone, one each 3 s.
+_SECONDS_OF_DAY: Final = 3.4
 
 
 def register(app: typer.Typer) -> None:
@@ -59,10 +64,23 @@ def _simulate(context: typer.Context, output: SimulateOutputOption = SimulateOut
 
 def _play(environment: Environment, output: SimulateOutput, asked: Asked, planned: Planned) -> None:
     log = read_log(asked.trace or "-", environment.read_file)
+    span = log[-1].at
+    if asked.copies > 1 and not span:
+        raise BadInput(
+            f"--scale {asked.copies}: all requests of the log come at one moment, so its copies "
+            "have no other to begin at"
+        )
     if len(log) * asked.copies > _MOST_REQUESTS:
         raise BadInput(
             f"--scale {asked.copies}: {asked.copies} times {len(log):,} requests are more than "
             f"{_MOST_REQUESTS:,}; simulate a part of the log"
+        )
+    if span > _LONG:
+        environment.err.print(
+            f"escadre: {span / _DAY:,.0f} days of log (its numbers are read as seconds) take a "
+            f"core {math.ceil(span / _DAY * _SECONDS_OF_DAY / 60)} minutes or more; a part of it "
+            "takes less",
+            soft_wrap=True,
         )
     judged = judged_by(asked, planned.spec)
     setting = Setting(
@@ -92,7 +110,8 @@ def _size(environment: Environment, output: Output, asked: Asked, planned: Plann
     found = []
     for use in (_use(use, asked) for use in USES):
         held = holds(planned.model, use, judged.level, asked.seed)
-        found.append(sizingview.Sized(use, held, _span(asked, use, held, planned)))
+        shorter = cut(planned.model, use)
+        found.append(sizingview.Sized(use, shorter, held, _span(asked, use, held, planned)))
     told = sizingview.Told(asked, planned, judged, tuple(found))
     environment.answer(
         output,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from escadre.cli.shared.sparkline import Sparkline
@@ -19,6 +19,7 @@ __all__ = ["columns", "course", "course_document", "drawing"]
 
 _BARS: Final = 50  # with names and spans a line of 80 characters
 _FEWEST: Final = 2
+_GAP: Final = 2  # between names and bars
 _POINTS: Final = 400
 _WIDTH, _HEIGHT = 820, 398
 _LEFT, _WIDE = 60, 740
@@ -46,16 +47,28 @@ def columns(timeline: Sequence[Moment], count: int) -> list[list[Moment]]:
 
 def course(timeline: Sequence[Moment]) -> Iterator[RenderableType]:
     """A row of bars each, of what the rounds saw; nothing where there was but one of them."""
-    if len(timeline) < _FEWEST:
-        return
-    spans = columns(timeline, _BARS)
-    every = (timeline[-1].at - timeline[0].at) / (len(timeline) - 1)
-    seconds = every * len(timeline) / len(spans)
-    yield Text(f"the most of each {seconds:,.0f} s, seen every {every:g} s:", style="dim")
-    table = grid("", "")
-    for name, number in (("requests", _demand), ("ready", _ready), ("loading", _loading)):
-        table.add_row(name, Sparkline(_each(spans, number)))
-    yield table
+    if len(timeline) >= _FEWEST:
+        yield _Course(timeline)
+
+
+class _Course:
+    """As many bars as there is room for: on a narrow terminal each is of a longer time."""
+
+    def __init__(self, timeline: Sequence[Moment]) -> None:
+        self._timeline = timeline
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        timeline = self._timeline
+        beside = max(Sparkline(_each([timeline], number)).beside for _, number in _ROWS)
+        beside += max(len(name) for name, _ in _ROWS) + _GAP
+        spans = columns(timeline, max(1, min(_BARS, options.max_width - beside)))
+        every = (timeline[-1].at - timeline[0].at) / (len(timeline) - 1)
+        seconds = every * len(timeline) / len(spans)
+        yield Text(f"the most of each {seconds:,.0f} s, seen every {every:g} s:", style="dim")
+        table = grid("", "")
+        for name, number in _ROWS:
+            table.add_row(name, Sparkline(_each(spans, number)))
+        yield table
 
 
 def course_document(timeline: Sequence[Moment]) -> list[dict[str, float]]:
@@ -87,6 +100,9 @@ def _loading(moment: Moment) -> int:
 
 def _draining(moment: Moment) -> int:
     return moment.draining
+
+
+_ROWS: Final = (("requests", _demand), ("ready", _ready), ("loading", _loading))
 
 
 def drawing(timeline: Sequence[Moment], title: str, more: str) -> str:
@@ -173,7 +189,7 @@ def _panel(panel: tuple[int, int], name: str, most: int) -> Iterator[str]:
 def _times(end: float) -> Iterator[str]:
     top, high = _BELOW
     unit, seconds, _ = next(one for one in _UNITS if end >= one[2])
-    for place in range(_TICKS + 1):
+    for place in range(_TICKS + 1 if end else 1):
         x = _LEFT + _WIDE * place / _TICKS
         at = f"{end * place / _TICKS / seconds:,.3g} {unit}"
         yield words(x, top + high + 18, at, anchor="middle")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from escadre.api.agreements import disagreement
 from escadre.api.deployment import LayoutStatus, ModelDeploymentSpec
 from escadre.cli.plan.nodelist import read_nodes
 from escadre.cli.plan.platform import TOLERATED
@@ -85,7 +86,8 @@ class Planned:
 
 def planned_for(asked: Asked, read: Callable[[str], str], now: float) -> Planned:
     """Plans the one wish of --deployment, or that of --profile; raises BadInput if it gets none."""
-    name = f"--deployment {asked.deployment}" if asked.deployment else f"--profile {asked.profile}"
+    files = ", ".join(asked.deployment)
+    name = f"--deployment {files}" if files else f"--profile {asked.profile}"
     wishes = read_wishes(_texts(asked, read), "default")
     if len(wishes.deployments) != 1:
         many = len(wishes.deployments)
@@ -111,9 +113,9 @@ def planned_for(asked: Asked, read: Callable[[str], str], now: float) -> Planned
 
 
 def _texts(asked: Asked, read: Callable[[str], str]) -> list[WishText]:
-    if asked.deployment is None:
+    if not asked.deployment:
         return [published(asked.profile or "", asked.max_replicas)]
-    return read_texts([asked.deployment], read, "--deployment")
+    return read_texts(asked.deployment, read, "--deployment")
 
 
 def _why(prospect: Prospect) -> str:
@@ -157,8 +159,9 @@ def _scaled(
     """
     scaling, platform = spec.scaling, ScalingSettings()
     most = asked.max_replicas or scaling.max_replicas
-    if most < scaling.min_replicas:
-        raise BadInput(f"--max-replicas {most}: minReplicas is {scaling.min_replicas}")
+    with_most = scaling.model_copy(update={"max_replicas": most})
+    if words := disagreement(spec.model_copy(update={"scaling": with_most})):
+        raise BadInput(f"--max-replicas {most}: spec.{words}")
     service = Service(model.prior, level_of(spec), LoadTime.about(asked.cold_start))
     return Scaled(
         Bounds(scaling.min_replicas, most),

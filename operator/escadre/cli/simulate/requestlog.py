@@ -4,10 +4,11 @@ Whatever is wrong in the file is said with its line and its field; nothing is sk
 """
 
 import csv
+import io
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -47,13 +48,17 @@ def read_log(file: str, read: Callable[[str], str]) -> list[Request]:
     Raises EscadreError for what cannot be read, with its line.
     """
     source = "standard input" if file == "-" else file
-    text = _text(source, file, read).splitlines()
-    lines = csv.DictReader(text, strict=True, skipinitialspace=True)
+    text = _text(source, file, read)
+    # Its lines are the file's: other signs that part lines may stand in a text of a field.
+    lines = csv.DictReader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     try:
-        columns = _columns(source, lines.fieldnames or ())
-        found = list(_within(source, columns.time, _requests(source, lines, columns)))
+        with _fields_of(len(text)):
+            columns = _columns(source, lines)
+            found = list(_within(source, columns.time, _requests(source, lines, columns)))
     except csv.Error as error:
-        raise EscadreError(f"{source}, line {lines.reader.line_num}: not CSV: {error}") from error
+        raise EscadreError(
+            f"{source}, line {lines.reader.line_num}: not CSV: {error}; {_MEANT}"
+        ) from error
     if not found:
         raise EscadreError(f"{source}: it has a header and no request")
     first = min(one.at for one in found)
@@ -61,9 +66,19 @@ def read_log(file: str, read: Callable[[str], str]) -> list[Request]:
     return sorted(moved, key=lambda one: one.at)
 
 
+@contextmanager
+def _fields_of(most: int) -> Iterator[None]:
+    """Fields of so many characters: logs with prompts in them have more than csv's 131,072."""
+    before = csv.field_size_limit(most)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
 def _text(source: str, file: str, read: Callable[[str], str]) -> str:
     try:
-        text = read(file).removeprefix("\ufeff")
+        text = read(file)
     except UnicodeDecodeError as error:
         raise EscadreError(f"--trace {source} {undecoded(error)}") from error
     except OSError as error:
@@ -73,20 +88,26 @@ def _text(source: str, file: str, read: Callable[[str], str]) -> str:
     return text
 
 
-def _columns(source: str, names: object) -> _Columns:
-    given = [str(name) for name in names] if isinstance(names, list | tuple) else []
+def _columns(source: str, lines: "csv.DictReader[str]") -> _Columns:
+    """Of the header, whose names are stripped as values are."""
+    given = [name.strip() for name in lines.fieldnames or ()]
+    if not any(given):
+        raise EscadreError(f"{source}, line 1: it is blank; {_MEANT}")
+    lines.fieldnames = given
     return _Columns(*(_column(source, given, known) for known in (_TIME, _PROMPT, _ANSWER)))
 
 
 def _column(source: str, given: list[str], known: tuple[str, ...]) -> str:
-    found = [name for name in known if name in given]
+    found = [name for name in given if name in known]
     if len(found) == 1:
         return found[0]
-    if len(given) == 1 and not found:
+    if found:
+        names = " and ".join(found)
+        raise EscadreError(f"{source}, line 1: {names} are both given; keep one")
+    if len(given) == 1:
         _refuse_separators(source, given[0])
-    what = " and ".join(found) if found else f"no column {', '.join(known[:-1])} or {known[-1]}"
-    said = "are both given; keep one" if found else f"among {', '.join(given) or 'none at all'}"
-    raise EscadreError(f"{source}, line 1: {what} {said}")
+    columns = f"{', '.join(known[:-1])} or {known[-1]}"
+    raise EscadreError(f"{source}, line 1: no column {columns} among {', '.join(given)}; {_MEANT}")
 
 
 def _refuse_separators(source: str, header: str) -> None:
@@ -104,6 +125,11 @@ def _requests(
     """Each with its line."""
     for count, row in enumerate(lines, 1):
         where = f"{source}, line {lines.line_num}"
+        if None in row:
+            raise EscadreError(
+                f"{where}: it is longer than the header; a comma within a number or a text has to "
+                "be in double quotes"
+            )
         if count > _MOST_LINES:
             raise EscadreError(
                 f"{where}: more than {_MOST_LINES:,} requests; simulate a part of them"

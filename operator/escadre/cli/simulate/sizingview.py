@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from rich.console import Group
@@ -12,8 +13,9 @@ from escadre.cli.shared.tables import grid
 from escadre.cli.simulate.asked import Asked
 from escadre.cli.simulate.judged import Judged
 from escadre.cli.simulate.replicas import Planned
+from escadre.core.counting import count
 from escadre.core.simulation.people import PEAK_TO_MEAN, SOURCE_OF_PEAKS, Needed
-from escadre.core.simulation.sizing import DRAWS, REQUESTS, SECONDS, Held, Use, fits
+from escadre.core.simulation.sizing import DRAWS, REQUESTS, SECONDS, Cut, Held, Use, fits
 
 __all__ = ["Sized", "Told", "document", "view"]
 
@@ -22,12 +24,13 @@ _MANY: Final = 100  # requests per second, from which on a part of one does not 
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """A use, what a replica holds of it at least and at most, and what it takes.
+    """A use, how much of it was played, what a replica holds at least and at most, what it takes.
 
-    None where too few requests meet the objective at any rate.
+    The last two are None where too few requests meet the objective at any rate.
     """
 
     use: Use
+    cut: Cut
     held: tuple[Held, Held] | None
     span: tuple[Needed, Needed] | None
 
@@ -52,6 +55,7 @@ class Told:
         return (
             *_missed(self),
             *_beyond(self),
+            *_shortened(self),
             *_bases(self),
             *_counted(self.planned),
             *_left_out(self.planned),
@@ -66,9 +70,13 @@ def view(told: Told) -> Group:
         table.add_row(name, *(cell(one) for one in told.sized))
     head = (
         Text(f"{told.planned.repository} on {told.planned.summary}"),
-        Text(f"{told.users:,} people; {_share(told)} of requests: {told.judged.words}"),
+        Text(f"{_people(told)}; {_share(told)} of requests: {told.judged.words}"),
     )
     return with_notes([*head, Text(), table], (*told.notes, *told.planned.notes))
+
+
+def _people(told: Told) -> str:
+    return count(told.users, "person", "people")
 
 
 def _share(told: Told) -> str:
@@ -84,8 +92,15 @@ def _holds(one: Sized) -> str:
 
 
 def _rates(low: float, high: float) -> str:
-    digits = ",.2g" if high < 1 else ",.1f" if high < _MANY else ",.0f"
+    if high < 1:
+        return f"{_range(_two(low), _two(high))}/s"
+    digits = ",.1f" if high < _MANY else ",.0f"
     return f"{_range(format(low, digits), format(high, digits))}/s"
+
+
+def _two(rate: float) -> str:
+    """To two digits, and with no exponent: its dash would look like that of a range."""
+    return f"{Decimal(f'{rate:.2g}'):f}"
 
 
 def _in_flight(one: Sized) -> str:
@@ -143,12 +158,26 @@ def _beyond(told: Told) -> Iterator[str]:
             yield f"{one.use.name}: maxReplicas is {most}; up to {needed:,} are needed."
 
 
+def _shortened(told: Told) -> Iterator[str]:
+    """Where the figures are of shorter requests than people's are."""
+    model = told.planned.model
+    for one in told.sized:
+        if one.held is not None and (percent := round(100 * one.cut.share)):
+            yield (
+                f"{one.use.name}: {percent} % of its requests are longer than the context of "
+                f"{model.max_model_len:,} or the cache of {model.cache_tokens:,} and were played "
+                f"cut to it, so {one.cut.prompt:,.0f} tokens of prompt on the mean; whole they "
+                "take more replicas, or are refused."
+            )
+
+
 def _bases(told: Told) -> Iterator[str]:
+    said = "as --requests-per-day says" if told.asked.requests_per_day else "an assumption"
     for one in told.sized:
         yield (
-            f"{one.use.name}: {one.use.requests_per_day} requests a day of each person, an "
-            f"assumption; {one.use.prompt:,} tokens of prompt and {one.use.answer:,} of answer, "
-            f"means of {one.use.source}."
+            f"{one.use.name}: {count(one.use.requests_per_day, 'request')} a day of each person, "
+            f"{said}; {one.use.prompt:,} tokens of prompt and {one.use.answer:,} of answer, means "
+            f"of {one.use.source}."
         )
     low, high = PEAK_TO_MEAN
     yield f"The busiest time has {low:g} to {high:g} times the mean of a day ({SOURCE_OF_PEAKS})."
@@ -209,6 +238,8 @@ def _use(one: Sized) -> dict[str, Any]:
         "use": one.use.name,
         "promptTokens": one.use.prompt,
         "answerTokens": one.use.answer,
+        "cutShare": _three(one.cut.share),
+        "playedPromptTokens": round(one.cut.prompt),
         "requestsPerDay": one.use.requests_per_day,
         "source": one.use.source,
         "requestsPerSecondOfReplica": [_three(at.per_second) for at in held] if held else None,

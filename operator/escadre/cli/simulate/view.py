@@ -15,6 +15,7 @@ from escadre.cli.simulate.judged import Judged
 from escadre.cli.simulate.picture import course, course_document, drawing
 from escadre.cli.simulate.replicas import Planned
 from escadre.core.counting import count
+from escadre.core.scaling.target import beyond_the_batch
 from escadre.core.simulation.outcome import Outcome
 from escadre.core.simulation.setting import Scaled, Setting
 
@@ -36,7 +37,13 @@ class Told:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know of it."""
-        return (*_few(self), *_refused(self), *_unplayed(self), self.judged.times_note)
+        return (
+            *_few(self),
+            *_refused(self),
+            *_unplayed(self),
+            *_waiting(self.planned),
+            self.judged.times_note,
+        )
 
 
 def view(told: Told) -> Group:
@@ -58,7 +65,8 @@ def picture(told: Told) -> str:
 def _head(told: Told) -> tuple[str, ...]:
     """What was played, in lines of less than 80 characters."""
     scaled, setting = told.planned.scaled, told.setting
-    bounds = f"{scaled.bounds.minimum} to {count(scaled.bounds.maximum, 'replica')}"
+    least, most = scaled.bounds.minimum, scaled.bounds.maximum
+    bounds = count(most, "replica") if least == most else f"{least} to {count(most, 'replica')}"
     copies = f", {told.asked.copies} copies of the log" if told.asked.copies > 1 else ""
     return (
         f"{told.planned.repository} on {told.planned.summary}",
@@ -145,6 +153,12 @@ def _refused(told: Told) -> Iterator[str]:
 def _unplayed(told: Told) -> Iterator[str]:
     if told.planned.spec.scaling.schedules:
         yield "Its schedules are not played, for a log names no day: minReplicas is the least."
+
+
+def _waiting(planned: Planned) -> Iterator[str]:
+    target, at_once = planned.spec.scaling.target_queue_depth, planned.model.max_num_seqs
+    if words := beyond_the_batch(target, at_once):
+        yield f"{planned.name}: {words}."
 
 
 def document(told: Told) -> dict[str, Any]:

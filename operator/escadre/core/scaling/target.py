@@ -9,7 +9,7 @@ from typing import TypeVar
 from escadre.api.deployment import Layout
 from escadre.core.scaling.decision import Decision
 
-__all__ = ["requests_of", "target_queue_depth"]
+__all__ = ["beyond_the_batch", "requests_of", "target_queue_depth"]
 
 _Target = TypeVar("_Target", int, int | None)
 
@@ -22,6 +22,16 @@ def target_queue_depth(wished: int | None, layout: Layout | None) -> int | None:
     if wished is not None or layout is None:
         return wished
     return -(-3 * layout.max_num_seqs // 4)
+
+
+def beyond_the_batch(wished: int | None, max_num_seqs: int) -> str:
+    """What a target brings that is more than a replica runs at once; "" for nothing."""
+    if wished is None or wished <= max_num_seqs:
+        return ""
+    return (
+        f"targetQueueDepth {wished:,} is more than the {max_num_seqs:,} requests that a replica "
+        f"runs at once, so up to {wished - max_num_seqs:,} wait at each before another is added"
+    )
 
 
 def requests_of(decision: Decision | None, target: _Target) -> int | _Target:

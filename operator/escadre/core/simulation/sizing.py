@@ -13,7 +13,8 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from statistics import fmean
+from typing import Final, NamedTuple
 
 from escadre.core.scaling.service import ServiceLevel
 from escadre.core.simulation.engine import Engine
@@ -25,8 +26,10 @@ __all__ = [
     "REQUESTS",
     "SECONDS",
     "USES",
+    "Cut",
     "Held",
     "Use",
+    "cut",
     "fits",
     "hold",
     "holds",
@@ -71,6 +74,29 @@ class Held:
 
     per_second: float
     in_flight: int
+
+
+class Cut(NamedTuple):
+    """What is left of a use where context or cache is too short for some of its requests.
+
+    Args:
+        share: of the requests, those that are played shorter than they are.
+        prompt: tokens of the mean prompt that is played.
+    """
+
+    share: float
+    prompt: float
+
+
+def cut(model: ReplicaModel, use: Use) -> Cut:
+    """By one draw; the others have the same lengths in another order."""
+    wished = _wished(use, 0, 1.0, REQUESTS)
+    played = [*traffic(model, use, 0, 1.0, REQUESTS)]
+    shorter = [
+        one.prompt < prompt or one.answer < answer
+        for one, (_, prompt, answer) in zip(played, wished, strict=True)
+    ]
+    return Cut(fmean(shorter), fmean(one.prompt for one in played))
 
 
 def fits(model: ReplicaModel, use: Use) -> bool:
@@ -203,16 +229,20 @@ def traffic(model: ReplicaModel, use: Use, seed: int, rate: float, count: int) -
 
     The same order at every rate.
     """
-    rng = random.Random(f"{seed} {use.name}")  # noqa: S311 - draws, not secrets
-    longest = min(model.max_model_len, model.cache_tokens)
-    pauses, prompts, answers = (
-        _drawn(mean, count, rng) for mean in (1 / rate, use.prompt, use.answer)
-    )
-    at = 0.0
-    for pause, prompt, answer in zip(pauses, prompts, answers, strict=True):
+    longest, at = min(model.max_model_len, model.cache_tokens), 0.0
+    for pause, prompt, answer in _wished(use, seed, rate, count):
         at += pause
-        given = min(max(1, round(answer)), longest // 2)
-        yield Request(at, min(max(1, round(prompt)), longest - given), given)
+        given = min(answer, longest // 2)
+        yield Request(at, min(prompt, longest - given), given)
+
+
+def _wished(use: Use, seed: int, rate: float, count: int) -> Iterator[tuple[float, int, int]]:
+    """Of each request the pause before it, and the tokens that it would have."""
+    rng = random.Random(f"{seed} {use.name}")  # noqa: S311 - draws, not secrets
+    means = (1 / rate, use.prompt, use.answer)
+    for pause, *tokens in zip(*(_drawn(mean, count, rng) for mean in means), strict=True):
+        prompt, answer = (max(1, round(one)) for one in tokens)
+        yield pause, prompt, answer
 
 
 def _drawn(mean: float, count: int, rng: random.Random) -> list[float]:
