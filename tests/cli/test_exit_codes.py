@@ -200,3 +200,19 @@ def test_who_exits_with_1_says_when(command: tuple[str, ...]) -> None:
     words = " ".join(command)
     with_one = any(line.startswith(words) and code == 1 for line, _, code in CASES)
     assert ("xits with 1" in _help(command)) == with_one
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a?b", "Chat"])
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (("why",), "ModelDeployment"),
+        (("approve", "show"), "ModelApproval"),
+        (("mirror", "test"), "ModelMirror"),
+    ],
+)
+def test_what_is_no_name_is_asked_of_no_server(
+    command: tuple[str, ...], kind: str, name: str
+) -> None:
+    ran = Program().run(*command, name)
+    assert (ran.code, f"{kind} {name!r}: a name has lower-case letters" in ran.err) == (2, True)

@@ -346,11 +346,6 @@ def test_of_very_many_mistakes_the_first_are_named(tmp_path: Path) -> None:
             id="no wish",
         ),
         pytest.param(
-            b"kind: ModelDeployment\napiVersion: escadre.dev/v2\nspec: 5",
-            ": no ModelDeployment of escadre.dev/v1alpha1 in it, only ModelDeployment of escadre.d",
-            id="of another version",
-        ),
-        pytest.param(
             b"- a",
             ": no ModelDeployment of escadre.dev/v1alpha1 in it, nor any other object",
             id="list",

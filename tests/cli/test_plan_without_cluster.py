@@ -294,6 +294,39 @@ def test_what_is_read_is_named_once(tmp_path: Path) -> None:
     assert (ran.code, "-f is empty: name a file, or - for stdin" in ran.err) == (2, True), ran.err
 
 
+def test_a_page_does_not_replace_what_it_is_made_from(tmp_path: Path) -> None:
+    path = tmp_path / "wish.yaml"
+    ran = plan(tmp_path, SMALL, more=("--html", str(tmp_path / "." / "wish.yaml")))
+    assert (ran.code, f"{path} is read as well and would be lost" in ran.err) == (2, True), ran.err
+    assert yaml.safe_load(path.read_text()) == SMALL
+    ran = plan(tmp_path, SMALL, more=("--html", "-"))
+    assert (ran.code, "--html -: a page is written to a file; name one" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"kind": "Modeldeployment"}, 'kind: "Modeldeployment" is given; ModelDeployment is meant'),
+        ({"kind": "ModelDeploymnt"}, "is given; ModelDeployment or ModelApproval or ModelMirror"),
+        ({"kind": None}, "kind: null is given; ModelDeployment or"),
+        ({"apiVersion": "escadre.dev/v1"}, "escadre.dev/v1alpha1 is meant"),
+        ({"apiVersion": "v1"}, 'apiVersion: "v1" is given; escadre.dev/v1alpha1 is meant'),
+    ],
+)
+def test_what_is_ours_under_another_name_is_not_left_out(
+    tmp_path: Path, wrong: Json, said: str
+) -> None:
+    other = {**SMALL, "metadata": {**SMALL["metadata"], "name": "other"}, **wrong}
+    ran = plan(tmp_path, SMALL, other)
+    assert (ran.code, said in ran.err) == (3, True), ran.err
+    assert "document 2" in ran.err
+
+
+def test_other_objects_of_a_file_are_left_alone(tmp_path: Path) -> None:
+    mirror = {"apiVersion": "escadre.dev/v1alpha1", "kind": "ModelMirror"}
+    assert plan(tmp_path, SMALL, {"apiVersion": "v1", "kind": "Namespace"}, mirror).code == 0
+
+
 def test_a_target_with_which_requests_wait_is_said(tmp_path: Path) -> None:
     approved = SMALL["spec"]["approval"]
     for target, said in ((32, False), (33, True)):

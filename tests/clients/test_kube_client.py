@@ -348,6 +348,28 @@ async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
         await load_connection(kubeconfig=str(missing))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not laid out as kubectl writes it"),
+        (b"hello", "is not laid out as kubectl writes it"),
+        (b"contexts: 3", "is not laid out as kubectl writes it"),
+        (b"\x80\x02\xff", "is not laid out as kubectl writes it"),
+        (b"contexts:\n  - [", "line 2: not YAML"),
+    ],
+)
+@pytest.mark.parametrize("context", [None, "there"])
+async def test_a_kubeconfig_that_cannot_be_read_is_named(
+    tmp_path: Path, content: bytes, said: str, context: str | None
+) -> None:
+    path = tmp_path / "config"
+    path.write_bytes(content)
+    with pytest.raises(ConnectionUnknown) as caught:
+        await load_connection(kubeconfig=str(path), context=context)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+
+
 async def test_a_kubeconfig_gives_server_token_and_namespace(tmp_path: Path) -> None:
     user = {"name": "u", "user": {"token": "secret"}}
     cluster = {"name": "c", "cluster": {"server": "https://127.0.0.1:6443"}}

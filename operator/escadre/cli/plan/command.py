@@ -88,6 +88,7 @@ def _plan(
     environment = environment_of(context)
     _check_read(context, nodes)
     check_place("--html", html)
+    _check_apart(html, [*files, nodes or ""])
     texts = read_texts(files, environment.read_file)
     now, judged = environment.now(), asked_as(context)
 
@@ -121,6 +122,17 @@ def _check_read(context: typer.Context, nodes: str | None) -> None:
     given = context.get_parameter_source("system_namespace")
     if nodes is not None and given is not None and given.name == "COMMANDLINE":
         raise BadInput("--system-namespace: with --nodes no cluster is asked; leave it out")
+
+
+def _check_apart(html: Path | None, read: Sequence[str]) -> None:
+    """Raises BadInput for a page in the place of what it is made from."""
+    if html is None:
+        return
+    if str(html) == "-":
+        raise BadInput("--html -: a page is written to a file; name one")
+    for one in read:
+        if html.exists() and one and Path(one).exists() and html.samefile(one):
+            raise BadInput(f"--html {html}: {one} is read as well and would be lost; name another")
 
 
 def _judged(fleet: Fleet, asked: Profiled | None) -> Fleet:

@@ -37,6 +37,11 @@ _SPECS: Mapping[str, type[Model]] = {
 }
 
 
+_KINDS: Final = {
+    kind.lower(): kind for kind in (*_SPECS, "ModelMirror", "ModelSignature", "GPUNode")
+}
+
+
 @dataclass(frozen=True, slots=True)
 class DeploymentWish:
     """A ModelDeployment of a file."""
@@ -73,6 +78,7 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
     approvals: dict[str, ApprovalWish] = {}
     for source, number, body in documents(texts):
         kind, meta = str(body.get("kind")), body.get("metadata") or {}
+        _refuse_misspelt(body, f"{source}, document {number}")
         if body.get("apiVersion") != API_VERSION or kind not in _SPECS:
             continue  # a file may hold namespaces, mirrors and the like beside the wishes
         name = str(meta.get("name", "")) if isinstance(meta, dict) else ""
@@ -91,6 +97,27 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
     if not deployments:
         raise EscadreError(_none_in(texts))
     return Wishes(tuple(deployments.values()), approvals)
+
+
+def _refuse_misspelt(body: Mapping[str, Any], where: str) -> None:
+    """What is meant for us and called otherwise would be left out without a word."""
+    version, kind = str(body.get("apiVersion")), str(body.get("kind"))
+    ours, known = _KINDS.get(kind.lower()), kind in _KINDS.values()
+    group = version.partition("/")[0] == API_VERSION.partition("/")[0]
+    if not group and ours is None:
+        return
+    if version != API_VERSION:
+        raise Refusal(
+            reasons.INVALID_SPEC,
+            f"{where}, {kind}: apiVersion: {shown(body.get('apiVersion'))} is given; "
+            f"{API_VERSION} is meant",
+        )
+    if not known:
+        meant = ours or " or ".join(_KINDS.values())
+        raise Refusal(
+            reasons.INVALID_SPEC,
+            f"{where}: kind: {shown(body.get('kind'))} is given; {meant} is meant",
+        )
 
 
 def _none_in(texts: Sequence[WishText]) -> str:

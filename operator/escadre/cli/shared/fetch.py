@@ -1,7 +1,8 @@
 """Reads objects for the commands, with an answer for each way in which they can be missing."""
 
 from escadre.cli.shared.deployed import near
-from escadre.cli.shared.failures import is_kind_missing
+from escadre.cli.shared.failures import BadInput, is_kind_missing
+from escadre.cli.shared.naming import object_fault
 from escadre.cli.shared.session import Session
 from escadre.clients.kube import (
     MODEL_APPROVALS,
@@ -30,6 +31,7 @@ __all__ = [
 
 async def deployment(session: Session, namespace: str, name: str) -> Json:
     """One ModelDeployment; an unknown name is answered with those that are near."""
+    _check(MODEL_DEPLOYMENTS, name)
     try:
         return await session.api.get(MODEL_DEPLOYMENTS, name, namespace=namespace)
     except NotFound as error:
@@ -78,7 +80,14 @@ async def mirror(session: Session, name: str) -> Json:
     return await _named(session, MODEL_MIRRORS, name)
 
 
+def _check(resource: Resource, name: str) -> None:
+    """Raises BadInput for what is no name: the API server would answer one of "" with a list."""
+    if fault := object_fault(name):
+        raise BadInput(f"{resource.kind} {name!r}: {fault}")
+
+
 async def _named(session: Session, resource: Resource, name: str) -> Json:
+    _check(resource, name)
     try:
         return await session.api.get(resource, name)
     except NotFound as error:

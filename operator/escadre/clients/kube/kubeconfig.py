@@ -13,6 +13,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import kube_config as files
@@ -21,15 +22,17 @@ from escadre.clients.kube.connection import Authorize, Connection, ConnectionUnk
 
 __all__ = ["connect"]
 
+_OTHERWISE = (AttributeError, IndexError, KeyError, TypeError, ValueError, yaml.YAMLError)
+
 
 async def connect(path: str | None, context: str | None) -> Connection:
     """The server and user of a context, by default the current one; raises what it lacks."""
     path = path or config.KUBE_CONFIG_DEFAULT_LOCATION
     _need_a_file(path)
-    if context is not None:
-        _need_context(path, context)
     settings = Configuration()
     try:
+        if context is not None:
+            _need_context(path, context)
         loader = await config.load_kube_config(
             config_file=path, context=context, client_configuration=settings, persist_config=False
         )
@@ -37,6 +40,15 @@ async def connect(path: str | None, context: str | None) -> Connection:
         return _connection(settings, chosen.get("namespace"))
     except config.ConfigException as error:
         raise OSError(str(error)) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = f", line {mark.line + 1}" if mark else ""
+        raise OSError(f"{path}{at}: not YAML: {error.problem}") from error
+    except _OTHERWISE as error:  # the library takes the layout of the file for granted
+        said = str(error).partition("\n")[0]
+        raise OSError(
+            f"{path} is not laid out as kubectl writes it ({said}); kubectl config view shows it"
+        ) from error
     finally:
         # Private, but the one way that also makes the library forget the files: it would hand
         # out their names again to whoever loads the same kubeconfig a second time.
