@@ -35,8 +35,6 @@ _SPECS: Mapping[str, type[Model]] = {
     "ModelDeployment": ModelDeploymentSpec,
     "ModelApproval": ModelApprovalSpec,
 }
-
-
 _KINDS: Final = {
     kind.lower(): kind for kind in (*_SPECS, "ModelMirror", "ModelSignature", "GPUNode")
 }
@@ -102,7 +100,7 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
 def _refuse_misspelt(body: Mapping[str, Any], where: str) -> None:
     """What is meant for us and called otherwise would be left out without a word."""
     version, kind = str(body.get("apiVersion")), str(body.get("kind"))
-    ours, known = _KINDS.get(kind.lower()), kind in _KINDS.values()
+    ours = _KINDS.get(kind.lower())
     group = version.partition("/")[0] == API_VERSION.partition("/")[0]
     if not group and ours is None:
         return
@@ -112,7 +110,7 @@ def _refuse_misspelt(body: Mapping[str, Any], where: str) -> None:
             f"{where}, {kind}: apiVersion: {shown(body.get('apiVersion'))} is given; "
             f"{API_VERSION} is meant",
         )
-    if not known:
+    if kind != ours:
         meant = ours or " or ".join(_KINDS.values())
         raise Refusal(
             reasons.INVALID_SPEC,

@@ -30,11 +30,9 @@ class WishText:
 def read_texts(
     files: Sequence[str], read: Callable[[str], str], option: str = "-f"
 ) -> list[WishText]:
-    """Reads every file, each once; raises EscadreError for the first that cannot be read.
+    """Reads every file, each once; ``option`` is the one that names them.
 
-    And BadInput for one without a name.
-
-    ``option`` is the one that names them.
+    Raises EscadreError for the first that cannot be read, BadInput for one without a name.
     """
     return [_read(file, read, option) for file in dict.fromkeys(files)]
 
