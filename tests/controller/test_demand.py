@@ -30,6 +30,7 @@ Answer = Demand | ScrapeFailure
 CHAT = deployment_key("team", "chat")
 LIMIT = 64  # engines read at once
 MANY = 200
+LOOK = 0.005  # seconds until it is seen again whether an edit is done; half a second in all
 
 
 def scaler(operator: Operator, answer: Callable[[str], Answer], failed: Counter[str]) -> DemandLoop:
@@ -235,6 +236,41 @@ async def test_many_engines_are_read_by_turns_and_each_once(
     assert pod.ip in read
     assert most <= LIMIT
     assert most > 1
+
+
+@pytest.mark.parametrize(
+    ("edits", "given"),
+    [
+        pytest.param([True, True, False], 2, id="an edit that is done soon"),
+        pytest.param(None, 100, id="one after the other, as in a rollout of hundreds"),
+    ],
+)
+async def test_reading_gives_way_to_edits_but_not_for_ever(
+    edits: list[bool] | None, given: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    operator = await serving(world)
+    left = iter(edits or ())
+    context = replace(operator.context, urgent=lambda: next(left, edits is None))
+    waits: list[float] = []
+
+    async def counted(delay: float) -> None:
+        waits.append(delay)
+
+    async def scrape(_: Target) -> Answer:
+        return Demand(0, 0)
+
+    for number in range(MANY):
+        world.server.put(PODS, other_engine(number))
+    await context.caches.pods.refresh()
+    monkeypatch.setattr("escadre.controller.demand.asyncio.sleep", counted)
+    loop = DemandLoop(context, scrape, lambda _: None)
+    await loop.once()
+    assert waits.count(LOOK) == given
+    assert len(context.memory.readings) == MANY + 1
+    waits.clear()
+    await loop.once()
+    assert waits.count(LOOK) == (0 if edits else given), "each round has as much to give"
 
 
 async def test_the_fleet_pass_follows_new_bounds_and_the_loop_alone_remembers_them() -> None:

@@ -251,3 +251,18 @@ async def _play(steps: list[tuple[str, int]]) -> None:
         queue.done(key)
     clock.advance(1000)
     assert owed <= set(await _drain(queue))
+
+
+async def test_what_somebody_waits_for_is_urgent_until_it_is_done() -> None:
+    queue = _queue(FakeClock())
+    key = ("a", "1")
+    for priority in Priority:
+        assert not queue.urgent
+        queue.add(key, priority)
+        urgent = priority in {Priority.BEGUN, Priority.USER}
+        assert queue.urgent is urgent
+        assert await queue.get() == key
+        assert queue.urgent is urgent
+        queue.done(key)
+    queue.add_after(key, 5, Priority.USER)
+    assert not queue.urgent

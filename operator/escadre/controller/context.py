@@ -28,7 +28,13 @@ class Engines:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``now`` is the wall clock in seconds; ``wake`` files a key."""
+    """What a pass is given; it holds what was made of the caches as well.
+
+    Args:
+        now: the wall clock in seconds.
+        wake: files a key.
+        urgent: whether something waits or is worked on that somebody waits for.
+    """
 
     api: Api
     caches: Caches
@@ -37,6 +43,7 @@ class Context:
     recorder: EventRecorder
     now: Callable[[], float]
     wake: Add
+    urgent: Callable[[], bool] = lambda: False
     engines: Engines = field(default_factory=Engines)
     gather: Gather = field(init=False)
 

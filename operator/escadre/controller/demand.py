@@ -37,6 +37,9 @@ _PARALLEL = 64
 _TURN = 25  # engines begun with at a time: to wake for each costs more than a quiet reading
 _SPREAD = 0.7  # of the time between two rounds
 _BATCH = 10  # deployments judged at a stretch
+# Seconds: how long a round waits in all for edits, and until it looks again whether they are done.
+_GIVEN = 0.5
+_LOOK = 0.005
 _NEW_SECONDS = 5.0  # what is ready for longer waits for its turn
 _AT_ONCE_SECONDS = 0.5  # so long its deployment waits for an answer
 
@@ -49,6 +52,7 @@ class DemandLoop:
     scrape: Scrape
     failed: Callable[[str], None]  # counts a failed scrape by its cause
     judged: Callable[[float], None] = lambda _: None  # is told how long a round's decisions took
+    given: float = 0.0  # seconds of the round that edits had
 
     async def run(self) -> None:
         """Until cancelled; a failure of one engine never stops the others."""
@@ -62,6 +66,7 @@ class DemandLoop:
 
     async def once(self) -> None:
         """One round over all engines and deployments."""
+        self.given = 0.0
         pods = self.context.caches.pods
         await self._read_all([pod for pod in pods.values() if readable(pod)])
         alive = {pod.uid for pod in pods.values() if readable(pod)}  # some became so meanwhile
@@ -111,8 +116,18 @@ class DemandLoop:
             for number, pod in enumerate(pods):
                 if number % _TURN == 0:
                     await asyncio.sleep(started + number * pace - loop.time())
+                    await self._give_way()
                 await gate.acquire()
                 group.create_task(one(pod))
+
+    async def _give_way(self) -> None:
+        """An edit waits for no more than what was begun: neither to be read nor judged is urgent.
+
+        Where there are always some, as in a rollout of hundreds, a round takes so much longer.
+        """
+        while self.given < _GIVEN and self.context.urgent():
+            self.given += _LOOK
+            await asyncio.sleep(_LOOK)
 
     async def _read(self, pod: PodView) -> None:
         leaving = pod.terminating or not pod.serving
@@ -137,7 +152,8 @@ class DemandLoop:
         turn = context.settings.scaling.scrape_seconds / max(1, len(keys))
         for number, key in enumerate(keys):
             if number % _BATCH == _BATCH - 1:
-                await asyncio.sleep(0)  # an edit does not wait for a thousand judgements
+                await asyncio.sleep(0)
+                await self._give_way()
             began = clock()
             view = context.caches.deployments.get(key.name, key.namespace)
             if view is not None and not view.terminating:

@@ -18,11 +18,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 from escadre.backoff import pause
+from escadre.machinery.clock import Clock, Timer
 
-__all__ = ["Clock", "Priority", "ShutDown", "Timer", "WorkQueue"]
+__all__ = ["Priority", "ShutDown", "WorkQueue"]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -40,28 +41,11 @@ class Priority(IntEnum):
     RESYNC = 3  # first list, periodic look
 
 
-class Timer(Protocol):
-    """What `Clock.call_at` returns."""
-
-    def cancel(self) -> None:
-        """Do not call."""
-        ...
-
-
-class Clock(Protocol):
-    """Time and timers; an asyncio event loop is one."""
-
-    def time(self) -> float:
-        """Seconds, monotonic."""
-        ...
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        """Call ``callback`` at ``when``."""
-        ...
-
-
 class ShutDown(Exception):
     """The queue hands out no more keys."""
+
+
+_URGENT: Final = (Priority.BEGUN, Priority.USER)
 
 
 @dataclass(slots=True)
@@ -144,6 +128,13 @@ class WorkQueue(Generic[K]):
     def delayed(self) -> int:
         """Keys that wait for their time."""
         return len(self._delayed)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether anything waits or is worked on that somebody waits for."""
+        return any(self._bands[each] for each in _URGENT) or any(
+            each.priority in _URGENT for each in self._processing.values()
+        )
 
     def oldest_age(self) -> float:
         """Seconds that the longest waiting key has waited; 0 when none does."""
