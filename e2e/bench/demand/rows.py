@@ -6,7 +6,6 @@ Prints one line of JSON.
 """
 
 import asyncio
-import gc
 import json
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from e2e.bench.demand.history import Traffic, after, held
 from escadre.clients.engine import Scrape, ScrapeFailure, Target, scraping
 from escadre.controller.demand import DemandLoop
 from escadre.core.scaling.demand import Demand
+from escadre.machinery import garbage
 from escadre.settings import EngineSettings, ScalingSettings, Settings
 from escadre.state.gather import Sight
 from escadre.state.views import DeploymentView
@@ -36,7 +36,6 @@ Found = dict[str, float]
 SCRAPE_SECONDS: Final = 5.0
 TIMEOUT_SECONDS: Final = 2.0
 GPUS: Final = 8
-_GARBAGE: Final = (10_000, 20, 20)  # as the operator has it: controller/run.py
 _KNOWN_SECONDS: Final = 61.0  # an engine that is known for less is not learned from
 _SEVERAL: Final = 3  # deployments that are played
 _JUDGED: Final = 20  # looks whose time is taken, after those that make the history
@@ -139,16 +138,17 @@ async def _cost(shape: Shape, looks: int) -> Found:
             await loop.once()  # connections are made
             await seen.acquire()
             clock.at += _KNOWN_SECONDS
-            gc.collect()
-            gc.freeze()
+            garbage.keep()
             loop.spent = 0.0
             task = asyncio.create_task(loop.run())
+            tidied = asyncio.create_task(garbage.look_often(operator.context.urgent))
             cpu = time.process_time()
             for _ in range(looks):
                 await seen.acquire()
             cpu = time.process_time() - cpu
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for one in (task, tidied):
+                one.cancel()
+            await asyncio.gather(task, tidied, return_exceptions=True)
     read = len(operator.context.memory.readings)
     learned = [one.state.learned for one in operator.context.memory.scaled.values()]
     return {
@@ -184,7 +184,7 @@ ROWS: Final[dict[str, Callable[[Shape, int], Coroutine[object, object, Found]]]]
 
 def main(row: str, replicas: int, each: int, looks: int) -> Found:
     """The numbers of one row."""
-    gc.set_threshold(*_GARBAGE)
+    garbage.seldom()
     return asyncio.run(ROWS[row](Shape(replicas, each), looks))
 
 

@@ -4,7 +4,6 @@ kopf is its shell (controller/shell.py): it begins and ends what stands here.
 """
 
 import asyncio
-import gc
 import os
 import time
 from collections.abc import AsyncIterator
@@ -33,6 +32,7 @@ from escadre.controller.live import LiveNumbers
 from escadre.controller.manager import Manager
 from escadre.controller.router import Router
 from escadre.controller.shell import Shell
+from escadre.machinery import garbage
 from escadre.machinery.apart import ElectorApart
 from escadre.machinery.events import EventRecorder
 from escadre.machinery.heard import Heard
@@ -91,6 +91,7 @@ class Operator:
             recorder=self.recorder,
             now=time.time,
             wake=self._add,
+            urgent=lambda: self.queue.urgent,
         )
         self.router = Router(self.caches, self.context.sight, self._add)
         self.router.wire()
@@ -186,9 +187,7 @@ class Operator:
         await first_of(synced, self.stop)
         if self.stop.is_set():
             return
-        # What is held now is held for long: it need not be looked through for garbage again.
-        gc.collect()
-        gc.freeze()
+        garbage.keep()
         elector = asyncio.create_task(self.elector.run())
         elector.add_done_callback(lambda _: self.stop.set())  # who cannot be elected has no work
         leading = asyncio.create_task(self.elector.leading.wait())
@@ -215,7 +214,8 @@ class Operator:
             self.context, told.scrape_failed, told.decided, told.scraped
         ) as loops:
             work = asyncio.create_task(manager.run())
-            side = [asyncio.create_task(one) for one in (*loops, self._resync())]
+            looks = garbage.look_often(self.context.urgent)
+            side = [asyncio.create_task(one) for one in (*loops, looks, self._resync())]
             first = asyncio.create_task(self._tell_caught_up())
             done = asyncio.create_task(self.stop.wait())
             await asyncio.wait({work, done, *side}, return_when=asyncio.FIRST_COMPLETED)
@@ -260,9 +260,7 @@ async def _api_of_the_lease(metrics: OperatorMetrics) -> AsyncIterator[Api]:
 
 async def run(settings: Settings) -> int:
     """Runs the operator in this process; returns the exit status."""
-    # The caches live as long as the process: looking through them again and again for garbage took
-    # a fifth of a planning pass.
-    gc.set_threshold(10_000, 20, 20)
+    garbage.seldom()
     metrics = OperatorMetrics(CollectorRegistry())
     identity = f"{os.environ.get('POD_NAME') or os.uname().nodename}_{os.getpid()}_{time.time_ns()}"
     connection = await load_connection()
