@@ -175,7 +175,6 @@ def test_what_cannot_be_drafted_is_told(
             "17 is more than 16, the most there may be",
             id="17 people",
         ),
-        pytest.param("--accepted-by", "", "has fewer characters than 1", id="no acceptance"),
         pytest.param(
             "--not-after",
             "2026-09-21",

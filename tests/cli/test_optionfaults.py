@@ -27,3 +27,21 @@ def test_a_wrong_value_is_told(line: str, words: str, capsys: pytest.CaptureFixt
     assert f"Invalid value for {words}" in told or words in told
     assert "Input should" not in told
     assert "Value error" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("layout", "legal", "--config", "", "--tensor-parallel", "1"), "argument after --config"),
+        (("layout", "legal", "--config=", "--tensor-parallel", "1"), "--config is empty; is a"),
+        (("approve", "draft", "--folder", ""), "the argument after --folder is empty"),
+        (("mirror", "test", "internal", "--credentials", ""), "after --credentials is empty"),
+        (("plan", "-f", "", "--nodes", "1 x 1 x L4"), "the argument after -f is empty"),
+        (("simulate", "--users", "1", "--profile", ""), "the argument after --profile is empty"),
+        (("status", ""), "the argument after status is empty; is a variable of the shell not set?"),
+        (("",), "an argument is empty"),
+    ],
+)
+def test_what_is_empty_is_no_value(arguments: tuple[str, ...], said: str) -> None:
+    ran = Program().run(*arguments)
+    assert (ran.code, said in ran.err) == (2, True), ran.err

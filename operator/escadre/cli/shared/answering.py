@@ -3,12 +3,13 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import typer
 
-from escadre.cli.shared.failures import explain
+from escadre.cli.shared.failures import BadInput, explain
 
 __all__ = ["answer"]
 
@@ -18,6 +19,7 @@ def answer(
 ) -> int:
     """Returns the exit code; never lets a traceback out. ``given`` is what commands work with."""
     try:
+        _refuse_empty(sys.argv[1:] if arguments is None else arguments)
         app(args=arguments, prog_name=_program_name(sys.argv[0]), obj=given)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
@@ -32,6 +34,14 @@ def answer(
         say(f"escadre: {message}")
         return code
     return 0
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Nothing that a command takes is empty: an empty path would be the folder we stand in."""
+    for before, one in pairwise(("", *arguments)):
+        if not one or (one.startswith("--") and one.endswith("=") and "=" not in one[:-1]):
+            which = one[:-1] if one else f"the argument after {before}" if before else "an argument"
+            raise BadInput(f"{which} is empty; is a variable of the shell not set?")
 
 
 def _program_name(first: str) -> str:

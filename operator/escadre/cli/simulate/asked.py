@@ -170,9 +170,6 @@ def asked_of(context: typer.Context) -> Asked:
         if isinstance(key, str) and key.startswith(_KEY) and value != []
     }
     files: list[str] = given.get("deployment", [])
-    for name, value in (*given.items(), *(("deployment", file) for file in files)):
-        if value == "":
-            raise BadInput(f"--{name} is empty: a name is meant, or - for stdin")
     _one_of(given, "trace", "users", "the requests")
     _one_of(given, "deployment", "profile", "the replicas")
     for one in ("requests-per-day", "percentile"):
