@@ -23,6 +23,8 @@ from escadre.cli.shared.failures import explain
 from escadre.cli.shared.session import Session, Target
 from escadre.clients.kube import (
     MODEL_DEPLOYMENTS,
+    NO_API_SERVER,
+    ApiError,
     ConnectionUnknown,
     NotFound,
     ServerUnavailable,
@@ -104,6 +106,25 @@ def test_an_encoding_that_lacks_a_sign_ends_no_command() -> None:
             4,
             "helm install escadre",
             id="a cluster without the CRDs",
+        ),
+        pytest.param(
+            NotFound(method="list", object="nodes", status=404, message="404 page not found"),
+            4,
+            "every cluster knows the kind, so what answers is no API server of Kubernetes\nnext: "
+            "check the address in the kubeconfig",
+            id="a server that is none of Kubernetes",
+        ),
+        pytest.param(
+            NotFound(method="list", object="nodes", status=404, message=NO_API_SERVER),
+            4,
+            "sends (404)\nnext: check that the address in the kubeconfig answers from here",
+            id="a page",
+        ),
+        pytest.param(
+            ApiError(method="list", object="modeldeployments", status=302),
+            4,
+            "(302)\nnext: check that the address in the kubeconfig answers from here",
+            id="a login page",
         ),
         pytest.param(
             NotFound(

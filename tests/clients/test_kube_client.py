@@ -17,6 +17,7 @@ from escadre.clients.kube import (
     MODEL_DEPLOYMENTS,
     NODES,
     PODS,
+    ApiError,
     Connection,
     ConnectionUnknown,
     Forbidden,
@@ -208,6 +209,23 @@ async def test_what_is_no_json_is_no_answer() -> None:
         for _ in range(2):
             with pytest.raises(ServerUnavailable, match="not a JSON object"):
                 await api.get(NODES, "a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (web.Response(status=302, headers={"Location": "/login"}), r"no message .* \(302\)"),
+        (web.Response(status=500, text=" <html>\n<h1>Oops"), "a page of HTML, which no API server"),
+        (web.Response(status=502, text="bad\n gateway"), r"getting Node a: bad gateway \(502\)"),
+    ],
+)
+async def test_what_is_no_answer_of_an_api_server_is_told_in_a_line(
+    answer: web.Response, said: str
+) -> None:
+    handle, _ = _answers(answer)
+    async with _serving(handle) as api:
+        with pytest.raises(ApiError, match=said):
+            await api.get(NODES, "a")
 
 
 async def test_watch_lines_may_be_split_joined_and_large() -> None:

@@ -107,3 +107,36 @@ async def test_an_unknown_context_is_answered_with_those_there_are(certificates:
     assert str(refused.value) == (
         f"--context bogus: {path} has no context of that name; its contexts are: staging, x"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("echo login expired >&2; exit 1", "exec: process returned 1. login expired"),
+        ("echo '{}'", "exec: malformed response"),
+    ],
+)
+async def test_a_credential_plugin_that_fails_is_told_and_nothing_goes_on_without(
+    command: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "sh",
+        "args": ["-c", command],
+        "interactiveMode": "Never",
+    }
+    path = tmp_path / "config"
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "x",
+                "users": [{"name": "u", "user": {"exec": plugin}}],
+                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            }
+        )
+    )
+    with pytest.raises(ConnectionUnknown) as refused:
+        await load_connection(kubeconfig=str(path))
+    assert f"{path}: the user's credentials cannot be had: {said}" in str(refused.value)
+    assert not caplog.records, "it is said once"

@@ -14,11 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from escadre.clients.kube import (
-    GPU_NODES,
-    MODEL_APPROVALS,
-    MODEL_DEPLOYMENTS,
-    MODEL_MIRRORS,
-    MODEL_SIGNATURES,
+    OURS,
     Api,
     KubeApi,
     Limits,
@@ -49,7 +45,6 @@ from escadre.state.memory import Memory
 __all__ = ["Operator", "run"]
 
 # The kinds of our own, which kopf watches.
-_HEARD = (MODEL_DEPLOYMENTS, MODEL_APPROVALS, MODEL_SIGNATURES, MODEL_MIRRORS, GPU_NODES)
 _STUCK_SECONDS = 300.0
 _SHUTDOWN_SECONDS = 10.0
 _CAUGHT_UP_LOOK_SECONDS = 0.02
@@ -80,7 +75,7 @@ class Operator:
         self._leader: asyncio.Task[None]
         self._broken: asyncio.Task[None]
         self.queue: WorkQueue[Key] = WorkQueue(group_of=lambda key: key.group)
-        self.heard = {one.plural: Heard(api, one) for one in _HEARD}
+        self.heard = {one.plural: Heard(api, one) for one in OURS}
         self.caches = Caches(api, settings.namespace, heard=self.heard)
         self.recorder = EventRecorder(api, instance=identity)
         self.context = Context(

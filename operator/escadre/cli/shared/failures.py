@@ -6,6 +6,8 @@ The one place of the CLI that knows the exceptions of the client. Called by answ
 import errno
 
 from escadre.clients.kube import (
+    NO_API_SERVER,
+    OURS,
     ApiError,
     ConnectionUnknown,
     Forbidden,
@@ -34,7 +36,9 @@ REFUSED = 3
 API_FAILED = 4
 
 _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+_OURS = frozenset(word for one in OURS for word in (one.kind, one.plural))
 _NOT_FOUND = 404
+_OTHER, _ERRORS = 300, 400  # between them it is sent elsewhere
 _KIND_MISSING = ("could not find the requested resource", "page not found")
 
 
@@ -44,9 +48,7 @@ class BadInput(EscadreError):
 
 def is_kind_missing(error: ApiError) -> bool:
     """Whether the API server does not know the kind at all (not: has no such object)."""
-    return error.status == _NOT_FOUND and (
-        not error.message or any(words in error.message for words in _KIND_MISSING)
-    )
+    return error.status == _NOT_FOUND and any(words in error.message for words in _KIND_MISSING)
 
 
 def told(refusal: Refusal) -> str:
@@ -75,13 +77,11 @@ def explain(error: Exception) -> tuple[int, str]:
 
 
 def _api(error: ApiError) -> str:
+    elsewhere = error.message == NO_API_SERVER or _OTHER <= error.status < _ERRORS
+    if elsewhere or isinstance(error, ServerUnavailable):
+        return f"{error}\nnext: check that the address in the kubeconfig answers from here"
     if is_kind_missing(error):
-        return (
-            f"{error.method} {error.object}: this cluster does not know the kind, so escadre is "
-            "not installed on it\nnext: helm install escadre charts/escadre --namespace "
-            "escadre-system --create-namespace (docs/operate/install.md), or choose another "
-            "--context"
-        )
+        return _kind_missing(error)
     if isinstance(error, Unauthorized):
         return f"{error}\nnext: log in again; the credentials of the kubeconfig are not accepted"
     if isinstance(error, Forbidden):
@@ -94,6 +94,20 @@ def _api(error: ApiError) -> str:
             f"{error.object} does not exist: {error.message or 'so the API server says'}\n"
             "next: check the name, its namespace (-n) and the cluster (--context)"
         )
-    if isinstance(error, ServerUnavailable):
-        return f"{error}\nnext: check that the address in the kubeconfig answers from here"
     return str(error)
+
+
+def _kind_missing(error: ApiError) -> str:
+    kind = error.object.partition(" ")[0]
+    if kind not in _OURS:
+        return (
+            f"{error.method} {error.object}: every cluster knows the kind, so what answers is no "
+            "API server of Kubernetes\nnext: check the address in the kubeconfig, or choose "
+            "another --context"
+        )
+    return (
+        f"{error.method} {error.object}: this cluster does not know the kind, so escadre is "
+        "not installed on it\nnext: helm install escadre charts/escadre --namespace "
+        "escadre-system --create-namespace (docs/operate/install.md), or choose another "
+        "--context"
+    )

@@ -22,6 +22,7 @@ from escadre.clients.kube.client import KubeApi, Limits
 from escadre.clients.kube.connecting import load_connection
 from escadre.clients.kube.connection import Connection, ConnectionUnknown
 from escadre.clients.kube.errors import (
+    NO_API_SERVER,
     ApiError,
     Conflict,
     Forbidden,
@@ -46,6 +47,7 @@ from escadre.clients.kube.resources import (
     NAMESPACES,
     NETWORK_POLICIES,
     NODES,
+    OURS,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
     POD_DISRUPTION_BUDGETS,
@@ -78,6 +80,8 @@ __all__ = [
     "NAMESPACES",
     "NETWORK_POLICIES",
     "NODES",
+    "NO_API_SERVER",
+    "OURS",
     "PERSISTENT_VOLUMES",
     "PERSISTENT_VOLUME_CLAIMS",
     "PODS",

@@ -20,6 +20,7 @@ from typing import Any, Final
 from escadre.errors import EscadreError
 
 __all__ = [
+    "NO_API_SERVER",
     "ApiError",
     "Conflict",
     "Forbidden",
@@ -126,6 +127,9 @@ class ServerUnavailable(ApiError):
         self.maybe_committed = maybe_committed
         self.retry_after = retry_after
 
+
+# What is told of an answer in HTML, whatever its code: a gateway, a login page, another server.
+NO_API_SERVER: Final = "a page of HTML, which no API server sends"
 
 _BY_CODE: Final[Mapping[int, type[ApiError]]] = {
     400: Invalid,

@@ -8,8 +8,12 @@ and removes them when the interpreter ends in good order. They are read into the
 and removed at once, so that no end of the process, however sudden, leaves a private key behind.
 """
 
+import logging
 import os
+import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +21,14 @@ import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import kube_config as files
+from typing_extensions import override
 
 from escadre.clients.kube.connection import Authorize, Connection, ConnectionUnknown
 
 __all__ = ["connect"]
 
+_BYTES = re.compile(r"\bb(['\"])(.*)\1$")  # how the library writes what a plugin said
+_LONGEST = 300  # characters that are shown of what a plugin says
 _OTHERWISE = (AttributeError, IndexError, KeyError, TypeError, ValueError, yaml.YAMLError)
 
 
@@ -33,9 +40,15 @@ async def connect(path: str | None, context: str | None) -> Connection:
     try:
         if context is not None:
             _need_context(path, context)
-        loader = await config.load_kube_config(
-            config_file=path, context=context, client_configuration=settings, persist_config=False
-        )
+        with _refusals() as refused:
+            loader = await config.load_kube_config(
+                config_file=path,
+                context=context,
+                client_configuration=settings,
+                persist_config=False,
+            )
+        if refused:
+            raise OSError(f"{path}: the user's credentials cannot be had: {refused[0]}")
         chosen = loader.current_context.get("context") or {}
         return _connection(settings, chosen.get("namespace"))
     except config.ConfigException as error:
@@ -53,6 +66,33 @@ async def connect(path: str | None, context: str | None) -> Connection:
         # Private, but the one way that also makes the library forget the files: it would hand
         # out their names again to whoever loads the same kubeconfig a second time.
         files._cleanup_temp_files()  # noqa: SLF001 - see above
+
+
+class _Heard(logging.Handler):
+    """Keeps what is logged, a line each."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.said: list[str] = []
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        text = _BYTES.sub(r"\2", " ".join(record.getMessage().split()))
+        self.said.append(text[:_LONGEST])
+
+
+@contextmanager
+def _refusals() -> Iterator[list[str]]:
+    """What the library only logs: of a credential plugin that failed, and goes on without."""
+    handler = _Heard(logging.ERROR)
+    spread = files.logger.propagate
+    files.logger.addHandler(handler)
+    files.logger.propagate = False
+    try:
+        yield handler.said
+    finally:
+        files.logger.propagate = spread
+        files.logger.removeHandler(handler)
 
 
 def _need_a_file(path: str) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "NAMESPACES",
     "NETWORK_POLICIES",
     "NODES",
+    "OURS",
     "PERSISTENT_VOLUMES",
     "PERSISTENT_VOLUME_CLAIMS",
     "PODS",
@@ -99,6 +100,8 @@ MODEL_APPROVALS: Final = _ours("modelapprovals", "ModelApproval")
 MODEL_SIGNATURES: Final = _ours("modelsignatures", "ModelSignature")
 MODEL_MIRRORS: Final = _ours("modelmirrors", "ModelMirror")
 GPU_NODES: Final = _ours("gpunodes", "GPUNode")
+
+OURS: Final = (MODEL_DEPLOYMENTS, MODEL_APPROVALS, MODEL_MIRRORS, MODEL_SIGNATURES, GPU_NODES)
 
 SERVICES: Final = _core("services", "Service")
 PODS: Final = _core("pods", "Pod")

@@ -17,6 +17,7 @@ from yarl import URL
 from escadre import __version__
 from escadre.clients.kube.connection import Connection
 from escadre.clients.kube.errors import (
+    NO_API_SERVER,
     ApiError,
     ServerUnavailable,
     Unauthorized,
@@ -29,7 +30,7 @@ __all__ = ["LARGE_KEPT_SECONDS", "Call", "RequestHook", "Transport"]
 RequestHook = Callable[[str, str, str, float], None]
 
 _CONNECT_SECONDS: Final = 10.0
-_ERROR_FROM: Final = 400
+_OTHER_FROM: Final = 300  # the API server redirects nobody
 _WATCHES: Final = "watches"
 _LARGE: Final = "large"
 _SMALL: Final = "small"
@@ -122,7 +123,7 @@ class Transport:
             response = await self._open(call, limits)
             async with response:
                 code = str(response.status)
-                if response.status >= _ERROR_FROM:
+                if response.status >= _OTHER_FROM:
                     raise _failure(call, response, await response.read())
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -197,7 +198,7 @@ def _failure(call: Call, response: aiohttp.ClientResponse, raw: bytes) -> ApiErr
     try:
         status = orjson.loads(raw)
     except ValueError:
-        status = {"message": raw[:200].decode(errors="replace")}
+        status = {"message": _words(raw)}
     return error_from_status(
         method=call.verb,
         object=call.object,
@@ -205,6 +206,13 @@ def _failure(call: Call, response: aiohttp.ClientResponse, raw: bytes) -> ApiErr
         status=status if isinstance(status, dict) else {},
         retry_after=_seconds(response.headers.get("Retry-After", "")),
     )
+
+
+def _words(raw: bytes) -> str:
+    """The beginning of an answer that is no JSON, in one line; of a page nothing."""
+    if raw.lstrip().startswith(b"<"):
+        return NO_API_SERVER
+    return " ".join(raw[:200].decode(errors="replace").split())
 
 
 def _broken(call: Call, error: BaseException) -> ServerUnavailable:
