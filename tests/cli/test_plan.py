@@ -345,10 +345,11 @@ def test_of_very_many_mistakes_the_first_are_named(tmp_path: Path) -> None:
             ": no ModelDeployment of escadre.dev/v1alpha1 in it, only Pod of v1\n",
             id="no wish",
         ),
+        pytest.param(b"- a", ', document 1: ["a"] is no object; one with', id="list"),
         pytest.param(
-            b"- a",
+            b"---\n---\n",
             ": no ModelDeployment of escadre.dev/v1alpha1 in it, nor any other object",
-            id="list",
+            id="nothing",
         ),
     ],
 )

@@ -290,8 +290,8 @@ def test_a_line_that_is_no_group_is_named_also_alone(tmp_path: Path) -> None:
 def test_what_is_read_is_named_once(tmp_path: Path) -> None:
     ran = plan(tmp_path, SMALL, more=("--nodes", "1 x 1 x L4"))
     assert (ran.code, "--nodes is given 2 times; once is meant" in ran.err) == (2, True), ran.err
-    ran = Program().run("plan", "-f", "", "--nodes", NODES)
-    assert (ran.code, "-f is empty: name a file, or - for stdin" in ran.err) == (2, True), ran.err
+    ran = Program().run("plan", "-f", "-", "--nodes", "-")
+    assert (ran.code, "-f - and --nodes -: stdin is one file, not two" in ran.err) == (2, True)
 
 
 def test_a_page_does_not_replace_what_it_is_made_from(tmp_path: Path) -> None:
@@ -324,7 +324,67 @@ def test_what_is_ours_under_another_name_is_not_left_out(
 
 def test_other_objects_of_a_file_are_left_alone(tmp_path: Path) -> None:
     mirror = {"apiVersion": "escadre.dev/v1alpha1", "kind": "ModelMirror"}
-    assert plan(tmp_path, SMALL, {"apiVersion": "v1", "kind": "Namespace"}, mirror).code == 0
+    ran = plan(tmp_path, SMALL, {"apiVersion": "v1", "kind": "Namespace"}, mirror)
+    assert (ran.code, "nothing of it is planned" in ran.out) == (0, False)
+
+
+def test_a_file_of_which_nothing_is_planned_is_named(tmp_path: Path) -> None:
+    other = tmp_path / "mirror.yaml"
+    other.write_text("apiVersion: escadre.dev/v1alpha1\nkind: ModelMirror\n")
+    ran = plan(tmp_path, SMALL, more=("-f", str(other)))
+    said = f"Note: {other}: neither a ModelDeployment nor a ModelApproval is in it, so nothing of"
+    assert (ran.code, said in ran.out) == (0, True), ran.out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a\n- b\n", 'document 1: ["a", "b"] is no object; one with apiVersion and kind is'),
+        ("just words\n", 'document 1: "just words" is no object'),
+        ("a: 1\n", "no ModelDeployment of escadre.dev/v1alpha1 in it, only an object without"),
+        ("---\n---\n", "nor any other object"),
+    ],
+)
+def test_what_is_no_object_is_not_left_out(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "wish.yaml"
+    path.write_text(text)
+    ran = Program().run("plan", "-f", str(path), "--nodes", NODES)
+    assert (ran.code, said in ran.err) == (3, True), ran.err
+
+
+def test_a_field_beside_the_spec_that_no_object_has_is_refused(tmp_path: Path) -> None:
+    ran = plan(tmp_path, {**SMALL, "spce": {}, "zzz": 1})
+    assert ran.code == 3
+    assert "  spce: unknown field; near it: spec\n" in ran.err
+    assert "  zzz: unknown field; there are apiVersion, kind, metadata, spec, status\n" in ran.err
+
+
+def test_an_approval_of_a_file_that_expired_stands_in_the_way(tmp_path: Path) -> None:
+    body = deepcopy(approval())
+    body["metadata"]["name"] = SMALL["spec"]["approval"]
+    assert plan(tmp_path, SMALL, body).code == 0
+    body["spec"]["notAfter"] = "2026-01-01T00:00:00Z"
+    ran = plan(tmp_path, SMALL, body)
+    assert ran.code == 1
+    assert "of the file expired at 2026-01-01T00:00:00Z; draft a new one" in ran.out
+
+
+@pytest.mark.parametrize("more", [("--context", "prod"), ("--kubeconfig", "/nowhere")])
+def test_a_cluster_that_is_named_beside_nodes_is_not_left_out(
+    tmp_path: Path, more: tuple[str, str]
+) -> None:
+    said = f"{more[0]}: with --nodes no cluster is asked; leave it out"
+    ran = plan(tmp_path, SMALL, more=more)
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def test_an_object_is_not_planned_in_another_namespace_than_its_own(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, more=("-n", "elsewhere"))
+    assert ran.code == 2
+    assert "--namespace elsewhere: ModelDeployment assistant of the files names namespace chat" in (
+        ran.err
+    )
+    assert plan(tmp_path, SMALL, more=("-n", "chat")).code == 0
 
 
 def test_a_target_with_which_requests_wait_is_said(tmp_path: Path) -> None:
@@ -464,6 +524,7 @@ def test_the_page_holds_all_of_it_and_loads_nothing(tmp_path: Path) -> None:
     assert "http" not in text.replace("http-equiv", "")
     for words in (
         "2 of 2 deployments can be placed",
+        "spread over 2 nodes, at most 1 replica on one",
         "chat/assistant",
         evil,  # shown as it was written
     ):

@@ -14,7 +14,7 @@ from escadre.api.approval import Architecture, ModelApprovalSpec
 from escadre.cli.catalog.named import doubts
 from escadre.cli.plan.wishes import ApprovalWish, DeploymentWish
 from escadre.cli.shared.words import bytes_text, count
-from escadre.core.approvals.verdict import allows_namespace
+from escadre.core.approvals.verdict import allows_namespace, iso
 from escadre.core.catalog.entry import Entry
 from escadre.core.catalog.shelf import CATALOG, find, like, name_of, spelled_like
 from escadre.core.facts.model import ApprovedModel
@@ -48,7 +48,7 @@ class KnownApproval:
 
 
 def from_files(
-    wishes: Mapping[str, ApprovalWish], known: Container[str]
+    wishes: Mapping[str, ApprovalWish], known: Container[str], now: float
 ) -> dict[str, KnownApproval]:
     """Those of the files that are not known otherwise."""
     return {
@@ -56,14 +56,25 @@ def from_files(
             name,
             ApprovedModel.of(name, f"file/{name}", wish.spec),
             wish.spec,
-            holds=False,
-            reason=reasons.SIGNATURES_MISSING,
-            message=f"ModelApproval {name} is in the file and not on the cluster yet; once applied "
-            f"it needs {count(wish.spec.required_approvals, 'signature')} or more",
+            False,
+            *_unsigned(name, wish.spec, now),
         )
         for name, wish in wishes.items()
         if name not in known
     }
+
+
+def _unsigned(name: str, spec: ModelApprovalSpec, now: float) -> tuple[Reason, str]:
+    """What stands in the way of one that was not applied yet, and which signatures do not heal."""
+    expires = spec.not_after.timestamp()
+    if now >= expires:
+        return reasons.EXPIRED, (
+            f"ModelApproval {name} of the file expired at {iso(expires)}; draft a new one"
+        )
+    return reasons.SIGNATURES_MISSING, (
+        f"ModelApproval {name} is in the file and not on the cluster yet; once applied "
+        f"it needs {count(spec.required_approvals, 'signature')} or more"
+    )
 
 
 def from_catalog(

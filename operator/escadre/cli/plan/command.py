@@ -86,7 +86,7 @@ def _plan(
     output: OutputOption = Output.TABLE,
 ) -> None:
     environment = environment_of(context)
-    _check_read(context, nodes)
+    _check_read(context, files, nodes)
     check_place("--html", html)
     _check_apart(html, [*files, nodes or ""])
     texts = read_texts(files, environment.read_file)
@@ -94,16 +94,18 @@ def _plan(
 
     async def live(session: Session) -> tuple[Wishes, Fleet]:
         wishes = read_wishes(texts, namespace or session.namespace)
+        _check_namespace(wishes, namespace)
         return wishes, await read_fleet(session, system_namespace, now)
 
     if nodes is None:
         wishes, fleet = run(environment, live)
     else:
         wishes = read_wishes(texts, namespace or "default")
+        _check_namespace(wishes, namespace)
         profile = judged.profile if judged else DEFAULT_PROFILE
         fleet = fleet_of(read_nodes(nodes, environment.read_file, TOLERATED), wishes, profile)
     fleet = _judged(fleet, judged)
-    fleet = replace(fleet, notes=(*fleet.notes, *_idle(wishes)))
+    fleet = replace(fleet, notes=(*fleet.notes, *wishes.notes, *_idle(wishes)))
     seen = _see(wishes, fleet, now, verbose=verbose or html is not None)
     fleet = replace(fleet, notes=(*fleet.notes, *_waiting(seen.tried)))
     if html is not None:
@@ -117,11 +119,32 @@ def _plan(
     raise typer.Exit(OK if all(one.fine for one, _ in told) else NOT_READY)
 
 
-def _check_read(context: typer.Context, nodes: str | None) -> None:
-    """Raises BadInput for an option that says something of a cluster, where none is asked."""
+def _check_read(context: typer.Context, files: Sequence[str], nodes: str | None) -> None:
+    """Raises BadInput for what says something of a cluster, where none is asked."""
+    if nodes is None:
+        return
+    if nodes == "-" and "-" in files:
+        raise BadInput("-f - and --nodes -: stdin is one file, not two")
+    target = environment_of(context).target
     given = context.get_parameter_source("system_namespace")
-    if nodes is not None and given is not None and given.name == "COMMANDLINE":
-        raise BadInput("--system-namespace: with --nodes no cluster is asked; leave it out")
+    of_a_cluster = {
+        "--kubeconfig": target.kubeconfig is not None,
+        "--context": target.context is not None,
+        "--system-namespace": given is not None and given.name == "COMMANDLINE",
+    }
+    for option, named in of_a_cluster.items():
+        if named:
+            raise BadInput(f"{option}: with --nodes no cluster is asked; leave it out")
+
+
+def _check_namespace(wishes: Wishes, asked: str | None) -> None:
+    """As kubectl apply does: an object that names its namespace is not put into another."""
+    for one in wishes.deployments:
+        if asked is not None and one.namespace != asked:
+            raise BadInput(
+                f"--namespace {asked}: ModelDeployment {one.name} of the files names namespace "
+                f"{one.namespace}; one of the two is meant"
+            )
 
 
 def _check_apart(html: Path | None, read: Sequence[str]) -> None:

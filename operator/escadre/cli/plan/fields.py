@@ -7,14 +7,14 @@ does.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
 from escadre.core.counting import count
 from escadre.fieldfaults import MISSING, shown
 
-__all__ = ["faults"]
+__all__ = ["faults", "unknown"]
 
 _MEANT: Final = {
     "integer": "a whole number",
@@ -90,6 +90,11 @@ def _fields(known: Mapping[str, Any], value: Mapping[str, Any], path: str) -> It
         if name in known:
             yield from faults(known[name], child, f"{path}.{name}")
             continue
-        close = difflib.get_close_matches(str(name), known, n=1)
-        near = f"near it: {close[0]}" if close else f"there are {', '.join(known)}"
-        yield f"{path}.{name}: unknown field; {near}"
+        yield f"{path}.{name}: {unknown(name, known)}"
+
+
+def unknown(name: object, known: Collection[str]) -> str:
+    """What is said of a field that is none of those ``known``."""
+    close = difflib.get_close_matches(str(name), known, n=1)
+    near = f"near it: {close[0]}" if close else f"there are {', '.join(known)}"
+    return f"unknown field; {near}"

@@ -68,7 +68,7 @@ def read_nodes(
     if written and _GROUP.match(written[0]):
         return _written([part for line in written for part in re.split(r"[,;]", line)], text)
     try:
-        bodies = [body for _, _, body in documents([file])]
+        bodies = [body for _, _, body in documents([file]) if isinstance(body, dict)]
     except EscadreError as error:
         raise EscadreError(f"--nodes {error}; {_MEANT}") from error
     if written and not bodies and ":" not in file.text:  # no object at all: its line is named
@@ -90,6 +90,8 @@ def _read(name: str, read: Callable[[str], str]) -> WishText:
     except UnicodeDecodeError as error:
         raise EscadreError(f"--nodes {name} {undecoded(error)}; {_MEANT}") from error
     except OSError as error:
+        if name.lstrip()[:1].isdigit():
+            raise BadInput(f"--nodes: {name!r} is no group of nodes; {_MEANT}") from error
         raise EscadreError(f"--nodes {name}: {error.strerror or error}; {_MEANT}") from error
 
 
@@ -181,5 +183,9 @@ def _view(body: Mapping[str, Any]) -> NodeView:
     try:
         return NodeView.of({**body, "metadata": {"uid": "", "resourceVersion": "", **meta}})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        told = f"is not as the API server writes it: {error!r}"
-        raise EscadreError(f"--nodes: Node {meta['name']} {told}") from error
+        why = (
+            str(error) if isinstance(error, ValueError) else "a field is missing or of another type"
+        )
+        raise EscadreError(
+            f"--nodes: Node {meta['name']} is not as the API server writes it: {why}"
+        ) from error

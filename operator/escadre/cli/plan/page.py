@@ -16,9 +16,11 @@ from escadre.cli.plan.picture import FREE, SIGNS, Cell, Picture, Row
 from escadre.cli.plan.prospect import Prospect
 from escadre.cli.plan.stylesheet import COLOURS, STYLE
 from escadre.cli.plan.tried import Tried
+from escadre.cli.plan.view import replaces_words, spread_words
 from escadre.cli.shared.words import count
 from escadre.cli.status.view import arithmetic, layout_title, refused
 from escadre.core.decimals import bytes_text
+from escadre.core.fleet.plan import DeploymentPlan
 from escadre.errors import EscadreError
 
 __all__ = ["Told", "page", "write_page"]
@@ -112,8 +114,7 @@ def _deployment(prospect: Prospect, tried: Tried) -> Iterator[str]:
     if prospect.layout is not None:
         yield from _layout(prospect.layout, wish.spec.scaling.target_queue_depth)
     if plan is not None and plan.slots:
-        nodes = ", ".join(slot.node or "nowhere" for slot in plan.slots)
-        yield f"<p>{count(len(plan.slots), 'replica')}: {escape(nodes)}</p>"
+        yield from _replicas(plan, prospect.replaces)
     if prospect.numbers is not None:
         yield from _numbers(prospect.numbers)
     yield from _rejected(tried)
@@ -139,6 +140,15 @@ def _layout(layout: LayoutStatus, target: int | None) -> Iterator[str]:
     for name, words in arithmetic(layout, target):
         yield f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>"
     yield "</dl>"
+
+
+def _replicas(plan: DeploymentPlan, replaces: int) -> Iterator[str]:
+    nodes = ", ".join(slot.node or "nowhere" for slot in plan.slots)
+    yield f"<p>{count(len(plan.slots), 'replica')}: {escape(nodes)}</p>"
+    if spread := spread_words(plan):
+        yield f"<p>spread {escape(spread)}</p>"
+    if replaces:
+        yield f"<p>replaces {escape(replaces_words(replaces))}</p>"
 
 
 def _numbers(numbers: Numbers) -> Iterator[str]:

@@ -30,6 +30,8 @@ from escadre.reasons import Reason
 
 __all__ = ["Fleet", "Outlook", "Prospect", "look_ahead"]
 
+_REFUSES = (reasons.NAMESPACE_NOT_ALLOWED, reasons.EXPIRED)  # whoever signs
+
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
@@ -108,7 +110,7 @@ def look_ahead(wishes: Wishes, fleet: Fleet, now: float) -> Outlook:
 
     An approval that does not hold yet is planned as if it did: the layout does not depend on it.
     """
-    approvals = {**fleet.approvals, **from_files(wishes.approvals, fleet.approvals)}
+    approvals = {**fleet.approvals, **from_files(wishes.approvals, fleet.approvals, now)}
     wanted = _all(wishes, fleet, approvals, now)
     first = plan_fleet(_snapshot(wanted, fleet, None, now))
     # As the operator does: how many replicas a layout allows for is known once there is one.
@@ -149,7 +151,7 @@ def _without_cluster(one: Prospect, profile: EngineProfile) -> Prospect:
         told = unknown_model(one.wish.spec.approval, profile)
         return replace(one, approval_message=told, assumed=True)
     plan = replace(one.plan, weights=())
-    return replace(one, plan=plan, assumed=one.approval_reason != reasons.NAMESPACE_NOT_ALLOWED)
+    return replace(one, plan=plan, assumed=one.approval_reason not in _REFUSES)
 
 
 def _missing(plans: Iterable[DeploymentPlan]) -> dict[str, dict[str, int]]:

@@ -22,7 +22,7 @@ from escadre.cli.status.view import layout_table, layout_title
 from escadre.core.fleet.plan import DeploymentPlan
 from escadre.reasons import Reason
 
-__all__ = ["document", "view"]
+__all__ = ["document", "replaces_words", "spread_words", "view"]
 
 
 Told = Sequence[tuple[Prospect, Tried | None]]
@@ -136,9 +136,11 @@ def _replicas_row(each: Prospect, plan: DeploymentPlan) -> tuple[Text, str, str]
 
 def _engine_rows(each: Prospect, plan: DeploymentPlan) -> list[tuple[Text, str, str]]:
     """How many replicas, how they are spread, and what becomes of those that run."""
-    rows = [_replicas_row(each, plan), *_spread_rows(plan)]
+    rows = [_replicas_row(each, plan)]
+    if words := spread_words(plan):
+        rows.append((mark("waiting" if plan.together else "ok"), "spread", words))
     if each.replaces:
-        rows.append((mark("waiting"), "replaces", _replaces(each.replaces)))
+        rows.append((mark("waiting"), "replaces", replaces_words(each.replaces)))
     return rows
 
 
@@ -146,18 +148,19 @@ def _nodes(plan: DeploymentPlan) -> list[str]:
     return [slot.node for slot in plan.slots if slot.node is not None]
 
 
-def _spread_rows(plan: DeploymentPlan) -> list[tuple[Text, str, str]]:
-    """What the loss of a node would take; a single replica has nothing to be apart from."""
+def spread_words(plan: DeploymentPlan) -> str:
+    """What the loss of a node would take; "" for a replica that has nothing to be apart from."""
     if plan.together:
-        return [(mark("waiting"), "spread", f"none: {plan.together}")]
+        return f"none: {plan.together}"
     nodes = Counter(_nodes(plan))
     if len(nodes) < 2:  # noqa: PLR2004 - apart are two
-        return []
+        return ""
     most = count(max(nodes.values()), "replica")
-    return [(mark("ok"), "spread", f"over {len(nodes)} nodes, at most {most} on one")]
+    return f"over {len(nodes)} nodes, at most {most} on one"
 
 
-def _replaces(number: int) -> str:
+def replaces_words(number: int) -> str:
+    """What becomes of so many engines that run now."""
     if number == 1:
         return "the only replica that runs: nothing answers from its end until the new one is ready"
     return f"{number:,} replicas that run, one after the other; the others answer meanwhile"

@@ -5,7 +5,7 @@ people mistype most: unknown fields, wrong types, bounds, fields that contradict
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,10 +18,11 @@ from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Model
 from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.schema import structural
-from escadre.cli.plan.fields import faults
+from escadre.cli.plan.fields import faults, unknown
 from escadre.cli.plan.wishfiles import WishText, documents
 from escadre.cli.shared.naming import namespace_fault, object_fault
 from escadre.cli.shared.patterns import rule_of
+from escadre.clients.kube import OURS
 from escadre.core.listing import listed
 from escadre.errors import EscadreError, Refusal
 from escadre.fieldfaults import place_of, shown, words_of
@@ -29,15 +30,14 @@ from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
 
 __all__ = ["ApprovalWish", "DeploymentWish", "Wishes", "read_wishes"]
 
+_FIELDS: Final = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAMED: Final = 3
 _TOLD: Final = 10  # mistakes of one document
 _SPECS: Mapping[str, type[Model]] = {
     "ModelDeployment": ModelDeploymentSpec,
     "ModelApproval": ModelApprovalSpec,
 }
-_KINDS: Final = {
-    kind.lower(): kind for kind in (*_SPECS, "ModelMirror", "ModelSignature", "GPUNode")
-}
+_KINDS: Final = {one.kind.lower(): one.kind for one in OURS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,11 @@ class ApprovalWish:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Everything of the files that planning uses."""
+    """Everything of the files that planning uses; ``notes`` say of which it uses nothing."""
 
     deployments: tuple[DeploymentWish, ...]
     approvals: Mapping[str, ApprovalWish]
+    notes: tuple[str, ...] = ()
 
 
 def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
@@ -74,11 +75,18 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
     """
     deployments: dict[tuple[str, str], DeploymentWish] = {}
     approvals: dict[str, ApprovalWish] = {}
+    used: set[str] = set()
     for source, number, body in documents(texts):
+        if not isinstance(body, dict):
+            raise EscadreError(
+                f"{source}, document {number}: {shown(body)} is no object; one with apiVersion "
+                "and kind is meant"
+            )
         kind, meta = str(body.get("kind")), body.get("metadata") or {}
         _refuse_misspelt(body, f"{source}, document {number}")
         if body.get("apiVersion") != API_VERSION or kind not in _SPECS:
             continue  # a file may hold namespaces, mirrors and the like beside the wishes
+        used.add(source)
         name = str(meta.get("name", "")) if isinstance(meta, dict) else ""
         where = f"{source}, document {number}, {kind} {name or 'without a name'}"
         spec = _spec(body, kind, where)
@@ -94,7 +102,16 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
             approvals[name] = ApprovalWish(name, spec)
     if not deployments:
         raise EscadreError(_none_in(texts))
-    return Wishes(tuple(deployments.values()), approvals)
+    return Wishes(tuple(deployments.values()), approvals, _unused(texts, used))
+
+
+def _unused(texts: Sequence[WishText], used: Container[str]) -> tuple[str, ...]:
+    return tuple(
+        f"{one.source}: neither a ModelDeployment nor a ModelApproval is in it, so nothing of it "
+        "is planned."
+        for one in texts
+        if one.source not in used
+    )
 
 
 def _refuse_misspelt(body: Mapping[str, Any], where: str) -> None:
@@ -121,11 +138,14 @@ def _refuse_misspelt(body: Mapping[str, Any], where: str) -> None:
 def _none_in(texts: Sequence[WishText]) -> str:
     """What to say of files without a wish, with what is there instead."""
     sources = ", ".join(each.source for each in texts)
-    kinds = {
-        f"{body.get('kind')} of {body.get('apiVersion')}": None for *_, body in documents(texts)
-    }
+    kinds = {_called(body): None for *_, body in documents(texts)}
     found = f", only {listed(list(kinds), _NAMED)}" if kinds else ", nor any other object"
     return f"{sources}: no ModelDeployment of {API_VERSION} in it{found}"
+
+
+def _called(body: Mapping[str, Any]) -> str:
+    kind, version = body.get("kind"), body.get("apiVersion")
+    return f"{kind} of {version}" if kind and version else "an object without apiVersion and kind"
 
 
 def _refuse_second(known: bool, called: str, where: str) -> None:
@@ -154,7 +174,7 @@ def _refuse(where: str, field: str, value: object, fault: str) -> None:
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
     model, raw = _SPECS[kind], body.get("spec")
     raw = {} if raw is None else raw
-    found = [*faults(structural(model, people=True), raw, "spec")]
+    found = [*_beside(body), *faults(structural(model, people=True), raw, "spec")]
     try:
         spec = model.model_validate(raw)
     except ValidationError as error:
@@ -164,6 +184,13 @@ def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
     if found:
         raise _mistakes(where, found)
     return spec
+
+
+def _beside(body: Mapping[str, Any]) -> Iterator[str]:
+    """What stands beside the spec and is none of an object's fields."""
+    for field in body:
+        if field not in _FIELDS:
+            yield f"{field}: {unknown(field, _FIELDS)}"
 
 
 def _words(model: type[Model], error: ErrorDetails) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from escadre.cli.shared.encoding import undecoded
-from escadre.cli.shared.failures import BadInput
 from escadre.errors import EscadreError
 from escadre.fieldfaults import shown
 from escadre.strictyaml import KeyTwice, load_all
@@ -32,14 +31,12 @@ def read_texts(
 ) -> list[WishText]:
     """Reads every file, each once; ``option`` is the one that names them.
 
-    Raises EscadreError for the first that cannot be read, BadInput for one without a name.
+    Raises EscadreError for the first that cannot be read.
     """
     return [_read(file, read, option) for file in dict.fromkeys(files)]
 
 
 def _read(file: str, read: Callable[[str], str], option: str) -> WishText:
-    if not file:
-        raise BadInput(f"{option} is empty: name a file, or - for stdin")
     source = "standard input" if file == "-" else file
     try:
         text = read(file)
@@ -60,18 +57,20 @@ def _read(file: str, read: Callable[[str], str], option: str) -> WishText:
     return WishText(source, text)
 
 
-def documents(texts: Sequence[WishText]) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Source, number and content of every document that is an object; a list's items alone."""
+def documents(texts: Sequence[WishText]) -> Iterator[tuple[str, int, Any]]:
+    """Source, number and content of every document that is not empty; a list's items alone."""
     for each in texts:
         for number, body in enumerate(_parse(each), start=1):
             objects = _objects(body, f"{each.source}, document {number}")
             yield from ((each.source, number, one) for one in objects)
 
 
-def _objects(body: Any, where: str) -> list[dict[str, Any]]:
+def _objects(body: Any, where: str) -> list[Any]:
     """The object, or those of a list: kubectl's List, or a NodeList, whose items name no kind."""
-    if not isinstance(body, dict):
+    if body is None:
         return []
+    if not isinstance(body, dict):
+        return [body]
     kind = str(body.get("kind"))
     if not kind.endswith("List"):
         return [body]
@@ -80,7 +79,7 @@ def _objects(body: Any, where: str) -> list[dict[str, Any]]:
         raise EscadreError(f"{where}: items of a {kind}: {shown(items)} is given; a list is meant")
     named = {"apiVersion": body.get("apiVersion"), "kind": kind.removesuffix("List")}
     given = named if named["kind"] else {}
-    return [{**given, **item} for item in items if isinstance(item, dict)]
+    return [{**given, **item} if isinstance(item, dict) else item for item in items]
 
 
 def _parse(each: WishText) -> list[Any]:
