@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from escadre import reasons
-from escadre.errors import Refusal
+from escadre.errors import EscadreError, Refusal
 from escadre.settings import LEAST_CAP, load
 
 IMAGE = "registry.example/vllm@sha256:" + "e" * 64
@@ -28,6 +28,20 @@ def refused(path: Path) -> str:
 
 def test_defaults_need_nothing_but_the_image(tmp_path: Path) -> None:
     assert load(written(tmp_path)).engine.drain_seconds is None
+
+
+def test_a_file_that_is_not_there_is_no_wrong_field(tmp_path: Path) -> None:
+    with pytest.raises(
+        EscadreError, match=r"reading settings .*none\.yaml: No such file"
+    ) as caught:
+        load(tmp_path / "none.yaml")
+    assert not isinstance(caught.value, Refusal)
+
+
+def test_settings_are_an_object(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("[1]\n")
+    assert refused(path) == f"settings {path}: [1] is given; an object with fields is meant"
 
 
 def test_a_flag_that_escadre_sets_is_refused_with_its_reason(tmp_path: Path) -> None:
@@ -92,10 +106,6 @@ def test_a_file_that_cannot_be_used_names_the_field(
     message = refused(path)
     assert words in message
     assert str(path) in message
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert "config.yaml" in refused(tmp_path / "config.yaml")
 
 
 def with_cap(folder: Path, cap: int) -> Path:

@@ -21,8 +21,8 @@ from pydantic.alias_generators import to_camel
 
 from escadre import reasons, strictyaml
 from escadre.engineflags import VERSION, flags_for, stand_in
-from escadre.errors import Refusal
-from escadre.fieldfaults import first_fault
+from escadre.errors import EscadreError, Refusal
+from escadre.fieldfaults import first_fault, shown
 from escadre.names import MIRROR_FOLDERS_PATH
 
 __all__ = [
@@ -207,11 +207,18 @@ def load(path: Path) -> Settings:
 
     Raises:
         Refusal: reason InvalidSpec, naming the file, the field and what is wrong with it.
+        EscadreError: there is no such file, or it cannot be read.
     """
     try:
-        return Settings.model_validate(strictyaml.load(path.read_text(encoding="utf-8")) or {})
+        found = strictyaml.load(path.read_text(encoding="utf-8")) or {}
+        if not isinstance(found, dict):
+            raise Refusal(
+                reasons.INVALID_SPEC,
+                f"settings {path}: {shown(found)} is given; an object with fields is meant",
+            )
+        return Settings.model_validate(found)
     except OSError as error:
-        raise Refusal(reasons.INVALID_SPEC, f"reading settings {path}: {error.strerror}") from error
+        raise EscadreError(f"reading settings {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise Refusal(
             reasons.INVALID_SPEC, f"reading settings {path}: it is not text in UTF-8"

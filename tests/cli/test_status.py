@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from tests.cli.harness import Program, check_golden
 from tests.cli.world import (
     GIB,
@@ -219,6 +220,20 @@ def test_watch_prints_each_change_until_it_is_interrupted() -> None:
     ran = program.run("status", "--watch", "-o", "json")
     lines = [json.loads(line) for line in ran.out.splitlines()]
     assert [line["ready"] for line in lines] == [False, True]
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_watch_says_that_there_is_none(output: str) -> None:
+    program = cluster()
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    program.on_sleep = interrupted
+    ran = program.run("status", "--watch", "-o", output)
+    (document,) = yaml.safe_load_all(ran.out)  # JSON is YAML as well
+    assert document["items"] == []
+    assert "leads" in document["operator"]
 
 
 def test_watch_shows_in_place_on_a_terminal() -> None:

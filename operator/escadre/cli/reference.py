@@ -45,9 +45,9 @@ _CODES = {
     "(`approve show`), a mirror fails (`mirror test`), something could not be read "
     "(`support-bundle`, `logs`), or an unexpected error",
     USAGE: "wrong use: unknown command, option or value, or options that do not go together",
-    REFUSED: "refused: an unknown name, a file that is not there or cannot be read or written, a "
-    "mistake in a file, bytes that cannot be approved or are not the approved ones, a signature "
-    "that cannot count, a question not answered with yes",
+    REFUSED: "refused: an object of a name that is not there, a file that is not there or cannot "
+    "be read or written, a mistake in a file, bytes that cannot be approved or are not the "
+    "approved ones, a signature that cannot count, a question not answered with yes",
     API_FAILED: "the cluster cannot be reached, does not know escadre, or answers with an error",
 }
 _WHICH_CLUSTER = """\

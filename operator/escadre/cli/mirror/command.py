@@ -29,6 +29,7 @@ from escadre.clients.sources.factory import open_source
 from escadre.clients.sources.probe import Finding, Probed, Sample, probe, sample_of
 from escadre.clients.sources.protocol import RemoteFile, Source
 from escadre.errors import EscadreError
+from escadre.fieldfaults import first_fault
 
 __all__ = ["register"]
 
@@ -206,7 +207,8 @@ def _of_approval(body: Json) -> _Wanted:
     try:
         spec = ModelApprovalSpec.model_validate(body.get("spec"))
     except ValidationError as error:
-        raise EscadreError(f"ModelApproval {name} cannot be read") from error
+        why = first_fault(error, "spec")
+        raise EscadreError(f"ModelApproval {name} cannot be read: {why}") from error
     sample = sample_of(spec.files, spec.manifest_digest)
     return _Wanted(spec.repository, spec.revision, sample, f"ModelApproval {name}")
 
@@ -225,7 +227,8 @@ def _listed(source: Source) -> Sample:
     if not source.capabilities.lists:
         raise EscadreError(
             f"ModelMirror {source.name} has no list of files, so it is not known what to ask for\n"
-            "next: name a ModelApproval whose files it holds, with --approval"
+            "next: name a ModelApproval whose files it holds, with --approval; without one yet, "
+            "draft it from the folder that the mirror serves (escadre approve draft --folder)"
         )
     full = [one for one in source.list() if one.size]
     if not full:

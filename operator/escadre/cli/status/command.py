@@ -194,7 +194,7 @@ def _print_change(environment: Environment, view: _View, found: _Found, output: 
     if output is Output.TABLE:
         environment.show(view.render(found))
         return
-    for each in found.documents:
+    for each in found.documents or [{"items": []}]:
         document = {**each, "operator": found.leader.document()}
         if output is Output.YAML:
             environment.out.print("---")
