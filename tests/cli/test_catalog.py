@@ -17,6 +17,11 @@ def test_list_and_show_as_they_are_printed() -> None:
     assert program.targets == []
 
 
+def test_words_of_a_name_may_stand_apart() -> None:
+    apart, joined = (Program().run("catalog", "list", *words) for words in (("small", "4"), ("small-4",)))
+    assert (apart.code, apart.out) == (0, joined.out)
+
+
 def test_the_document_is_as_it_is_documented() -> None:
     ran = Program().run("catalog", "show", "codestral-22b-v0-1", "-o", "json")
     assert json.loads(ran.out) == {

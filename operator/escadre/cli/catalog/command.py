@@ -31,13 +31,14 @@ def register(app: typer.Typer) -> None:
 def _list(
     context: typer.Context,
     words: Annotated[
-        str | None, typer.Argument(metavar="WORDS", help="Words of the name, e.g. small-4.")
+        list[str] | None, typer.Argument(metavar="WORD…", help="Words of the name, e.g. small 4.")
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    found = CATALOG if words is None else like(words)
+    name = "-".join(words or ())
+    found = like(name) if words else CATALOG
     if not found:
-        raise BadInput(f"no model of the catalog is called {words}; escadre catalog list has all")
+        raise BadInput(f"no model of the catalog is called {name}; escadre catalog list has all")
     environment_of(context).answer(
         output,
         document=lambda: {"items": [view.document(entry) for entry in found]},
