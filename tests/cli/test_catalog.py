@@ -18,7 +18,9 @@ def test_list_and_show_as_they_are_printed() -> None:
 
 
 def test_words_of_a_name_may_stand_apart() -> None:
-    apart, joined = (Program().run("catalog", "list", *words) for words in (("small", "4"), ("small-4",)))
+    apart, joined = (
+        Program().run("catalog", "list", *words) for words in (("small", "4"), ("small-4",))
+    )
     assert (apart.code, apart.out) == (0, joined.out)
 
 
