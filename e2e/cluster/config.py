@@ -25,8 +25,8 @@ class RunnerConfig:
     """Options of the engine runner; the back-off is a kubelet's unless a test shortens it.
 
     ``fake_addresses`` False: pods without a process have no address, so that nobody can read them.
-    ``niceness`` of its process: what it plays has machines of its own elsewhere, so where times are
-    measured it is not to take the processor from who is measured.
+    ``idle``: its process runs when no other wants to. What it plays has machines of its own
+    elsewhere, so where times are measured it is not to take the processor from who is measured.
     """
 
     images: str | None = None
@@ -35,7 +35,7 @@ class RunnerConfig:
     fake_all: bool = False
     fake_metrics: str | None = None
     fake_addresses: bool = True
-    niceness: int = 0
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ _QUIET_SECONDS: Final = 3.0
 # Until all tell their numbers in turn: the least time between two statuses, and once round.
 _BEGIN_SECONDS: Final = 30.0
 _BEGIN_EACH_SECONDS: Final = 0.2
-_NICE: Final = 19  # of who plays engines and kubelets
 _SERVED: Final = 3600.0  # seconds that the engines have served at the beginning
 _ADMIN: Final = "escadre-test-admin"
 _TWO: Final = json.dumps({"spec": {"scaling": {"minReplicas": 2}}}).encode()
@@ -154,7 +153,7 @@ class _Pairs:
 async def measured(replicas: int, pairs: int, edits: int, folder: Path) -> list[Half]:
     """All halves, on a cluster of its own with so many replicas of as many deployments."""
     metrics = folder / "metrics.txt"
-    runner = RunnerConfig(fake_all=True, fake_metrics=str(metrics), niceness=_NICE)
+    runner = RunnerConfig(fake_all=True, fake_metrics=str(metrics), idle=True)
     fleet = Fleet("demand", folder, replicas, Variant(spare=2 * pairs * edits, runner=runner))
     with fleet.cluster:
         fleet.install(

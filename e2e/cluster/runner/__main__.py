@@ -32,7 +32,8 @@ __all__ = ["main"]
 async def _run(state: StateFolder) -> None:
     config = ClusterConfig.load(state)
     options = config.runner
-    os.nice(options.niceness)
+    if options.idle:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     # A former runner's folders: its processes are gone, its pods start anew.
     shutil.rmtree(state.pods, ignore_errors=True)
     state.pods.mkdir(parents=True)
