@@ -52,6 +52,28 @@ async def test_the_young_are_looked_through_but_for_what_is_urgent(
     assert await looked([False, True, False], monkeypatch) == [False, True, False]
 
 
+@pytest.mark.parametrize(("looks", "older"), [(480, 1), (14_400, 2)])
+async def test_what_outlived_a_look_is_looked_for_again(
+    looks: int, older: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few objects are made: a look asked for by name counts for no threshold of Python."""
+    asked: list[int] = []
+    slept = 0
+
+    async def sleep(_: float) -> None:
+        nonlocal slept
+        slept += 1
+        if slept > looks:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("escadre.machinery.garbage.asyncio.sleep", sleep)
+    monkeypatch.setattr("escadre.machinery.garbage.gc.collect", asked.append)
+    with pytest.raises(asyncio.CancelledError):
+        await garbage.look_often(lambda: False)
+    assert asked[-1] == older
+    assert asked[:-1].count(0) == len(asked) - 1 - (looks - 1) // 480
+
+
 def test_what_is_kept_is_not_looked_through_again() -> None:
     held = _Ring()
     garbage.keep()

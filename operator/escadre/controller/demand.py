@@ -120,14 +120,17 @@ class DemandLoop:
                 await gate.acquire()
                 group.create_task(one(pod))
 
-    async def _give_way(self) -> None:
-        """An edit waits for no more than what was begun: neither to be read nor judged is urgent.
+    async def _give_way(self) -> bool:
+        """An edit or a plan waits for no more than what was begun; returns whether one was there.
 
         Where there are always some, as in a rollout of hundreds, a round takes so much longer.
         """
+        clock, waited = asyncio.get_running_loop().time, False
         while self.given < _GIVEN and self.context.urgent():
-            self.given += _LOOK
+            began, waited = clock(), True
             await asyncio.sleep(_LOOK)
+            self.given += max(_LOOK, clock() - began)
+        return waited
 
     async def _read(self, pod: PodView) -> None:
         leaving = pod.terminating or not pod.serving
@@ -153,7 +156,8 @@ class DemandLoop:
         for number, key in enumerate(keys):
             if number % _BATCH == _BATCH - 1:
                 await asyncio.sleep(0)
-                await self._give_way()
+                if await self._give_way():
+                    sight = context.sight()
             began = clock()
             view = context.caches.deployments.get(key.name, key.namespace)
             if view is not None and not view.terminating:

@@ -44,7 +44,6 @@ from escadre.state.memory import Memory
 
 __all__ = ["Operator", "run"]
 
-# The kinds of our own, which kopf watches.
 _STUCK_SECONDS = 300.0
 _SHUTDOWN_SECONDS = 10.0
 _CAUGHT_UP_LOOK_SECONDS = 0.02
