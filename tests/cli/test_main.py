@@ -117,13 +117,25 @@ def test_an_encoding_that_lacks_a_sign_ends_no_command() -> None:
         pytest.param(
             NotFound(method="list", object="nodes", status=404, message=NO_API_SERVER),
             4,
-            "sends (404)\nnext: check that the address in the kubeconfig answers from here",
+            "sends (404)\nnext: check the address in the kubeconfig: no API server answers there",
             id="a page",
+        ),
+        pytest.param(
+            NotFound(method="list", object="modeldeployments", status=404),
+            4,
+            "(404)\nnext: check the address in the kubeconfig: no API server answers there",
+            id="no word",
+        ),
+        pytest.param(
+            Unauthorized(method="list", object="nodes", status=401, message=NO_API_SERVER),
+            4,
+            "next: log in again",
+            id="a page of who asks for a login",
         ),
         pytest.param(
             ApiError(method="list", object="modeldeployments", status=302),
             4,
-            "(302)\nnext: check that the address in the kubeconfig answers from here",
+            "(302)\nnext: check the address in the kubeconfig: no API server answers there",
             id="a login page",
         ),
         pytest.param(

@@ -287,6 +287,22 @@ def test_a_line_that_is_no_group_is_named_also_alone(tmp_path: Path) -> None:
         assert (ran.code, "'foo bar' is no group of nodes" in ran.err) == (3, True), ran.err
 
 
+def test_what_is_no_node_of_a_list_of_nodes_is_not_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.yaml"
+    nodes = [kubernetes_node("a"), kubernetes_node("b")]
+    for documents in ([nodes], [nodes, kubernetes_node("c")], [kubernetes_node("c"), "words"]):
+        file.write_text(yaml.safe_dump_all(documents))
+        ran = plan(tmp_path, SMALL, nodes=str(file))
+        assert (ran.code, "is no object" in ran.err) == (3, True), ran.err
+
+
+def test_a_file_of_nodes_that_is_not_there_is_called_so_whatever_its_name(tmp_path: Path) -> None:
+    ran = plan(tmp_path, SMALL, nodes="2026-nodes.yaml")
+    assert (ran.code, "No such file or directory" in ran.err) == (3, True), ran.err
+    ran = plan(tmp_path, SMALL, nodes="1 x 8")
+    assert (ran.code, "'1 x 8' is no group of nodes" in ran.err) == (2, True), ran.err
+
+
 def test_what_is_read_is_named_once(tmp_path: Path) -> None:
     ran = plan(tmp_path, SMALL, more=("--nodes", "1 x 1 x L4"))
     assert (ran.code, "--nodes is given 2 times; once is meant" in ran.err) == (2, True), ran.err
@@ -341,7 +357,7 @@ def test_a_file_of_which_nothing_is_planned_is_named(tmp_path: Path) -> None:
     [
         ("- a\n- b\n", 'document 1: ["a", "b"] is no object; one with apiVersion and kind is'),
         ("just words\n", 'document 1: "just words" is no object'),
-        ("a: 1\n", "no ModelDeployment of escadre.dev/v1alpha1 in it, only an object without"),
+        ("a: 1\n", "document 1: an object without apiVersion and kind; both are meant"),
         ("---\n---\n", "nor any other object"),
     ],
 )
@@ -353,8 +369,10 @@ def test_what_is_no_object_is_not_left_out(tmp_path: Path, text: str, said: str)
 
 
 def test_a_field_beside_the_spec_that_no_object_has_is_refused(tmp_path: Path) -> None:
-    ran = plan(tmp_path, {**SMALL, "spce": {}, "zzz": 1})
+    meta = {**SMALL["metadata"], "namspace": "chat"}
+    ran = plan(tmp_path, {**SMALL, "metadata": meta, "spce": {}, "zzz": 1})
     assert ran.code == 3
+    assert "  metadata.namspace: unknown field; near it: namespace\n" in ran.err
     assert "  spce: unknown field; near it: spec\n" in ran.err
     assert "  zzz: unknown field; there are apiVersion, kind, metadata, spec, status\n" in ran.err
 

@@ -112,7 +112,10 @@ async def test_an_unknown_context_is_answered_with_those_there_are(certificates:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("echo login expired >&2; exit 1", "exec: process returned 1. login expired"),
+        (
+            r"printf '\033[31mlogin\nexpired\033[0m' >&2; exit 1",
+            "exec: process returned 1. login expired; log in again as the plugin wants it",
+        ),
         ("echo '{}'", "exec: malformed response"),
     ],
 )

@@ -31,13 +31,13 @@ def register(app: typer.Typer) -> None:
 def _list(
     context: typer.Context,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="WORD…", help="Words of the name, e.g. small 4.")
+        list[str] | None, typer.Argument(metavar="WORD", help="Words of the name, e.g. small 4.")
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    name = "-".join(words or ())
-    found = like(name) if words else CATALOG
+    found = like("-".join(words)) if words else CATALOG
     if not found:
+        name = " ".join(words or ())
         raise BadInput(f"no model of the catalog is called {name}; escadre catalog list has all")
     environment_of(context).answer(
         output,

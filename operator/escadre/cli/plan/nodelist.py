@@ -32,6 +32,7 @@ __all__ = ["Nodes", "read_nodes"]
 _GROUP: Final = re.compile(
     r"(?:([0-9]{1,12})\s*[x×*]\s*)?([0-9]{1,12})\s*[x×*]\s*([A-Za-z][A-Za-z0-9 _-]*)", re.IGNORECASE
 )
+_BEGUN: Final = re.compile(r"\s*[0-9]+\s*[x×*]", re.IGNORECASE)
 _MOST_NODES: Final = 10_000
 _MOST_GPUS: Final = 64
 _NAMED: Final = 8
@@ -68,12 +69,22 @@ def read_nodes(
     if written and _GROUP.match(written[0]):
         return _written([part for line in written for part in re.split(r"[,;]", line)], text)
     try:
-        bodies = [body for _, _, body in documents([file]) if isinstance(body, dict)]
+        bodies = _objects_of(file)
     except EscadreError as error:
         raise EscadreError(f"--nodes {error}; {_MEANT}") from error
     if written and not bodies and ":" not in file.text:  # no object at all: its line is named
         return _written(written[:1], text)
     return _listed(bodies, file.source, tolerations)
+
+
+def _objects_of(file: WishText) -> list[dict[str, Any]]:
+    """Those of a file that holds nothing else; none of one that is a line of words."""
+    found = [body for _, _, body in documents([file])]
+    bodies = [body for body in found if isinstance(body, dict)]
+    odd = next((body for body in found if not isinstance(body, dict)), None)
+    if odd is not None and (bodies or isinstance(odd, list)):
+        raise EscadreError(f"{file.source}: {shown(odd)} is no object")
+    return bodies
 
 
 def _written(parts: Sequence[str], file: str) -> Nodes:
@@ -90,7 +101,7 @@ def _read(name: str, read: Callable[[str], str]) -> WishText:
     except UnicodeDecodeError as error:
         raise EscadreError(f"--nodes {name} {undecoded(error)}; {_MEANT}") from error
     except OSError as error:
-        if name.lstrip()[:1].isdigit():
+        if isinstance(error, FileNotFoundError) and _BEGUN.match(name):
             raise BadInput(f"--nodes: {name!r} is no group of nodes; {_MEANT}") from error
         raise EscadreError(f"--nodes {name}: {error.strerror or error}; {_MEANT}") from error
 
@@ -183,9 +194,7 @@ def _view(body: Mapping[str, Any]) -> NodeView:
     try:
         return NodeView.of({**body, "metadata": {"uid": "", "resourceVersion": "", **meta}})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        why = (
-            str(error) if isinstance(error, ValueError) else "a field is missing or of another type"
-        )
         raise EscadreError(
-            f"--nodes: Node {meta['name']} is not as the API server writes it: {why}"
+            f"--nodes: Node {meta['name']} is not as the API server writes it: a field is "
+            "missing, or of another form"
         ) from error

@@ -31,6 +31,12 @@ from escadre.names import API_VERSION, DEPLOYMENT_NAME, DEPLOYMENT_NAME_LENGTH
 __all__ = ["ApprovalWish", "DeploymentWish", "Wishes", "read_wishes"]
 
 _FIELDS: Final = ("apiVersion", "kind", "metadata", "spec", "status")
+# What people write of it, and what the API server adds to what is read from it.
+_METADATA: Final = (
+    *("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences"),
+    *("generateName", "uid", "resourceVersion", "generation", "creationTimestamp"),
+    *("deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"),
+)
 _NAMED: Final = 3
 _TOLD: Final = 10  # mistakes of one document
 _SPECS: Mapping[str, type[Model]] = {
@@ -116,6 +122,10 @@ def _unused(texts: Sequence[WishText], used: Container[str]) -> tuple[str, ...]:
 
 def _refuse_misspelt(body: Mapping[str, Any], where: str) -> None:
     """What is meant for us and called otherwise would be left out without a word."""
+    if not body.get("apiVersion") and not body.get("kind"):
+        raise Refusal(
+            reasons.INVALID_SPEC, f"{where}: an object without apiVersion and kind; both are meant"
+        )
     version, kind = str(body.get("apiVersion")), str(body.get("kind"))
     ours = _KINDS.get(kind.lower())
     group = version.partition("/")[0] == API_VERSION.partition("/")[0]
@@ -138,14 +148,11 @@ def _refuse_misspelt(body: Mapping[str, Any], where: str) -> None:
 def _none_in(texts: Sequence[WishText]) -> str:
     """What to say of files without a wish, with what is there instead."""
     sources = ", ".join(each.source for each in texts)
-    kinds = {_called(body): None for *_, body in documents(texts)}
+    kinds = {
+        f"{body.get('kind')} of {body.get('apiVersion')}": None for *_, body in documents(texts)
+    }
     found = f", only {listed(list(kinds), _NAMED)}" if kinds else ", nor any other object"
     return f"{sources}: no ModelDeployment of {API_VERSION} in it{found}"
-
-
-def _called(body: Mapping[str, Any]) -> str:
-    kind, version = body.get("kind"), body.get("apiVersion")
-    return f"{kind} of {version}" if kind and version else "an object without apiVersion and kind"
 
 
 def _refuse_second(known: bool, called: str, where: str) -> None:
@@ -191,6 +198,10 @@ def _beside(body: Mapping[str, Any]) -> Iterator[str]:
     for field in body:
         if field not in _FIELDS:
             yield f"{field}: {unknown(field, _FIELDS)}"
+    meta = body.get("metadata")
+    for field in meta if isinstance(meta, dict) else ():
+        if field not in _METADATA:
+            yield f"metadata.{field}: {unknown(field, _METADATA)}"
 
 
 def _words(model: type[Model], error: ErrorDetails) -> str:

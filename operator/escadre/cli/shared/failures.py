@@ -77,9 +77,6 @@ def explain(error: Exception) -> tuple[int, str]:
 
 
 def _api(error: ApiError) -> str:
-    elsewhere = error.message == NO_API_SERVER or _OTHER <= error.status < _ERRORS
-    if elsewhere or isinstance(error, ServerUnavailable):
-        return f"{error}\nnext: check that the address in the kubeconfig answers from here"
     if is_kind_missing(error):
         return _kind_missing(error)
     if isinstance(error, Unauthorized):
@@ -89,12 +86,23 @@ def _api(error: ApiError) -> str:
             f"{error}\nnext: ask an administrator of the cluster for that verb on that resource; "
             "docs/operate/install.md lists what each role may"
         )
+    if _is_elsewhere(error):
+        return f"{error}\nnext: check the address in the kubeconfig: no API server answers there"
+    if isinstance(error, ServerUnavailable):
+        return f"{error}\nnext: check that the address in the kubeconfig answers from here"
     if isinstance(error, NotFound):
         return (
             f"{error.object} does not exist: {error.message or 'so the API server says'}\n"
             "next: check the name, its namespace (-n) and the cluster (--context)"
         )
     return str(error)
+
+
+def _is_elsewhere(error: ApiError) -> bool:
+    """Whether no API server answers so: by a page, by sending elsewhere, or without a word."""
+    if _OTHER <= error.status < _ERRORS or error.message == NO_API_SERVER:
+        return True
+    return error.status == _NOT_FOUND and not (error.reason or error.message)
 
 
 def _kind_missing(error: ApiError) -> str:

@@ -8,6 +8,7 @@ and removes them when the interpreter ends in good order. They are read into the
 and removed at once, so that no end of the process, however sudden, leaves a private key behind.
 """
 
+import ast
 import logging
 import os
 import re
@@ -27,7 +28,8 @@ from escadre.clients.kube.connection import Authorize, Connection, ConnectionUnk
 
 __all__ = ["connect"]
 
-_BYTES = re.compile(r"\bb(['\"])(.*)\1$")  # how the library writes what a plugin said
+_BYTES = re.compile(r"\bb(['\"]).*\1$")  # how the library writes what a plugin said
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 300  # characters that are shown of what a plugin says
 _OTHERWISE = (AttributeError, IndexError, KeyError, TypeError, ValueError, yaml.YAMLError)
 
@@ -48,7 +50,10 @@ async def connect(path: str | None, context: str | None) -> Connection:
                 persist_config=False,
             )
         if refused:
-            raise OSError(f"{path}: the user's credentials cannot be had: {refused[0]}")
+            raise ConnectionUnknown(
+                f"{path}: the user's credentials cannot be had: {refused[0]}; log in again as the "
+                "plugin wants it"
+            )
         chosen = loader.current_context.get("context") or {}
         return _connection(settings, chosen.get("namespace"))
     except config.ConfigException as error:
@@ -68,6 +73,11 @@ async def connect(path: str | None, context: str | None) -> Connection:
         files._cleanup_temp_files()  # noqa: SLF001 - see above
 
 
+def _as_text(literal: re.Match[str]) -> str:
+    said: bytes = ast.literal_eval(literal[0])
+    return said.decode(errors="replace")
+
+
 class _Heard(logging.Handler):
     """Keeps what is logged, a line each."""
 
@@ -77,8 +87,9 @@ class _Heard(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        text = _BYTES.sub(r"\2", " ".join(record.getMessage().split()))
-        self.said.append(text[:_LONGEST])
+        words = _BYTES.sub(_as_text, record.getMessage())
+        shown = "".join(one if one.isprintable() else " " for one in _COLOUR.sub("", words))
+        self.said.append(" ".join(shown.split())[:_LONGEST])
 
 
 @contextmanager
