@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -271,6 +272,33 @@ async def test_reading_gives_way_to_edits_but_not_for_ever(
     waits.clear()
     await loop.once()
     assert waits.count(LOOK) == (0 if edits else given), "each round has as much to give"
+
+
+async def test_what_is_given_to_edits_is_time_as_it_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A loop that stands for a tenth of a second at each look gives no hundred of them."""
+    world = World()
+    operator = await serving(world)
+    context = replace(operator.context, urgent=lambda: True)
+    at, looks = 0.0, 0
+
+    async def slow(delay: float) -> None:
+        nonlocal at, looks
+        looks += delay == LOOK
+        at += 0.1 if delay == LOOK else max(0.0, delay)
+
+    async def scrape(_: Target) -> Answer:
+        return Demand(0, 0)
+
+    for number in range(MANY):
+        world.server.put(PODS, other_engine(number))
+    await context.caches.pods.refresh()
+    loop = SimpleNamespace(time=lambda: at)
+    monkeypatch.setattr("escadre.controller.demand.asyncio.sleep", slow)
+    monkeypatch.setattr("escadre.controller.demand.asyncio.get_running_loop", lambda: loop)
+    await DemandLoop(context, scrape, lambda _: None).once()
+    assert looks == 5
 
 
 async def test_the_fleet_pass_follows_new_bounds_and_the_loop_alone_remembers_them() -> None:
