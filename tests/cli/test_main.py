@@ -24,7 +24,6 @@ from escadre.cli.shared.session import Session, Target
 from escadre.clients.kube import (
     MODEL_DEPLOYMENTS,
     NO_API_SERVER,
-    ApiError,
     ConnectionUnknown,
     NotFound,
     ServerUnavailable,
@@ -133,7 +132,7 @@ def test_an_encoding_that_lacks_a_sign_ends_no_command() -> None:
             id="a page of who asks for a login",
         ),
         pytest.param(
-            ApiError(method="list", object="modeldeployments", status=302),
+            ServerUnavailable(method="list", object="modeldeployments", status=302),
             4,
             "(302)\nnext: check the address in the kubeconfig: no API server answers there",
             id="a login page",

@@ -17,7 +17,6 @@ from escadre.clients.kube import (
     MODEL_DEPLOYMENTS,
     NODES,
     PODS,
-    ApiError,
     Connection,
     ConnectionUnknown,
     Forbidden,
@@ -224,7 +223,7 @@ async def test_what_is_no_answer_of_an_api_server_is_told_in_a_line(
 ) -> None:
     handle, _ = _answers(answer)
     async with _serving(handle) as api:
-        with pytest.raises(ApiError, match=said):
+        with pytest.raises(ServerUnavailable, match=said):
             await api.get(NODES, "a")
 
 

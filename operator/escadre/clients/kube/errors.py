@@ -118,7 +118,7 @@ class TooManyRequests(ApiError):
 
 
 class ServerUnavailable(ApiError):
-    """5xx, no connection or no answer; ``maybe_committed``: a write may have happened."""
+    """5xx, 3xx, no connection or no answer; ``maybe_committed``: a write may have happened."""
 
     def __init__(
         self, *, maybe_committed: bool = False, retry_after: float = 0.0, **fields: Any
@@ -144,7 +144,7 @@ _BY_CODE: Final[Mapping[int, type[ApiError]]] = {
 }
 _READS: Final = frozenset({"get", "list", "read", "watch"})
 _TOO_MANY: Final = 429
-_SERVER_SIDE: Final = 500
+_CLIENT_SIDE, _SERVER_SIDE = 400, 500
 _NOT_STARTED: Final = 503
 
 
@@ -168,9 +168,9 @@ def error_from_status(
     }
     if code == _TOO_MANY:
         return TooManyRequests(retry_after=retry_after, **fields)
-    if code >= _SERVER_SIDE:
+    if code >= _SERVER_SIDE or code < _CLIENT_SIDE:
         # 503 is what a server says that took nothing in; a gateway's 502 or 504, or a 500, may
         # come after the write.
-        maybe = method not in _READS and code != _NOT_STARTED
+        maybe = method not in _READS and code >= _SERVER_SIDE and code != _NOT_STARTED
         return ServerUnavailable(maybe_committed=maybe, retry_after=retry_after, **fields)
     return _BY_CODE.get(code, ApiError)(**fields)

@@ -74,7 +74,10 @@ async def connect(path: str | None, context: str | None) -> Connection:
 
 
 def _as_text(literal: re.Match[str]) -> str:
-    said: bytes = ast.literal_eval(literal[0])
+    try:
+        said: bytes = ast.literal_eval(literal[0])
+    except (SyntaxError, ValueError):  # other words that look like it
+        return literal[0]
     return said.decode(errors="replace")
 
 
