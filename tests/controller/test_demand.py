@@ -58,6 +58,12 @@ def other_engine(number: int) -> dict[str, Any]:
     }
 
 
+async def join_many(operator: Operator) -> None:
+    for number in range(MANY):
+        operator.world.server.put(PODS, other_engine(number))
+    await operator.context.caches.pods.refresh()
+
+
 async def test_what_was_read_decides_the_number_of_replicas() -> None:
     world = World()
     operator = await serving(world, scaling={"maxReplicas": 3, "targetQueueDepth": 4})
@@ -226,9 +232,7 @@ async def test_many_engines_are_read_by_turns_and_each_once(
         running -= 1
         return Demand(0, 0)
 
-    for number in range(MANY):
-        world.server.put(PODS, other_engine(number))
-    await operator.context.caches.pods.refresh()
+    await join_many(operator)
     monkeypatch.setattr("escadre.controller.demand.asyncio.sleep", counted)
     await DemandLoop(operator.context, scrape, lambda _: None).once()
     assert len(waits) <= MANY / 10 + 1  # each is a wake-up of the process
@@ -249,26 +253,20 @@ async def test_many_engines_are_read_by_turns_and_each_once(
 async def test_reading_gives_way_to_edits_but_not_for_ever(
     edits: list[bool] | None, given: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World()
-    operator = await serving(world)
+    operator = await serving(World())
     left = iter(edits or ())
-    context = replace(operator.context, urgent=lambda: next(left, edits is None))
+    operator.context = replace(operator.context, urgent=lambda: next(left, edits is None))
     waits: list[float] = []
 
     async def counted(delay: float) -> None:
         waits.append(delay)
 
-    async def scrape(_: Target) -> Answer:
-        return Demand(0, 0)
-
-    for number in range(MANY):
-        world.server.put(PODS, other_engine(number))
-    await context.caches.pods.refresh()
+    await join_many(operator)
     monkeypatch.setattr("escadre.controller.demand.asyncio.sleep", counted)
-    loop = DemandLoop(context, scrape, lambda _: None)
+    loop = scaler(operator, lambda _: Demand(0, 0), Counter())
     await loop.once()
     assert waits.count(LOOK) == given
-    assert len(context.memory.readings) == MANY + 1
+    assert len(operator.context.memory.readings) == MANY + 1
     waits.clear()
     await loop.once()
     assert waits.count(LOOK) == (0 if edits else given), "each round has as much to give"
@@ -278,9 +276,8 @@ async def test_what_is_given_to_edits_is_time_as_it_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A loop that stands for a tenth of a second at each look gives no hundred of them."""
-    world = World()
-    operator = await serving(world)
-    context = replace(operator.context, urgent=lambda: True)
+    operator = await serving(World())
+    operator.context = replace(operator.context, urgent=lambda: True)
     at, looks = 0.0, 0
 
     async def slow(delay: float) -> None:
@@ -288,16 +285,11 @@ async def test_what_is_given_to_edits_is_time_as_it_passes(
         looks += delay == LOOK
         at += 0.1 if delay == LOOK else max(0.0, delay)
 
-    async def scrape(_: Target) -> Answer:
-        return Demand(0, 0)
-
-    for number in range(MANY):
-        world.server.put(PODS, other_engine(number))
-    await context.caches.pods.refresh()
+    await join_many(operator)
     loop = SimpleNamespace(time=lambda: at)
     monkeypatch.setattr("escadre.controller.demand.asyncio.sleep", slow)
     monkeypatch.setattr("escadre.controller.demand.asyncio.get_running_loop", lambda: loop)
-    await DemandLoop(context, scrape, lambda _: None).once()
+    await scaler(operator, lambda _: Demand(0, 0), Counter()).once()
     assert looks == 5
 
 

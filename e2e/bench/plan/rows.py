@@ -22,7 +22,7 @@ __all__ = ["ROWS", "Begin", "run"]
 
 _SEED: Final = 5
 _VANISHED: Final = 0.05  # of the nodes
-_GARBAGE: Final = (10_000, 20, 20)  # as the operator has it, in 0.1.0 too: controller/run.py
+_GARBAGE: Final = (10_000, 20, 20)  # as 0.1.0's operator has it, the same for each build
 
 
 class Begin(NamedTuple):

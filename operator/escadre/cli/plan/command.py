@@ -20,7 +20,7 @@ from escadre.cli.plan.prospect import Fleet, Prospect, look_ahead
 from escadre.cli.plan.tried import Tried, tried_for
 from escadre.cli.plan.view import document, view
 from escadre.cli.plan.wishes import Wishes, read_wishes
-from escadre.cli.plan.wishfiles import read_texts
+from escadre.cli.plan.wishfiles import WishText, read_texts
 from escadre.cli.plan.without import fleet_of
 from escadre.cli.shared.carrying import CarryingCommand
 from escadre.cli.shared.engineversion import asked_as, version_option
@@ -93,15 +93,13 @@ def _plan(
     now, judged = environment.now(), asked_as(context)
 
     async def live(session: Session) -> tuple[Wishes, Fleet]:
-        wishes = read_wishes(texts, namespace or session.namespace)
-        _check_namespace(wishes, namespace)
+        wishes = _wishes(texts, namespace, session.namespace)
         return wishes, await read_fleet(session, system_namespace, now)
 
     if nodes is None:
         wishes, fleet = run(environment, live)
     else:
-        wishes = read_wishes(texts, namespace or "default")
-        _check_namespace(wishes, namespace)
+        wishes = _wishes(texts, namespace, "default")
         profile = judged.profile if judged else DEFAULT_PROFILE
         fleet = fleet_of(read_nodes(nodes, environment.read_file, TOLERATED), wishes, profile)
     fleet = _judged(fleet, judged)
@@ -137,14 +135,16 @@ def _check_read(context: typer.Context, files: Sequence[str], nodes: str | None)
             raise BadInput(f"{option}: with --nodes no cluster is asked; leave it out")
 
 
-def _check_namespace(wishes: Wishes, asked: str | None) -> None:
+def _wishes(texts: Sequence[WishText], asked: str | None, otherwise: str) -> Wishes:
     """As kubectl apply does: an object that names its namespace is not put into another."""
+    wishes = read_wishes(texts, asked or otherwise)
     for one in wishes.deployments:
         if asked is not None and one.namespace != asked:
             raise BadInput(
                 f"--namespace {asked}: ModelDeployment {one.name} of the files names namespace "
                 f"{one.namespace}; one of the two is meant"
             )
+    return wishes
 
 
 def _check_apart(html: Path | None, read: Sequence[str]) -> None:
