@@ -44,7 +44,7 @@ class Contender:
         code: files and folders of the repository that it decides by, beside what is the same for
             all: with other code its results are void (digests.py).
         memory: seconds; what was before them is of no effect on what it decides, so only so much is
-            played before what counts.
+            played before what counts, one draw of the trace at most.
     """
 
     name: str

@@ -44,9 +44,10 @@ def followed(
 ) -> Flow | None:
     """The flow after a look; None where no service says what a replica is to do.
 
-    A load's time says over how long to look. Once in a piece of the past it is reckoned how many
-    replicas are to be kept for what cannot be followed; what another leader had found counts until
-    the past is as long as his was.
+    A load's time says over how long to look; it is known only once a replica serves, and changes
+    with what loads. Once in a piece of the past it is reckoned how many replicas are to be kept for
+    what cannot be followed; what another leader had found counts until the past is as long as his
+    was.
     """
     flow, service = state.flow, limits.service
     if service is None:
@@ -55,14 +56,14 @@ def followed(
     inherited = min(state.inherited, limits.maximum)
     width = _within(_LATE * level.time_to_first_token, _BIN)
     short = _within(_WAITED * level.time_to_first_token, _SHORT)
+    wide = _within(load / 2, _WIDE)
     if flow is None:
-        wide = _within(load / 2, _WIDE)
         near, middle, far = Average(_NEAR), Average(wide), Average(3 * wide)
         sharing = Sharing(begun=state.inherited_even)
         flow = Flow(near, middle, far, Past(width, short), kept=inherited, sharing=sharing)
     elif (past := flow.past.of(width, short)) is not flow.past:
         flow = replace(flow, past=past)
-    flow = follow(flow, seen.readings)
+    flow = follow(flow.over(wide, 3 * wide), seen.readings)
     if not flow.past.full(flow.open):
         return flow
     past = flow.past.after(flow.open, _followed(flow, service, window))

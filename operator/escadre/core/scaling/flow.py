@@ -122,6 +122,13 @@ class Flow:
     kept: int = 0
     sharing: Sharing = BY_CHANCE
 
+    def over(self, wide: float, far: float) -> "Flow":
+        """The same with means over so many seconds, as a load takes another time than before."""
+        if (wide, far) == (self.wide.seconds, self.far.seconds):
+            return self
+        middle, before = self.wide._replace(seconds=wide), self.far._replace(seconds=far)
+        return replace(self, wide=middle, far=before)
+
 
 def follow(flow: Flow, readings: Iterable[tuple[int, Demand]]) -> Flow:
     """After a look: ``readings`` are by slot, those that are fresh.
