@@ -9,6 +9,10 @@ import pytest
 from tests.cli.harness import Program
 from tests.core.weights.test_architecture import HF_SMALL_3, SMALL_3
 
+ONE_LAYOUT = (
+    *("--max-model-len", "4096", "--max-num-seqs", "8", "--gpu-memory-utilization", "0.9"),
+    *("--weights-bytes", "1000000"),
+)
 LARGE_2 = {**SMALL_3, "dim": 12288, "n_layers": 88, "n_heads": 96, "hidden_dim": 28672}
 
 
@@ -225,6 +229,31 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, files: dict[str, str], wor
     ran = Program().run("layout", "legal", "--config", str(tmp_path), "--tensor-parallel", "1")
     assert (ran.code, ran.out) == (3, "")
     assert words in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("params.json", "{}", "params.json: n_heads is missing"),
+        ("params.json", '{"dim": "5120"}', "params.json: n_heads is missing"),
+        ("config.json", '{"dim": 5120}', "config.json: num_attention_heads is missing"),
+        ("tuned.json", "{}", "tuned.json, read as a config.json: num_attention_heads is missing"),
+        (
+            "tuned.json",
+            '{"dim": 5120, "n_heads": "32"}',
+            'tuned.json, read as a params.json: n_heads is not a whole number: "32"',
+        ),
+    ],
+)
+def test_a_file_is_named_as_it_was_given(
+    tmp_path: Path, name: str, content: str, words: str
+) -> None:
+    """Its name says what it is, and only where it says nothing its content does."""
+    path = tmp_path / name
+    path.write_text(content)
+    for given in (("legal",), ("estimate", "--gpu", "H100", *ONE_LAYOUT)):
+        ran = Program().run("layout", *given, "--config", str(path), "--tensor-parallel", "1")
+        assert (ran.code, ran.err) == (3, f"escadre: --config {tmp_path}/{words}\n")
 
 
 def test_an_engine_version_decides_which_formats_are_served(tmp_path: Path) -> None:

@@ -213,6 +213,7 @@ def _commands() -> Iterator[tuple[str, ...]]:
 
 COMMANDS = tuple(_commands())
 WISH = Path(__file__).parents[2] / "examples" / "quickstart" / "2-deployment.yaml"
+REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text()
 PROCESSES = {("operator",), ("agent",)}
 FILES = {("support-bundle",), ("logs",)}  # their answer is a file, or what others wrote
 ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -240,6 +241,23 @@ OF_THE_CLUSTER = [each for each in COMMANDS if each not in PROCESSES | OFFLINE]
 def test_every_command_has_help_and_refuses_what_it_does_not_know(command: tuple[str, ...]) -> None:
     assert Program().run(*command, "--help").code == 0
     assert Program().run(*command, "--frobnicate").code == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_argument_has_one_name_in_usage_and_reference(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Program().run(*command, "--help")
+    usage, _, _ = capsys.readouterr().out.partition("\n\n")
+    found: Any = get_command(app)
+    for name in command:
+        found = found.commands[name]
+    for one in found.params:
+        if one.param_type_name == "argument":
+            assert one.metavar.isupper()
+            assert one.metavar in usage
+            _, _, section = REFERENCE.partition(f"\n## escadre {' '.join(command)}\n")
+            assert f"| `{one.metavar}` |" in section.partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("command", OF_THE_CLUSTER, ids=" ".join)

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def _logs(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="ModelDeployment.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="ModelDeployment.")],
     namespace: NamespaceOption = None,
     previous: Annotated[
         bool, typer.Option("-p", "--previous", help="Of the run before the last restart.")

@@ -82,7 +82,7 @@ def _parameters(parameters: list[Any]) -> list[str]:
 
 def _row(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        name = f"`{str(parameter.name).upper()}`"
+        name = f"`{parameter.metavar}`"  # as the help has it
     else:
         name = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
     words = [getattr(parameter, "help", None) or ""]

@@ -308,7 +308,7 @@ def test_what_is_not_quantised(document: dict[str, Any]) -> None:
         (
             {"dim": 1, "quantization": {"qformat_weight": "fp8_e4m3", "qscheme_act": "BLOCK"}},
             None,
-            "qscheme_act is BLOCK, vLLM reads TENSOR and NO_SCALES",
+            'qscheme_act is "BLOCK", vLLM reads TENSOR and NO_SCALES',
         ),
         (
             {},

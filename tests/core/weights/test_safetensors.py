@@ -44,7 +44,7 @@ def tensor(**changes: Any) -> dict[str, Any]:
         pytest.param([], "not a JSON object", id="a list"),
         pytest.param({"__metadata__": {}}, "no tensor", id="no tensor"),
         pytest.param({"a": {"dtype": "BF16"}}, "not described", id="fields missing"),
-        pytest.param(tensor(shape=[True]), "shape holds True", id="boolean extent"),
+        pytest.param(tensor(shape=[True]), "shape holds true", id="boolean extent"),
         pytest.param(tensor(shape=[-10]), "shape holds -10", id="negative extent"),
         pytest.param(tensor(dtype="OBJ"), "unknown type OBJ", id="unknown type"),
         pytest.param(tensor(shape=[11]), "does not take 20 bytes", id="shape and range differ"),

@@ -76,8 +76,8 @@ def test_files_that_are_numbered_are_all_there(files: list[str], says: list[str]
         pytest.param({}, "weight_map is no object", id="none"),
         pytest.param({"weight_map": ["a"]}, "weight_map is no object", id="a list"),
         pytest.param({"weight_map": {}}, "weight_map is no object", id="empty"),
-        pytest.param({"weight_map": {"a": ["x"]}}, r"weight_map: a is \['x'\], not the", id="list"),
-        pytest.param({"weight_map": {"a": None}}, "weight_map: a is None", id="null"),
+        pytest.param({"weight_map": {"a": ["x"]}}, r'weight_map: a is \["x"\], not', id="list"),
+        pytest.param({"weight_map": {"a": None}}, "weight_map: a is null", id="null"),
     ],
 )
 def test_an_index_of_another_shape_is_refused(index: dict[str, object], says: str) -> None:

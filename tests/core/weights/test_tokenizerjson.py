@@ -12,9 +12,9 @@ from escadre.core.weights.tokenizerjson import check_tokenizer_json
         pytest.param({}, "model is missing", id="nothing"),
         pytest.param({"model": None}, "model is missing", id="null"),
         pytest.param({"model": [1]}, r"model is no object: \[1\]", id="a list"),
-        pytest.param({"model": {"type": "BPE"}}, "model: vocab is None", id="no vocabulary"),
+        pytest.param({"model": {"type": "BPE"}}, "model: vocab is null", id="no vocabulary"),
         pytest.param({"model": {"vocab": {}}}, "model: vocab is {}", id="no token"),
-        pytest.param({"model": {"vocab": "a"}}, "model: vocab is a", id="a text"),
+        pytest.param({"model": {"vocab": "a"}}, 'model: vocab is "a"', id="a text"),
     ],
 )
 def test_what_describes_no_model_is_refused(document: dict[str, object], says: str) -> None:

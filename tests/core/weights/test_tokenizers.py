@@ -246,18 +246,20 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
             small(image={**IMAGE, "max_image_size": 0}), "max_image_size is 0", id="no size"
         ),
         pytest.param(
-            small(multimodal={"image_patch_size": 16}), "max_image_size is None", id="old image"
+            small(multimodal={"image_patch_size": 16}), "max_image_size is null", id="old image"
         ),
         pytest.param(
-            small(image={**IMAGE, "spatial_merge_size": "2"}), "merge_size is 2, not", id="a text"
+            small(image={**IMAGE, "spatial_merge_size": "2"}), 'merge_size is "2", not', id="a text"
         ),
-        pytest.param(small(audio={**AUDIO, "frame_rate": None}), "frame_rate is None", id="sound"),
+        pytest.param(small(audio={**AUDIO, "frame_rate": None}), "frame_rate is null", id="sound"),
         pytest.param(
-            small(audio={**AUDIO, "frame_rate": float("inf")}), "frame_rate is inf", id="no end"
+            small(audio={**AUDIO, "frame_rate": float("inf")}),
+            "frame_rate is Infinity",
+            id="no end",
         ),
         pytest.param(
             small(audio={**AUDIO, "audio_encoding_config": {"num_mel_bins": 128}}),
-            "audio_encoding_config: hop_length is None",
+            "audio_encoding_config: hop_length is null",
             id="spectrogram",
         ),
     ],

@@ -39,7 +39,7 @@ _JUDGED_WITHIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 
 Decision = Literal["Approve", "Revoke"]
-_Name = Annotated[str, typer.Argument(help="ModelApproval.")]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="ModelApproval.")]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
 

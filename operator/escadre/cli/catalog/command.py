@@ -48,7 +48,10 @@ def _list(
 
 def _show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Repository, or name as escadre catalog list says.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Repository, or name as escadre catalog list says."),
+    ],
     output: OutputOption = Output.TABLE,
 ) -> None:
     entry = entry_named(name, "NAME")

@@ -25,6 +25,7 @@ from escadre.errors import EscadreError
 
 __all__ = ["LocalModel", "read_model"]
 
+_MISTRALS: Final = {"params.json": True, "config.json": False}  # whether it is of Mistral's layout
 _MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
 
 
@@ -32,7 +33,8 @@ _MISTRAL_INDEX: Final = "consolidated.safetensors.index.json"
 class LocalModel:
     """What the files say; ``weight_bytes`` and ``dtype`` are None where they do not say it.
 
-    ``groups`` are the bytes of the tensors in groups, where their headers were read.
+    ``groups`` are the bytes of the tensors in groups, where their headers were read. ``path`` is
+    what was given, None for a model of the catalog.
     """
 
     selection: Selection
@@ -42,6 +44,7 @@ class LocalModel:
     numbers: NumberFormat | None
     profile: EngineProfile
     groups: TensorBytes | None = None
+    path: Path | None = None
 
     @property
     def encoder_bytes(self) -> int:
@@ -57,22 +60,35 @@ class LocalModel:
         try:
             return read_facts(self.selection, self.document, held, self.profile)
         except IntakeError as error:
-            raise EscadreError(str(error)) from error
+            raise EscadreError(_told(self.path, error)) from error
 
 
 def read_model(path: Path, profile: EngineProfile = DEFAULT_PROFILE) -> LocalModel:
     """Reads params.json or config.json, or a model's folder, as a version of vLLM would."""
     try:
-        return _folder(path, profile) if path.is_dir() else _file(path, profile)
+        return replace(_folder(path, profile) if path.is_dir() else _file(path, profile), path=path)
     except IntakeError as error:
-        raise EscadreError(f"--config {path}: {error}") from error
+        raise EscadreError(_told(path, error)) from error
     except OSError as error:
         raise EscadreError(f"--config {path}: {error.filename}: {error.strerror}") from error
 
 
+def _told(path: Path | None, error: IntakeError) -> str:
+    """Of a file that was given by itself the name is said once, and what it was read as."""
+    words = str(error)
+    config, _, rest = words.partition(": ")
+    if path is None:
+        return words
+    if path.is_dir() or config not in _MISTRALS:
+        return f"--config {path}: {words}"
+    read = "" if path.name == config else f", read as a {config}"
+    return f"--config {path}{read}: {rest}"
+
+
 def _file(path: Path, profile: EngineProfile) -> LocalModel:
+    """Its name says what it is; of another name its content does."""
     document = _json(path)
-    selection = _selection("dim" in document)
+    selection = _selection(_MISTRALS.get(path.name, "dim" in document))
     return _described(selection, document, None, profile)
 
 

@@ -145,7 +145,7 @@ class _Wanted(NamedTuple):
 
 def _test(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="ModelMirror.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="ModelMirror.")],
     approval: Annotated[
         str | None, typer.Option(help="ModelApproval whose files are asked for.")
     ] = None,

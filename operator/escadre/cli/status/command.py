@@ -64,7 +64,9 @@ def register(app: typer.Typer) -> None:
 
 def _status(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="ModelDeployment; all without it.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="ModelDeployment; all without it.")
+    ] = None,
     namespace: NamespaceOption = None,
     everywhere: Annotated[
         bool, typer.Option("-A", "--all-namespaces", help="All namespaces.")

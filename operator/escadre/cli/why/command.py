@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 def _why(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="ModelDeployment.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="ModelDeployment.")],
     namespace: NamespaceOption = None,
     system_namespace: SystemNamespaceOption = None,
     output: OutputOption = Output.TABLE,

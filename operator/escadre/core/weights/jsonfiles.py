@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from escadre.core.weights.findings import IntakeError
+from escadre.fieldfaults import shown
 
 __all__ = ["LARGEST_JSON", "check_json"]
 
@@ -39,9 +40,7 @@ def check_json(path: str, content: bytes) -> Mapping[str, object]:
 
 
 def _kind(document: object) -> str:
-    return {list: "a list", str: "a text", type(None): "null"}.get(
-        type(document), str(document)[:40]
-    )
+    return {list: "a list", str: "a text", type(None): "null"}.get(type(document), shown(document))
 
 
 def _keys(document: object) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Final
 from escadre.core.profile import EngineProfile
 from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
+from escadre.fieldfaults import shown
 
 __all__ = ["huggingface_length", "mistral_length"]
 
@@ -78,5 +79,5 @@ def _factor(scaling: Part, otherwise: float) -> float:
     if value is None:
         return 1.0
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1 << 20:
-        raise IntakeError(f"{scaling.where}: factor is not a number above 0: {str(value)[:40]}")
+        raise IntakeError(f"{scaling.where}: factor is not a number above 0: {shown(value)}")
     return float(value)

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from escadre.core.profile import EngineProfile
 from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
+from escadre.fieldfaults import shown
 
 __all__ = ["SEPARATE", "Dtype", "NumberFormat", "check_served", "not_served", "read_format"]
 
@@ -94,7 +95,7 @@ def _of_mistral(part: Part) -> NumberFormat:
         scheme = part.facts.get("qscheme_act")
         if scheme not in {None, "TENSOR", "NO_SCALES"}:
             raise IntakeError(
-                f"{part.where}: qscheme_act is {str(scheme)[:40]}, vLLM reads TENSOR and NO_SCALES"
+                f"{part.where}: qscheme_act is {shown(scheme)}, vLLM reads TENSOR and NO_SCALES"
             )
         return NumberFormat("fp8", ("float8",))
     if _method(part) == "compressed-tensors":
@@ -223,7 +224,7 @@ def _block(part: Part, value: object) -> tuple[int, int] | None:
     match value:
         case [int(rows), int(columns)] if 0 < rows <= 1 << 16 and 0 < columns <= 1 << 16:
             return rows, columns
-    raise IntakeError(f"{part.where}: the block of weights is not two numbers: {str(value)[:40]}")
+    raise IntakeError(f"{part.where}: the block of weights is not two numbers: {shown(value)}")
 
 
 # By how a method's name begins; the first that fits.

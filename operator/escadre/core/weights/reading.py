@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from escadre.core.weights.findings import IntakeError
+from escadre.fieldfaults import shown
 
 __all__ = ["Part"]
 
@@ -26,7 +27,7 @@ class Part:
         """The object below ``name``, empty where there is none; anything else is refused."""
         found = self.facts.get(name)
         if found is not None and not isinstance(found, dict):
-            raise IntakeError(f"{self.where}: {name} is no object: {str(found)[:40]}")
+            raise IntakeError(f"{self.where}: {name} is no object: {shown(found)}")
         return Part(f"{self.where}: {name}", found or {})
 
     def filled(self, defaults: Mapping[str, object]) -> "Part":
@@ -37,7 +38,7 @@ class Part:
         """The text that stands there, "" where there is none; refused where it is another thing."""
         value = self.facts.get(name)
         if value is not None and not isinstance(value, str):
-            raise IntakeError(f"{self.where}: {name} is no text: {str(value)[:40]}")
+            raise IntakeError(f"{self.where}: {name} is no text: {shown(value)}")
         return value or ""
 
     def number(self, *names: str, default: int | None = None) -> int:
@@ -49,7 +50,7 @@ class Part:
                     raise IntakeError(f"{self.where}: {name} is {value}")
                 return value
             if value is not None:
-                raise IntakeError(f"{self.where}: {name} is not a whole number: {str(value)[:40]}")
+                raise IntakeError(f"{self.where}: {name} is not a whole number: {shown(value)}")
         if default is None:
             raise IntakeError(f"{self.where}: {' or '.join(names)} is missing")
         return default

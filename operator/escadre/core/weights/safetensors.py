@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from escadre.core.weights.findings import IntakeError
+from escadre.fieldfaults import shown
 
 __all__ = ["MAX_HEADER", "PREFIX", "Tensor", "header_size", "read_tensors"]
 
@@ -153,7 +154,7 @@ def _check_metadata(path: str, metadata: object) -> None:
     for name, value in metadata.items():
         if not isinstance(value, str):
             raise IntakeError(
-                f"{path}: __metadata__: {name[:80]} is {str(value)[:40]}, and only texts may stand "
+                f"{path}: __metadata__: {name[:80]} is {shown(value)}, and only texts may stand "
                 "there"
             )
         _check_text(f"{path}: __metadata__", name + value)
@@ -188,10 +189,10 @@ def _tensor(path: str, name: str, entry: object) -> Tensor:
 
 def _numbers(where: str, value: object) -> tuple[int, ...]:
     if not isinstance(value, list):
-        raise IntakeError(f"{where} is {str(value)[:40]}, not a list of whole numbers")
+        raise IntakeError(f"{where} is {shown(value)}, not a list of whole numbers")
     for each in value:
         if type(each) is not int or not 0 <= each <= _LARGEST:
-            raise IntakeError(f"{where} holds {str(each)[:40]}, not a whole number of 64 bits")
+            raise IntakeError(f"{where} holds {shown(each)}, not a whole number of 64 bits")
     return tuple(value)
 
 

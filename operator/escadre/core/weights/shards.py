@@ -13,6 +13,7 @@ from typing import Final
 from escadre.core.listing import listed
 from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.safetensors import Tensor
+from escadre.fieldfaults import shown
 
 __all__ = [
     "check_layers",
@@ -63,7 +64,7 @@ def read_index(path: str, index: Mapping[str, object]) -> Mapping[str, str]:
     for tensor, file in mapped.items():
         if not isinstance(file, str):
             raise IntakeError(
-                f"{path}: weight_map: {tensor[:80]} is {str(file)[:40]}, not the name of a file"
+                f"{path}: weight_map: {tensor[:80]} is {shown(file)}, not the name of a file"
             )
     return mapped
 

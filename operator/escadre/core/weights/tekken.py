@@ -12,6 +12,7 @@ from typing import Final
 from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
 from escadre.core.weights.tokenizernames import VERSIONS
+from escadre.fieldfaults import shown
 
 __all__ = ["check_tekken"]
 
@@ -90,7 +91,7 @@ def _positive(part: Part, *names: str) -> list[float]:
     for name in names:
         value = part.facts.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MOST:
-            raise IntakeError(f"{part.where}: {name} is {str(value)[:40]}, not a number above 0")
+            raise IntakeError(f"{part.where}: {name} is {shown(value)}, not a number above 0")
         numbers.append(float(value))
     return numbers
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from escadre.core.weights.findings import IntakeError
 from escadre.core.weights.reading import Part
+from escadre.fieldfaults import shown
 
 __all__ = ["check_tokenizer_json"]
 
@@ -22,4 +23,4 @@ def check_tokenizer_json(document: Mapping[str, object]) -> None:
         raise IntakeError(f"{_FILE}: model is missing")
     vocabulary = model.facts.get("vocab")
     if not isinstance(vocabulary, dict | list) or not vocabulary:
-        raise IntakeError(f"{model.where}: vocab is {str(vocabulary)[:40]}, and no token")
+        raise IntakeError(f"{model.where}: vocab is {shown(vocabulary)}, and no token")
