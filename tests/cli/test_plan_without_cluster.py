@@ -13,8 +13,16 @@ from tests.cli.harness import Program, Ran, check_golden
 from tests.cli.world import approval, deployment
 from typing_extensions import override
 
+from escadre.names import API_VERSION
+
 Json = dict[str, Any]
 NODES = "4 x 8 x H100-80GB, 2 x 4 x L40S"
+MIRROR: Json = {
+    "apiVersion": API_VERSION,
+    "kind": "ModelMirror",
+    "metadata": {"name": "internal"},
+    "spec": {"type": "http", "url": "https://mirror.bank.example"},
+}
 
 
 def wish(model: str, name: str = "fresh", **spec: Any) -> Json:
@@ -339,14 +347,13 @@ def test_what_is_ours_under_another_name_is_not_left_out(
 
 
 def test_other_objects_of_a_file_are_left_alone(tmp_path: Path) -> None:
-    mirror = {"apiVersion": "escadre.dev/v1alpha1", "kind": "ModelMirror"}
-    ran = plan(tmp_path, SMALL, {"apiVersion": "v1", "kind": "Namespace"}, mirror)
+    ran = plan(tmp_path, SMALL, {"apiVersion": "v1", "kind": "Namespace"}, MIRROR)
     assert (ran.code, "nothing of it is planned" in ran.out) == (0, False)
 
 
 def test_a_file_of_which_nothing_is_planned_is_named(tmp_path: Path) -> None:
     other = tmp_path / "mirror.yaml"
-    other.write_text("apiVersion: escadre.dev/v1alpha1\nkind: ModelMirror\n")
+    other.write_text(yaml.safe_dump(MIRROR))
     ran = plan(tmp_path, SMALL, more=("-f", str(other)))
     said = f"Note: {other}: neither a ModelDeployment nor a ModelApproval is in it, so nothing of"
     assert (ran.code, said in ran.out) == (0, True), ran.out
@@ -375,6 +382,22 @@ def test_a_field_beside_the_spec_that_no_object_has_is_refused(tmp_path: Path) -
     assert "  metadata.namspace: unknown field; near it: namespace\n" in ran.err
     assert "  spce: unknown field; near it: spec\n" in ran.err
     assert "  zzz: unknown field; there are apiVersion, kind, metadata, spec, status\n" in ran.err
+
+
+def test_a_mirror_beside_the_wishes_is_judged_as_strictly(tmp_path: Path) -> None:
+    assert plan(tmp_path, SMALL, MIRROR).code == 0
+    ran = plan(tmp_path, SMALL, {**MIRROR, "spec": {**MIRROR["spec"], "maxConcurentPulls": 4}})
+    assert ran.code == 3
+    assert "ModelMirror internal: spec.maxConcurentPulls: unknown field; near it: max" in ran.err
+    ran = plan(tmp_path, SMALL, {**MIRROR, "spec": {**MIRROR["spec"], "maxConcurrentPulls": "4"}})
+    assert 'spec.maxConcurrentPulls: "4" is given; a whole number is meant' in ran.err
+
+
+def test_a_misspelt_field_of_a_list_is_not_an_empty_list(tmp_path: Path) -> None:
+    """The API server would make nothing of it."""
+    ran = plan(tmp_path, SMALL, {"apiVersion": "v1", "kind": "List", "itmes": [SMALL]})
+    assert ran.code == 3
+    assert "document 2, List: itmes: unknown field; near it: items" in ran.err
 
 
 def test_an_approval_of_a_file_that_expired_stands_in_the_way(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Reads the wishes for `escadre plan`: ModelDeployments and ModelApprovals, strictly.
 
+A ModelMirror beside them is judged as strictly, and no more.
+
 The API server judges for real when the files are applied; this says the same beforehand for what
 people mistype most: unknown fields, wrong types, bounds, fields that contradict each other. Pure.
 """
@@ -17,6 +19,7 @@ from escadre.api.agreements import disagreement
 from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Model
 from escadre.api.deployment import ModelDeploymentSpec
+from escadre.api.mirror import ModelMirrorSpec
 from escadre.api.schema import structural
 from escadre.cli.plan.fields import faults, unknown
 from escadre.cli.plan.wishfiles import WishText, documents
@@ -42,6 +45,7 @@ _TOLD: Final = 10  # mistakes of one document
 _SPECS: Mapping[str, type[Model]] = {
     "ModelDeployment": ModelDeploymentSpec,
     "ModelApproval": ModelApprovalSpec,
+    "ModelMirror": ModelMirrorSpec,
 }
 _KINDS: Final = {one.kind.lower(): one.kind for one in OURS}
 
@@ -91,11 +95,13 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
         kind, meta = str(body.get("kind")), body.get("metadata") or {}
         _refuse_misspelt(body, f"{source}, document {number}")
         if body.get("apiVersion") != API_VERSION or kind not in _SPECS:
-            continue  # a file may hold namespaces, mirrors and the like beside the wishes
-        used.add(source)
+            continue  # a file may hold namespaces and the like beside the wishes
         name = str(meta.get("name", "")) if isinstance(meta, dict) else ""
         where = f"{source}, document {number}, {kind} {name or 'without a name'}"
         spec = _spec(body, kind, where)
+        if isinstance(spec, ModelMirrorSpec):
+            continue  # applied beside them, so judged too, but nothing of it is planned
+        used.add(source)
         if isinstance(spec, ModelDeploymentSpec):
             _check(name, spec, where)
             wish = DeploymentWish(_namespace(meta, namespace, where), name, spec)

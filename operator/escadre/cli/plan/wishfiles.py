@@ -6,16 +6,19 @@ wishes.py.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
+from escadre.cli.plan.fields import unknown
 from escadre.cli.shared.encoding import undecoded
 from escadre.errors import EscadreError
 from escadre.fieldfaults import shown
 from escadre.strictyaml import KeyTwice, load_all
 
 __all__ = ["WishText", "documents", "read_texts"]
+
+_LIST_FIELDS: Final = ("apiVersion", "kind", "metadata", "items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ def _objects(body: Any, where: str) -> list[Any]:
     kind = str(body.get("kind"))
     if not kind.endswith("List"):
         return [body]
+    for field in body:
+        if field not in _LIST_FIELDS:
+            raise EscadreError(f"{where}, {kind}: {field}: {unknown(field, _LIST_FIELDS)}")
     items = body.get("items") or []
     if not isinstance(items, list):
         raise EscadreError(f"{where}: items of a {kind}: {shown(items)} is given; a list is meant")
