@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from tests.fakes.kube import FakeServer
+from typing_extensions import override
 
 from escadre.cli.main import main
 from escadre.cli.shared.session import Environment, Session, Target
@@ -113,3 +114,18 @@ def check_golden(name: str, text: str) -> None:
     if os.environ.get("ESCADRE_UPDATE_GOLDEN"):
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
+
+
+class Broken(Program):
+    """A program whose connection fails."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    @override
+    @asynccontextmanager
+    async def _connect(self, target: Target) -> AsyncIterator[Session]:
+        self.targets.append(target)
+        raise self.error
+        yield  # type: ignore[unreachable]  # makes this a generator

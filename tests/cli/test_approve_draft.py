@@ -15,7 +15,7 @@ import yaml
 from e2e.engine.checkpoint import write_checkpoint
 from e2e.engine.mirror.server import MirrorServer
 from e2e.engine.mirror.tree import Tree, flip_byte
-from tests.cli.harness import Program
+from tests.cli.harness import Broken, Program
 from tests.core.weights.test_architecture import HF_SMALL_3
 from tests.fakes.kube import FakeServer
 from typing_extensions import override
@@ -23,7 +23,13 @@ from typing_extensions import override
 from escadre.api.approval import ModelApprovalSpec
 from escadre.cli.approve.drafting import make_draft
 from escadre.cli.approve.source import Repository, folder_repository
-from escadre.clients.kube import CONFIG_MAPS, MODEL_MIRRORS, SECRETS, ServerUnavailable
+from escadre.clients.kube import (
+    CONFIG_MAPS,
+    MODEL_MIRRORS,
+    SECRETS,
+    ConnectionUnknown,
+    ServerUnavailable,
+)
 from escadre.clients.sources.protocol import ListedFile, Sink
 from escadre.core.weights import manifest
 from escadre.core.weights.findings import IntakeError
@@ -149,22 +155,23 @@ def test_what_cannot_be_drafted_is_told(
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        pytest.param("--revision", "main", "main: must be a commit, 40 lower-case", id="branch"),
-        pytest.param("--repository", "tiny", "tiny: must be organisation/model", id="repository"),
-        pytest.param("--name", "Tiny_1", "Tiny_1 is no name of an object", id="capitals"),
+        pytest.param("--revision", "main", '"main": must be a commit, 40 lower-case', id="branch"),
+        pytest.param("--repository", "tiny", '"tiny": must be organisation/model', id="repository"),
+        pytest.param("--name", "Tiny_1", '"Tiny_1" is no name of an object', id="capitals"),
+        pytest.param("--name", "a\nb", '"a\\nb" is no name of an object', id="two lines"),
         pytest.param("--name", "a..b", "letter or digit at both ends and beside each .", id="dots"),
         pytest.param("--name", "a" * 254, "253 characters at most", id="a long name"),
-        pytest.param("--allow", "Chat", "Chat: must be the name of a namespace", id="namespace"),
-        pytest.param("--mirror", "a/b", "a/b: must be a name of Kubernetes", id="mirror"),
-        pytest.param("--licence", "MIT License", "MIT License: must be one SPDX", id="licence"),
+        pytest.param("--allow", "Chat", '"Chat": must be the name of a namespace', id="namespace"),
+        pytest.param("--mirror", "a/b", '"a/b": must be a name of Kubernetes', id="mirror"),
+        pytest.param("--licence", "MIT License", '"MIT License": must be one SPDX', id="licence"),
         pytest.param(
             "--licence",
             "Foo-1.0",
-            "Foo-1.0 is no identifier of the SPDX licence list",
+            '"Foo-1.0" is no identifier of the SPDX licence list',
             id="no such",
         ),
         pytest.param(
-            "--licence", "apache-2.0", "apache-2.0: SPDX writes it Apache-2.0", id="small letters"
+            "--licence", "apache-2.0", '"apache-2.0": SPDX writes it Apache-2.0', id="small letters"
         ),
         pytest.param(
             "--required-approvals", "0", "0 is less than 1, the least there may be", id="nobody"
@@ -184,7 +191,7 @@ def test_what_cannot_be_drafted_is_told(
         pytest.param(
             "--not-after",
             "30/06/2027",
-            "30/06/2027 is no time; write a date like 2027-06-30, which means 00:00 UTC at the "
+            '"30/06/2027" is no time; write a date like 2027-06-30, which means 00:00 UTC at the '
             "start of that day, or a time like 2027-06-30T18:00:00Z",
             id="no ISO date",
         ),
@@ -638,3 +645,11 @@ def test_a_wait_that_the_mirror_asks_for_is_told(
     assert max(waited) == 90
     assert "ModelMirror internal: getting http" in ran.err
     assert ": HTTP 503; trying again in 90 s\n" in ran.err
+
+
+def test_without_a_cluster_it_says_once_what_is_missing(model: Path, tmp_path: Path) -> None:
+    given = ["--revision", "0" * 40, "--folder", str(model), "--out", str(tmp_path / "out")]
+    ran = Broken(ConnectionUnknown("no kubeconfig")).run("approve", "draft", *TERMS, *given)
+    assert ran.code == 4
+    assert ran.err.startswith("escadre: who requests it is not known: give --requested-by, or a ")
+    assert ran.err.count("kubeconfig") == 1

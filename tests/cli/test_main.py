@@ -5,22 +5,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.cli.harness import Program
+from tests.cli.harness import Broken, Program
 from tests.cli.world import deployment
 from typer.main import get_command
-from typing_extensions import override
 
 from escadre import __version__, reasons
 from escadre.cli.main import app
 from escadre.cli.shared.failures import explain
-from escadre.cli.shared.session import Session, Target
+from escadre.cli.shared.session import Target
 from escadre.clients.kube import (
     MODEL_DEPLOYMENTS,
     NO_API_SERVER,
@@ -30,21 +28,6 @@ from escadre.clients.kube import (
     Unauthorized,
 )
 from escadre.errors import Refusal
-
-
-class Broken(Program):
-    """A program whose connection fails."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-    @override
-    @asynccontextmanager
-    async def _connect(self, target: Target) -> AsyncIterator[Session]:
-        self.targets.append(target)
-        raise self.error
-        yield  # type: ignore[unreachable]  # makes this a generator
 
 
 def test_an_answer_that_cannot_be_written_is_no_bug() -> None:

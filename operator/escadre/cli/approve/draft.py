@@ -115,8 +115,8 @@ def _draft(
     )
     check_terms(terms, environment.now())
     check_out(out)
+    terms = replace(terms, requested_by=requested_by or _asked(environment))
     source, spec = _source(environment, terms, folder, given, system_namespace)
-    terms = replace(terms, requested_by=requested_by or run(environment, _caller))
     profile = serving_profile(environment, system_namespace)
     draft = with_progress(environment.err, lambda progress: make_draft(source, progress, profile))
     document = approval_document(draft, terms)
@@ -199,6 +199,16 @@ def approval_document(draft: Draft, terms: Terms) -> dict[str, Any]:
         "metadata": {"name": terms.name},
         "spec": spec,
     }
+
+
+def _asked(environment: Environment) -> str:
+    """Who runs this, by the cluster."""
+    try:
+        return run(environment, _caller)
+    except ConnectionUnknown as error:
+        raise ConnectionUnknown(
+            f"who requests it is not known: give --requested-by, or a cluster to ask; {error}"
+        ) from error
 
 
 async def _caller(session: Session) -> str:

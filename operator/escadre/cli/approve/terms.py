@@ -20,7 +20,7 @@ from escadre.api.approval import ModelApprovalSpec
 from escadre.cli.shared.patterns import rule_of
 from escadre.cli.shared.words import time_text
 from escadre.errors import EscadreError
-from escadre.fieldfaults import words_of
+from escadre.fieldfaults import shown, words_of
 
 __all__ = ["Terms", "check_out", "check_terms", "parse_end"]
 
@@ -82,8 +82,8 @@ def parse_end(text: str) -> datetime:
         end = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{text} is no time; write a date like 2027-06-30, which means 00:00 UTC at the start "
-            "of that day, or a time like 2027-06-30T18:00:00Z",
+            f"{shown(text)} is no time; write a date like 2027-06-30, which means 00:00 UTC at the "
+            "start of that day, or a time like 2027-06-30T18:00:00Z",
             param_hint="--not-after",
         ) from None
     return end if end.tzinfo else end.replace(tzinfo=UTC)
@@ -97,8 +97,9 @@ def check_terms(terms: Terms, now: float) -> None:
     """
     if len(terms.name) > _LONGEST_NAME or not _NAME.fullmatch(terms.name):
         raise typer.BadParameter(
-            f"{terms.name} is no name of an object: lower-case letters, digits, - and . only, a "
-            f"letter or digit at both ends and beside each ., {_LONGEST_NAME} characters at most",
+            f"{shown(terms.name)} is no name of an object: lower-case letters, digits, - and . "
+            f"only, a letter or digit at both ends and beside each ., {_LONGEST_NAME} characters "
+            "at most",
             param_hint="--name",
         )
     if terms.not_after.timestamp() <= now:
@@ -117,12 +118,12 @@ def _check_licence(spdx: str) -> None:
         known = canonicalize_license_expression(spdx)
     except InvalidLicenseExpression:
         raise typer.BadParameter(
-            f"{spdx} is no identifier of the SPDX licence list; terms that have none are "
+            f"{shown(spdx)} is no identifier of the SPDX licence list; terms that have none are "
             f"LicenseRef-NAME, with --contract if there is one",
             param_hint="--licence",
         ) from None
     if known != spdx:
-        raise typer.BadParameter(f"{spdx}: SPDX writes it {known}", param_hint="--licence")
+        raise typer.BadParameter(f"{shown(spdx)}: SPDX writes it {known}", param_hint="--licence")
 
 
 def _check_fields(spec: dict[str, Any]) -> None:
@@ -135,7 +136,7 @@ def _check_fields(spec: dict[str, Any]) -> None:
             return
         where = ".".join(part for part in first["loc"] if isinstance(part, str))
         rule = rule_of(ModelApprovalSpec, first)
-        words = f"{first['input']}: {rule}" if rule else words_of(first)
+        words = f"{shown(first['input'])}: {rule}" if rule else words_of(first)
         raise typer.BadParameter(words, param_hint=_OPTIONS[where]) from None
 
 
