@@ -211,6 +211,10 @@ def test_on_80_columns_nothing_is_cut(params: Path, gpu: str) -> None:
         ({"gpu_memory_utilization": "92"}, "92: a share above 0, at most 1, is meant, like 0.92\n"),
         ({"gpu_memory_utilization": "nan"}, "n: a share above 0, at most 1, is meant, like 0.92\n"),
         ({"weights_bytes": None}, "give --weights-bytes"),
+        (
+            {"weights_bytes": "48"},
+            "--weights-bytes 48: the dimensions of the model make about 45,801,799,680",
+        ),
         ({"max_num_batched_tokens": "16"}, "vLLM refuses less than --max-num-seqs, which is 32"),
     ],
 )

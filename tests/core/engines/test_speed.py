@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from tests.core.shapes import EVERY_MODEL, LARGE_2, LARGE_3, MISTRAL_7B, SMALL_4
 
 from escadre.api.approval import Architecture
+from escadre.core.catalog.entry import Entry
+from escadre.core.catalog.shelf import CATALOG, name_of
 from escadre.core.engines.cards import CARDS, card_of, cards_named
 from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.rates import GIGA, NOTHING, SOURCES, TERA, Figure, Rates
-from escadre.core.engines.speed import speed_of
+from escadre.core.engines.speed import counted_bytes, speed_of
 
 MODELS = st.sampled_from(EVERY_MODEL)
 PRODUCTS = st.sampled_from(CARDS)
@@ -126,3 +128,10 @@ def test_a_card_that_is_not_known_is_as_fast_as_the_most_alike(
     assert card.derived_from == like
     assert card.mebibytes == mebibytes
     assert card.rates == rates(like or product)
+
+
+@pytest.mark.parametrize("entry", [one for one in CATALOG if one.architecture], ids=name_of)
+def test_the_dimensions_of_every_published_model_count_its_bytes(entry: Entry) -> None:
+    """Encoders, embeddings and scales are beside it; of latent attention a part is no fact."""
+    assert entry.architecture is not None
+    assert 0.7 < counted_bytes(entry.architecture) / entry.architecture.weight_bytes < 1.05

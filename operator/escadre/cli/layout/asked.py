@@ -6,6 +6,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
+from escadre.api.approval import Architecture
 from escadre.cli.layout.gpu import card_named
 from escadre.cli.layout.model import LocalModel
 from escadre.cli.shared.failures import BadInput
@@ -18,11 +19,13 @@ from escadre.core.engines.gpu_memory import (
     visible_bytes,
 )
 from escadre.core.engines.limits import EngineLimits
+from escadre.core.engines.speed import counted_bytes
 from escadre.core.profile import EngineProfile
 
 __all__ = [
     "CacheType",
     "Memory",
+    "check_weights",
     "on_engine",
     "read_limits",
     "read_memory",
@@ -47,6 +50,7 @@ class CacheType(StrEnum):
         return 1 if self.value.startswith("fp8") else CACHE_ELEMENT
 
 
+_SMALLER: Final = 8  # times: two bits of sixteen, for a type may not be known
 _DECIMAL: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
 
@@ -128,6 +132,16 @@ def read_weights(model: LocalModel, given: int | None) -> int:
             "leave the option out"
         )
     return model.weight_bytes
+
+
+def check_weights(whole: Architecture) -> None:
+    """Refuses as --weights-bytes what is a slip, e.g. gigabytes: no type makes a model so small."""
+    counted = counted_bytes(whole)
+    if whole.weight_bytes < counted // _SMALLER:
+        raise BadInput(
+            f"--weights-bytes {whole.weight_bytes}: the dimensions of the model make about "
+            f"{counted:,} bytes; bytes are meant"
+        )
 
 
 def _decimal(text: str) -> Fraction:

@@ -11,6 +11,7 @@ from escadre.api.approval import Architecture
 from escadre.cli.layout import estimateview
 from escadre.cli.layout.asked import (
     CacheType,
+    check_weights,
     on_engine,
     read_limits,
     read_memory,
@@ -82,6 +83,8 @@ def _estimate(
     weights = read_weights(model, weights_bytes)
     launch = Launch(limits, max_model_len, visible, share, kv_cache_dtype.element_bytes)
     whole = model.architecture(weights)
+    if weights_bytes is not None:
+        check_weights(whole)
     architecture = without_encoder(whole, model.encoder_bytes) if text_only else whole
     card = memory.card
     unable = _unable(model, whole, launch, card)

@@ -86,6 +86,38 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
     deployments: dict[tuple[str, str], DeploymentWish] = {}
     approvals: dict[str, ApprovalWish] = {}
     used: set[str] = set()
+    for one in _ours(texts):
+        where, name, spec = one.where, one.name, one.spec
+        if isinstance(spec, ModelDeploymentSpec):
+            used.add(one.source)
+            _check(name, spec, where)
+            wish = DeploymentWish(_namespace(one.meta, namespace, where), name, spec)
+            called = f"ModelDeployment {wish.namespace}/{name}"
+            _refuse_second((wish.namespace, name) in deployments, called, where)
+            deployments[wish.namespace, name] = wish
+        elif isinstance(spec, ModelApprovalSpec):
+            used.add(one.source)
+            _refuse(where, "metadata.name", name, object_fault(name))
+            _refuse_second(name in approvals, f"ModelApproval {name}", where)
+            approvals[name] = ApprovalWish(name, spec)
+    if not deployments:
+        raise EscadreError(_none_in(texts))
+    return Wishes(tuple(deployments.values()), approvals, _unused(texts, used))
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """One of ours in a file, as messages call it."""
+
+    source: str
+    where: str
+    name: str
+    meta: Mapping[str, Any]
+    spec: Model
+
+
+def _ours(texts: Sequence[WishText]) -> Iterator[_Object]:
+    """Those that people write, judged; a file may hold namespaces and the like beside them."""
     for source, number, body in documents(texts):
         if not isinstance(body, dict):
             raise EscadreError(
@@ -94,27 +126,10 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
             )
         kind, meta = str(body.get("kind")), body.get("metadata") or {}
         _refuse_misspelt(body, f"{source}, document {number}")
-        if body.get("apiVersion") != API_VERSION or kind not in _SPECS:
-            continue  # a file may hold namespaces and the like beside the wishes
-        name = str(meta.get("name", "")) if isinstance(meta, dict) else ""
-        where = f"{source}, document {number}, {kind} {name or 'without a name'}"
-        spec = _spec(body, kind, where)
-        if isinstance(spec, ModelMirrorSpec):
-            continue  # applied beside them, so judged too, but nothing of it is planned
-        used.add(source)
-        if isinstance(spec, ModelDeploymentSpec):
-            _check(name, spec, where)
-            wish = DeploymentWish(_namespace(meta, namespace, where), name, spec)
-            called = f"ModelDeployment {wish.namespace}/{name}"
-            _refuse_second((wish.namespace, name) in deployments, called, where)
-            deployments[wish.namespace, name] = wish
-        elif isinstance(spec, ModelApprovalSpec):
-            _refuse(where, "metadata.name", name, object_fault(name))
-            _refuse_second(name in approvals, f"ModelApproval {name}", where)
-            approvals[name] = ApprovalWish(name, spec)
-    if not deployments:
-        raise EscadreError(_none_in(texts))
-    return Wishes(tuple(deployments.values()), approvals, _unused(texts, used))
+        if body.get("apiVersion") == API_VERSION and kind in _SPECS:
+            name = str(meta.get("name", "")) if isinstance(meta, dict) else ""
+            where = f"{source}, document {number}, {kind} {name or 'without a name'}"
+            yield _Object(source, where, name, meta, _spec(body, kind, where))
 
 
 def _unused(texts: Sequence[WishText], used: Container[str]) -> tuple[str, ...]:

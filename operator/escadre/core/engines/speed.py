@@ -22,7 +22,7 @@ from escadre.core.engines.gpu_memory import CACHE_ELEMENT, key_value_bytes_per_t
 from escadre.core.engines.limits import EngineLimits
 from escadre.core.engines.rates import Rates
 
-__all__ = ["DecodeStep", "Speed", "speed_of"]
+__all__ = ["DecodeStep", "Speed", "counted_bytes", "speed_of"]
 
 # What engines reach: five numbers fitted on 127 runs of vLLM with two dense models on H100 SXM,
 # _ROUTER and _SEQUENCE on 239 of MiniMax-M2.5 (e2e/bench/speed/runs.py marks them). The share of
@@ -170,18 +170,35 @@ def _work_of(architecture: Architecture) -> _Work:
     """
     experts, bits = architecture.experts, _bits(architecture)
     head = architecture.vocabulary_size * architecture.hidden_size
-    always = architecture.layers * _parameters_per_layer(architecture) + head
-    routed, chosen = 0, 0
-    if experts is not None:
-        one = 3 * architecture.hidden_size * experts.intermediate_size * architecture.layers
-        routed, chosen = one * experts.routed, one * experts.per_token
-    expert_bytes = _stored_bytes(architecture, routed)
+    always, one = _always(architecture), _expert(architecture)
+    expert_bytes = _stored_bytes(architecture, one * experts.routed if experts else 0)
     rest = architecture.weight_bytes - expert_bytes - 2 * head
     return _Work(
         always_bytes=max(rest, always * bits // 8),
         expert_bytes=min(expert_bytes, architecture.weight_bytes),
-        operations=2 * (always + chosen),
+        operations=2 * (always + (one * experts.per_token if experts else 0)),
     )
+
+
+def counted_bytes(architecture: Architecture) -> int:
+    """Bytes of the weights of layers and head, by the dimensions and the type of most of them."""
+    experts = architecture.experts
+    routed = _expert(architecture) * experts.routed if experts else 0
+    return (_always(architecture) + routed) * _bits(architecture) // 8
+
+
+def _always(architecture: Architecture) -> int:
+    """Parameters that every token passes."""
+    head = architecture.vocabulary_size * architecture.hidden_size
+    return architecture.layers * _parameters_per_layer(architecture) + head
+
+
+def _expert(architecture: Architecture) -> int:
+    """Parameters of one expert in all layers; 0 without any."""
+    experts = architecture.experts
+    if experts is None:
+        return 0
+    return 3 * architecture.hidden_size * experts.intermediate_size * architecture.layers
 
 
 def _parameters_per_layer(architecture: Architecture) -> int:
