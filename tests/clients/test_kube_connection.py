@@ -1,7 +1,10 @@
 """What is read of a kubeconfig: no key of it is left on the disk, and mistakes are named."""
 
+import asyncio
 import base64
 import json
+import logging
+import shlex
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from e2e.cluster.certificates import Authority
+from kubernetes.aio.config import kube_config
 
 from escadre.clients.kube import NODES, ConnectionUnknown, KubeApi, load_connection
 
@@ -109,6 +113,32 @@ async def test_an_unknown_context_is_answered_with_those_there_are(certificates:
     )
 
 
+def _with_plugin(folder: Path, command: str) -> Path:
+    """A kubeconfig whose user is known by what a command says."""
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "sh",
+        "args": ["-c", command],
+        "interactiveMode": "Never",
+    }
+    return _with_user(folder, {"exec": plugin})
+
+
+def _with_user(folder: Path, user: dict[str, Any]) -> Path:
+    path = folder / "config"
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "x",
+                "users": [{"name": "u", "user": user}],
+                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            }
+        )
+    )
+    return path
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
@@ -122,24 +152,67 @@ async def test_an_unknown_context_is_answered_with_those_there_are(certificates:
 async def test_a_credential_plugin_that_fails_is_told_and_nothing_goes_on_without(
     command: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plugin = {
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "command": "sh",
-        "args": ["-c", command],
-        "interactiveMode": "Never",
-    }
-    path = tmp_path / "config"
-    path.write_text(
-        json.dumps(
-            {
-                "current-context": "x",
-                "users": [{"name": "u", "user": {"exec": plugin}}],
-                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            }
-        )
-    )
+    path = _with_plugin(tmp_path, command)
     with pytest.raises(ConnectionUnknown) as refused:
         await load_connection(kubeconfig=str(path))
     assert f"{path}: the user's credentials cannot be had: {said}" in str(refused.value)
     assert not caplog.records, "it is said once"
+
+
+async def test_a_credential_plugin_that_fails_later_is_told_and_not_gone_on_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A token ends during a watch of hours; the old one is no better than none."""
+    status = {"token": "first", "expirationTimestamp": "2026-01-01T00:00:00Z"}
+    answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
+    (tmp_path / "answer").write_text(json.dumps({**answer, "status": status}))
+    path = _with_plugin(
+        tmp_path, f"cd {tmp_path} && cat answer && rm answer || {{ echo expired >&2; exit 1; }}"
+    )
+    connection = await load_connection(kubeconfig=str(path))
+    for _ in range(2):
+        asked = (connection.authorization() for _ in range(3))
+        for refused in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(refused, OSError)
+            assert str(refused).endswith("log in again as the plugin wants it")
+    assert not caplog.records
+    assert logging.getLogger(kube_config.__name__).propagate, "others are heard again"
+
+
+async def test_a_token_that_has_ended_is_asked_for_again_and_one_without_an_end_is_not(
+    tmp_path: Path,
+) -> None:
+    answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
+    for status, given in (
+        ({"expirationTimestamp": "2026-01-01T00:00:00Z"}, ["2", "3"]),
+        ({"expirationTimestamp": "2036-01-01T00:00:00Z"}, ["1", "1"]),
+        ({}, ["1", "1"]),
+    ):
+        counted = tmp_path / "count"
+        counted.write_text("")
+        text = json.dumps({**answer, "status": {"token": "TOKEN", **status}})
+        number = f"echo >> {counted}; sed s/TOKEN/$(wc -l < {counted})/ <<< '{text}'"
+        path = _with_plugin(tmp_path, f"bash -c {shlex.quote(number)}")
+        connection = await load_connection(kubeconfig=str(path))
+        assert [await connection.authorization() for _ in given] == [f"Bearer {n}" for n in given]
+
+
+async def test_a_file_with_a_token_is_read_again(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("first")
+    path = _with_user(tmp_path, {"tokenFile": str(token)})
+    connection = await load_connection(kubeconfig=str(path))
+    assert await connection.authorization() == "Bearer first"
+    token.write_text("second")
+    assert await connection.authorization() == "Bearer second"
+
+
+@pytest.mark.parametrize(
+    ("user", "given"),
+    [({}, None), ({"token": "t"}, "Bearer t"), ({"username": "u", "password": "p"}, "Basic dTpw")],
+)
+async def test_what_never_ends_stays(
+    user: dict[str, str], given: str | None, tmp_path: Path
+) -> None:
+    connection = await load_connection(kubeconfig=str(_with_user(tmp_path, user)))
+    assert [await connection.authorization() for _ in range(2)] == [given, given]

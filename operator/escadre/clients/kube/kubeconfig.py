@@ -1,7 +1,7 @@
 """A connection as a kubeconfig describes it, read by the official client.
 
-Imported only when a kubeconfig is loaded: the client holds 17 MB. Its hook makes anew what a
-credential plugin gave, or re-reads a token. Called by `load_connection`; sends nothing by itself.
+Imported only when a kubeconfig is loaded: the client holds 17 MB. Called by `load_connection`;
+sends nothing by itself.
 
 The library writes keys and certificates that stand in the kubeconfig itself to files of its own,
 and removes them when the interpreter ends in good order. They are read into the TLS context here
@@ -9,11 +9,12 @@ and removed at once, so that no end of the process, however sudden, leaves a pri
 """
 
 import ast
+import asyncio
 import logging
 import os
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,9 @@ async def connect(path: str | None, context: str | None) -> Connection:
                 persist_config=False,
             )
         if refused:
-            raise ConnectionUnknown(
-                f"{path}: the user's credentials cannot be had: {refused[0]}; log in again as the "
-                "plugin wants it"
-            )
+            raise ConnectionUnknown(f"{path}: {_not_had(refused)}")
         chosen = loader.current_context.get("context") or {}
-        return _connection(settings, chosen.get("namespace"))
+        return _connection(settings, loader, chosen.get("namespace"))
     except config.ConfigException as error:
         raise OSError(str(error)) from error
     except yaml.MarkedYAMLError as error:
@@ -71,6 +69,12 @@ async def connect(path: str | None, context: str | None) -> Connection:
         # Private, but the one way that also makes the library forget the files: it would hand
         # out their names again to whoever loads the same kubeconfig a second time.
         files._cleanup_temp_files()  # noqa: SLF001 - see above
+
+
+def _not_had(refused: Sequence[str]) -> str:
+    return (
+        f"the user's credentials cannot be had: {refused[0]}; log in again as the plugin wants it"
+    )
 
 
 def _as_text(literal: re.Match[str]) -> str:
@@ -125,11 +129,11 @@ def _need_context(path: str, name: str) -> None:
         raise ConnectionUnknown(f"--context {name}: {path} has no context of that name; {there}")
 
 
-def _connection(settings: Any, namespace: str | None) -> Connection:
+def _connection(settings: Any, loader: Any, namespace: str | None) -> Connection:
     host = str(settings.host).rstrip("/")
     return Connection(
         host=host,
-        authorization=_authorize(settings),
+        authorization=_authorize(loader),
         tls=_tls(settings) if host.startswith("https://") else None,
         namespace=namespace,
         proxy=settings.proxy or None,
@@ -137,17 +141,39 @@ def _connection(settings: Any, namespace: str | None) -> Connection:
     )
 
 
-def _authorize(settings: Any) -> Authorize:
+def _authorize(loader: Any) -> Authorize:
+    """The token as it is now: a plugin's is asked for anew once it has ended, a file read again.
+
+    The library does so in its other half alone (findings/kubernetes-aio-token-not-renewed.sh). A
+    token for which a plugin says no end stays, as for kubectl, and so does a certificate.
+    """
+    alone = asyncio.Lock()  # so that a plugin runs once, and what is logged is of this call
+
     async def authorization() -> str | None:
-        if "BearerToken" not in settings.api_key and "authorization" not in settings.api_key:
-            return None
-        try:
-            value = await settings.get_api_key_with_prefix("BearerToken", alias="authorization")
-        except config.ConfigException as error:
-            raise OSError(str(error)) from error
-        return str(value) if value else None
+        async with alone:
+            if not _stays(loader):
+                await _renew(loader)
+            return getattr(loader, "token", None)
 
     return authorization
+
+
+def _stays(loader: Any) -> bool:
+    user = loader._user  # noqa: SLF001 - nothing public tells it
+    return not user or ("exec" in user and not hasattr(loader, "exec_plugin_expiry"))
+
+
+async def _renew(loader: Any) -> None:
+    """Raises OSError where it cannot be had; the library goes on with what has ended."""
+    try:
+        with _refusals() as refused:
+            await loader._load_authentication()  # noqa: SLF001 - without the keys, as load_and_set
+    except (config.ConfigException, *_OTHERWISE) as error:
+        raise OSError(str(error)) from error
+    finally:
+        files._cleanup_temp_files()  # noqa: SLF001 - as in connect
+    if refused:
+        raise OSError(_not_had(refused))
 
 
 def _tls(settings: Any) -> ssl.SSLContext:
