@@ -4,7 +4,8 @@ What is meant by such a file nobody knows, and kubectl refuses it. Called where 
 read: wishes and nodes of `escadre plan`, settings.
 """
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import yaml
 from typing_extensions import override
@@ -38,6 +39,21 @@ class _Strict(yaml.SafeLoader):
                 if first is not key.start_mark:
                     raise KeyTwice(key.value, first, key.start_mark)
         return node
+
+
+# Numbers as kubectl reads them (sigs.k8s.io/yaml): 1e1 is one without a dot too, 1:30 is none.
+_INTEGER: Final = r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)"
+_FLOAT: Final = (
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+_NUMBERS: Final = {"tag:yaml.org,2002:int": _INTEGER, "tag:yaml.org,2002:float": _FLOAT}
+_Strict.yaml_implicit_resolvers = {
+    first: [one for one in known if one[0] not in _NUMBERS]
+    for first, known in _Strict.yaml_implicit_resolvers.items()
+}
+for _tag, _form in _NUMBERS.items():
+    _Strict.add_implicit_resolver(_tag, re.compile(f"^(?:{_form})$"), list("-+.0123456789"))
 
 
 def load(text: str) -> Any:

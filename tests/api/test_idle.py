@@ -20,6 +20,7 @@ DAY_IDLE = (
     "scaling.schedules[2] (0 8 * * MON-FRI Europe/Paris for 10h) has no effect: whenever it is "
     "open, other windows ask for 4 or more"
 )
+SPARE = "scaling.spareReplicas is 4, and so many are there without any demand"
 FIXED = "scaling.minReplicas and maxReplicas are both 2"
 
 
@@ -64,6 +65,18 @@ FIXED = "scaling.minReplicas and maxReplicas are both 2"
             id="a smaller one around a larger",
         ),
         pytest.param({"spareReplicas": 0}, None, [], id="nothing spare"),
+        pytest.param(
+            {"maxReplicas": 6, "spareReplicas": 4, "schedules": [DAY, {**WEEK, "minReplicas": 5}]},
+            None,
+            [f"scaling.schedules[0].minReplicas 4 has no effect: {SPARE}"],
+            id="as many are spare",
+        ),
+        pytest.param(
+            {"minReplicas": 2, "maxReplicas": 6, "spareReplicas": 4},
+            None,
+            [f"scaling.minReplicas 2 has no effect: {SPARE}"],
+            id="the minimum is below what is spare",
+        ),
         pytest.param(
             {"minReplicas": 2, "maxReplicas": 2, "spareReplicas": 1},
             {"timeToFirstTokenSeconds": 1},

@@ -201,8 +201,8 @@ def test_on_80_columns_nothing_is_cut(params: Path, gpu: str) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"gpu": None}, "not both"),
-        ({"visible_memory": "79"}, "not both"),
+        ({"gpu": None}, "one of the two"),
+        ({"visible_memory": "79"}, "one of the two"),
         ({"gpu": "Voodoo"}, "no such product is known here"),
         (
             {"gpu": None, "visible_memory": "0"},

@@ -54,8 +54,8 @@ def test_the_same_as_from_the_files(tmp_path: Path, name: str, params: dict[str,
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "give the model as --model NAME, or its files as --config PATH, not both"),
-        (("--model", "small-4", "--config", "x"), "not both"),
+        ((), "give the model as --model NAME or as --config PATH, one of the two"),
+        (("--model", "small-4", "--config", "x"), "one of the two"),
         (("--model", "small-4"), "--model small-4 means 2 models: mistral-small-4-119b-2603, "),
         (("--model", "mixtral-8x7"), "is called so; near it: mixtral-8x7b-v0-1, mixtral-8x7b-ins"),
         (("--model", "gpt"), "--model gpt: no model of the catalog is called so"),

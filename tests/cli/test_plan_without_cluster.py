@@ -419,6 +419,39 @@ def test_a_cluster_that_is_named_beside_nodes_is_not_left_out(
     assert (ran.code, said in ran.err) == (2, True), ran.err
 
 
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        ("scaling:", 0, "1 at least, 1 at most"),
+        ("scaling: {minReplicas: null, maxReplicas: 3, targetQueueDepth: ~}", 0, "3 at most"),
+        ("scaling: {maxReplicas: 1e1}", 0, "1 at least, 10 at most"),
+        ("scaling: {maxReplicas: 1:30}", 3, 'maxReplicas: "1:30" is given; a whole number is'),
+        ("approval:", 3, "spec.approval: is missing"),
+    ],
+)
+def test_a_value_is_what_the_api_server_takes_it_for(
+    tmp_path: Path, given: str, code: int, said: str
+) -> None:
+    """It drops what is null, and kubectl knows other numbers than YAML 1.1."""
+    body = deepcopy(SMALL)
+    del body["spec"][given.partition(":")[0]]
+    text = yaml.safe_dump(body, sort_keys=False)
+    file = tmp_path / "wish.yaml"
+    file.write_text(text.replace("spec:\n", f"spec:\n  {given}\n"))
+    ran = Program().run("plan", "-f", str(file), "--nodes", NODES)
+    assert (ran.code, said in ran.out + ran.err) == (code, True), ran.out + ran.err
+
+
+def test_spare_replicas_are_there_from_the_beginning(tmp_path: Path) -> None:
+    """They come on top of what demand asks for, which is nothing."""
+    scaling = {"minReplicas": 1, "maxReplicas": 9, "spareReplicas": 4}
+    spare = wish(SMALL["spec"]["approval"], "assistant", scaling=scaling)
+    (item,) = document(plan(tmp_path, spare, more=("-o", "json")))["items"]
+    assert [one["slot"] for one in item["replicas"] if one["node"]] == [0, 1, 2, 3]
+    few = plan(tmp_path, spare, nodes="1 x 1 x H100-80GB")
+    assert (few.code, "InsufficientGPUs" in few.out) == (1, True), few.out
+
+
 def test_an_object_is_not_planned_in_another_namespace_than_its_own(tmp_path: Path) -> None:
     ran = plan(tmp_path, SMALL, more=("-n", "elsewhere"))
     assert ran.code == 2

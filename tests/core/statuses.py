@@ -128,6 +128,12 @@ def without_pods() -> Told:
     return Told(conditions=(weights_ready, scheduled._replace(status="False")))
 
 
+UNREAD: Json = {
+    "approved": False,
+    "approval_reason": reasons.INVALID_SPEC,
+    "approval_message": "spec.x",
+    "decision": None,
+}
 REVOKED: Json = {
     "approved": False,
     "approval_reason": reasons.REVOKED,

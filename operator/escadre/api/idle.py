@@ -19,14 +19,21 @@ def idle_parts(spec: ModelDeploymentSpec) -> list[str]:
 
 
 def _windows(scaling: Scaling) -> Iterator[str]:
-    """Those below minReplicas, and those that others of at least as many replicas cover."""
+    """Those below what there is without them, and those that others of as many replicas cover."""
     windows = dict(enumerate(scaling.schedules or ()))
+    spare = scaling.spare_replicas or 0
     for index in sorted(windows, key=lambda number: (windows[number].min_replicas, -number)):
         one = windows.pop(index)
         if one.min_replicas <= scaling.min_replicas:
             yield (
                 f"scaling.schedules[{index}].minReplicas {one.min_replicas} has no effect: "
                 f"scaling.minReplicas is {scaling.min_replicas}"
+            )
+            continue
+        if one.min_replicas <= spare:
+            yield (
+                f"scaling.schedules[{index}].minReplicas {one.min_replicas} has no effect: "
+                f"scaling.spareReplicas is {spare}, and so many are there without any demand"
             )
             continue
         others = [other for other in windows.values() if other.min_replicas >= one.min_replicas]
@@ -43,6 +50,11 @@ def _fixed(spec: ModelDeploymentSpec) -> Iterator[str]:
     """What moves a number that cannot move."""
     scaling = spec.scaling
     if scaling.min_replicas < scaling.max_replicas:
+        if 1 < scaling.min_replicas <= (scaling.spare_replicas or 0):
+            yield (
+                f"scaling.minReplicas {scaling.min_replicas} has no effect: scaling.spareReplicas "
+                f"is {scaling.spare_replicas}, and so many are there without any demand"
+            )
         return
     given = {
         "scaling.spareReplicas": scaling.spare_replicas,

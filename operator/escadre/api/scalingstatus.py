@@ -133,9 +133,9 @@ class ScalingStatus(Model):
     limits: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=16)] = Field(
         default_factory=list,
         description="Each limit that made it another number: minReplicas, schedule, maxReplicas, "
-        "approval, unknown (metrics are missing), stabilisation, restart, load (replicas that "
-        "load), redistribution (the rest could not take the requests), bursts (kept for those "
-        "that are over before a replica has loaded), gpus.",
+        "spareReplicas, approval, unknown (metrics are missing), stabilisation, restart, load "
+        "(replicas that load), redistribution (the rest could not take the requests), bursts (kept "
+        "for those that are over before a replica has loaded), gpus.",
     )
     min_replicas: _Number | None = Field(
         default=None, description="Replicas at least now: minReplicas, or a window's."

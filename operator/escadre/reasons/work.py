@@ -78,6 +78,9 @@ INVALID_SPEC = Reason(
     owners=(Owner.DEPLOYMENT,),
     conditions=(
         ConditionType.APPROVED,
+        ConditionType.PLANNED,
+        ConditionType.WEIGHTS_READY,
+        ConditionType.SCALING,
         ConditionType.STALLED,
     ),
 )

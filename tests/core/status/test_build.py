@@ -12,6 +12,7 @@ from tests.core.statuses import (
     ROLLING,
     SCHEMA,
     TAKEN,
+    UNREAD,
     VERIFIED,
     before,
     built,
@@ -112,6 +113,13 @@ def test_ready_is_told_with_what_blocks_first(
             "Planned",
             ("Unknown", "InvalidSpec"),
             "the spec cannot be read",
+        ),
+        *(
+            (facts(line(), **UNREAD), type_, ("Unknown", "InvalidSpec"), words)
+            for type_, words in (
+                ("Scaling", "no queue is read: the spec cannot be read"),
+                ("WeightsReady", "is not known: the spec cannot be read"),
+            )
         ),
         (
             facts(line(), plan=planned(layout=None, reason=None), **REVOKED),

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.statuses import DECISION, Json, built, facts, line, planned, told_before
+from tests.core.statuses import DECISION, UNREAD, Json, built, facts, line, planned, told_before
 
 from escadre import reasons
+from escadre.api.scalingstatus import LearnedSpeed
 from escadre.core.fleet.plan import SlotPlan
 from escadre.core.scaling.capacity import Capacity, Mix
 from escadre.core.scaling.decision import (
@@ -168,6 +169,32 @@ def test_without_a_decision_what_was_told_is_said_again() -> None:
     )
     assert answer(again).status.scaling == first.scaling
     assert answer(replace(again, scaling=None)).status.scaling is None
+
+
+def test_of_a_spec_that_cannot_be_read_no_old_numbers_are_told() -> None:
+    """Nothing is read then, and the last demand would look like the one of now."""
+    changes = (Change(1, 2, 40, 24, reasons.DEMAND_UP, 60),)
+    told = answer(facts(line(), changes=changes)).status.scaling
+    assert told is not None
+    assert told.capacity is not None
+    learned = LearnedSpeed(
+        key="0" * 16,
+        prompt_percent=90,
+        step_percent=90,
+        request_percent=90,
+        cached_token_percent=90,
+    )
+    told = told.model_copy(update={"learned": learned, "kept_for_bursts": 3, "shared_percent": 80})
+    now = answer(facts(line(), scaling=told, changes=changes, **UNREAD)).status.scaling
+    assert now is not None
+    assert now.model_dump(exclude_none=True) == {
+        "signal": "Unknown",
+        "learned": learned.model_dump(),
+        "kept_for_bursts": 3,
+        "shared_percent": 80,
+        "limits": [],
+        "history": [one.model_dump(exclude_none=True) for one in told.history],
+    }
 
 
 _CHANGES = st.lists(

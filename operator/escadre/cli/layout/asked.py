@@ -66,7 +66,7 @@ class Memory:
 def read_memory(gpu: str | None, visible: str | None) -> Memory:
     """From --gpu or --visible-memory, exactly one of them."""
     if (gpu is None) == (visible is None):
-        raise BadInput("give the GPU as --gpu PRODUCT, or as --visible-memory GiB, not both")
+        raise BadInput("give the GPU as --gpu PRODUCT or as --visible-memory GiB, one of the two")
     if visible is not None:
         gibibytes = _decimal(visible)
         if not gibibytes:

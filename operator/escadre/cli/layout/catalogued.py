@@ -52,7 +52,7 @@ def chosen_model(context: typer.Context, config: Path | None) -> Chosen:
     """From --model or --config, exactly one of them; raises BadInput saying what is wrong."""
     name = context.meta.get(_KEY)
     if (name is None) == (config is None):
-        raise BadInput("give the model as --model NAME, or its files as --config PATH, not both")
+        raise BadInput("give the model as --model NAME or as --config PATH, one of the two")
     judged = judged_as(context)
     notes = (judged.note,) if judged.note else ()
     if config is not None:

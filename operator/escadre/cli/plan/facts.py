@@ -64,8 +64,12 @@ def replaced(wanted: Wanted) -> int:
 def _desired(
     wanted: Wanted, layout: Layout | None, replicas: Sequence[ReplicaView], now: float
 ) -> int:
-    """As an operator decides that has just been started: what is promised, within the bounds."""
+    """As an operator decides that has just been started: what is promised, within the bounds.
+
+    Spare replicas are there without any demand, so as many are planned for at least.
+    """
     scaling = wanted.spec.scaling if wanted.spec else None
+    spare = (scaling.spare_replicas or 0) if scaling else 0
     told = wanted.live.status.replicas if wanted.live else None
     seen = Scalable(
         bounds=Bounds.of(scaling, now) if scaling else None,
@@ -73,8 +77,9 @@ def _desired(
         target=target_queue_depth(scaling.target_queue_depth if scaling else None, layout),
         told=told.desired if told else None,
         staying=sum(view.drain is None for view in replicas),
+        spare=spare,
     )
-    return desired(seed(seen, now), seen)
+    return max(desired(seed(seen, now), seen), spare if seen.approved and layout else 0)
 
 
 def _replicas(wanted: Wanted) -> list[tuple[ReplicaView, ReplicaStatus]]:

@@ -88,7 +88,10 @@ def rows(numbers: Numbers) -> Iterator[Row]:
     """Each window, then the level."""
     for index, one in enumerate(numbers.spec.scaling.schedules or ()):
         state: State = "ok" if numbers.bounds.window == index else "waiting"
-        yield state, f"schedules[{index}]", f"{one.min_replicas:,} at least, {one.words}"
+        words = f"{one.min_replicas:,} at least, {one.words}"
+        if one.min_replicas > numbers.bounds.minimum:
+            words += "; it is not open now, and what it adds is not placed here"
+        yield state, f"schedules[{index}]", words
     if numbers.reach is not None:
         yield ("ok" if numbers.reach.holds else "unknown"), "level", _level(numbers.reach)
 

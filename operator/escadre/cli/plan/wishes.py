@@ -201,7 +201,7 @@ def _refuse(where: str, field: str, value: object, fault: str) -> None:
 
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
     model, raw = _SPECS[kind], body.get("spec")
-    raw = {} if raw is None else raw
+    raw = {} if raw is None else _without_nulls(raw)
     found = [*_beside(body), *faults(structural(model, people=True), raw, "spec")]
     try:
         spec = model.model_validate(raw)
@@ -212,6 +212,13 @@ def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
     if found:
         raise _mistakes(where, found)
     return spec
+
+
+def _without_nulls(value: Any) -> Any:
+    """As the API server takes it, which drops the fields that are null before it adds defaults."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _beside(body: Mapping[str, Any]) -> Iterator[str]:

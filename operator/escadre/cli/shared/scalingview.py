@@ -28,6 +28,7 @@ _LIMITS: Final = {
     "minReplicas": "minReplicas",
     "schedule": "a schedule",
     "maxReplicas": "maxReplicas",
+    "spareReplicas": "spareReplicas, on top of what demand asks for",
     "approval": "the approval does not hold",
     "unknown": "metrics are missing",
     "stabilisation": "the stabilisation time",
@@ -60,7 +61,7 @@ def _rows(
     now: float,
 ) -> Iterator[tuple[str, RenderableType]]:
     if told is not None:
-        yield "demand", _demand(told)
+        yield "demand", _demand(told) if spec else "not read, for the spec cannot be read"
         yield from _capacities(told)
         yield from _limited(told)
         if told.min_replicas is not None:

@@ -39,6 +39,7 @@ LimitName = Literal[
     "minReplicas",
     "schedule",
     "maxReplicas",
+    "spareReplicas",
     "approval",
     "unknown",
     "stabilisation",

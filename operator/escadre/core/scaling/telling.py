@@ -64,6 +64,9 @@ def limits_of(verdict: Verdict) -> tuple[LimitName, ...]:
     found = list(verdict.held_by)
     if verdict.asked.kept > verdict.asked.followed:
         found.append("bursts")
+    spareless = verdict.limits.clamp(verdict.need - verdict.limits.spare)
+    if verdict.limits.clamp(verdict.need) > spareless:
+        found.append("spareReplicas")
     if verdict.need > verdict.limits.maximum:
         found.append("maxReplicas")
     if verdict.need < verdict.limits.minimum:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from escadre import reasons
 from escadre.api.scalingstatus import ScalingStatus
 from escadre.core.counting import count, share
 from escadre.core.facts.model import ApprovedModel
@@ -104,6 +105,11 @@ class StatusFacts:
     engine: EngineSeen = UNASKED
     bounds: Bounds | None = None
     scaling: ScalingStatus | None = None
+
+    @property
+    def unread(self) -> bool:
+        """Whether the spec is one that cannot be read: of what it wishes nothing is known."""
+        return self.approval_reason is reasons.INVALID_SPEC
 
 
 def answering(facts: StatusFacts) -> list[ReplicaLine]:

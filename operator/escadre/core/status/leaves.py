@@ -31,7 +31,7 @@ def leaves_of(facts: StatusFacts) -> list[Leaf]:
     return [
         _approved(facts),
         _planned(facts),
-        weights_leaf(_wished_weights(facts)),
+        _weights(facts),
         scheduled_leaf(facts),
         _serving(facts),
         _scaling(facts),
@@ -70,8 +70,7 @@ def _planned(facts: StatusFacts) -> Leaf:
 
 def _unapproved(facts: StatusFacts, waits: Said) -> Leaf:
     """Nothing is planned for want of an approval, or of a spec that says which one."""
-    unread = facts.approval_reason == reasons.INVALID_SPEC
-    words = say("nothing is planned: the spec cannot be read") if unread else waits
+    words = say("nothing is planned: the spec cannot be read") if facts.unread else waits
     return unknown(ConditionType.PLANNED, facts.approval_reason, words)
 
 
@@ -92,6 +91,13 @@ def _capacity(layout: Layout) -> Said:
 
 def _first_rejection(rejected: Sequence[RejectedLayout]) -> Said:
     return plain(rejected[0].message) if rejected else NOTHING
+
+
+def _weights(facts: StatusFacts) -> Leaf:
+    if facts.unread:
+        words = say("which weights it asks for is not known: the spec cannot be read")
+        return unknown(ConditionType.WEIGHTS_READY, reasons.INVALID_SPEC, words)
+    return weights_leaf(_wished_weights(facts))
 
 
 def _wished_weights(facts: StatusFacts) -> list[WeightsOnNode]:
@@ -255,6 +261,9 @@ def _not_yet_serving(facts: StatusFacts, ready: Said) -> Leaf:
 
 def _scaling(facts: StatusFacts) -> Leaf:
     decision = facts.decision
+    if facts.unread:
+        words = say("the number stays as it is, and no queue is read: the spec cannot be read")
+        return unknown(ConditionType.SCALING, reasons.INVALID_SPEC, words)
     if decision is None:
         return _scaling_before(facts)
     if decision.reason == reasons.NOT_SCALING:

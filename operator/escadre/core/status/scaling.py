@@ -23,9 +23,22 @@ _AGE_STEP: Final = 5
 def scaling_of(facts: StatusFacts) -> ScalingStatus | None:
     """What is told; while nothing was decided, what was told before."""
     told = facts.scaling if facts.decision is None else _rests_on(facts, facts.decision)
+    if told is not None and facts.unread:
+        told = _kept(told)
     if told is None or not facts.changes:
         return told
     return told.model_copy(update={"history": [one.told() for one in facts.changes]})
+
+
+def _kept(told: ScalingStatus) -> ScalingStatus:
+    """What the next decision begins from; numbers of a demand that nobody reads look like new."""
+    return ScalingStatus(
+        signal="Unknown",
+        learned=told.learned,
+        kept_for_bursts=told.kept_for_bursts,
+        shared_percent=told.shared_percent,
+        history=told.history,
+    )
 
 
 def _rests_on(facts: StatusFacts, decision: Decision) -> ScalingStatus:
