@@ -198,6 +198,22 @@ def test_a_status_of_an_older_spec_is_not_ready() -> None:
     assert "Unknown" in program.run("status").out
 
 
+def test_of_a_spec_that_cannot_be_read_nothing_is_told_as_if_it_were() -> None:
+    body = deployment()
+    body["spec"]["scaling"]["schedules"] = [
+        {"cron": "0 8 31 2 *", "timeZone": "UTC", "duration": "9h", "minReplicas": 2}
+    ]
+    message = "the number stays as it is, and no queue is read: the spec cannot be read"
+    one = next(each for each in body["status"]["conditions"] if each["type"] == "Scaling")
+    one.update(status="Unknown", reason="InvalidSpec", message=message)
+    body["status"]["scaling"] = {"signal": "Unknown", "limits": [], "history": []}
+    for each in body["status"]["replicas"]["items"]:
+        each["current"] = False
+    out = cluster(body).run("status", "assistant").out
+    assert "  demand   no queue is read: the spec cannot be read\n" in out
+    assert " old" not in out
+
+
 def test_the_next_step_stands_below_what_blocks() -> None:
     told = condition("Ready", "False", "Revoked", "carla revoked it", "Deploy another model.")
     lines = cluster(deployment(conditions=[told])).run("status", "assistant").out.splitlines()

@@ -24,6 +24,7 @@ _SOURCES: Final = {
     "Prior": "reckoned from layout and GPU",
     "Learned": "measured",
 }
+_UNREAD: Final = "no queue is read: the spec cannot be read"
 _LIMITS: Final = {
     "minReplicas": "minReplicas",
     "schedule": "a schedule",
@@ -61,7 +62,8 @@ def _rows(
     now: float,
 ) -> Iterator[tuple[str, RenderableType]]:
     if told is not None:
-        yield "demand", _demand(told) if spec else "not read, for the spec cannot be read"
+        unread = spec is None and told.demand is None
+        yield "demand", _UNREAD if unread else _demand(told)
         yield from _capacities(told)
         yield from _limited(told)
         if told.min_replicas is not None:

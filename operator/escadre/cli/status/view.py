@@ -98,7 +98,7 @@ def detail(each: Deployed, now: float) -> Group:
         title = f"Replicas  {status.replicas.summary}"
         parts += [Text(), heading(title)]
         if status.replicas.items:
-            parts.append(_replicas_table(status.replicas.items))
+            parts.append(_replicas_table(status.replicas.items, known=not _unread(each)))
     if scaling := scaling_view(each.spec, status, now):
         parts += [Text(), *scaling]
     return Group(*parts)
@@ -226,7 +226,13 @@ def arithmetic(layout: LayoutStatus, target: int | None) -> list[tuple[str, str]
     return [("replica", spread), ("one GPU", fill), ("cache", room), ("holds", holds)]
 
 
-def _replicas_table(items: Sequence[ReplicaStatus]) -> Table:
+def _unread(each: Deployed) -> bool:
+    """Whether the operator cannot read the spec, so that nobody knows what is old."""
+    scaling = each.condition(ConditionType.SCALING)
+    return scaling is not None and scaling.reason is reasons.INVALID_SPEC
+
+
+def _replicas_table(items: Sequence[ReplicaStatus], *, known: bool) -> Table:
     columns = ("", "REPLICA", "STATE", "NODE", "INPUTS", "MESSAGE")
     table = grid(*columns, shorten=({"REPLICA": 16, "NODE": 14},))
     for one in items:
@@ -235,7 +241,7 @@ def _replicas_table(items: Sequence[ReplicaStatus]) -> Table:
             one.name,
             one.state,
             one.node or "-",
-            "current" if one.current else "old",
+            ("current" if one.current else "old") if known else "-",
             one.message,
         )
     return table
