@@ -47,6 +47,15 @@ def _field(value: str) -> str:
     return f"{item}(,{item})*"
 
 
+_MONTHS: Final = (
+    *("JAN", "FEB", "MAR", "APR", "MAY", "JUN"),
+    *("JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
+)
+_DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_NAMED: Final = {
+    **{name: number for number, name in enumerate(_MONTHS, 1)},
+    **{name: number for number, name in enumerate(_DAYS)},
+}
 CRON_PATTERN: Final = "^" + " +".join(_field(value) for _, value, _ in _FIELDS) + "$"
 
 # No clock is set by more.
@@ -58,9 +67,10 @@ _PROBE: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - no zone: days as the cale
 
 def cron_fault(text: str) -> str:
     """What is wrong with an expression, "" for nothing."""
-    fields = text.split(" ")
-    fields = [one for one in fields if one]
-    if len(fields) != len(_FIELDS) or text != text.strip():
+    fields = [one for one in text.split(" ") if one]
+    if text != text.strip():
+        return "begins or ends with a space; leave it out"
+    if len(fields) != len(_FIELDS):
         return (
             f"has {len(fields)} field{'' if len(fields) == 1 else 's'}; five are meant: minute, "
             "hour, day of the month, month, day of the week"
@@ -68,16 +78,39 @@ def cron_fault(text: str) -> str:
     for given, (name, value, span) in zip(fields, _FIELDS, strict=True):
         if not re.fullmatch(_field(value), given):
             return f"{name} {given} is not {span}, a range (-), a step (/) or a list (,) of them"
+        if downward := _downward(given):
+            return f"{name} {downward} goes downwards; ranges go upwards, so list (,) what is meant"
+    return _never(text)
+
+
+def _never(text: str) -> str:
+    """What the library has against fields that look well, "" for nothing."""
     try:
         next(_sim(text))
     except CronSimError as error:
-        return (
-            f"is refused, {str(error).lower()}: ranges go upwards, names are three letters of "
-            "English, and one of the months must have the day"
-        )
+        what = str(error).lower()
+        if "day-of-month" not in what:
+            return f"is refused, {what}: names are three letters of English"
     except StopIteration:
-        return "never fires: no month has such a day"
+        pass
+    else:
+        return ""
+    return "never fires: none of its months has the day"
+
+
+def _downward(field: str) -> str:
+    """The first range of a field that ends before it begins, "" for none."""
+    for part in field.split(","):
+        first, dash, last = part.partition("/")[0].partition("-")
+        begin, end = (_number(one) for one in (first, last))
+        if dash and begin is not None and end is not None and begin > end:
+            return f"{first}-{last}"
     return ""
+
+
+def _number(value: str) -> int | None:
+    """Of a number or of a name of a day or month; None of what is neither."""
+    return int(value) if value.isdecimal() else _NAMED.get(value.upper())
 
 
 def zone_fault(name: str) -> str:

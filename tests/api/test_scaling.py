@@ -65,11 +65,23 @@ def test_a_duration_in_minutes(text: str, minutes: int) -> None:
         pytest.param(
             scheduled(cron="0 8 * * FRI-MON"),
             None,
-            "ranges go upwards",
+            "day of the week FRI-MON goes downwards; ranges go upwards, so list (,) what is meant",
             id="a range that goes down",
         ),
         pytest.param(
-            scheduled(cron="0 8 30 2 *"), None, "one of the months must have the day", id="never"
+            scheduled(cron="0 8,22-6/2 * * *"), None, "hour 22-6 goes downwards", id="over midnight"
+        ),
+        pytest.param(
+            scheduled(cron="0 8 * dec-FEB *"), None, "month dec-FEB goes down", id="over a new year"
+        ),
+        pytest.param(
+            scheduled(cron="0 8 * * *\u0020"), None, "ends with a space; leave it out", id="a space"
+        ),
+        pytest.param(
+            scheduled(cron="0 8 * * MOO"), None, "three letters of English", id="an unknown day"
+        ),
+        pytest.param(
+            scheduled(cron="0 8 30 2 *"), None, "none of its months has the day", id="never"
         ),
         pytest.param(scheduled(cron="@daily"), None, "has 1 field; five are meant", id="a macro"),
         pytest.param(
