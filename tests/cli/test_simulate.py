@@ -285,6 +285,15 @@ def test_a_log_of_many_days_says_what_it_takes(
     assert not simulate("--trace", log(tmp_path, "0,10,1", "864,10,1"), "--profile", MODEL).err
 
 
+@pytest.mark.parametrize("level", [{"interTokenLatencyMilliseconds": 1}, {"percentile": 50}])
+def test_a_level_that_no_number_of_replicas_keeps_is_said(tmp_path: Path, level: Json) -> None:
+    path = wish(tmp_path, "chat", scaling={"maxReplicas": 4}, serviceLevel=level)
+    notes = document("--trace", log(tmp_path, "0,10,1"), "--deployment", path)["notes"]
+    out = [one for one in notes if "out of reach with any number of replicas" in one]
+    assert bool(out) is ("percentile" not in level), notes
+    assert all(one.startswith("serviceLevel: first token in 2 s and 1 ms between") for one in out)
+
+
 def test_requests_that_wait_for_a_target_beyond_the_batch_are_said(tmp_path: Path) -> None:
     trace = log(tmp_path, "0,10,1")
     said = "chat/chat: targetQueueDepth 33 is more than the 32 requests that a replica runs at once"

@@ -15,7 +15,7 @@ from escadre.core.scaling.service import ServiceLevel
 from escadre.core.scaling.step import Bounds
 from escadre.state.service import level_of
 
-__all__ = ["Numbers", "Reach", "document", "numbers_of", "range_words", "rows"]
+__all__ = ["Numbers", "Reach", "document", "level_words", "numbers_of", "range_words", "rows"]
 
 Row = tuple[State, str, str]
 
@@ -93,10 +93,11 @@ def rows(numbers: Numbers) -> Iterator[Row]:
             words += "; it is not open now, and what it adds is not placed here"
         yield state, f"schedules[{index}]", words
     if numbers.reach is not None:
-        yield ("ok" if numbers.reach.holds else "unknown"), "level", _level(numbers.reach)
+        yield ("ok" if numbers.reach.holds else "unknown"), "level", level_words(numbers.reach)
 
 
-def _level(reach: Reach) -> str:
+def level_words(reach: Reach) -> str:
+    """What is asked, what a request alone takes, and whether that keeps it."""
     level = reach.level
     asked = (
         f"first token in {level.time_to_first_token:g} s and "

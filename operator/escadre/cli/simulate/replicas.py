@@ -3,13 +3,14 @@
 As `escadre plan --nodes` finds it; no cluster is asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from escadre.api.agreements import disagreement
 from escadre.api.deployment import LayoutStatus, ModelDeploymentSpec
 from escadre.cli.plan.nodelist import read_nodes
+from escadre.cli.plan.numbers import level_words
 from escadre.cli.plan.platform import TOLERATED
 from escadre.cli.plan.prospect import Fleet, Prospect, look_ahead
 from escadre.cli.plan.speeds import Paced
@@ -108,7 +109,7 @@ def planned_for(asked: Asked, read: Callable[[str], str], now: float) -> Planned
         model=model,
         scaled=_scaled(asked, wish.spec, layout, model),
         nodes=_nodes(fleet, layout),
-        notes=(*fleet.notes, *_like(paced)),
+        notes=(*fleet.notes, *_out_of_reach(prospect), *_like(paced)),
     )
 
 
@@ -171,6 +172,13 @@ def _scaled(
         service if scaling.target_queue_depth is None else None,
         scaling.spare_replicas or 0,
     )
+
+
+def _out_of_reach(prospect: Prospect) -> Iterator[str]:
+    """A level that not even a request alone keeps: no number of replicas changes what comes out."""
+    reach = prospect.numbers.reach if prospect.numbers else None
+    if reach is not None and not reach.holds:
+        yield f"serviceLevel: {level_words(reach)}."
 
 
 def _like(paced: Paced) -> tuple[str, ...]:
