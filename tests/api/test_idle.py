@@ -74,8 +74,8 @@ FIXED = "scaling.minReplicas and maxReplicas are both 2"
         pytest.param(
             {"minReplicas": 2, "maxReplicas": 6, "spareReplicas": 4},
             None,
-            [f"scaling.minReplicas 2 has no effect: {SPARE}"],
-            id="the minimum is below what is spare",
+            [],
+            id="a minimum below what is spare still has the first claim to GPUs",
         ),
         pytest.param(
             {"minReplicas": 2, "maxReplicas": 2, "spareReplicas": 1},

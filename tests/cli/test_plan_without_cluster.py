@@ -391,6 +391,15 @@ def test_a_mirror_beside_the_wishes_is_judged_as_strictly(tmp_path: Path) -> Non
     assert "ModelMirror internal: spec.maxConcurentPulls: unknown field; near it: max" in ran.err
     ran = plan(tmp_path, SMALL, {**MIRROR, "spec": {**MIRROR["spec"], "maxConcurrentPulls": "4"}})
     assert 'spec.maxConcurrentPulls: "4" is given; a whole number is meant' in ran.err
+    ran = plan(tmp_path, SMALL, {**MIRROR, "spec": {"type": "s3", "url": "https://s3.example"}})
+    assert (ran.code, "ModelMirror internal: spec: " in ran.err) == (3, True), ran.err
+    ran = plan(tmp_path, SMALL, {**MIRROR, "metadata": {"name": "A_B"}})
+    assert 'metadata.name: "A_B": ' in ran.err
+
+
+def test_a_kind_that_is_called_a_list_is_none(tmp_path: Path) -> None:
+    prefixes = {"apiVersion": "example.com/v1", "kind": "PrefixList", "spec": {"name": "a"}}
+    assert plan(tmp_path, SMALL, prefixes).code == 0
 
 
 def test_a_misspelt_field_of_a_list_is_not_an_empty_list(tmp_path: Path) -> None:
@@ -427,6 +436,8 @@ def test_a_cluster_that_is_named_beside_nodes_is_not_left_out(
         ("scaling: {maxReplicas: 1e1}", 0, "1 at least, 10 at most"),
         ("scaling: {maxReplicas: 1:30}", 3, 'maxReplicas: "1:30" is given; a whole number is'),
         ("approval:", 3, "spec.approval: is missing"),
+        ("scalling:", 3, "spec.scalling: unknown field; near it: scaling"),
+        ("scaling: {maxReplicas: 1_0}", 0, "1 at least, 10 at most"),
     ],
 )
 def test_a_value_is_what_the_api_server_takes_it_for(
@@ -434,7 +445,7 @@ def test_a_value_is_what_the_api_server_takes_it_for(
 ) -> None:
     """It drops what is null, and kubectl knows other numbers than YAML 1.1."""
     body = deepcopy(SMALL)
-    del body["spec"][given.partition(":")[0]]
+    body["spec"].pop(given.partition(":")[0], None)
     text = yaml.safe_dump(body, sort_keys=False)
     file = tmp_path / "wish.yaml"
     file.write_text(text.replace("spec:\n", f"spec:\n  {given}\n"))
@@ -442,8 +453,8 @@ def test_a_value_is_what_the_api_server_takes_it_for(
     assert (ran.code, said in ran.out + ran.err) == (code, True), ran.out + ran.err
 
 
-def test_spare_replicas_are_there_from_the_beginning(tmp_path: Path) -> None:
-    """They come on top of what demand asks for, which is nothing."""
+def test_spare_replicas_are_placed(tmp_path: Path) -> None:
+    """They are there without any demand, as soon as the first replicas serve."""
     scaling = {"minReplicas": 1, "maxReplicas": 9, "spareReplicas": 4}
     spare = wish(SMALL["spec"]["approval"], "assistant", scaling=scaling)
     (item,) = document(plan(tmp_path, spare, more=("-o", "json")))["items"]

@@ -1,6 +1,7 @@
 """What `escadre status` shows, word for word."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -199,7 +200,7 @@ def test_a_status_of_an_older_spec_is_not_ready() -> None:
 
 
 def test_of_a_spec_that_cannot_be_read_nothing_is_told_as_if_it_were() -> None:
-    body = deployment()
+    body = deepcopy(deployment())
     body["spec"]["scaling"]["schedules"] = [
         {"cron": "0 8 31 2 *", "timeZone": "UTC", "duration": "9h", "minReplicas": 2}
     ]

@@ -9,6 +9,7 @@ import ssl
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -182,10 +183,13 @@ async def test_a_credential_plugin_that_fails_later_is_told_and_not_gone_on_with
 async def test_a_token_that_has_ended_is_asked_for_again_and_one_without_an_end_is_not(
     tmp_path: Path,
 ) -> None:
+    """Also in its last minutes, in which the library would ask each time."""
+    soon = datetime.now(UTC) + timedelta(minutes=2)
     answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
     for status, given in (
         ({"expirationTimestamp": "2026-01-01T00:00:00Z"}, ["2", "3"]),
         ({"expirationTimestamp": "2036-01-01T00:00:00Z"}, ["1", "1"]),
+        ({"expirationTimestamp": soon.strftime("%Y-%m-%dT%H:%M:%SZ")}, ["1", "1"]),
         ({}, ["1", "1"]),
     ):
         counted = tmp_path / "count"
@@ -203,7 +207,7 @@ async def test_a_file_with_a_token_is_read_again(tmp_path: Path) -> None:
     path = _with_user(tmp_path, {"tokenFile": str(token)})
     connection = await load_connection(kubeconfig=str(path))
     assert await connection.authorization() == "Bearer first"
-    token.write_text("second")
+    token.write_text("second\n")
     assert await connection.authorization() == "Bearer second"
 
 

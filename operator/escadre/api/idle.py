@@ -50,11 +50,6 @@ def _fixed(spec: ModelDeploymentSpec) -> Iterator[str]:
     """What moves a number that cannot move."""
     scaling = spec.scaling
     if scaling.min_replicas < scaling.max_replicas:
-        if 1 < scaling.min_replicas <= (scaling.spare_replicas or 0):
-            yield (
-                f"scaling.minReplicas {scaling.min_replicas} has no effect: scaling.spareReplicas "
-                f"is {scaling.spare_replicas}, and so many are there without any demand"
-            )
         return
     given = {
         "scaling.spareReplicas": scaling.spare_replicas,

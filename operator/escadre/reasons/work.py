@@ -80,6 +80,7 @@ INVALID_SPEC = Reason(
         ConditionType.APPROVED,
         ConditionType.PLANNED,
         ConditionType.WEIGHTS_READY,
+        ConditionType.SERVING,
         ConditionType.SCALING,
         ConditionType.STALLED,
     ),

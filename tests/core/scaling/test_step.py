@@ -19,8 +19,7 @@ WINDOWS = Windows(60.0, 15.0)
     ("seen", "begins"),
     [
         pytest.param(NEW, 2, id="a new one has its minimum"),
-        pytest.param(replace(NEW, spare=4), 4, id="a new one has its spare replicas"),
-        pytest.param(replace(NEW, spare=9), 5, id="as many as there may be"),
+        pytest.param(replace(NEW, spare=4), 2, id="what is spare waits until it serves"),
         pytest.param(replace(NEW, approved=False), 0, id="a new one that may not run has none"),
         pytest.param(replace(NEW, bounds=None), 0, id="nor one that cannot be read"),
         pytest.param(KNOWN, 3, id="after a restart what runs stays"),

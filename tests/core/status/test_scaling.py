@@ -197,6 +197,14 @@ def test_of_a_spec_that_cannot_be_read_no_old_numbers_are_told() -> None:
     }
 
 
+def test_a_spec_that_is_mended_is_not_told_as_unread_again() -> None:
+    """The next decision is a round away."""
+    unread = told_before(built(facts(line(), **UNREAD)))
+    again = built(facts(line(), decision=None, previous=unread))
+    (scaling,) = (one for one in again["conditions"] if one["type"] == "Scaling")
+    assert (scaling["status"], scaling["reason"]) == ("Unknown", "NotScaling")
+
+
 _CHANGES = st.lists(
     st.builds(
         Change,

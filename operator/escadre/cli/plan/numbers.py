@@ -89,7 +89,7 @@ def rows(numbers: Numbers) -> Iterator[Row]:
     for index, one in enumerate(numbers.spec.scaling.schedules or ()):
         state: State = "ok" if numbers.bounds.window == index else "waiting"
         words = f"{one.min_replicas:,} at least, {one.words}"
-        if one.min_replicas > numbers.bounds.minimum:
+        if one.min_replicas > max(numbers.bounds.minimum, numbers.spec.scaling.spare_replicas or 0):
             words += "; it is not open now, and what it adds is not placed here"
         yield state, f"schedules[{index}]", words
     if numbers.reach is not None:

@@ -20,6 +20,7 @@ from escadre.api.approval import ModelApprovalSpec
 from escadre.api.base import Model
 from escadre.api.deployment import ModelDeploymentSpec
 from escadre.api.mirror import ModelMirrorSpec
+from escadre.api.mirrorrules import broken_rule
 from escadre.api.schema import structural
 from escadre.cli.plan.fields import faults, unknown
 from escadre.cli.plan.wishfiles import WishText, documents
@@ -100,6 +101,10 @@ def read_wishes(texts: Sequence[WishText], namespace: str) -> Wishes:
             _refuse(where, "metadata.name", name, object_fault(name))
             _refuse_second(name in approvals, f"ModelApproval {name}", where)
             approvals[name] = ApprovalWish(name, spec)
+        elif isinstance(spec, ModelMirrorSpec):  # applied beside them; nothing of it is planned
+            _refuse(where, "metadata.name", name, object_fault(name))
+            if words := broken_rule(spec):
+                raise Refusal(reasons.INVALID_SPEC, f"{where}: spec: {words}")
     if not deployments:
         raise EscadreError(_none_in(texts))
     return Wishes(tuple(deployments.values()), approvals, _unused(texts, used))
@@ -201,10 +206,10 @@ def _refuse(where: str, field: str, value: object, fault: str) -> None:
 
 def _spec(body: dict[str, Any], kind: str, where: str) -> Model:
     model, raw = _SPECS[kind], body.get("spec")
-    raw = {} if raw is None else _without_nulls(raw)
+    raw = {} if raw is None else raw
     found = [*_beside(body), *faults(structural(model, people=True), raw, "spec")]
     try:
-        spec = model.model_validate(raw)
+        spec = model.model_validate(_without_nulls(raw))
     except ValidationError as error:
         wrong = [one for one in error.errors() if not found or rule_of(model, one)]
         found += [f"{place_of(one['loc'], 'spec')}: {_words(model, one)}" for one in wrong]

@@ -30,7 +30,8 @@ def view(each: Deployed, chain: Chain, leader: Leader, now: float) -> Group:
     parts: list[RenderableType] = [heading(_title(each, chain)), Text(), table]
     if chain.blocker and chain.advice:
         parts += [Text(), _explained(chain.blocker, chain, now)]
-    if each.status.scaling and each.status.scaling.signal != "Unknown":
+    scaling = each.status.scaling
+    if scaling and (scaling.signal != "Unknown" or each.spec is None):
         parts += [Text(), *scaling_view(each.spec, each.status, now)]
     if leader.standing == "unknown":
         parts += [Text(), Text(f"note: {leader.words(now)}")]

@@ -16,6 +16,7 @@ import re
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,8 @@ def _connection(settings: Any, loader: Any, namespace: str | None) -> Connection
 def _authorize(loader: Any) -> Authorize:
     """The token as it is now: a plugin's is asked for anew once it has ended, a file read again.
 
-    The library does so in its other half alone (findings/kubernetes-aio-token-not-renewed.sh). A
+    The library does so in its other half alone (findings/kubernetes-aio-token-not-renewed.sh), and
+    there five minutes early: for as long a plugin that keeps its token would run at each request. A
     token for which a plugin says no end stays, as for kubectl, and so does a certificate.
     """
     alone = asyncio.Lock()  # so that a plugin runs once, and what is logged is of this call
@@ -153,14 +155,18 @@ def _authorize(loader: Any) -> Authorize:
         async with alone:
             if not _stays(loader):
                 await _renew(loader)
-            return getattr(loader, "token", None)
+            token = getattr(loader, "token", None)
+            return None if token is None else str(token).strip()
 
     return authorization
 
 
 def _stays(loader: Any) -> bool:
     user = loader._user  # noqa: SLF001 - nothing public tells it
-    return not user or ("exec" in user and not hasattr(loader, "exec_plugin_expiry"))
+    if not user or "exec" not in user:
+        return not user
+    ends = getattr(loader, "exec_plugin_expiry", None)
+    return ends is None or ends > datetime.now(UTC)
 
 
 async def _renew(loader: Any) -> None:

@@ -93,13 +93,12 @@ class Step:
 def seed(seen: Scalable, now: float) -> ScaleState:
     """Where a deployment begins that this process has not scaled before.
 
-    What runs stays, and so does what was promised in the status. A new one that may run has at
-    once what it has without any demand, spare replicas among it: not only after a plan without
-    replicas, nor after the first of them has loaded.
+    What runs stays, and so does what was promised in the status. A new one that may run has its
+    minimum at once, not only after a plan without replicas; what is spare follows once that serves,
+    so that nothing waits for spare replicas that have no GPUs.
     """
-    least = 0
-    if seen.told is None and seen.approved and seen.bounds is not None:
-        least = _limits(seen.bounds, seen).clamp(seen.spare)
+    new = seen.told is None and seen.approved and seen.bounds is not None
+    least = seen.bounds.minimum if new and seen.bounds is not None else 0
     return start(max(seen.staying, seen.told or 0, least), now, seen.kept, seen.even)
 
 

@@ -65,7 +65,7 @@ def limits_of(verdict: Verdict) -> tuple[LimitName, ...]:
     if verdict.asked.kept > verdict.asked.followed:
         found.append("bursts")
     spareless = verdict.limits.clamp(verdict.need - verdict.limits.spare)
-    if verdict.limits.clamp(verdict.need) > spareless:
+    if min(verdict.limits.clamp(verdict.need), verdict.desired) > spareless:
         found.append("spareReplicas")
     if verdict.need > verdict.limits.maximum:
         found.append("maxReplicas")

@@ -52,7 +52,9 @@ def available_leaf(facts: StatusFacts, serving: ServingStatus | None) -> Leaf:
         none = say("{none} answer", none=share_of(0, need))
         return false(ConditionType.AVAILABLE, reasons.UNAVAILABLE, none)
     words = say("{number} answer", number=share_of(number, need))
-    if number > need:
+    if facts.unread:
+        words = say("{number} answer", number=count_of(number))
+    elif number > need:
         words = say("{number} answer, {need} needed", number=count_of(number), need=need)
     reason = reasons.AVAILABLE if number >= need else reasons.DEGRADED
     return true(ConditionType.AVAILABLE, reason, joined(": ", [words, *_which(serving)]))

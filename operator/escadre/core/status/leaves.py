@@ -23,6 +23,7 @@ __all__ = ["leaves_of", "weights_leaf"]
 
 _GIGABYTE: Final = 10**9
 _MEGABYTE: Final = 10**6
+_UNDECIDED: Final = (reasons.PENDING, reasons.INVALID_SPEC)
 _WORST_STATES: Final = ("Failed", "Queued", "Wanted", "Pulling", "Verified")
 
 
@@ -276,7 +277,7 @@ def _scaling(facts: StatusFacts) -> Leaf:
 def _scaling_before(facts: StatusFacts) -> Leaf:
     """What was decided last, until a leader that just began has read the queues itself."""
     for one in facts.previous.conditions:
-        decided = one.reason.listed and one.reason is not reasons.PENDING
+        decided = one.reason.listed and one.reason not in _UNDECIDED
         if one.type == ConditionType.SCALING and decided:
             return Leaf(ConditionType.SCALING, one.status, one.reason, plain(one.message))
     return unknown(ConditionType.SCALING, reasons.NOT_SCALING, say("no demand was read yet"))
