@@ -107,10 +107,10 @@ class FakeApi(FaultyClient, Api):
             int(resource_version),
             Scope(selection.namespace, selection.labels, selection.fields),
         )
-        where = (selection.namespace or "", "", "")
+        where, cuts = (selection.namespace or "", "", ""), self.cuts
         log = await self.read("watch", resource, where, lambda: self.server.log(resource, after))
         position = next((i for i, each in enumerate(log) if each.version > after), len(log))
-        cuts, bell = self.cuts, asyncio.Event()
+        bell = asyncio.Event()
         end = asyncio.get_running_loop().time() + timeout_seconds
         self.server.changed.add(bell)
         try:

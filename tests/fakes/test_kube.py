@@ -11,6 +11,7 @@ from escadre.clients.kube import (
     DEPLOYMENTS,
     GPU_NODES,
     MODEL_APPROVALS,
+    MODEL_MIRRORS,
     PERSISTENT_VOLUMES,
     Invalid,
     Resource,
@@ -133,3 +134,15 @@ async def test_deletions_are_counted_once() -> None:
     server.put(GPU_NODES, _node("a"))
     await server.client().delete(GPU_NODES, "a")
     assert server.deletions == ["GPUNode a"]
+
+
+async def test_a_cut_that_comes_while_a_watch_begins_ends_it_too() -> None:
+    """As a connection does that is closed before the first event."""
+    api = FakeServer().client()
+    first = asyncio.ensure_future(anext(api.watch(MODEL_MIRRORS, resource_version="0"), None))
+    await asyncio.sleep(0)
+    api.cut_watches()
+    done, _ = await asyncio.wait({first}, timeout=1.0)
+    first.cancel()
+    assert done == {first}
+    assert first.result() is None
