@@ -168,22 +168,21 @@ def _work_of(architecture: Architecture) -> _Work:
 
     The embedding is looked up, not read; experts that nobody chose are not read either.
     """
-    experts, bits = architecture.experts, _bits(architecture)
+    bits, always = _bits(architecture), _always(architecture)
     head = architecture.vocabulary_size * architecture.hidden_size
-    always, one = _always(architecture), _expert(architecture)
-    expert_bytes = _stored_bytes(architecture, one * experts.routed if experts else 0)
+    routed, chosen = _routed(architecture)
+    expert_bytes = _stored_bytes(architecture, routed)
     rest = architecture.weight_bytes - expert_bytes - 2 * head
     return _Work(
         always_bytes=max(rest, always * bits // 8),
         expert_bytes=min(expert_bytes, architecture.weight_bytes),
-        operations=2 * (always + (one * experts.per_token if experts else 0)),
+        operations=2 * (always + chosen),
     )
 
 
 def counted_bytes(architecture: Architecture) -> int:
     """Bytes of the weights of layers and head, by the dimensions and the type of most of them."""
-    experts = architecture.experts
-    routed = _expert(architecture) * experts.routed if experts else 0
+    routed, _ = _routed(architecture)
     return (_always(architecture) + routed) * _bits(architecture) // 8
 
 
@@ -193,12 +192,13 @@ def _always(architecture: Architecture) -> int:
     return architecture.layers * _parameters_per_layer(architecture) + head
 
 
-def _expert(architecture: Architecture) -> int:
-    """Parameters of one expert in all layers; 0 without any."""
+def _routed(architecture: Architecture) -> tuple[int, int]:
+    """Parameters of all experts that tokens are sent to, and of those that one token passes."""
     experts = architecture.experts
     if experts is None:
-        return 0
-    return 3 * architecture.hidden_size * experts.intermediate_size * architecture.layers
+        return 0, 0
+    one = 3 * architecture.hidden_size * experts.intermediate_size * architecture.layers
+    return one * experts.routed, one * experts.per_token
 
 
 def _parameters_per_layer(architecture: Architecture) -> int:

@@ -51,13 +51,17 @@ def available_leaf(facts: StatusFacts, serving: ServingStatus | None) -> Leaf:
     if not number:
         none = say("{none} answer", none=share_of(0, need))
         return false(ConditionType.AVAILABLE, reasons.UNAVAILABLE, none)
-    words = say("{number} answer", number=share_of(number, need))
-    if facts.unread:
-        words = say("{number} answer", number=count_of(number))
-    elif number > need:
-        words = say("{number} answer, {need} needed", number=count_of(number), need=need)
     reason = reasons.AVAILABLE if number >= need else reasons.DEGRADED
+    words = _counted(facts, number, need)
     return true(ConditionType.AVAILABLE, reason, joined(": ", [words, *_which(serving)]))
+
+
+def _counted(facts: StatusFacts, number: int, need: int) -> Said:
+    if facts.unread:  # how many are needed is not known
+        return say("{number} answer", number=count_of(number))
+    if number > need:
+        return say("{number} answer, {need} needed", number=count_of(number), need=need)
+    return say("{number} answer", number=share_of(number, need))
 
 
 def _which(serving: ServingStatus | None) -> list[Said]:
