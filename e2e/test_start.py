@@ -43,10 +43,10 @@ def test_a_missing_kind_is_named_and_awaited(bare: Cluster, tmp_path: Path) -> N
         for file in sorted(CRDS.glob("*.yaml")):
             bare.kubectl("apply", "-f", str(file))
         wait_for(lambda: _unready(bare) == "", 30, "the operator to be ready", said.read_text)
-        wait_for(lambda: "leading" in said.read_text(), 30, "the operator to lead")
+        wait_for(lambda: "leading" in said.read_text(), 30, "the operator to lead", said.read_text)
     finally:
         operator.terminate()
-        assert operator.wait(timeout=20 * patience()) == 0
+        assert operator.wait(timeout=20 * patience()) == 0, said.read_text()
     lines = [line for line in said.read_text().splitlines() if missing in line]
     assert len(lines) == 1, "said once"
 

@@ -8,6 +8,7 @@ import shlex
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -220,3 +221,25 @@ async def test_what_never_ends_stays(
 ) -> None:
     connection = await load_connection(kubeconfig=str(_with_user(tmp_path, user)))
     assert [await connection.authorization() for _ in range(2)] == [given, given]
+
+
+@pytest.mark.parametrize("also", [{}, {"tokenFile": "token"}])
+def test_threads_load_the_same_kubeconfig_beside_each_other(
+    also: dict[str, str], certificates: Path
+) -> None:
+    """The operator asks with a token while the election's thread loads its own connection."""
+    config = Path(_kubeconfig(certificates, "https://127.0.0.1:1"))
+    written = json.loads(config.read_text())
+    written["users"][0]["user"].update(also)
+    config.write_text(json.dumps(written))
+    (certificates / "token").write_text("t")
+
+    async def load() -> str | None:
+        return await (await load_connection(kubeconfig=str(config))).authorization()
+
+    def often(_: int) -> list[str | None]:
+        return [asyncio.run(load()) for _ in range(20)]
+
+    with ThreadPoolExecutor() as threads:
+        given = list(threads.map(often, range(4)))
+    assert given == [["Bearer t" if also else None] * 20] * 4

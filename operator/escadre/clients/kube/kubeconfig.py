@@ -6,6 +6,9 @@ sends nothing by itself.
 The library writes keys and certificates that stand in the kubeconfig itself to files of its own,
 and removes them when the interpreter ends in good order. They are read into the TLS context here
 and removed at once, so that no end of the process, however sudden, leaves a private key behind.
+
+It keeps the names of those files for the whole process and locks nothing, and the operator's
+election has a thread of its own: whoever uses it does so alone.
 """
 
 import ast
@@ -14,11 +17,12 @@ import logging
 import os
 import re
 import ssl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from kubernetes.aio import config
@@ -33,6 +37,8 @@ __all__ = ["connect"]
 _BYTES = re.compile(r"\bb(['\"]).*\1$")  # how the library writes what a plugin said
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 300  # characters that are shown of what a plugin says
+_USED: Final = threading.Lock()
+_LOOK_SECONDS: Final = 0.01
 _OTHERWISE = (AttributeError, IndexError, KeyError, TypeError, ValueError, yaml.YAMLError)
 
 
@@ -44,17 +50,17 @@ async def connect(path: str | None, context: str | None) -> Connection:
     try:
         if context is not None:
             _need_context(path, context)
-        with _refusals() as refused:
+        async with _alone() as refused:
             loader = await config.load_kube_config(
                 config_file=path,
                 context=context,
                 client_configuration=settings,
                 persist_config=False,
             )
-        if refused:
-            raise ConnectionUnknown(f"{path}: {_not_had(refused)}")
-        chosen = loader.current_context.get("context") or {}
-        return _connection(settings, loader, chosen.get("namespace"))
+            if refused:
+                raise ConnectionUnknown(f"{path}: {_not_had(refused)}")
+            chosen = loader.current_context.get("context") or {}
+            return _connection(settings, loader, chosen.get("namespace"))
     except config.ConfigException as error:
         raise OSError(str(error)) from error
     except yaml.MarkedYAMLError as error:
@@ -66,10 +72,25 @@ async def connect(path: str | None, context: str | None) -> Connection:
         raise OSError(
             f"{path} is not laid out as kubectl writes it ({said}); kubectl config view shows it"
         ) from error
+
+
+@asynccontextmanager
+async def _alone() -> AsyncIterator[list[str]]:
+    """Nobody else of this process uses the library, on whatever thread; what it logs meanwhile.
+
+    Its files are gone at the end.
+    """
+    # A wait in a thread would take it also for who was cancelled meanwhile.
+    while not _USED.acquire(blocking=False):  # noqa: ASYNC110 - an event serves one loop
+        await asyncio.sleep(_LOOK_SECONDS)
+    try:
+        with _refusals() as refused:
+            yield refused
     finally:
         # Private, but the one way that also makes the library forget the files: it would hand
         # out their names again to whoever loads the same kubeconfig a second time.
         files._cleanup_temp_files()  # noqa: SLF001 - see above
+        _USED.release()
 
 
 def _not_had(refused: Sequence[str]) -> str:
@@ -149,22 +170,22 @@ def _authorize(loader: Any) -> Authorize:
     there five minutes early: for as long a plugin that keeps its token would run at each request. A
     token for which a plugin says no end stays, as for kubectl, and so does a certificate.
     """
-    alone = asyncio.Lock()  # so that a plugin runs once, and what is logged is of this call
 
     async def authorization() -> str | None:
-        async with alone:
-            if not _stays(loader):
-                await _renew(loader)
-            token = getattr(loader, "token", None)
-            return None if token is None else str(token).strip()
+        if not _stays(loader):
+            await _renew(loader)
+        token = getattr(loader, "token", None)
+        return None if token is None else str(token).strip()
 
     return authorization
 
 
 def _stays(loader: Any) -> bool:
     user = loader._user  # noqa: SLF001 - nothing public tells it
-    if not user or "exec" not in user:
-        return not user
+    if not user or not any(one in user for one in ("auth-provider", "exec", "tokenFile")):
+        return True  # what stands in the kubeconfig itself
+    if "exec" not in user:
+        return False
     ends = getattr(loader, "exec_plugin_expiry", None)
     return ends is None or ends > datetime.now(UTC)
 
@@ -172,14 +193,14 @@ def _stays(loader: Any) -> bool:
 async def _renew(loader: Any) -> None:
     """Raises OSError where it cannot be had; the library goes on with what has ended."""
     try:
-        with _refusals() as refused:
+        async with _alone() as refused:
+            if _stays(loader):
+                return  # somebody else of this connection waited for it, too
             await loader._load_authentication()  # noqa: SLF001 - without the keys, as load_and_set
+            if refused:
+                raise OSError(_not_had(refused))
     except (config.ConfigException, *_OTHERWISE) as error:
         raise OSError(str(error)) from error
-    finally:
-        files._cleanup_temp_files()  # noqa: SLF001 - as in connect
-    if refused:
-        raise OSError(_not_had(refused))
 
 
 def _tls(settings: Any) -> ssl.SSLContext:
