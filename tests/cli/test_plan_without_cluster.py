@@ -92,6 +92,23 @@ def test_what_cannot_be_placed_exits_with_1(tmp_path: Path) -> None:
     assert "InsufficientGPUs" in few.out
 
 
+def test_replicas_that_lack_the_same_have_one_line(tmp_path: Path) -> None:
+    many = wish(
+        "mistral-small-3-2-24b-instruct-2506", scaling={"minReplicas": 900, "maxReplicas": 900}
+    )
+    ran = plan(tmp_path, many, nodes="1 x 2 x H100-80GB")
+    lines = [line.split()[:4] for line in ran.out.splitlines() if " fresh-" in line]
+    assert lines == [
+        ["✓", "fresh-0", "h100-1", "1×H100"],
+        ["✓", "fresh-1", "h100-1", "1×H100"],
+        ["✗", "fresh-2", "to", "899"],
+    ]
+    page = tmp_path / "plan.html"
+    told = plan(tmp_path, many, nodes="1 x 2 x H100-80GB", more=("-o", "json", "--html", str(page)))
+    assert len(document(told)["items"][0]["replicas"]) == 900, "each has its own there"
+    assert "<p>900 replicas: 2 × h100-1, 898 × nowhere</p>" in page.read_text()
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [

@@ -5,6 +5,7 @@ from a file is escaped. `escadre plan --html` writes it; all but the
 writing is pure.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -143,8 +144,11 @@ def _layout(layout: LayoutStatus, target: int | None) -> Iterator[str]:
 
 
 def _replicas(plan: DeploymentPlan, replaces: int) -> Iterator[str]:
-    nodes = ", ".join(slot.node or "nowhere" for slot in plan.slots)
-    yield f"<p>{count(len(plan.slots), 'replica')}: {escape(nodes)}</p>"
+    nodes = Counter(slot.node or "nowhere" for slot in plan.slots)
+    words = ", ".join(
+        f"{number:,} × {node}" if number > 1 else node for node, number in nodes.items()
+    )
+    yield f"<p>{count(len(plan.slots), 'replica')}: {escape(words)}</p>"
     if spread := spread_words(plan):
         yield f"<p>spread {escape(spread)}</p>"
     if replaces:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -19,7 +20,7 @@ from escadre.cli.shared.tables import grid
 from escadre.cli.shared.weightsview import weights_table
 from escadre.cli.shared.words import count
 from escadre.cli.status.view import layout_table, layout_title
-from escadre.core.fleet.plan import DeploymentPlan
+from escadre.core.fleet.plan import DeploymentPlan, SlotPlan
 from escadre.reasons import Reason
 
 __all__ = ["document", "replaces_words", "spread_words", "view"]
@@ -167,17 +168,29 @@ def replaces_words(number: int) -> str:
 
 
 def _slots(each: Prospect, plan: DeploymentPlan) -> Table:
+    """A line each; those in a row that lack the same have one together."""
     columns = ("", "REPLICA", "NODE", "LAYOUT", "WHY")
     table = grid(*columns, shorten=({"REPLICA": 16, "NODE": 14},))
-    for slot in plan.slots:
+    for (node, layout, why, _), alike in groupby(enumerate(plan.slots), key=_lot):
+        first, *others = [slot.slot for _, slot in alike]
+        last = f" to {others[-1]}" if others else ""
         table.add_row(
-            mark("ok" if slot.node else "blocked"),
-            f"{each.wish.name}-{slot.slot}",
-            slot.node or "-",
-            slot.layout.summary if slot.layout else "-",
-            "" if slot.node else f"{slot.reason}: {slot.message}",
+            mark("ok" if node else "blocked"),
+            f"{each.wish.name}-{first}{last}",
+            node or "-",
+            layout,
+            why,
         )
     return table
+
+
+def _lot(placed: tuple[int, SlotPlan]) -> tuple[str, str, str, int]:
+    """What a line says; and a number that is the same only for neighbours without a node."""
+    place, slot = placed
+    layout = slot.layout.summary if slot.layout else "-"
+    if slot.node:
+        return slot.node, layout, "", slot.slot
+    return "", layout, f"{slot.reason}: {slot.message}", slot.slot - place
 
 
 def document(told: Told, picture: Picture, notes: Sequence[str]) -> dict[str, Any]:
