@@ -167,6 +167,9 @@ def test_which_of_several_products_was_taken(
     [
         ("4 x 8 x RTX9", "RTX9: no such product is known here, only Tesla-T4, "),
         ("4 x 8 x H100, 3 of L4", "'3 of L4' is no group of nodes"),
+        ("-2 x 8 x H100", "'-2 x 8 x H100' is no group of nodes"),
+        ("0.5 x 8 x H100", "'0.5 x 8 x H100' is no group of nodes"),
+        ("two x 8 x H100", "'two x 8 x H100' is no group of nodes"),
         ("1 x 65 x L4", "1 to 64 GPUs"),
         ("0 x 8 x L4", "one node or more"),
         ("10001 x 8 x L4", "10,000 nodes at most"),

@@ -32,7 +32,7 @@ __all__ = ["Nodes", "read_nodes"]
 _GROUP: Final = re.compile(
     r"(?:([0-9]{1,12})\s*[x×*]\s*)?([0-9]{1,12})\s*[x×*]\s*([A-Za-z][A-Za-z0-9 _-]*)", re.IGNORECASE
 )
-_BEGUN: Final = re.compile(r"\s*[0-9]+\s*[x×*]", re.IGNORECASE)
+_BEGUN: Final = re.compile(r"\s*[-+.0-9]+\s*[x×*]|.*\s[x×*]\s", re.IGNORECASE)
 _MOST_NODES: Final = 10_000
 _MOST_GPUS: Final = 64
 _NAMED: Final = 8
