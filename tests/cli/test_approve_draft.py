@@ -163,6 +163,9 @@ def test_what_cannot_be_drafted_is_told(
         pytest.param("--name", "a" * 254, "253 characters at most", id="a long name"),
         pytest.param("--allow", "Chat", '"Chat": must be the name of a namespace', id="namespace"),
         pytest.param("--mirror", "a/b", '"a/b": must be a name of Kubernetes', id="mirror"),
+        pytest.param("--accepted-by", " ", '" ": must not be blank', id="accepted by nobody"),
+        pytest.param("--contract", " ", '" ": must not be blank', id="blank contract"),
+        pytest.param("--requested-by", " ", '" ": must not be blank', id="asked by nobody"),
         pytest.param("--licence", "MIT License", '"MIT License": must be one SPDX', id="licence"),
         pytest.param(
             "--licence",
@@ -599,6 +602,10 @@ def test_what_the_files_say_otherwise_than_the_catalog_is_told(model: Path, tmp_
     told = json.loads(program.run("approve", "draft", *terms, *given, "-o", "json").out)
     assert "layers: 2 in the files, 32 in the catalog" in told["catalog"]
     assert told["document"]["spec"]["architecture"]["layers"] == 2, "the files win"
+    assert not any(one.startswith("licence") for one in told["catalog"])
+    terms[terms.index("--licence") + 1] = "MIT"
+    ran = program.run("approve", "draft", *terms, *given)
+    assert "catalog: licence: MIT in the draft, Apache-2.0 in the catalog; have whoever" in ran.out
     other = json.loads(program.run("approve", "draft", *TERMS, *given, "-o", "json").out)
     assert other["catalog"] == []
 

@@ -24,6 +24,20 @@ def test_words_of_a_name_may_stand_apart() -> None:
     assert (apart.code, apart.out) == (0, joined.out)
 
 
+def test_a_part_of_the_list_has_its_order() -> None:
+    whole, part = (
+        [
+            one["name"]
+            for one in json.loads(Program().run("catalog", "list", *words, "-o", "json").out)[
+                "items"
+            ]
+        ]
+        for words in ((), ("small",))
+    )
+    assert len(part) > 3
+    assert part == [name for name in whole if name in part]
+
+
 def test_the_document_is_as_it_is_documented() -> None:
     ran = Program().run("catalog", "show", "codestral-22b-v0-1", "-o", "json")
     assert json.loads(ran.out) == {

@@ -40,6 +40,10 @@ def params(tmp_path: Path) -> Path:
     return put(tmp_path, "params.json", SMALL_3)
 
 
+def test_a_share_may_be_written_without_its_zero(params: Path) -> None:
+    assert estimated(params, gpu_memory_utilization=".92") == estimated(params)
+
+
 def test_the_document_is_as_it_is_documented(params: Path) -> None:
     """The assistant of docs/use/how-it-decides.md, to the byte."""
     assert estimated(params) == {
@@ -208,8 +212,14 @@ def test_on_80_columns_nothing_is_cut(params: Path, gpu: str) -> None:
             {"gpu": None, "visible_memory": "0"},
             "--visible-memory 0: GiB as torch sees them, like 79.18, are meant\n",
         ),
-        ({"gpu_memory_utilization": "92"}, "92: a share above 0, at most 1, is meant, like 0.92\n"),
-        ({"gpu_memory_utilization": "nan"}, "n: a share above 0, at most 1, is meant, like 0.92\n"),
+        (
+            {"gpu_memory_utilization": "92"},
+            "92: a share above 0, at most 1, in digits is meant, like 0.92\n",
+        ),
+        (
+            {"gpu_memory_utilization": "nan"},
+            "n: a share above 0, at most 1, in digits is meant, like 0.92\n",
+        ),
         ({"weights_bytes": None}, "give --weights-bytes"),
         (
             {"weights_bytes": "48"},

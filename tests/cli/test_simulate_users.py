@@ -95,7 +95,10 @@ def test_people_have_the_deployments_service_level_but_for_what_is_given(tmp_pat
 @pytest.mark.usefixtures("quick")
 def test_a_use_that_misses_the_objective_is_said() -> None:
     given = ("10", "--profile", MODEL, "--ttft", "0.001")
-    assert [one["replicas"] for one in document(*given)["uses"]] == [None, None, None]
+    missed, held = document(*given)["uses"], document("10", "--profile", MODEL)["uses"]
+    assert [one["replicas"] for one in missed] == [None, None, None]
+    peaks = [one["peakRequestsPerSecond"] for one in missed]
+    assert peaks == [one["peakRequestsPerSecond"] for one in held], "people ask as often"
     told = simulate("--users", *given).out
     assert told.count("fewer than 95 % of requests meet the objective") == 3
 
@@ -174,3 +177,9 @@ def test_what_of_a_deployment_has_no_part_in_them_is_named(tmp_path: Path) -> No
     notes = document("10", "--deployment", wish(tmp_path, "chat", scaling=scaling))["notes"]
     assert any("chat/chat: not used here: targetQueueDepth 9 and schedules;" in o for o in notes)
     assert not any("not used" in one for one in document("10", "--profile", MODEL)["notes"])
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_published_model_has_no_more_context_than_it_allows() -> None:
+    given = ("10", "--profile", "mistral-7b-v0-1", "--nodes", "1 x 1 x L4")
+    assert document(*given)["deployment"]["maxModelLen"] == 8192

@@ -368,7 +368,7 @@ async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is not laid out as kubectl writes it"),
+        (b"", "config is empty"),
         (b"hello", "is not laid out as kubectl writes it"),
         (b"contexts: 3", "is not laid out as kubectl writes it"),
         (b"\x80\x02\xff", "is not laid out as kubectl writes it"),
@@ -385,6 +385,11 @@ async def test_a_kubeconfig_that_cannot_be_read_is_named(
         await load_connection(kubeconfig=str(path), context=context)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
+
+
+async def test_a_folder_is_no_kubeconfig(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionUnknown, match=f"{tmp_path} is a folder, no file"):
+        await load_connection(kubeconfig=str(tmp_path))
 
 
 async def test_a_kubeconfig_gives_server_token_and_namespace(tmp_path: Path) -> None:

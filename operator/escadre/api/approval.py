@@ -15,8 +15,8 @@ from escadre.api.base import (
     Condition,
     Digest,
     Model,
+    Named,
     ObjectName,
-    Person,
     Repository,
     Sha256,
     explained,
@@ -208,8 +208,8 @@ class Licence(Model):
     ] = Field(
         description="SPDX identifier, or LicenseRef-… for terms that have none.",
     )
-    accepted_by: Person = Field(description="Who accepted the terms for the organisation.")
-    contract: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+    accepted_by: Named = Field(description="Who accepted the terms for the organisation.")
+    contract: Named | None = Field(
         default=None, description="Reference of the contract, for proprietary weights."
     )
 
@@ -217,7 +217,7 @@ class Licence(Model):
 class ModelApprovalSpec(Model):
     """What is approved. Immutable from creation: other content is another object."""
 
-    requested_by: Person = Field(
+    requested_by: Named = Field(
         description="Who asks; the API server lets only the caller's own name through."
     )
     repository: Repository = Field(description="organisation/model, as on a hub.")
@@ -270,7 +270,7 @@ class SignatureRecord(Model):
     """A signature that was looked at."""
 
     name: ObjectName = Field(description="Name of the ModelSignature.")
-    by: Person = Field(description="Who signed.")
+    by: Named = Field(description="Who signed.")
     decision: Literal["Approve", "Revoke"] = Field(description="What was said.")
     at: datetime = Field(description="When the API server stored it.")
     counted: bool = Field(description="Whether it counts towards the required approvals.")

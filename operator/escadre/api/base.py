@@ -24,9 +24,9 @@ __all__ = [
     "Condition",
     "Digest",
     "Model",
+    "Named",
     "NodeName",
     "ObjectName",
-    "Person",
     "PrinterColumn",
     "Repository",
     "Sha256",
@@ -78,7 +78,16 @@ Repository = Annotated[
         json_schema_extra=explained("must be organisation/model, as on a hub"),
     ),
 ]
-Person = Annotated[str, Field(min_length=1, max_length=253)]
+# Read by auditors: who signs, accepts or asks, and under which contract.
+Named = Annotated[
+    str,
+    Field(
+        pattern=r"\S",
+        min_length=1,
+        max_length=253,
+        json_schema_extra=explained("must not be blank"),
+    ),
+]
 Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from escadre.api.base import Digest, Model, ObjectName, Person
+from escadre.api.base import Digest, Model, Named, ObjectName
 
 __all__ = ["ModelSignatureSpec"]
 
@@ -19,7 +19,7 @@ class ModelSignatureSpec(Model):
     decision: Literal["Approve", "Revoke"] = Field(
         description="Approve, or Revoke; a revocation holds whatever digest it names."
     )
-    by: Person = Field(
+    by: Named = Field(
         description="Who signs; the API server lets only the caller's own name through."
     )
     reason: Annotated[str, Field(max_length=1024)] | None = Field(

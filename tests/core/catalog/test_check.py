@@ -3,7 +3,7 @@
 import pytest
 
 from escadre.api.approval import Architecture
-from escadre.core.catalog.check import contradictions
+from escadre.core.catalog.check import contradictions, other_licence
 from escadre.core.catalog.entry import Entry
 from escadre.core.catalog.shelf import CATALOG, find
 
@@ -56,3 +56,21 @@ def test_what_is_not_planned_is_told_before_anybody_signs() -> None:
             "(sparse attention, shared caches)"
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "told"),
+    [
+        ("mistral-small-3-2-24b-instruct-2506", "Apache-2.0", False),
+        ("mistral-small-3-2-24b-instruct-2506", "MIT", True),
+        ("mistral-small-3-2-24b-instruct-2506", "LicenseRef-Contract", True),
+        ("mistral-large-instruct-2411", "Apache-2.0", True),
+        ("mistral-large-instruct-2411", "LicenseRef-Contract", False),
+    ],
+)
+def test_another_licence_than_is_published_is_told(model: str, given: str, told: bool) -> None:
+    entry = find(model)
+    assert entry is not None
+    words = other_licence(entry, given)
+    assert bool(words) == told
+    assert all(f"{given} in the draft, {entry.licence} in the catalog" in one for one in words)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from escadre.core.simulation.people import Terms, needed
+from escadre.core.simulation.people import Terms, busiest, needed
 from escadre.core.simulation.sizing import Held
 
 ONE = Terms(gpus=1, largest=8, smallest=8)
@@ -29,7 +29,7 @@ def test_replicas_gpus_and_nodes(
 ) -> None:
     """86,400 people with two requests a day are two a second on the mean: 3.84 to 6.6 at peak."""
     low, high = needed(86_400, 2, SAME, terms)
-    assert (low.per_second, high.per_second) == pytest.approx((3.84, 6.6))
+    assert busiest(86_400, 2) == pytest.approx((3.84, 6.6))
     assert (low.replicas, high.replicas) == replicas
     assert (low.gpus, high.gpus) == tuple(terms.gpus * number for number in replicas)
     assert (low.nodes, high.nodes) == nodes

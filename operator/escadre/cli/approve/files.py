@@ -10,7 +10,7 @@ from escadre.cli.approve.drafting import Draft
 from escadre.cli.shared.session import Environment, Output
 from escadre.cli.shared.words import bytes_text, count
 from escadre.cli.shared.yamltext import yaml_text
-from escadre.core.catalog.check import contradictions
+from escadre.core.catalog.check import contradictions, other_licence
 from escadre.core.catalog.shelf import find
 from escadre.core.weights.findings import printable_name
 from escadre.errors import EscadreError
@@ -64,7 +64,7 @@ def tell(
 ) -> None:
     """Says what was drafted and written, and what people do next."""
     manifest, approval = files.manifest, files.approval
-    doubts = _doubts(draft, document["spec"]["repository"])
+    doubts = _doubts(draft, document["spec"])
     if output is not Output.TABLE:
         environment.print_document(
             {
@@ -96,9 +96,11 @@ def tell(
     say(f"4. others sign: escadre approve sign {document['metadata']['name']}")
 
 
-def _doubts(draft: Draft, repository: str) -> tuple[str, ...]:
-    """What the files say otherwise than is published of this very repository."""
+def _doubts(draft: Draft, spec: dict[str, Any]) -> tuple[str, ...]:
+    """What files and licence say otherwise than is published of this very repository."""
+    repository: str = spec["repository"]
     entry = find(repository)
     if entry is None or entry.repository.lower() != repository.lower():
         return ()
-    return contradictions(entry, draft.architecture)
+    licence = other_licence(entry, spec["licence"]["spdx"])
+    return (*contradictions(entry, draft.architecture), *licence)

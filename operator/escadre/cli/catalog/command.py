@@ -35,7 +35,8 @@ def _list(
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    found = like("-".join(words)) if words else CATALOG
+    named = like("-".join(words)) if words else CATALOG
+    found = tuple(entry for entry in CATALOG if entry in named)
     if not found:
         name = " ".join(words or ())
         raise BadInput(f"no model of the catalog is called {name}; escadre catalog list has all")

@@ -51,7 +51,7 @@ class CacheType(StrEnum):
 
 
 _SMALLER: Final = 8  # times: two bits of sixteen, for a type may not be known
-_DECIMAL: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_DECIMAL: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?|\.[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def read_utilization(text: str, visible: int) -> tuple[Fraction, tuple[str, ...]
     """--gpu-memory-utilization, and a note where the operator would give less."""
     share = _decimal(text)
     if not 0 < share <= 1:
-        said = "a share above 0, at most 1, is meant, like 0.92"
+        said = "a share above 0, at most 1, in digits is meant, like 0.92"
         raise BadInput(f"--gpu-memory-utilization {text}: {said}")
     percent = int(share * 100)
     ours = effective_utilization(visible, percent)

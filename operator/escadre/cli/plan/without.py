@@ -20,7 +20,7 @@ def fleet_of(nodes: Nodes, wishes: Wishes, profile: EngineProfile) -> Fleet:
     taken = from_catalog(wishes.deployments, wishes.approvals, profile)
     assumed = (
         "No cluster was asked: every GPU counts as free, approvals as if they held, and "
-        f"{percent} % of a GPU's memory is for the engine."
+        f"at most {percent} % of a GPU's memory is for the engine."
     )
     return Fleet(
         deployments=(),

@@ -67,7 +67,9 @@ def _replica_options(
     ] = None,
     _profile: Annotated[
         str | None,
-        _option("profile", "Published model with 32,768 tokens of context, instead.", "NAME"),
+        _option(
+            "profile", "Published model with 32,768 tokens of context at most, instead.", "NAME"
+        ),
     ] = None,
     _nodes: Annotated[
         str | None,

@@ -23,7 +23,7 @@ from escadre.cli.simulate.asked import (
 from escadre.cli.simulate.judged import judged_by
 from escadre.cli.simulate.replicas import Planned, planned_for
 from escadre.cli.simulate.requestlog import read_log
-from escadre.core.simulation.people import Needed, needed
+from escadre.core.simulation.people import Needed, busiest, needed
 from escadre.core.simulation.play import simulate
 from escadre.core.simulation.setting import ColdStart, Objective, Setting
 from escadre.core.simulation.sizing import USES, Held, Use, cut, holds
@@ -111,7 +111,11 @@ def _size(environment: Environment, output: Output, asked: Asked, planned: Plann
     for use in (_use(use, asked) for use in USES):
         held = holds(planned.model, use, judged.level, asked.seed)
         shorter = cut(planned.model, use)
-        found.append(sizingview.Sized(use, shorter, held, _span(asked, use, held, planned)))
+        peak, span = (
+            busiest(asked.users or 1, use.requests_per_day),
+            _span(asked, use, held, planned),
+        )
+        found.append(sizingview.Sized(use, shorter, peak, held, span))
     told = sizingview.Told(asked, planned, judged, tuple(found))
     environment.answer(
         output,

@@ -5,31 +5,28 @@ What the catalog does not have is refused here, with what it has.
 
 from typing import Final
 
+from escadre.cli.catalog.named import entry_named
 from escadre.cli.plan.wishfiles import WishText
 from escadre.cli.shared.failures import BadInput
 from escadre.cli.shared.yamltext import yaml_text
-from escadre.core.catalog.shelf import CATALOG, find, like, name_of, spelled_like
-from escadre.core.listing import listed
+from escadre.core.catalog.shelf import name_of
 from escadre.core.profile import DEFAULT_PROFILE
 
 __all__ = ["published"]
 
 _CONTEXT: Final = 32768
 _REPLICAS: Final = 8
-_NAMED: Final = 3
 
 
 def published(name: str, max_replicas: int | None) -> WishText:
     """The deployment of the model of that name; raises BadInput where no layout is planned."""
-    entry = find(name)
-    if entry is None:
-        raise BadInput(f"--profile {name}: no published model is called so; {_near(name)}")
-    why = entry.unserved_by(DEFAULT_PROFILE)
-    if why:
+    entry = entry_named(name, "--profile")
+    told, why = entry.architecture, entry.unserved_by(DEFAULT_PROFILE)
+    if told is None or why:
         raise BadInput(f"--profile {name}: no layout is planned for {entry.family}: {why}")
     spec = {
         "approval": name_of(entry),
-        "contextLength": _CONTEXT,
+        "contextLength": min(_CONTEXT, told.max_context_length),
         "scaling": {"minReplicas": 1, "maxReplicas": max_replicas or _REPLICAS},
     }
     body = {
@@ -39,13 +36,3 @@ def published(name: str, max_replicas: int | None) -> WishText:
         "spec": spec,
     }
     return WishText("--profile", yaml_text(body))
-
-
-def _near(name: str) -> str:
-    able = [one for one in CATALOG if not one.unserved_by(DEFAULT_PROFILE)]
-    near = [name_of(one) for one in like(name) if one in able] or spelled_like(name, able)
-    if near:
-        return f"near it: {listed(near, _NAMED)}; escadre catalog list has all {len(able)}"
-    newest = sorted(able, key=lambda one: one.released, reverse=True)
-    names = listed([name_of(one) for one in newest], _NAMED)
-    return f"there are {names}: escadre catalog list has all"

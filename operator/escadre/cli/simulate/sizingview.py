@@ -24,13 +24,15 @@ _MANY: Final = 100  # requests per second, from which on a part of one does not 
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """A use, how much of it was played, what a replica holds at least and at most, what it takes.
+    """A use, how much of it was played, requests per second at its busiest time as a range.
 
-    The last two are None where too few requests meet the objective at any rate.
+    Then what a replica holds at least and at most and what that takes: None where too few requests
+    meet the objective at any rate.
     """
 
     use: Use
     cut: Cut
+    busiest: tuple[float, float]
     held: tuple[Held, Held] | None
     span: tuple[Needed, Needed] | None
 
@@ -84,7 +86,7 @@ def _share(told: Told) -> str:
 
 
 def _peak(one: Sized) -> str:
-    return _rates(*(at.per_second for at in one.span)) if one.span else "-"
+    return _rates(*one.busiest)
 
 
 def _holds(one: Sized) -> str:
@@ -244,7 +246,7 @@ def _use(one: Sized) -> dict[str, Any]:
         "source": one.use.source,
         "requestsPerSecondOfReplica": [_three(at.per_second) for at in held] if held else None,
         "inFlightOfReplica": sorted(at.in_flight for at in held) if held else None,
-        "peakRequestsPerSecond": [_three(at.per_second) for at in span] if span else None,
+        "peakRequestsPerSecond": [_three(at) for at in one.busiest],
         "replicas": [at.replicas for at in span] if span else None,
         "gpus": [at.gpus for at in span] if span else None,
         "nodes": [at.nodes for at in span] if span else None,

@@ -136,10 +136,16 @@ def _refusals() -> Iterator[list[str]]:
 
 
 def _need_a_file(path: str) -> None:
-    """The library says of a missing file only that it lacks a current-context."""
+    """The library says of a missing file only that it lacks a current-context, of none what."""
     places = [Path(each).expanduser() for each in path.split(os.pathsep) if each]
-    if not any(each.exists() for each in places):
+    there = [each for each in places if each.exists()]
+    if not there:
         raise FileNotFoundError(f"{path} does not exist")
+    for each in there:
+        if each.is_dir():
+            raise IsADirectoryError(f"{each} is a folder, no file")
+        if not each.read_bytes().strip():
+            raise OSError(f"{each} is empty")
 
 
 def _need_context(path: str, name: str) -> None:

@@ -9,7 +9,7 @@ from escadre.api.approval import Architecture
 from escadre.core.catalog.entry import Entry
 from escadre.core.decimals import bytes_text
 
-__all__ = ["contradictions"]
+__all__ = ["contradictions", "other_licence"]
 
 _COMPARED: Final = {
     "dtype": "type of the weights",
@@ -46,6 +46,15 @@ def contradictions(entry: Entry, read: Architecture) -> tuple[str, ...]:
             f"{bytes_text(told.weight_bytes)} in the catalog"
         )
     return (*found, *_context(entry, read.max_context_length, told.max_context_length))
+
+
+def other_licence(entry: Entry, spdx: str) -> tuple[str, ...]:
+    """That a draft names another licence than is published; terms of one's own have any name."""
+    own = all(one.startswith("LicenseRef-") for one in (spdx, entry.licence))
+    if own or spdx == entry.licence:
+        return ()
+    doubt = f"licence: {spdx} in the draft, {entry.licence} in the catalog"
+    return (f"{doubt}; have whoever accepted the licence look before anybody signs",)
 
 
 def _context(entry: Entry, read: int, known: int) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Final
 from escadre.core.engines.amounts import ceil_div
 from escadre.core.simulation.sizing import Held
 
-__all__ = ["PEAK_TO_MEAN", "SOURCE_OF_PEAKS", "Needed", "Terms", "needed"]
+__all__ = ["PEAK_TO_MEAN", "SOURCE_OF_PEAKS", "Needed", "Terms", "busiest", "needed"]
 
 # Busiest to mean rate of the sum of all clients, over two weeks: the least and the most of the
 # three models of general use (m-mid 1.92, m-large 2.98, m-small 3.30).
@@ -41,26 +41,31 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """For one end of the range; ``per_second`` requests arrive at the busiest time."""
+    """For one end of the range."""
 
-    per_second: float
     replicas: int
     gpus: int
     nodes: int
+
+
+def busiest(users: int, per_day: int) -> tuple[float, float]:
+    """Requests per second at the busiest time of the flattest day, and of the steepest."""
+    mean = users * per_day / _DAY
+    return mean * PEAK_TO_MEAN[0], mean * PEAK_TO_MEAN[1]
 
 
 def needed(
     users: int, per_day: int, held: tuple[Held, Held], terms: Terms
 ) -> tuple[Needed, Needed]:
     """The least: the flattest day, the most that was held, the largest nodes. And the most."""
-    mean, (flat, steep), (least, most) = users * per_day / _DAY, PEAK_TO_MEAN, held
+    (flat, steep), (least, most) = busiest(users, per_day), held
     return (
-        _needed(mean * flat, most, terms, terms.largest),
-        _needed(mean * steep, least, terms, terms.smallest),
+        _needed(flat, most, terms, terms.largest),
+        _needed(steep, least, terms, terms.smallest),
     )
 
 
 def _needed(rate: float, held: Held, terms: Terms, node: int) -> Needed:
     replicas = max(terms.minimum, math.ceil(rate / held.per_second) + terms.spare)
     together = max(1, node // terms.gpus)  # replicas of one node
-    return Needed(rate, replicas, replicas * terms.gpus, ceil_div(replicas, together))
+    return Needed(replicas, replicas * terms.gpus, ceil_div(replicas, together))
