@@ -223,6 +223,20 @@ REFUSED = [
     pytest.param(
         "ModelDeployment",
         "spec.scaling",
+        {"maxReplicas": 9, "schedules": [{**DAY, "timeZone": "posix/UTC"}]},
+        "must be a name of the IANA time zone database",
+        id="a time zone of some machines",
+    ),
+    pytest.param(
+        "ModelApproval",
+        "spec.requestedBy",
+        " ",
+        "must not be blank",
+        id="a blank person",
+    ),
+    pytest.param(
+        "ModelDeployment",
+        "spec.scaling",
         {"maxReplicas": 9, "schedules": [{**DAY, "timeZone": "+02:00"}]},
         "must be a name of the IANA time zone database",
         id="an offset",

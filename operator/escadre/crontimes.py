@@ -23,6 +23,8 @@ from cronsim import CronSim, CronSimError
 __all__ = [
     "CRON_PATTERN",
     "DAY_MINUTES",
+    "NO_AREAS",
+    "NO_ZONES",
     "cron_fault",
     "fires_on",
     "last_start",
@@ -64,9 +66,9 @@ DAY_MINUTES: Final = 1440
 _YEARS: Final = 8  # 29 February comes at least once in as many
 _PROBE: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - no zone: days as the calendar has them
 
-# Of some machines' files only: what those of right/ say is 27 s off, the local one is each its own.
-_NO_ZONES: Final = frozenset({"Factory", "localtime", "posixrules"})
-_MACHINES_OWN: Final = ("posix/", "right/")
+# Files beside the database that only some machines have; what those of right/ say is 27 s off.
+NO_ZONES: Final = ("localtime", "posixrules")
+NO_AREAS: Final = ("posix/", "right/")
 
 
 def cron_fault(text: str) -> str:
@@ -119,7 +121,7 @@ def _number(value: str) -> int | None:
 
 def zone_fault(name: str) -> str:
     """What is wrong with the name of a time zone, "" for nothing."""
-    known = name not in _NO_ZONES and not name.startswith(_MACHINES_OWN)
+    known = name not in NO_ZONES and not name.startswith(NO_AREAS)
     try:
         ZoneInfo(name if known else "")
     except (ZoneInfoNotFoundError, ValueError, OSError):

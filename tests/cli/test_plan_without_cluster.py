@@ -101,8 +101,9 @@ def test_replicas_that_lack_the_same_have_one_line(tmp_path: Path) -> None:
     assert lines == [
         ["✓", "fresh-0", "h100-1", "1×H100"],
         ["✓", "fresh-1", "h100-1", "1×H100"],
-        ["✗", "fresh-2", "to", "899"],
+        ["✗", "fresh-2", "-", "1×H100"],
     ]
+    assert "898 replicas, 2 to 899: InsufficientGPUs: needs 1 free GPU" in " ".join(ran.out.split())
     page = tmp_path / "plan.html"
     told = plan(tmp_path, many, nodes="1 x 2 x H100-80GB", more=("-o", "json", "--html", str(page)))
     assert len(document(told)["items"][0]["replicas"]) == 900, "each has its own there"
@@ -427,6 +428,17 @@ def test_a_misspelt_field_of_a_list_is_not_an_empty_list(tmp_path: Path) -> None
     ran = plan(tmp_path, SMALL, {"apiVersion": "v1", "kind": "List", "itmes": [SMALL]})
     assert ran.code == 3
     assert "document 2, List: itmes: unknown field; near it: items" in ran.err
+
+
+@pytest.mark.parametrize("name", [" ", "\u00a0"])
+def test_a_blank_name_is_refused_as_the_api_server_refuses_it(tmp_path: Path, name: str) -> None:
+    nobody = approval()
+    nobody["spec"] = deepcopy(nobody["spec"])
+    nobody["spec"]["licence"]["acceptedBy"] = name
+    ran = plan(tmp_path, wish("small"), nobody)
+    assert ran.code == 3
+    assert "spec.licence.acceptedBy: " in ran.err
+    assert "must not be blank" in ran.err
 
 
 def test_an_approval_of_a_file_that_expired_stands_in_the_way(tmp_path: Path) -> None:

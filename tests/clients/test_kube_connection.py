@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import logging
+import os
 import shlex
 import ssl
 import tempfile
@@ -210,6 +211,28 @@ async def test_a_file_with_a_token_is_read_again(tmp_path: Path) -> None:
     assert await connection.authorization() == "Bearer first"
     token.write_text("second\n")
     assert await connection.authorization() == "Bearer second"
+
+
+async def test_a_plugin_that_tells_no_end_any_more_is_not_asked_again(tmp_path: Path) -> None:
+    answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
+    ended = {"token": "first", "expirationTimestamp": "2026-01-01T00:00:00Z"}
+    for number, status in enumerate((ended, {"token": "second"}, {"token": "third"})):
+        (tmp_path / f"{number}.json").write_text(json.dumps({**answer, "status": status}))
+    path = _with_plugin(tmp_path, f"cd {tmp_path} && set -- *.json && cat $1 && rm $1")
+    connection = await load_connection(kubeconfig=str(path))
+    assert [await connection.authorization() for _ in range(3)] == ["Bearer second"] * 3
+
+
+async def test_a_kubeconfig_may_come_from_a_pipe(tmp_path: Path) -> None:
+    text = _with_user(tmp_path, {"token": "t"}).read_bytes()
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, text)
+        os.close(writing)
+        connection = await load_connection(kubeconfig=f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+    assert await connection.authorization() == "Bearer t"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from escadre.api.base import (
     Model,
     Named,
     ObjectName,
+    Person,
     Repository,
     Sha256,
     explained,
@@ -270,7 +271,7 @@ class SignatureRecord(Model):
     """A signature that was looked at."""
 
     name: ObjectName = Field(description="Name of the ModelSignature.")
-    by: Named = Field(description="Who signed.")
+    by: Person = Field(description="Who signed.")
     decision: Literal["Approve", "Revoke"] = Field(description="What was said.")
     at: datetime = Field(description="When the API server stored it.")
     counted: bool = Field(description="Whether it counts towards the required approvals.")

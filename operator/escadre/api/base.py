@@ -19,6 +19,7 @@ from escadre.reasons import Reason
 __all__ = [
     "GIT_COMMIT",
     "MESSAGE_KEY",
+    "NOT_BLANK",
     "Bytes",
     "Commit",
     "Condition",
@@ -27,6 +28,7 @@ __all__ = [
     "Named",
     "NodeName",
     "ObjectName",
+    "Person",
     "PrinterColumn",
     "Repository",
     "Sha256",
@@ -78,14 +80,14 @@ Repository = Annotated[
         json_schema_extra=explained("must be organisation/model, as on a hub"),
     ),
 ]
-# Read by auditors: who signs, accepts or asks, and under which contract.
+Person = Annotated[str, Field(min_length=1, max_length=253)]
+# Read by auditors: who accepts or asks, and under which contract. Blank ones are refused when they
+# are written; where one is stored it is read, for what runs with it goes on.
+NOT_BLANK = "must not be blank"
 Named = Annotated[
     str,
     Field(
-        pattern=r"\S",
-        min_length=1,
-        max_length=253,
-        json_schema_extra=explained("must not be blank"),
+        min_length=1, max_length=253, json_schema_extra={"pattern": r"\S", **explained(NOT_BLANK)}
     ),
 ]
 Bytes = Annotated[int, Field(ge=0, le=1 << 50)]

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from escadre.api.base import Model, explained
-from escadre.crontimes import CRON_PATTERN, cron_fault, longest_gap, zone_fault
+from escadre.crontimes import CRON_PATTERN, NO_AREAS, NO_ZONES, cron_fault, longest_gap, zone_fault
 from escadre.cronwindows import Opening
 
 __all__ = ["Scaling", "Schedule", "ServiceLevel"]
@@ -27,6 +27,7 @@ _CRON_MEANT: Final = (
 # CEL fails where it does not know a name, and the API server tells that with the message.
 _ZONE_RULE: Final = (
     "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$') "
+    f"&& !(self in {[*NO_ZONES]}) && !self.matches('^({'|'.join(NO_AREAS)})') "
     "&& timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0"
 )
 _ZONE_MEANT: Final = "must be a name of the IANA time zone database, e.g. Europe/Paris or UTC"

@@ -328,3 +328,10 @@ def test_the_spec_has_no_schema_default_anywhere() -> None:
     text = (Path(__file__).parents[3] / "crds/modelapprovals.yaml").read_text(encoding="utf-8")
     schema = yaml.safe_load(text)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     assert _defaults(schema["properties"]["spec"]) == []
+
+
+@pytest.mark.parametrize("by", [" ", "\u00a0"])
+def test_a_signature_of_a_blank_name_is_judged_like_any_other(by: str) -> None:
+    """A CRD of before let it in; one odd object must not end the planning of all."""
+    found = verdict(ANNA, replace(BRUNO, by=by))
+    assert [one.by for one in found.records] == ["anna", by]

@@ -205,7 +205,7 @@ def _asked(environment: Environment) -> str:
     """Who runs this, by the cluster."""
     try:
         return run(environment, _caller)
-    except ConnectionUnknown as error:
+    except (ApiError, ConnectionUnknown) as error:
         raise ConnectionUnknown(
             f"who requests it is not known: give --requested-by, or a cluster to ask; {error}"
         ) from error

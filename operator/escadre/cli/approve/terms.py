@@ -17,6 +17,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from pydantic import ValidationError
 
 from escadre.api.approval import ModelApprovalSpec
+from escadre.api.base import NOT_BLANK
 from escadre.cli.shared.patterns import rule_of
 from escadre.cli.shared.words import time_text
 from escadre.errors import EscadreError
@@ -108,8 +109,20 @@ def check_terms(terms: Terms, now: float) -> None:
             f"{time_text(datetime.fromtimestamp(now, UTC))} now; give a later end",
             param_hint="--not-after",
         )
+    _check_names(terms)
     _check_fields(terms.spec())
     _check_licence(terms.licence)
+
+
+def _check_names(terms: Terms) -> None:
+    named = {
+        "--requested-by": terms.requested_by,
+        "--accepted-by": terms.accepted_by,
+        "--contract": terms.contract,
+    }
+    for option, name in named.items():
+        if name is not None and not name.strip():
+            raise typer.BadParameter(f"{shown(name)}: {NOT_BLANK}", param_hint=option)
 
 
 def _check_licence(spdx: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
+from escadre.api.base import NOT_BLANK
 from escadre.core.counting import count
 from escadre.fieldfaults import MISSING, shown
 
@@ -69,12 +70,20 @@ def _sized(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
     """What is wrong with the length of a text or list."""
     if not isinstance(value, str | list):
         return
+    if isinstance(value, str) and not value.strip() and _is_named(schema):
+        yield f"{shown(value)}: {NOT_BLANK}"
+        return
     noun, kind = ("character", "Length") if isinstance(value, str) else ("entry", "Items")
     least, most = schema.get(f"min{kind}", 0), schema.get(f"max{kind}", len(value))
     if not least <= len(value) <= most:
         given = count(len(value), noun, "entries" if noun == "entry" else "")
         meant = f"{least:,} to {most:,}" if least else f"at most {most:,}"
         yield f"{given} given; {meant} are meant"
+
+
+def _is_named(schema: Mapping[str, Any]) -> bool:
+    rules = schema.get("x-kubernetes-validations", ())
+    return any(rule["message"] == NOT_BLANK for rule in rules)
 
 
 def _missing(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[str]:

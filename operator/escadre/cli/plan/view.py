@@ -173,13 +173,13 @@ def _slots(each: Prospect, plan: DeploymentPlan) -> Table:
     table = grid(*columns, shorten=({"REPLICA": 16, "NODE": 14},))
     for (node, layout, why, _), alike in groupby(enumerate(plan.slots), key=_lot):
         first, *others = [slot.slot for _, slot in alike]
-        last = f" to {others[-1]}" if others else ""
+        many = f"{len(others) + 1:,} replicas, {first} to {others[-1]}: " if others else ""
         table.add_row(
             mark("ok" if node else "blocked"),
-            f"{each.wish.name}-{first}{last}",
+            f"{each.wish.name}-{first}",
             node or "-",
             layout,
-            why,
+            f"{many}{why}",
         )
     return table
 

@@ -39,6 +39,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 300  # characters that are shown of what a plugin says
 _USED: Final = threading.Lock()
 _LOOK_SECONDS: Final = 0.01
+_EXPIRY: Final = "exec_plugin_expiry"
 _OTHERWISE = (AttributeError, IndexError, KeyError, TypeError, ValueError, yaml.YAMLError)
 
 
@@ -144,7 +145,7 @@ def _need_a_file(path: str) -> None:
     for each in there:
         if each.is_dir():
             raise IsADirectoryError(f"{each} is a folder, no file")
-        if not each.read_bytes().strip():
+        if each.is_file() and not each.read_bytes().strip():  # a pipe is read once
             raise OSError(f"{each} is empty")
 
 
@@ -192,7 +193,7 @@ def _stays(loader: Any) -> bool:
         return True  # what stands in the kubeconfig itself
     if "exec" not in user:
         return False
-    ends = getattr(loader, "exec_plugin_expiry", None)
+    ends = getattr(loader, _EXPIRY, None)
     return ends is None or ends > datetime.now(UTC)
 
 
@@ -202,9 +203,12 @@ async def _renew(loader: Any) -> None:
         async with _alone() as refused:
             if _stays(loader):
                 return  # somebody else of this connection waited for it, too
+            before = getattr(loader, _EXPIRY, None)
             await loader._load_authentication()  # noqa: SLF001 - without the keys, as load_and_set
             if refused:
                 raise OSError(_not_had(refused))
+            if before is not None and getattr(loader, _EXPIRY) is before:
+                delattr(loader, _EXPIRY)  # of the token before; this one has no end
     except (config.ConfigException, *_OTHERWISE) as error:
         raise OSError(str(error)) from error
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from escadre.clients.sources.answer import Told
 from escadre.clients.sources.errors import MirrorUnavailable
+from escadre.fieldfaults import shown
 
 __all__ = [
     "ACCEPT",
@@ -142,9 +143,9 @@ def _is_archive(kind: object, notes: Mapping[str, object]) -> bool:
 def _blob(layer: Mapping[str, object], at: str) -> Layer:
     digest, size = layer.get("digest"), layer.get("size")
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise MirrorUnavailable(f"{at}: digest {str(digest)[:100]!r} is not sha256:<64 hex>")
+        raise MirrorUnavailable(f"{at}: digest {shown(digest)} is not sha256:<64 hex>")
     if type(size) is not int or not 0 <= size <= _MOST_SIZE:
-        raise MirrorUnavailable(f"{at}: size {str(size)[:40]!r} is no number of bytes")
+        raise MirrorUnavailable(f"{at}: size {shown(size)} is no number of bytes")
     return Layer(digest, size)
 
 
