@@ -26,13 +26,10 @@ def test_words_of_a_name_may_stand_apart() -> None:
 
 def test_a_part_of_the_list_has_its_order() -> None:
     whole, part = (
-        [
-            one["name"]
-            for one in json.loads(Program().run("catalog", "list", *words, "-o", "json").out)[
-                "items"
-            ]
-        ]
-        for words in ((), ("small",))
+        [one["name"] for one in json.loads(ran.out)["items"]]
+        for ran in (
+            Program().run("catalog", "list", *words, "-o", "json") for words in ((), ("small",))
+        )
     )
     assert len(part) > 3
     assert part == [name for name in whole if name in part]

@@ -28,18 +28,19 @@ def test_replicas_gpus_and_nodes(
     terms: Terms, replicas: tuple[int, int], nodes: tuple[int, int]
 ) -> None:
     """86,400 people with two requests a day are two a second on the mean: 3.84 to 6.6 at peak."""
-    low, high = needed(86_400, 2, SAME, terms)
-    assert busiest(86_400, 2) == pytest.approx((3.84, 6.6))
+    peak = busiest(86_400, 2)
+    low, high = needed(peak, SAME, terms)
+    assert peak == pytest.approx((3.84, 6.6))
     assert (low.replicas, high.replicas) == replicas
     assert (low.gpus, high.gpus) == tuple(terms.gpus * number for number in replicas)
     assert (low.nodes, high.nodes) == nodes
 
 
 def test_the_range_is_of_both_what_is_asked_and_what_is_held() -> None:
-    low, high = needed(86_400, 2, (Held(0.5, 9), Held(1.0, 9)), ONE)
+    low, high = needed(busiest(86_400, 2), (Held(0.5, 9), Held(1.0, 9)), ONE)
     assert (low.replicas, high.replicas) == (4, 14)
 
 
 def test_few_people_need_one_replica() -> None:
-    low, high = needed(1, 1, (Held(5, 9), Held(5, 9)), ONE)
+    low, high = needed(busiest(1, 1), (Held(5, 9), Held(5, 9)), ONE)
     assert (low.replicas, high.nodes) == (1, 1)

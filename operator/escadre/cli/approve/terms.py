@@ -116,13 +116,13 @@ def check_terms(terms: Terms, now: float) -> None:
 
 def _check_names(terms: Terms) -> None:
     named = {
-        "--requested-by": terms.requested_by,
-        "--accepted-by": terms.accepted_by,
-        "--contract": terms.contract,
+        "requestedBy": terms.requested_by,
+        "licence.acceptedBy": terms.accepted_by,
+        "licence.contract": terms.contract,
     }
-    for option, name in named.items():
+    for field, name in named.items():
         if name is not None and not name.strip():
-            raise typer.BadParameter(f"{shown(name)}: {NOT_BLANK}", param_hint=option)
+            raise typer.BadParameter(f"{shown(name)}: {NOT_BLANK}", param_hint=_OPTIONS[field])
 
 
 def _check_licence(spdx: str) -> None:

@@ -12,7 +12,7 @@ import typer
 from typing_extensions import override
 
 from escadre.api.approval import Architecture
-from escadre.cli.catalog.named import doubts, entry_named
+from escadre.cli.catalog.named import doubts, planned_entry
 from escadre.cli.layout.model import LocalModel, read_model
 from escadre.cli.shared.carrying import CarryingCommand, noting
 from escadre.cli.shared.engineversion import judged_as, version_option
@@ -57,10 +57,7 @@ def chosen_model(context: typer.Context, config: Path | None) -> Chosen:
     notes = (judged.note,) if judged.note else ()
     if config is not None:
         return Chosen(read_model(config, judged.profile), notes)
-    entry = entry_named(str(name), "--model")
-    told, unserved = entry.architecture, entry.unserved_by(judged.profile)
-    if told is None or unserved:
-        raise BadInput(f"--model {name}: no layout is planned for {entry.family}: {unserved}")
+    entry, told = planned_entry(str(name), "--model", judged.profile)
     model = _Published(
         _SELECTION,
         {},

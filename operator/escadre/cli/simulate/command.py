@@ -23,10 +23,10 @@ from escadre.cli.simulate.asked import (
 from escadre.cli.simulate.judged import judged_by
 from escadre.cli.simulate.replicas import Planned, planned_for
 from escadre.cli.simulate.requestlog import read_log
-from escadre.core.simulation.people import Needed, busiest, needed
+from escadre.core.simulation.people import busiest, needed
 from escadre.core.simulation.play import simulate
 from escadre.core.simulation.setting import ColdStart, Objective, Setting
-from escadre.core.simulation.sizing import USES, Held, Use, cut, holds
+from escadre.core.simulation.sizing import USES, Use, cut, holds
 from escadre.core.simulation.traffic import scaled
 
 __all__ = ["register"]
@@ -111,10 +111,8 @@ def _size(environment: Environment, output: Output, asked: Asked, planned: Plann
     for use in (_use(use, asked) for use in USES):
         held = holds(planned.model, use, judged.level, asked.seed)
         shorter = cut(planned.model, use)
-        peak, span = (
-            busiest(asked.users or 1, use.requests_per_day),
-            _span(asked, use, held, planned),
-        )
+        peak = busiest(asked.users or 1, use.requests_per_day)
+        span = needed(peak, held, planned.terms) if held else None
         found.append(sizingview.Sized(use, shorter, peak, held, span))
     told = sizingview.Told(asked, planned, judged, tuple(found))
     environment.answer(
@@ -122,14 +120,6 @@ def _size(environment: Environment, output: Output, asked: Asked, planned: Plann
         document=lambda: sizingview.document(told),
         view=lambda: sizingview.view(told),
     )
-
-
-def _span(
-    asked: Asked, use: Use, held: tuple[Held, Held] | None, planned: Planned
-) -> tuple[Needed, Needed] | None:
-    if held is None:
-        return None
-    return needed(asked.users or 1, use.requests_per_day, held, planned.terms)
 
 
 def _use(use: Use, asked: Asked) -> Use:

@@ -1,13 +1,9 @@
-"""--profile of `escadre simulate`: a ModelDeployment of a published model, nothing chosen. Pure.
-
-What the catalog does not have is refused here, with what it has.
-"""
+"""--profile of `escadre simulate`: a ModelDeployment of a published model, nothing chosen. Pure."""
 
 from typing import Final
 
-from escadre.cli.catalog.named import entry_named
+from escadre.cli.catalog.named import planned_entry
 from escadre.cli.plan.wishfiles import WishText
-from escadre.cli.shared.failures import BadInput
 from escadre.cli.shared.yamltext import yaml_text
 from escadre.core.catalog.shelf import name_of
 from escadre.core.profile import DEFAULT_PROFILE
@@ -19,11 +15,8 @@ _REPLICAS: Final = 8
 
 
 def published(name: str, max_replicas: int | None) -> WishText:
-    """The deployment of the model of that name; raises BadInput where no layout is planned."""
-    entry = entry_named(name, "--profile")
-    told, why = entry.architecture, entry.unserved_by(DEFAULT_PROFILE)
-    if told is None or why:
-        raise BadInput(f"--profile {name}: no layout is planned for {entry.family}: {why}")
+    """The deployment of the model of that name; raises BadInput as `planned_entry` does."""
+    entry, told = planned_entry(name, "--profile", DEFAULT_PROFILE)
     spec = {
         "approval": name_of(entry),
         "contextLength": min(_CONTEXT, told.max_context_length),

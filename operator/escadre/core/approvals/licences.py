@@ -1,7 +1,8 @@
 """Whether the licence that people name is the one that the model's own card names. Pure."""
 
-__all__ = ["contradiction"]
+__all__ = ["LOOK", "contradiction"]
 
+LOOK = "have whoever accepted the licence look before anybody signs"
 _OTHER = "other"
 
 
@@ -19,7 +20,4 @@ def contradiction(spdx: str, card: str, name: str) -> str:
     if card.casefold() == spdx.casefold():
         return ""
     called = f"{card} ({name})" if name else card
-    return (
-        f"the model's card says licence {called}, and --licence {spdx}: have whoever accepted the "
-        "licence look before anybody signs"
-    )
+    return f"the model's card says licence {called}, and --licence {spdx}: {LOOK}"

@@ -6,6 +6,7 @@
 from typing import Final
 
 from escadre.api.approval import Architecture
+from escadre.core.approvals.licences import LOOK
 from escadre.core.catalog.entry import Entry
 from escadre.core.decimals import bytes_text
 
@@ -53,8 +54,7 @@ def other_licence(entry: Entry, spdx: str) -> tuple[str, ...]:
     own = all(one.startswith("LicenseRef-") for one in (spdx, entry.licence))
     if own or spdx == entry.licence:
         return ()
-    doubt = f"licence: {spdx} in the draft, {entry.licence} in the catalog"
-    return (f"{doubt}; have whoever accepted the licence look before anybody signs",)
+    return (f"licence: {spdx} in the draft, {entry.licence} in the catalog; {LOOK}",)
 
 
 def _context(entry: Entry, read: int, known: int) -> list[str]:

@@ -97,8 +97,9 @@ def seed(seen: Scalable, now: float) -> ScaleState:
     minimum at once, not only after a plan without replicas; what is spare follows once that serves,
     so that nothing waits for spare replicas that have no GPUs.
     """
-    new = seen.told is None and seen.approved and seen.bounds is not None
-    least = seen.bounds.minimum if new and seen.bounds is not None else 0
+    least = 0
+    if seen.told is None and seen.approved and seen.bounds is not None:
+        least = seen.bounds.minimum
     return start(max(seen.staying, seen.told or 0, least), now, seen.kept, seen.even)
 
 

@@ -55,10 +55,13 @@ def busiest(users: int, per_day: int) -> tuple[float, float]:
 
 
 def needed(
-    users: int, per_day: int, held: tuple[Held, Held], terms: Terms
+    peak: tuple[float, float], held: tuple[Held, Held], terms: Terms
 ) -> tuple[Needed, Needed]:
-    """The least: the flattest day, the most that was held, the largest nodes. And the most."""
-    (flat, steep), (least, most) = busiest(users, per_day), held
+    """The least: the flattest day, the most that was held, the largest nodes. And the most.
+
+    ``peak`` is what `busiest` found.
+    """
+    (flat, steep), (least, most) = peak, held
     return (
         _needed(flat, most, terms, terms.largest),
         _needed(steep, least, terms, terms.smallest),
