@@ -37,6 +37,7 @@ from escadre.clients.kube.connection import Authorize
 from escadre.clients.kube.pod import TokenFile
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SECRET = "eyJhbGciOiAibm9uZSJ9.eyJleHAiOiAxfQ.c2VjcmV0"  # a token that ended in 1970
 _BODY = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "n"}}
 
 
@@ -385,6 +386,51 @@ async def test_a_kubeconfig_that_cannot_be_read_is_named(
         await load_connection(kubeconfig=str(path), context=context)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "said"),
+    [
+        (
+            {"auth-provider": {"name": "oidc", "config": {"id-token": SECRET}}},
+            {"server": "https://127.0.0.1:1"},
+            "Expected key client-id in {path}[name=jo]/user/auth-provider/config",
+        ),
+        (
+            {"auth-provider": {"name": "oidc", "config": {"id-token": SECRET, "client-id": "a"}}},
+            {"server": "https://127.0.0.1:1"},
+            "Expected key idp-issuer-url in {path}[name=jo]/user/auth-provider/config",
+        ),
+        ({"token": SECRET}, {"proxy-url": SECRET}, "{path}: cluster there has no server"),
+        (
+            {"token": SECRET},
+            {"server": f"https://jo:{SECRET}@127.0.0.1"},
+            "{path}: cluster there: a user name in its server belongs among the users",
+        ),
+        ({}, {"server": "a.example:6443"}, "its server a.example:6443 is no https://HOST:PORT"),
+        ({}, {"server": "10.0.0.1"}, "its server 10.0.0.1 is no https://HOST:PORT"),
+    ],
+)
+async def test_what_a_kubeconfig_lacks_is_said_without_the_secrets_beside_it(
+    tmp_path: Path, user: dict[str, Any], cluster: dict[str, Any], said: str
+) -> None:
+    """The library names an entry by all that is in it."""
+    path = tmp_path / "config"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"cluster": cluster, "name": "there"}],
+        "users": [{"user": user, "name": "jo"}],
+        "contexts": [{"name": "x", "context": {"cluster": "there", "user": "jo"}}],
+        "current-context": "x",
+    }
+    if "auth-provider" in user:
+        user["auth-provider"]["config"].update({"refresh-token": SECRET, "client-secret": SECRET})
+    path.write_text(json.dumps(config))
+    with pytest.raises(ConnectionUnknown) as caught:
+        await load_connection(kubeconfig=str(path))
+    assert said.format(path=path) in str(caught.value)
+    assert SECRET not in str(caught.value)
 
 
 async def test_a_folder_is_no_kubeconfig(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import yaml
 from kubernetes.aio import config
@@ -35,6 +36,7 @@ from escadre.clients.kube.connection import Authorize, Connection, ConnectionUnk
 __all__ = ["connect"]
 
 _BYTES = re.compile(r"\bb(['\"]).*\1$")  # how the library writes what a plugin said
+_ENTRY = re.compile(r"/\{.*\}", re.DOTALL)  # and an entry of the file: by all that is in it
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 300  # characters that are shown of what a plugin says
 _USED: Final = threading.Lock()
@@ -61,17 +63,18 @@ async def connect(path: str | None, context: str | None) -> Connection:
             if refused:
                 raise ConnectionUnknown(f"{path}: {_not_had(refused)}")
             chosen = loader.current_context.get("context") or {}
+            _need_an_address(getattr(loader, "host", None), f"{path}: cluster {chosen['cluster']}")
             return _connection(settings, loader, chosen.get("namespace"))
     except config.ConfigException as error:
-        raise OSError(str(error)) from error
+        raise OSError(_told(error)) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         at = f", line {mark.line + 1}" if mark else ""
         raise OSError(f"{path}{at}: not YAML: {error.problem}") from error
     except _OTHERWISE as error:  # the library takes the layout of the file for granted
-        said = str(error).partition("\n")[0]
         raise OSError(
-            f"{path} is not laid out as kubectl writes it ({said}); kubectl config view shows it"
+            f"{path} is not laid out as kubectl writes it ({_told(error)}); kubectl config view "
+            "shows it"
         ) from error
 
 
@@ -108,6 +111,21 @@ def _as_text(literal: re.Match[str]) -> str:
     return said.decode(errors="replace")
 
 
+def _as_name(entry: re.Match[str]) -> str:
+    """An entry by its name alone: tokens and keys are in it."""
+    try:
+        return f"[name={ast.literal_eval(entry[0][1:])['name']}]"
+    except (KeyError, SyntaxError, TypeError, ValueError):
+        return "[...]"
+
+
+def _told(error: Exception) -> str:
+    """What the library says, in one line and without any secret."""
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    return _ENTRY.sub(_as_name, str(error)).partition("\n")[0]
+
+
 class _Heard(logging.Handler):
     """Keeps what is logged, a line each."""
 
@@ -117,7 +135,7 @@ class _Heard(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        words = _BYTES.sub(_as_text, record.getMessage())
+        words = _BYTES.sub(_as_text, _ENTRY.sub(_as_name, record.getMessage()))
         shown = "".join(one if one.isprintable() else " " for one in _COLOUR.sub("", words))
         self.said.append(" ".join(shown.split())[:_LONGEST])
 
@@ -147,6 +165,17 @@ def _need_a_file(path: str) -> None:
             raise IsADirectoryError(f"{each} is a folder, no file")
         if each.is_file() and not each.read_bytes().strip():  # a pipe is read once
             raise OSError(f"{each} is empty")
+
+
+def _need_an_address(server: str | None, where: str) -> None:
+    """Without any the library goes to localhost; one with a password is nobody else's to read."""
+    if not server:
+        raise ConnectionUnknown(f"{where} has no server")
+    parts = urlsplit(server)
+    if parts.username is not None:
+        raise ConnectionUnknown(f"{where}: a user name in its server belongs among the users")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConnectionUnknown(f"{where}: its server {server} is no https://HOST:PORT")
 
 
 def _need_context(path: str, name: str) -> None:
@@ -210,7 +239,7 @@ async def _renew(loader: Any) -> None:
             if before is not None and getattr(loader, _EXPIRY) is before:
                 delattr(loader, _EXPIRY)  # of the token before; this one has no end
     except (config.ConfigException, *_OTHERWISE) as error:
-        raise OSError(str(error)) from error
+        raise OSError(_told(error)) from error
 
 
 def _tls(settings: Any) -> ssl.SSLContext:
