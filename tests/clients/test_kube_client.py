@@ -388,16 +388,22 @@ async def test_a_kubeconfig_that_cannot_be_read_is_named(
     assert said in str(caught.value)
 
 
+def _oidc(**more: str) -> dict[str, Any]:
+    """A user whose token has ended and is to be renewed."""
+    secrets = dict.fromkeys(("id-token", "refresh-token", "client-secret"), SECRET)
+    return {"auth-provider": {"name": "oidc", "config": {**secrets, **more}}}
+
+
 @pytest.mark.parametrize(
     ("user", "cluster", "said"),
     [
         (
-            {"auth-provider": {"name": "oidc", "config": {"id-token": SECRET}}},
+            _oidc(),
             {"server": "https://127.0.0.1:1"},
             "Expected key client-id in {path}[name=jo]/user/auth-provider/config",
         ),
         (
-            {"auth-provider": {"name": "oidc", "config": {"id-token": SECRET, "client-id": "a"}}},
+            _oidc(**{"client-id": "a"}),
             {"server": "https://127.0.0.1:1"},
             "Expected key idp-issuer-url in {path}[name=jo]/user/auth-provider/config",
         ),
@@ -424,8 +430,6 @@ async def test_what_a_kubeconfig_lacks_is_said_without_the_secrets_beside_it(
         "contexts": [{"name": "x", "context": {"cluster": "there", "user": "jo"}}],
         "current-context": "x",
     }
-    if "auth-provider" in user:
-        user["auth-provider"]["config"].update({"refresh-token": SECRET, "client-secret": SECRET})
     path.write_text(json.dumps(config))
     with pytest.raises(ConnectionUnknown) as caught:
         await load_connection(kubeconfig=str(path))

@@ -111,8 +111,12 @@ def _as_text(literal: re.Match[str]) -> str:
     return said.decode(errors="replace")
 
 
+def _by_names(words: str) -> str:
+    """What the library says, without the tokens and keys of the entries that it is about."""
+    return _ENTRY.sub(_as_name, words)
+
+
 def _as_name(entry: re.Match[str]) -> str:
-    """An entry by its name alone: tokens and keys are in it."""
     try:
         return f"[name={ast.literal_eval(entry[0][1:])['name']}]"
     except (KeyError, SyntaxError, TypeError, ValueError):
@@ -123,7 +127,7 @@ def _told(error: Exception) -> str:
     """What the library says, in one line and without any secret."""
     if isinstance(error, KeyError):
         return f"there is no {error}"
-    return _ENTRY.sub(_as_name, str(error)).partition("\n")[0]
+    return _by_names(str(error)).partition("\n")[0]
 
 
 class _Heard(logging.Handler):
@@ -135,7 +139,7 @@ class _Heard(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        words = _BYTES.sub(_as_text, _ENTRY.sub(_as_name, record.getMessage()))
+        words = _BYTES.sub(_as_text, _by_names(record.getMessage()))
         shown = "".join(one if one.isprintable() else " " for one in _COLOUR.sub("", words))
         self.said.append(" ".join(shown.split())[:_LONGEST])
 
